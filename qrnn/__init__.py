@@ -1,0 +1,24 @@
+"""Quasi-recurrent neural networks for Chainer."""
+
+from qrnn import chainer_compat  # NOQA  first: it mends Chainer's import
+
+from qrnn.functions import attention_sum  # NOQA
+from qrnn.functions import attention_sum_ref  # NOQA
+from qrnn.functions import masked_convolution  # NOQA
+from qrnn.functions import masked_convolution_ref  # NOQA
+from qrnn.functions import qrnn_pooling  # NOQA
+from qrnn.functions import qrnn_pooling_ref  # NOQA
+from qrnn.functions import strnn  # NOQA
+from qrnn.functions import strnn_ref  # NOQA
+from qrnn.functions import STRNNFunction  # NOQA
+from qrnn.functions import zoneout  # NOQA
+from qrnn.functions import zoneout_ref  # NOQA
+from qrnn.links import LSTMLayer  # NOQA
+from qrnn.links import LSTMStack  # NOQA
+from qrnn.links import LSTMState  # NOQA
+from qrnn.links import QRNNLayer  # NOQA
+from qrnn.links import QRNNStack  # NOQA
+from qrnn.links import QRNNState  # NOQA
+
+
+__version__ = '0.1.0'

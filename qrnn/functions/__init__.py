@@ -1,0 +1,14 @@
+"""Differentiable functions without parameters."""
+
+from qrnn.functions.attention import attention_sum  # NOQA
+from qrnn.functions.attention import attention_sum_ref  # NOQA
+from qrnn.functions.masked_convolution import last_steps  # NOQA
+from qrnn.functions.masked_convolution import masked_convolution  # NOQA
+from qrnn.functions.masked_convolution import masked_convolution_ref  # NOQA
+from qrnn.functions.pooling import qrnn_pooling  # NOQA
+from qrnn.functions.pooling import qrnn_pooling_ref  # NOQA
+from qrnn.functions.strnn import strnn  # NOQA
+from qrnn.functions.strnn import strnn_ref  # NOQA
+from qrnn.functions.strnn import STRNNFunction  # NOQA
+from qrnn.functions.zoneout import zoneout  # NOQA
+from qrnn.functions.zoneout import zoneout_ref  # NOQA

@@ -1,0 +1,113 @@
+import numpy
+
+import chainer
+from chainer import backend
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.lengths import valid_steps
+
+
+def attention_sum(encoding, query, lengths=None):
+    """Dot-product attention: weighted sums of encoder states.
+
+    .. math::
+
+        \\alpha_{s,t} = \\mathrm{softmax}_s (q_t \\cdot e_s), \\qquad
+        k_t = \\sum_s \\alpha_{s,t} e_s
+
+    with no scale factor (equation 8 of the paper).
+
+    Args:
+        encoding (:class:`~chainer.Variable` or :ref:`ndarray`): Encoder
+            states :math:`e`, ``(B, S, C)``.
+        query (:class:`~chainer.Variable` or :ref:`ndarray`): Decoder states
+            :math:`q`, ``(B, T, C)``.
+        lengths: Number of valid encoder steps of every sequence, ``(B,)``.
+            Steps past the end get no weight, whatever they hold. All steps
+            are valid if omitted. Where there is no valid step the sum is 0.
+
+    Returns:
+        ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If ``lengths`` does not fit.
+
+    See: `Quasi-Recurrent Neural Networks
+    <https://arxiv.org/abs/1611.01576>`_.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import attention_sum
+        >>> encoding = np.array([[[1, 0], [0, 1], [9, 9]]], np.float32)
+        >>> query = np.zeros((1, 1, 2), np.float32)
+        >>> attention_sum(encoding, query, lengths=[2]).array
+        array([[[0.5, 0.5]]], dtype=float32)
+
+    """
+    encoding, query = map(chainer.as_variable, (encoding, query))
+    _check_types(encoding, query)
+    xp = backend.get_array_module(query.array)
+    valid = None
+    if lengths is not None:
+        valid = valid_steps(lengths, encoding.array)
+        # The values past the end may be anything, NaN included.
+        encoding = F.where(
+            xp.broadcast_to(valid[:, :, None], encoding.shape),
+            encoding, xp.zeros_like(encoding.array))
+    if encoding.shape[1] == 0:
+        return chainer.as_variable(xp.zeros(query.shape, query.dtype))
+
+    scores = F.matmul(query, encoding, transb=True)
+    if valid is not None:
+        lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
+                         scores.dtype)
+        scores = F.where(
+            xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
+    return F.matmul(F.softmax(scores, axis=2), encoding)
+
+
+def attention_sum_ref(encoding, query, lengths=None):
+    """Reference of :func:`attention_sum` in NumPy and float64.
+
+    ============  =============  ===============================
+    array         shape          meaning
+    ============  =============  ===============================
+    ``encoding``  ``(B, S, C)``  encoder states
+    ``query``     ``(B, T, C)``  decoder states
+    ``lengths``   ``(B,)``       valid encoder steps, or None
+    return        ``(B, T, C)``  context, float64
+    ============  =============  ===============================
+    """
+    encoding = numpy.asarray(encoding, numpy.float64)
+    query = numpy.asarray(query, numpy.float64)
+    context = numpy.zeros(query.shape)
+    for b in range(len(query)):
+        n = encoding.shape[1] if lengths is None else lengths[b]
+        if n == 0:
+            continue
+        e = encoding[b, :n]
+        for t in range(query.shape[1]):
+            score = e @ query[b, t]
+            weight = numpy.exp(score - score.max())
+            context[b, t] = weight @ e / weight.sum()
+    return context
+
+
+def _check_types(encoding, query):
+    if not chainer.config.type_check:
+        return
+    in_types = type_check.get_types(
+        (encoding.array, query.array), 'in_types', False)
+    type_check._argname(in_types, ('encoding', 'query'))
+    e_type, q_type = in_types
+    type_check.expect(
+        e_type.dtype.kind == 'f',
+        q_type.dtype == e_type.dtype,
+        e_type.ndim == 3,
+        q_type.ndim == 3,
+        q_type.shape[0] == e_type.shape[0],
+        q_type.shape[2] == e_type.shape[2],
+    )

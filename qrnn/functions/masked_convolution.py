@@ -1,0 +1,250 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import valid_steps
+
+
+def masked_convolution(x, W, x0=None, lengths=None, lookahead=0):
+    """Convolution along time that does not see the future.
+
+    .. math::
+
+        y_t = \\sum_{j=1}^{k} W_j^\\top x_{t-k+j}
+
+    so that :math:`y_t` depends on :math:`x_{t-k+1}` to :math:`x_t` only
+    (equations 1 and 2 of the paper). It is one matrix product over all steps.
+    There is no bias: :func:`~qrnn.qrnn_pooling` adds it.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
+            ``(B, T, n)``, of dtype float16, float32 or float64.
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Filters,
+            ``(k, n, m)``, the oldest step's first. Any ``k >= 1``.
+        x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
+            inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
+        lengths: Number of steps of every sequence, ``(B,)``. Inputs past the
+            end count as zeros, whatever they hold, and outputs there are 0.
+        lookahead (int): Number of future steps in the window, at most
+            ``k - 1``. 0 is the paper's masked convolution; its translation
+            encoder, which is not masked, takes ``k // 2``.
+
+    Returns:
+        ~chainer.Variable: ``(B, T, m)``.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If ``lengths`` or ``lookahead`` does not fit.
+
+    See: `Quasi-Recurrent Neural Networks
+    <https://arxiv.org/abs/1611.01576>`_.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import masked_convolution
+        >>> x = np.array([[[1], [2], [3]]], np.float32)
+        >>> W = np.array([[[10]], [[1]]], np.float32)  # k = 2
+        >>> masked_convolution(x, W).array.ravel()
+        array([ 1., 12., 23.], dtype=float32)
+
+    """
+    if not 0 <= lookahead < max(1, len(W)):
+        raise ValueError(
+            'lookahead must lie between 0 and kernel_size - 1 = {}, but it is '
+            '{}'.format(len(W) - 1, lookahead))
+    if lookahead and x0 is not None:
+        raise ValueError(
+            'previous inputs (x0) go with a masked convolution only, but '
+            'lookahead is {}'.format(lookahead))
+    inputs = (x,) if x0 is None else (x, x0)
+    windows, = _Windows(W, lengths, lookahead).apply(inputs)
+    B, T, k, n = windows.shape
+    m = W.shape[2]
+    y = F.matmul(F.reshape(windows, (B * T, k * n)), F.reshape(W, (k * n, m)))
+    return F.reshape(y, (B, T, m))
+
+
+def masked_convolution_ref(x, W, x0=None, lengths=None, lookahead=0):
+    """Reference of :func:`masked_convolution` in NumPy and float64.
+
+    ===========  =================  ==============================
+    array        shape              meaning
+    ===========  =================  ==============================
+    ``x``        ``(B, T, n)``      inputs
+    ``W``        ``(k, n, m)``      filters, the oldest step first
+    ``x0``       ``(B, k - 1, n)``  inputs before the first step
+    ``lengths``  ``(B,)``           steps of every sequence
+    return       ``(B, T, m)``      outputs, float64
+    ===========  =================  ==============================
+    """
+    x = numpy.asarray(x, numpy.float64)
+    W = numpy.asarray(W, numpy.float64)
+    B, T, _ = x.shape
+    k, _, m = W.shape
+    y = numpy.zeros((B, T, m))
+    for b in range(B):
+        end = T if lengths is None else lengths[b]
+        for t in range(end):
+            for j in range(k):
+                s = t - (k - 1) + lookahead + j
+                if 0 <= s < end:
+                    y[b, t] += x[b, s] @ W[j]
+                elif s < 0 and x0 is not None:
+                    y[b, t] += numpy.float64(x0[b, k - 1 + s]) @ W[j]
+    return y
+
+
+def last_steps(x, n_steps, x0=None, lengths=None):
+    """The last steps of each sequence: what the next call's window needs.
+
+    Args:
+        x (:class:`~chainer.Variable`): Inputs, ``(B, T, n)``.
+        n_steps (int): How many steps to take.
+        x0 (:class:`~chainer.Variable`): The ``n_steps`` inputs before the
+            first step, ``(B, n_steps, n)``. Zeros if omitted.
+        lengths: Number of steps of every sequence, ``(B,)``.
+
+    Returns:
+        ~chainer.Variable: ``(B, n_steps, n)``: the end of ``x0`` and ``x`` in
+        one row, where ``x`` ends at ``lengths``.
+
+    """
+    x = chainer.as_variable(x)
+    B, T, n = x.shape
+    if lengths is None and T >= n_steps:
+        return x[:, T - n_steps:]
+    xp = backend.get_array_module(x.array)
+    if x0 is None:
+        x0 = xp.zeros((B, n_steps, n), x.dtype)
+    x = F.concat((x0, x), axis=1)
+    if lengths is None:
+        return x[:, T:]
+    first = xp.asarray(as_lengths(lengths, B, T))[:, None]
+    return x[xp.arange(B)[:, None], first + xp.arange(n_steps)]
+
+
+class _Windows(function_node.FunctionNode):
+    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
+
+    def __init__(self, W, lengths, lookahead):
+        self.W = chainer.as_variable(W).array  # only to check against
+        self.k = len(self.W)
+        self.lengths = lengths
+        self.lookahead = lookahead
+
+    def check_type_forward(self, in_types):
+        type_check.expect(1 <= in_types.size(), in_types.size() <= 2)
+        type_check._argname(in_types[:1], ('x',))
+        x_type = in_types[0]
+        W_type = type_check.make_variable(
+            type_check.TypeInfo(self.W.shape, self.W.dtype), 'W')
+        type_check.expect(
+            x_type.dtype.kind == 'f',
+            x_type.ndim == 3,
+            W_type.ndim == 3,
+            W_type.shape[0] >= 1,
+            W_type.dtype == x_type.dtype,
+            W_type.shape[1] == x_type.shape[2],
+        )
+        if type_check.eval(in_types.size()) == 2:
+            type_check._argname(in_types[1:], ('x0',))
+            x0_type = in_types[1]
+            type_check.expect(
+                x0_type.dtype == x_type.dtype,
+                x0_type.ndim == 3,
+                x0_type.shape[0] == x_type.shape[0],
+                x0_type.shape[1] == W_type.shape[0] - 1,
+                x0_type.shape[2] == x_type.shape[2],
+            )
+
+    def forward(self, inputs):
+        x = inputs[0]
+        x0 = inputs[1] if len(inputs) == 2 else None
+        self.x_shape = x.shape
+        self.valid = (
+            None if self.lengths is None else valid_steps(self.lengths, x))
+        return unfold(x, x0, self.k, self.lookahead, self.valid),
+
+    def backward(self, indexes, grad_outputs):
+        grads = _Fold(self).apply(grad_outputs)
+        return tuple(grads[i] for i in indexes)
+
+
+class _Fold(function_node.FunctionNode):
+    """The adjoint of :class:`_Windows`: adds the windows back together."""
+
+    def __init__(self, windows):
+        self.windows = windows
+
+    def forward(self, inputs):
+        gwindows, = inputs
+        w = self.windows
+        return fold(gwindows, w.x_shape, w.lookahead, w.valid)
+
+    def backward(self, indexes, grad_outputs):
+        w = self.windows
+        ggx, ggx0 = grad_outputs
+        if ggx is None:
+            xp = backend.get_array_module(ggx0.array)
+            ggx = chainer.as_variable(xp.zeros(w.x_shape, ggx0.dtype))
+        inputs = (ggx,) if ggx0 is None else (ggx, ggx0)
+        return _Windows(w.W, w.lengths, w.lookahead).apply(inputs)
+
+
+def unfold(x, x0, k, lookahead, valid):
+    xp = backend.get_array_module(x)
+    B, T, n = x.shape
+    if valid is not None:
+        x = xp.where(valid[:, :, None], x, x.dtype.type(0))
+    if k == 1:
+        return x[:, :, None]
+    windows = xp.empty((B, T, k, n), x.dtype)
+    for j, back in _taps(k, lookahead, T):
+        tap = windows[:, :, j]
+        if back >= 0:
+            tap[:, back:] = x[:, :T - back]
+            tap[:, :back] = 0 if x0 is None else x0[:, j:j + back]
+        else:
+            tap[:, :T + back] = x[:, -back:]
+            tap[:, T + back:] = 0
+    if valid is not None:
+        windows *= valid[:, :, None, None]
+    return windows
+
+
+def fold(gwindows, x_shape, lookahead, valid):
+    xp = backend.get_array_module(gwindows)
+    B, T, n = x_shape
+    k = gwindows.shape[2]
+    if valid is not None:
+        gwindows = gwindows * valid[:, :, None, None]
+    gx0 = xp.zeros((B, k - 1, n), gwindows.dtype)
+    if k == 1:
+        return gwindows[:, :, 0], gx0
+    now = k - 1 - lookahead  # the tap at the step itself
+    gx = gwindows[:, :, now].copy()
+    for j, back in _taps(k, lookahead, T):
+        gtap = gwindows[:, :, j]
+        if j == now:
+            continue
+        if back >= 0:
+            gx[:, :T - back] += gtap[:, back:]
+            gx0[:, j:j + back] += gtap[:, :back]
+        else:
+            gx[:, -back:] += gtap[:, :T + back]
+    if valid is not None:
+        gx *= valid[:, :, None]
+    return gx, gx0
+
+
+def _taps(k, lookahead, T):
+    """Pairs each filter tap with the steps by which it looks back."""
+    for j in range(k):
+        back = k - 1 - lookahead - j
+        yield j, max(-T, min(T, back))

@@ -1,0 +1,352 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.lengths import valid_steps
+from qrnn.functions.strnn import scan
+from qrnn.functions.strnn import strnn
+from qrnn.functions.zoneout import draw_mask
+from qrnn.functions.zoneout import zoneout as apply_zoneout
+
+
+#: The gates of every pooling, in the order in which they are stacked.
+GATES = {'f': 'fz', 'fo': 'fzo', 'ifo': 'fzoi'}
+
+
+def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
+                 mask=None):
+    """Gates and pooling of a QRNN layer, in one node.
+
+    The convolution's output :math:`u` holds the gates' pre-activations side
+    by side along channels in the order f, z, o, i. With
+    :math:`z = \\tanh(u_z + b_z)` and the gates
+    :math:`f, o, i = \\sigma(u + b)` of each channel, it computes one of
+
+    ===========  ================================  ===================
+    ``pooling``  state                             output
+    ===========  ================================  ===================
+    ``'f'``      c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = c_t
+    ``'fo'``     c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
+    ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
+    ===========  ================================  ===================
+
+    (equations 3 to 5 of the paper). Past a sequence's end the state holds,
+    outputs and gradients are 0.
+
+    Args:
+        u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations,
+            ``(B, T, G * C)`` with G = 2, 3 or 4 gates for f-, fo- and
+            ifo-pooling, of dtype float16, float32 or float64.
+        b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
+            or one for every sequence, ``(B, G * C)``. None if omitted.
+        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial state,
+            ``(B, C)``. Zero if omitted.
+        lengths: Number of steps of every sequence, ``(B,)``. All are T long
+            if omitted.
+        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``.
+        zoneout (float): Probability with which a channel's state is kept at a
+            step, in training only. See :func:`~qrnn.zoneout`.
+        mask (:ref:`ndarray`): Where to zone out, booleans ``(B, T, C)``.
+            Drawn if omitted.
+
+    Returns:
+        tuple: Outputs ``h`` and all states ``c``, both ``(B, T, C)``, and the
+        state after each sequence's last step, ``(B, C)``. The recurrence is
+        carried in float32 at least.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If ``pooling``, ``zoneout`` or ``lengths`` does not fit.
+
+    See: `Quasi-Recurrent Neural Networks
+    <https://arxiv.org/abs/1611.01576>`_.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import qrnn_pooling
+        >>> u = np.zeros((1, 2, 3), np.float32)  # f = o = 0.5
+        >>> u[:, :, 1] = 9.                      # z = 1, almost
+        >>> h, c, c_last = qrnn_pooling(u)
+        >>> c.array.ravel().round(3)
+        array([0.5 , 0.75], dtype=float32)
+        >>> h.array.ravel().round(3)
+        array([0.25 , 0.375], dtype=float32)
+
+    """
+    if pooling not in GATES:
+        raise ValueError(
+            "pooling must be 'f', 'fo' or 'ifo', not {!r}".format(pooling))
+    u = chainer.as_variable(u)
+    if mask is None and zoneout:
+        B, T, channels = u.shape
+        mask = draw_mask(
+            u.array, (B, T, channels // len(GATES[pooling])), zoneout)
+    optional = {'b': b, 'c0': c0}
+    names = tuple(n for n in optional if optional[n] is not None)
+    node = QRNNPooling(pooling, names, lengths, mask)
+    return node.apply((u,) + tuple(optional[n] for n in names))
+
+
+def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
+                     zoneout=0., mask=None):
+    """Reference of :func:`qrnn_pooling` in NumPy and float64.
+
+    ===========  ===========================  ============================
+    array        shape                        meaning
+    ===========  ===========================  ============================
+    ``u``        ``(B, T, G * C)``            pre-activations, f, z, o, i
+    ``b``        ``(G * C,)``, ``(B, G * C)``  bias
+    ``c0``       ``(B, C)``                   initial state
+    ``lengths``  ``(B,)``                     steps of every sequence
+    ``mask``     ``(B, T, C)``                true where zoned out
+    return       two ``(B, T, C)``, ``(B, C)``  outputs, states, last state
+    ===========  ===========================  ============================
+
+    ``zoneout`` is not drawn here: it acts through ``mask`` alone.
+    """
+    names = GATES[pooling]
+    u = numpy.asarray(u, numpy.float64)
+    B, T, channels = u.shape
+    C = channels // len(names)
+    if b is not None:
+        b = numpy.asarray(b, numpy.float64)
+        u = u + (b if b.ndim == 1 else b[:, None])
+    gates = {name: u[:, :, i * C:(i + 1) * C] for i, name in enumerate(names)}
+    gates = {name: numpy.tanh(a) if name == 'z' else 1 / (1 + numpy.exp(-a))
+             for name, a in gates.items()}
+    h = numpy.zeros((B, T, C))
+    c = numpy.zeros((B, T, C))
+    last = numpy.zeros((B, C)) if c0 is None else numpy.array(
+        c0, numpy.float64)
+    for s in range(B):
+        end = T if lengths is None else lengths[s]
+        for t in range(T):
+            if t < end:
+                f, z = gates['f'][s, t], gates['z'][s, t]
+                if mask is not None:
+                    f = numpy.where(mask[s, t], 1, f)
+                i = gates['i'][s, t] if 'i' in gates else 1 - f
+                o = gates['o'][s, t] if 'o' in gates else 1
+                last[s] = f * last[s] + i * z
+                h[s, t] = o * last[s]
+            c[s, t] = last[s]
+    return h, c, last
+
+
+class QRNNPooling(function_node.FunctionNode):
+    """The function node behind :func:`qrnn_pooling`."""
+
+    def __init__(self, pooling, names, lengths, mask):
+        self.pooling = pooling
+        self.names = ('u',) + names  # of the inputs that are there
+        self.lengths = lengths
+        self.mask = mask
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, self.names)
+        types = dict(zip(self.names, in_types))
+        n_gates = len(GATES[self.pooling])
+        u_type = types['u']
+        type_check.expect(
+            u_type.dtype.kind == 'f',
+            u_type.ndim == 3,
+            u_type.shape[2] % n_gates == 0,
+        )
+        if 'b' in types:
+            b_type = types['b']
+            type_check.expect(
+                b_type.dtype == u_type.dtype,
+                b_type.ndim >= 1,
+                b_type.ndim <= 2,
+                b_type.shape[-1] == u_type.shape[2],
+            )
+            if type_check.eval(b_type.ndim) == 2:
+                type_check.expect(b_type.shape[0] == u_type.shape[0])
+        if 'c0' in types:
+            c0_type = types['c0']
+            type_check.expect(
+                c0_type.dtype == u_type.dtype,
+                c0_type.ndim == 2,
+                c0_type.shape[0] == u_type.shape[0],
+                c0_type.shape[1] == u_type.shape[2] // n_gates,
+            )
+        if self.mask is not None:
+            mask_type = type_check.make_variable(
+                type_check.TypeInfo(self.mask.shape, self.mask.dtype), 'mask')
+            type_check.expect(
+                mask_type.shape[:2] == u_type.shape[:2],
+                mask_type.shape[2] == u_type.shape[2] // n_gates,
+            )
+
+    def forward(self, inputs):
+        self.retain_inputs(tuple(range(len(inputs))))
+        self.retain_outputs((1,))
+        arrays = dict(zip(self.names, inputs))
+        u, c0 = arrays['u'], arrays.get('c0')
+        self.valid = (
+            None if self.lengths is None else valid_steps(self.lengths, u))
+        self.gates = gates = activate(
+            u, arrays.get('b'), self.pooling, self.mask, self.valid)
+        xp = backend.get_array_module(u)
+        f, z = gates['f'], gates['z']
+        if 'i' in gates:
+            x = gates['i'] * z
+        else:
+            x = f * z
+            xp.subtract(z, x, out=x)  # (1 - f) z
+        c = scan(f, x, c0, out=x)
+        if c.shape[1]:
+            c_last = c[:, -1].copy()
+        elif c0 is not None:
+            c_last = c0.copy()
+        else:
+            c_last = xp.zeros((len(c), c.shape[2]), c.dtype)
+        h = gates['o'] * c if 'o' in gates else c
+        dtype = u.dtype
+        return tuple(a.astype(dtype, copy=False) for a in (h, c, c_last))
+
+    def backward(self, indexes, grad_outputs):
+        inputs = dict(zip(self.names, self.get_retained_inputs()))
+        if chainer.config.enable_backprop:
+            grads = self._differentiable_backward(inputs, grad_outputs)
+        else:
+            grads = self._backward(
+                {n: v.array for n, v in inputs.items()},
+                [None if g is None else g.array for g in grad_outputs])
+            grads = {n: chainer.as_variable(g) for n, g in grads.items()}
+        return tuple(grads[self.names[i]] for i in indexes)
+
+    def _backward(self, inputs, grad_outputs):
+        """First derivatives, array by array, into one stacked buffer."""
+        u, c0 = inputs['u'], inputs.get('c0')
+        c = self.get_retained_outputs()[0].array
+        gh, gc, gc_last = grad_outputs
+        xp = backend.get_array_module(u)
+        f, z = self.gates['f'], self.gates['z']
+        i, o = self.gates.get('i'), self.gates.get('o')
+        B, T, C = f.shape
+
+        gstate = xp.zeros(f.shape, f.dtype)
+        if gh is not None:
+            gstate += gh if o is None else gh * o
+        if gc is not None:
+            gstate += gc
+        if gc_last is not None:
+            gstate[:, -1:] += gc_last[:, None]
+        if T > 1:
+            before = gstate[:, :-1]
+            scan(f[:, 1:], before, gstate[:, -1], reverse=True, out=before)
+
+        gu = xp.empty(u.shape, f.dtype)
+        gu_of = {name: gu[:, :, n * C:(n + 1) * C]
+                 for n, name in enumerate(GATES[self.pooling])}
+        gf = gu_of['f']
+        gf[:, 1:] = c[:, :-1]
+        gf[:, :1] = 0 if c0 is None else c0[:, None]
+        if i is None:
+            gf -= z
+        not_f = 1 - f
+        gf *= gstate
+        gf *= f
+        gf *= not_f
+        gz = gu_of['z']
+        xp.multiply(z, z, out=gz)
+        xp.subtract(1, gz, out=gz)
+        gz *= gstate
+        gz *= not_f if i is None else i
+        if 'i' in gu_of:
+            gi = gu_of['i']
+            xp.subtract(1, i, out=gi)
+            gi *= i
+            gi *= z
+            gi *= gstate
+        if 'o' in gu_of:
+            go = gu_of['o']
+            xp.subtract(1, o, out=go)
+            go *= o
+            go *= c
+            go *= 0 if gh is None else gh
+
+        grads = {'u': gu}
+        if 'b' in inputs:
+            grads['b'] = gu.sum((0, 1) if inputs['b'].ndim == 1 else 1)
+        if c0 is not None:
+            grads['c0'] = f[:, 0] * gstate[:, 0] if T else (
+                xp.zeros((B, C), f.dtype) if gc_last is None else gc_last)
+        return {n: g.astype(u.dtype, copy=False) for n, g in grads.items()}
+
+    def _differentiable_backward(self, inputs, grad_outputs):
+        """The same derivatives as a graph, by way of :func:`strnn`."""
+        outputs = _pooling_by_parts(
+            self.pooling, self.mask, self.valid, **inputs)
+        arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
+                   if g is not None]
+        grads = chainer.grad(
+            [y for y, _ in arrived], list(inputs.values()),
+            [g for _, g in arrived], enable_double_backprop=True)
+        return dict(zip(inputs, grads))
+
+
+def activate(u, b, pooling, mask, valid):
+    """Gates from pre-activations, those of steps past the end closed."""
+    xp = backend.get_array_module(u)
+    gates = xp.empty(u.shape, numpy.promote_types(u.dtype, numpy.float32))
+    if b is None:
+        gates[...] = u
+    else:
+        xp.add(u, b if b.ndim == 1 else b[:, None], out=gates)
+    names = GATES[pooling]
+    C = u.shape[2] // len(names)
+    gate_of = {}
+    for n, name in enumerate(names):
+        gate_of[name] = gate = gates[:, :, n * C:(n + 1) * C]
+        if name == 'z':
+            xp.tanh(gate, out=gate)
+        else:  # the logistic function, without its overflow
+            gate *= .5
+            xp.tanh(gate, out=gate)
+            gate *= .5
+            gate += .5
+    if mask is not None:
+        xp.copyto(gate_of['f'], 1, where=mask)
+    if valid is not None:
+        valid = valid[:, :, None]
+        gate_of.setdefault('o', xp.ones(u.shape[:2] + (1,), gates.dtype))
+        for name, gate in gate_of.items():
+            xp.copyto(gate, 1 if name == 'f' else 0, where=~valid)
+    return gate_of
+
+
+def _pooling_by_parts(pooling, mask, valid, u, b=None, c0=None):
+    xp = backend.get_array_module(u.array)
+    if b is not None:
+        b = F.expand_dims(b, 0) if b.ndim == 1 else b
+        u = u + F.broadcast_to(F.expand_dims(b, 1), u.shape)
+    names = GATES[pooling]
+    gate_of = dict(zip(names, F.split_axis(u, len(names), axis=2)))
+    gate_of = {name: F.tanh(a) if name == 'z' else F.sigmoid(a)
+               for name, a in gate_of.items()}
+    f = gate_of['f']
+    if mask is not None:
+        f = apply_zoneout(f, mask=mask)
+    x = gate_of.get('i', 1 - f) * gate_of['z']
+    if valid is not None:
+        valid = xp.broadcast_to(valid[:, :, None], f.shape)
+        f = apply_zoneout(f, mask=~valid)
+        x = x * valid.astype(x.dtype)
+    c = strnn(f, x, c0)
+    h = c * gate_of['o'] if 'o' in gate_of else c
+    if valid is not None:
+        h = h * valid.astype(h.dtype)
+    if c.shape[1]:
+        c_last = c[:, -1]
+    elif c0 is not None:
+        c_last = F.identity(c0)
+    else:
+        c_last = chainer.as_variable(xp.zeros((len(c), c.shape[2]), c.dtype))
+    return h, c, c_last

@@ -1,0 +1,104 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+from chainer.utils import type_check
+
+
+def zoneout(f, ratio=.1, mask=None):
+    """Zoneout on forget gates: keeps the state of randomly chosen channels.
+
+    With probability ``ratio`` a channel's gate is set to 1 at that step, so
+    that its state is copied on unchanged,
+
+    .. math::
+
+        F = 1 - \\mathrm{dropout}(1 - f),
+
+    where dropout does not rescale: no gate exceeds 1 (equation 6 of the
+    paper). The choice is fresh for every step and channel. Outside training
+    (``chainer.config.train`` is ``False``) the gates pass as they are.
+
+    Args:
+        f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates in
+            [0, 1], of any shape.
+        ratio (float): Probability of a channel being zoned out, in [0, 1].
+        mask (:ref:`ndarray`): Booleans of the shape of ``f``, true where the
+            gate becomes 1. Drawn from the array module's global generator
+            (:func:`numpy.random.seed` fixes it) if omitted.
+
+    Returns:
+        ~chainer.Variable: The gates with zoneout, of the shape of ``f``.
+
+    Raises:
+        ValueError: If ``ratio`` is not a probability.
+
+    See: `Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations
+    <https://arxiv.org/abs/1606.01305>`_.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import zoneout
+        >>> f = np.full((1, 2, 2), 0.25, np.float32)
+        >>> mask = np.array([[[True, False], [False, False]]])
+        >>> zoneout(f, mask=mask).array
+        array([[[1.  , 0.25],
+                [0.25, 0.25]]], dtype=float32)
+
+    """
+    f = chainer.as_variable(f)
+    if mask is None:
+        mask = draw_mask(f.array, f.shape, ratio)
+    if mask is None:
+        return f
+    return _Zoneout(mask).apply((f,))[0]
+
+
+def zoneout_ref(f, ratio=.1, mask=None):
+    """Reference of :func:`zoneout` in NumPy and float64.
+
+    ========  ========  =============================================
+    array     shape     meaning
+    ========  ========  =============================================
+    ``f``     any       forget gates
+    ``mask``  as ``f``  true where the gate becomes 1 (None: nowhere)
+    return    as ``f``  gates with zoneout, float64
+    ========  ========  =============================================
+    """
+    f = numpy.asarray(f, numpy.float64)
+    return f if mask is None else numpy.where(mask, 1., f)
+
+
+def draw_mask(like, shape, ratio):
+    """Draws where to zone out; ``None`` where nothing would be."""
+    if not 0 <= ratio <= 1:
+        raise ValueError(
+            'zoneout is a probability between 0 and 1, not {}'.format(ratio))
+    if ratio == 0 or not chainer.config.train:
+        return None
+    xp = backend.get_array_module(like)
+    return xp.random.rand(*shape) < ratio
+
+
+class _Zoneout(function_node.FunctionNode):
+
+    def __init__(self, mask):
+        self.mask = mask
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('f',))
+        type_check.expect(
+            in_types[0].dtype.kind == 'f',
+            in_types[0].shape == self.mask.shape,
+        )
+
+    def forward(self, inputs):
+        f, = inputs
+        xp = backend.get_array_module(f)
+        return xp.where(self.mask, f.dtype.type(1), f),
+
+    def backward(self, indexes, grad_outputs):
+        gF, = grad_outputs
+        return gF * (~self.mask).astype(gF.dtype),

@@ -1,0 +1,8 @@
+"""Layers with parameters."""
+
+from qrnn.links.lstm_layer import LSTMLayer  # NOQA
+from qrnn.links.lstm_layer import LSTMState  # NOQA
+from qrnn.links.qrnn_layer import QRNNLayer  # NOQA
+from qrnn.links.qrnn_layer import QRNNState  # NOQA
+from qrnn.links.stack import LSTMStack  # NOQA
+from qrnn.links.stack import QRNNStack  # NOQA

@@ -1,0 +1,224 @@
+import collections
+
+import chainer
+from chainer import backend
+import chainer.functions as F
+from chainer import initializer
+from chainer import initializers
+import chainer.links as L
+from chainer import variable
+
+from qrnn.functions.attention import attention_sum
+from qrnn.functions.lengths import valid_steps
+from qrnn.functions.masked_convolution import last_steps
+from qrnn.functions.masked_convolution import masked_convolution
+from qrnn.functions.pooling import GATES
+from qrnn.functions.pooling import qrnn_pooling
+from qrnn.links.recurrent_layer import RecurrentLayer
+
+
+class QRNNState(collections.namedtuple('QRNNState', ('c', 'x'))):
+    """State of a :class:`QRNNLayer`: all it needs to go on.
+
+    Attributes:
+        c (~chainer.Variable): Pooled state, ``(B, m)``.
+        x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
+    """
+
+
+class QRNNLayer(RecurrentLayer):
+    """Quasi-recurrent layer: a causal convolution, gates and pooling.
+
+    With a filter width of :math:`k` and fo-pooling it computes
+
+    .. math::
+
+        z_t, f_t, o_t &= \\tanh(W_z * x)_t, \\sigma(W_f * x)_t,
+            \\sigma(W_o * x)_t \\\\
+        c_t &= f_t c_{t-1} + (1 - f_t) z_t \\\\
+        h_t &= o_t c_t
+
+    where :math:`*` is a convolution along time over :math:`x_{t-k+1}` to
+    :math:`x_t`, and returns all :math:`h_t`. Carried over calls are
+    :math:`c` and the last :math:`k - 1` inputs, so that a sequence may be cut
+    anywhere, even into single steps, with the same outputs and gradients.
+
+    In a decoder layer (``decoder=True``) the last output :math:`\\tilde h` of
+    its encoder layer, given by :meth:`init`, enters every gate at every step,
+    :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)` and so on. With
+    ``attention=True`` (which makes it a decoder layer, too)
+
+    .. math::
+
+        h_t = o_t (W_k k_t + W_c c_t + b)
+
+    where :math:`k_t` is the :func:`~qrnn.attention_sum` of the encoder's
+    outputs for the query :math:`c_t`.
+
+    Args:
+        in_size (int or None): Number of input channels n. If None, it is
+            taken from the first input.
+        out_size (int): Number of hidden channels m.
+        kernel_size (int): Filter width k.
+        attention (bool): Whether to attend to the encoder's outputs.
+        decoder (bool): Whether this is a decoder layer.
+        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``. See
+            :func:`~qrnn.qrnn_pooling`.
+        zoneout (float): Probability of keeping a channel's state at a step,
+            in training. See :func:`~qrnn.zoneout`.
+        save_state (bool): Whether a sequence goes on from where the last call
+            ended. Single steps always do.
+        lookahead (int): Number of future steps in the filter's window: 0 for
+            a causal layer. A layer that looks ahead cannot be cut into steps.
+        encoder_size (int): Number of channels of the encoder's outputs;
+            ``out_size`` if omitted.
+        initialW (:ref:`initializer <initializer>`): Initializer of the
+            filters, called on a matrix ``(gates * m, k * n)``.
+            :class:`~chainer.initializers.LeCunNormal` if omitted.
+        initial_bias (:ref:`initializer <initializer>`): Initializer of the
+            bias, ``(gates * m,)``. Zero if omitted.
+
+    Attributes:
+        W (~chainer.Parameter): Filters, ``(k, n, gates * m)``, the oldest
+            step's first, gates in the order f, z, o, i.
+        b (~chainer.Parameter): Bias, ``(gates * m,)``.
+        V (~chainer.links.Linear): Projection of the encoder's last output
+            (decoder layers).
+        attend (~chainer.links.Linear): :math:`(W_k, W_c)` and :math:`b`
+            (with attention).
+
+    See: `Quasi-Recurrent Neural Networks
+    <https://arxiv.org/abs/1611.01576>`_.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import QRNNLayer
+        >>> layer = QRNNLayer(3, 5, kernel_size=2)
+        >>> x = np.random.randn(4, 7, 3).astype(np.float32)
+        >>> layer(x).shape             # a batch of sequences
+        (4, 7, 5)
+        >>> layer(x[:, 0]).shape       # and one step further
+        (4, 5)
+
+    """
+
+    state_type = QRNNState
+
+    def __init__(self, in_size, out_size, kernel_size=2, attention=False,
+                 decoder=False, *, pooling='fo', zoneout=0., save_state=False,
+                 lookahead=0, encoder_size=None, initialW=None,
+                 initial_bias=None):
+        if pooling not in GATES:
+            raise ValueError(
+                "pooling must be 'f', 'fo' or 'ifo', not {!r}".format(pooling))
+        if kernel_size < 1:
+            raise ValueError(
+                'kernel_size must be 1 or more, not {}'.format(kernel_size))
+        if attention and pooling == 'f':
+            raise ValueError(
+                "attention needs an output gate: pooling 'fo' or 'ifo'")
+        if lookahead and save_state:
+            raise ValueError(
+                'a layer that looks ahead cannot carry its state over calls: '
+                'leave out lookahead or save_state')
+        super(QRNNLayer, self).__init__(
+            in_size, out_size, attention, decoder, save_state)
+        self._encoder_bias = None
+        self.kernel_size = kernel_size
+        self.pooling = pooling
+        self.zoneout = zoneout
+        self.lookahead = lookahead
+        gates_size = len(GATES[pooling]) * out_size
+        encoder_size = encoder_size or out_size
+        with self.init_scope():
+            self.W = variable.Parameter(_AsFilters(initialW))
+            self.b = variable.Parameter(
+                0 if initial_bias is None else initial_bias, gates_size)
+            if self.decoder:
+                self.V = L.Linear(
+                    encoder_size, gates_size, nobias=True, initialW=initialW)
+            if attention:
+                if encoder_size != out_size:
+                    raise ValueError(
+                        'attention compares encoder and decoder states: '
+                        'encoder_size ({}) must equal out_size ({})'.format(
+                            encoder_size, out_size))
+                self.attend = L.Linear(
+                    2 * out_size, out_size, initialW=initialW)
+        if in_size is not None:
+            self._initialize_params(in_size)
+
+    def _initialize_params(self, in_size):
+        self.in_size = in_size
+        self.W.initialize((self.kernel_size, in_size, self.b.size))
+
+    def initial_state(self, batch_size):
+        """The state to start from: None for zeros."""
+        if self.encoder_c is None:
+            return None
+        return QRNNState(self.encoder_c, None)
+
+    def _advance(self, x, lengths):
+        if self.W.array is None:
+            with chainer.using_device(self.device):
+                self._initialize_params(x.shape[2])
+        c0, x0 = self._state or (None, None)
+        if self.lookahead and x0 is not None:
+            raise ValueError(
+                'a layer that looks ahead cannot go on step by step: give it '
+                'whole sequences, (B, T, n)')
+        u = masked_convolution(x, self.W, x0, lengths, self.lookahead)
+        pool = self._attend if self.attention else self._pool
+        h, c_last = pool(u, c0, lengths)
+        if self.kernel_size > 1:
+            x0 = last_steps(x, self.kernel_size - 1, x0, lengths)
+        self._state = QRNNState(c_last, x0)
+        return h
+
+    def _pool(self, u, c0, lengths):
+        h, _, c_last = qrnn_pooling(
+            u, self._bias(), c0, lengths, self.pooling, self.zoneout)
+        return h, c_last
+
+    def _attend(self, u, c0, lengths):
+        b, m = self._bias(), self.out_size
+        _, c, c_last = qrnn_pooling(
+            u, b, c0, lengths, self.pooling, self.zoneout)
+        # The output gate closes over c and its context, not over c alone.
+        o = u[:, :, 2 * m:3 * m]
+        o = F.sigmoid(
+            o + F.broadcast_to(F.expand_dims(b[:, 2 * m:3 * m], 1), o.shape))
+        context = attention_sum(self.encoder_h, c, self.encoder_lengths)
+        h = o * self.attend(F.concat((context, c), axis=2), n_batch_axes=2)
+        if lengths is not None:
+            h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
+        return h, c_last
+
+    def _bias(self):
+        return self._encoder_bias if self.decoder else self.b
+
+    def _prepare_encoder(self):
+        # V h~ enters every step alike: with the bias, once and for all.
+        self._encoder_bias = F.linear(
+            self._last(self.encoder_h), self.V.W, self.b)
+
+    def device_resident_accept(self, visitor):
+        super(QRNNLayer, self).device_resident_accept(visitor)
+        if self._encoder_bias is not None:
+            visitor.visit_variable(self._encoder_bias)
+
+
+class _AsFilters(initializer.Initializer):
+    """Initializes (k, n, m) filters as the (m, k * n) matrix that they are."""
+
+    def __init__(self, initialW):
+        super(_AsFilters, self).__init__()
+        self.fill = initializers._get_initializer(initialW)
+
+    def __call__(self, array):
+        xp = backend.get_array_module(array)
+        k, n, m = array.shape
+        matrix = xp.empty((m, k * n), array.dtype)
+        self.fill(matrix)
+        array[...] = matrix.T.reshape(k, n, m)

@@ -1,0 +1,188 @@
+import chainer
+from chainer import backend
+import chainer.functions as F
+from chainer import link
+
+from qrnn.functions.lengths import as_lengths
+
+
+class RecurrentLayer(link.Chain):
+    """What QRNN and LSTM layers share: calls, state and encoder.
+
+    A subclass defines ``_advance(x, lengths)``, which runs a sequence from
+    ``self.state`` on, sets ``self.state`` and returns the outputs, and
+    :attr:`state_type`, a named tuple of arrays with the batch first.
+    """
+
+    state_type = None
+
+    def __init__(self, in_size, out_size, attention, decoder, save_state):
+        super(RecurrentLayer, self).__init__()
+        self.in_size = in_size
+        self.out_size = out_size
+        self.attention = attention
+        self.decoder = decoder or attention
+        self.save_state = save_state
+        self.encoder_c = self.encoder_h = self.encoder_lengths = None
+        self._state = None
+
+    def forward(self, x, lengths=None):
+        """Applies the layer to a batch of sequences, or to one step.
+
+        Args:
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``
+                for sequences. They start from the initial state, or, with
+                ``save_state=True``, from where the last call ended.
+                ``(B, n)`` for one step, which always goes on from where the
+                last call ended.
+            lengths: Number of steps of every sequence, ``(B,)``. Past the end
+                the state holds and outputs are 0.
+
+        Returns:
+            ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
+
+        Raises:
+            ValueError: If ``x`` does not fit the layer, or its batch size the
+                state.
+
+        """
+        x = chainer.as_variable(x)
+        if x.ndim not in (2, 3) or (
+                self.in_size is not None and x.shape[-1] != self.in_size):
+            raise ValueError(
+                'x must be of shape (B, T, {0}), or (B, {0}) for one step, '
+                'but its shape is {1}'.format(
+                    'n' if self.in_size is None else self.in_size, x.shape))
+        if self.decoder and self.encoder_h is None:
+            raise ValueError(
+                'this is a decoder layer: give it the states of its encoder '
+                'layer by init(encoder_h=...) before calling it')
+        if x.ndim == 2:
+            if lengths is not None:
+                raise ValueError('a single step, (B, n), takes no lengths')
+            return self._run(F.expand_dims(x, 1), None)[:, 0]
+        if not self.save_state:
+            self._state = None
+        return self._run(x, lengths)
+
+    def _run(self, x, lengths):
+        if self._state is None:
+            self._state = self.initial_state(len(x))
+        for part in self._state or ():
+            if part is not None and len(part) != len(x):
+                raise ValueError(
+                    'the layer holds the state of {} sequences, but x has {}: '
+                    'call reset_state() before starting with others'.format(
+                        len(part), len(x)))
+        if lengths is not None:
+            lengths = as_lengths(lengths, *x.shape[:2])
+        return self._advance(x, lengths)
+
+    # State
+
+    @property
+    def state(self):
+        """What the layer needs to go on: None before the first call.
+
+        A named tuple of Variables with the batch as their first axis. Setting
+        it makes the next step (and, with ``save_state=True``, the next
+        sequence) go on from there.
+        """
+        return self._state
+
+    @state.setter
+    def state(self, state):
+        if state is not None:
+            state = self.state_type(*(
+                None if part is None else chainer.as_variable(part)
+                for part in state))
+            for part in state:
+                if part is not None:
+                    part.to_device(self.device)
+        self._state = state
+
+    def reset_state(self):
+        """Forgets the state: the next call starts from the initial one."""
+        self._state = None
+
+    def reorder_state(self, indices):
+        """Takes the state of other sequences of the batch, as beam search does.
+
+        Args:
+            indices (:ref:`ndarray`): For every sequence of the new batch, the
+                one of the old batch that it goes on from.
+
+        """
+        self._map_state(lambda part: part[indices])
+
+    def unchain_state(self):
+        """Cuts the state off its history (truncated backpropagation)."""
+        self._map_state(lambda part: chainer.Variable(part.array.copy()))
+
+    def _map_state(self, function):
+        if self._state is not None:
+            self._state = self.state_type(*(
+                None if part is None else function(part)
+                for part in self._state))
+
+    # Encoder
+
+    def init(self, encoder_c=None, encoder_h=None, lengths=None):
+        """Gives the layer the states of its encoder layer; clears its own.
+
+        Args:
+            encoder_c (~chainer.Variable): The encoder's pooled states,
+                ``(B, S, m)`` or the last one, ``(B, m)``, if the recurrence
+                is to start from the last one instead of zero.
+            encoder_h (~chainer.Variable): The encoder's outputs,
+                ``(B, S, m')``: the last one enters every step of a decoder
+                layer, and attention ranges over all. Without attention
+                ``(B, m')``, the last one, will do. If omitted, ``encoder_c``
+                stands for it, and with attention the recurrence then starts
+                from zero, as in the authors' published core.
+            lengths: Number of valid encoder steps of every sequence.
+
+        """
+        self._state = None
+        self.encoder_lengths = None
+        self.encoder_h = self.encoder_c = None
+        if encoder_c is None and encoder_h is None:
+            return
+        encoder_c, encoder_h = (
+            None if e is None else chainer.as_variable(e)
+            for e in (encoder_c, encoder_h))
+        if encoder_h is None:
+            encoder_h = encoder_c
+            if self.attention:
+                encoder_c = None
+        if self.attention and encoder_h.ndim != 3:
+            raise ValueError(
+                'attention ranges over all encoder steps, (B, S, m), but '
+                'encoder_h is of shape {}'.format(encoder_h.shape))
+        if lengths is not None and encoder_h.ndim == 3:
+            self.encoder_lengths = as_lengths(lengths, *encoder_h.shape[:2])
+        self.encoder_h = encoder_h
+        if encoder_c is not None:
+            self.encoder_c = self._last(encoder_c)
+        self._prepare_encoder()
+
+    def _prepare_encoder(self):
+        """Computes what all calls to come share, in :meth:`init`."""
+
+    def _last(self, states):
+        """The state at the last valid encoder step: (B, S, m) -> (B, m)."""
+        if states.ndim == 2:
+            return states
+        if self.encoder_lengths is None:
+            return states[:, -1]
+        xp = backend.get_array_module(states.array)
+        last = xp.asarray(self.encoder_lengths) - 1
+        h = states[xp.arange(len(last)), last]
+        return h * (last >= 0).astype(h.dtype)[:, None]
+
+    def device_resident_accept(self, visitor):
+        super(RecurrentLayer, self).device_resident_accept(visitor)
+        carried = tuple(self._state or ()) + (self.encoder_c, self.encoder_h)
+        for variable in carried:
+            if variable is not None:
+                visitor.visit_variable(variable)

@@ -1,0 +1,162 @@
+import chainer
+import chainer.functions as F
+from chainer import link
+
+from qrnn.links.lstm_layer import LSTMLayer
+from qrnn.links.qrnn_layer import QRNNLayer
+
+
+class _Stack(link.ChainList):
+    """Recurrent layers on top of each other, called like one."""
+
+    def __init__(self, layers, dropout, dense):
+        super(_Stack, self).__init__(*layers)
+        self.dropout = dropout
+        self.dense = dense
+
+    def forward(self, x, lengths=None):
+        """Applies all layers to sequences ``(B, T, n)`` or one step ``(B, n)``.
+
+        Arguments and state are those of :meth:`qrnn.QRNNLayer.forward`.
+
+        Returns:
+            ~chainer.Variable: The last layer's outputs, ``(B, T, m)`` or
+            ``(B, m)``.
+
+        """
+        return self.encode(x, lengths)[-1]
+
+    def encode(self, x, lengths=None):
+        """Applies all layers and returns the outputs of every one.
+
+        They are what the layers of a decoder take:
+        ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
+        """
+        x = chainer.as_variable(x)
+        if x.ndim == 3 and not self[0].save_state:
+            # Lets go of the graph that the last call's states hang on.
+            self.reset_state()
+        outputs = []
+        for layer in self:
+            if outputs:
+                h = F.dropout(outputs[-1], self.dropout)
+                x = F.concat((x, h), axis=-1) if self.dense else h
+            outputs.append(layer(x, lengths))
+        return outputs
+
+    def init(self, encoder_c=None, encoder_h=None, lengths=None):
+        """Gives every layer the states of its encoder layer.
+
+        Args:
+            encoder_c (list): ``encoder_c`` of every layer. See
+                :meth:`qrnn.QRNNLayer.init`.
+            encoder_h (list): ``encoder_h`` of every layer.
+            lengths: Number of valid encoder steps of every sequence.
+
+        """
+        n_layers = len(self)
+        for states in (encoder_c, encoder_h):
+            if states is not None and len(states) != n_layers:
+                raise ValueError(
+                    'each of the {} layers needs the states of its encoder '
+                    'layer, but {} are given'.format(n_layers, len(states)))
+        for i, layer in enumerate(self):
+            layer.init(
+                None if encoder_c is None else encoder_c[i],
+                None if encoder_h is None else encoder_h[i], lengths)
+
+    @property
+    def state(self):
+        """The state of every layer, a tuple. See :attr:`QRNNLayer.state`."""
+        return tuple(layer.state for layer in self)
+
+    @state.setter
+    def state(self, states):
+        for layer, state in zip(self, states):
+            layer.state = state
+
+    def reset_state(self):
+        """Forgets the state of every layer."""
+        for layer in self:
+            layer.reset_state()
+
+    def reorder_state(self, indices):
+        """Takes the state of other sequences of the batch, in every layer."""
+        for layer in self:
+            layer.reorder_state(indices)
+
+    def unchain_state(self):
+        """Cuts every layer's state off its history."""
+        for layer in self:
+            layer.unchain_state()
+
+
+class QRNNStack(_Stack):
+    """Several :class:`~qrnn.QRNNLayer` on top of each other.
+
+    Args:
+        n_layers (int): Number of layers.
+        in_size (int): Number of input channels.
+        out_size (int): Number of hidden channels of every layer.
+        kernel_size (int or sequence): Filter width, of every layer or one for
+            each.
+        attention (bool): Whether the last layer attends to the encoder's.
+        decoder (bool): Whether all are decoder layers.
+        dropout (float): Dropout between layers (not before the first nor
+            after the last).
+        dense (bool): Whether each layer's input is concatenated to its output
+            before the next layer (the paper's densely connected layers).
+        layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
+            ``pooling``, ``zoneout``, ``save_state`` and so on.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import QRNNStack
+        >>> rnn = QRNNStack(4, 3, 5, dropout=.3, dense=True)
+        >>> [layer.in_size for layer in rnn]
+        [3, 8, 13, 18]
+        >>> rnn(np.zeros((2, 7, 3), np.float32)).shape
+        (2, 7, 5)
+
+    """
+
+    def __init__(self, n_layers, in_size, out_size, kernel_size=2,
+                 attention=False, decoder=False, *, dropout=0., dense=False,
+                 **layer_options):
+        if isinstance(kernel_size, int):
+            kernel_size = n_layers * (kernel_size,)
+        if len(kernel_size) != n_layers:
+            raise ValueError(
+                'kernel_size must be one number or one for each of the {} '
+                'layers, not {}'.format(n_layers, kernel_size))
+        sizes = _in_sizes(n_layers, in_size, out_size, dense)
+        super(QRNNStack, self).__init__([
+            QRNNLayer(
+                size, out_size, k, attention and i == n_layers - 1,
+                decoder or attention, **layer_options)
+            for i, (size, k) in enumerate(zip(sizes, kernel_size))],
+            dropout, dense)
+
+
+class LSTMStack(_Stack):
+    """Several :class:`~qrnn.LSTMLayer` on top of each other.
+
+    Arguments are those of :class:`~qrnn.QRNNStack`, where an LSTM has them.
+    """
+
+    def __init__(self, n_layers, in_size, out_size, attention=False,
+                 decoder=False, *, dropout=0., dense=False, save_state=False):
+        sizes = _in_sizes(n_layers, in_size, out_size, dense)
+        super(LSTMStack, self).__init__([
+            LSTMLayer(
+                size, out_size, attention and i == n_layers - 1,
+                decoder or attention, save_state=save_state)
+            for i, size in enumerate(sizes)],
+            dropout, dense)
+
+
+def _in_sizes(n_layers, in_size, out_size, dense):
+    if dense:
+        return [in_size + i * out_size for i in range(n_layers)]
+    return [in_size] + (n_layers - 1) * [out_size]
