@@ -1,0 +1,1 @@
+"""What the experiments share: arguments, errors, snapshots, results."""

@@ -1,0 +1,133 @@
+"""Command lines, the same in every experiment."""
+import argparse
+
+import chainer
+from chainer.backends import cuda
+import numpy
+
+from experiments.common.errors import Problem
+
+
+class Parser(argparse.ArgumentParser):
+
+    """Argument parser whose complaints are a single line."""
+
+    def __init__(self, **kwargs):
+        super(Parser, self).__init__(
+            allow_abbrev=False,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs)
+
+    def error(self, message):
+        self.exit(2, 'error: {} (see --help)\n'.format(message))
+
+
+def training_parser(experiment, configs, default_config):
+    """Parser of a training command, with what all experiments take.
+
+    Args:
+        experiment (str): Name of the folder of the experiment.
+        configs (dict): Configurations by name.
+        default_config (str): Name of the one trained by default.
+
+    """
+    parser = Parser(prog='python -m experiments.{}.train'.format(experiment))
+    parser.add_argument(
+        '--config', choices=sorted(configs), default=default_config,
+        help='what to train')
+    add_device(parser)
+    parser.add_argument(
+        '--out', '-o', metavar='FOLDER', default=argparse.SUPPRESS,
+        help='where results go (default: out/{}-CONFIG)'.format(experiment))
+    parser.add_argument(
+        '--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
+        default=argparse.SUPPRESS,
+        help='go on from this snapshot, or without a name from the newest '
+             'good one in --out')
+    parser.add_argument(
+        '--overwrite', action='store_true', default=argparse.SUPPRESS,
+        help='start over in a folder that holds an earlier run')
+    parser.add_argument(
+        '--epoch', '-e', metavar='N', type=positive,
+        default=argparse.SUPPRESS,
+        help="epochs to train in all (default: the configuration's)")
+    parser.add_argument(
+        '--seed', metavar='N', type=seed, default=0,
+        help='seed of every random choice')
+    parser.add_argument(
+        '--snapshot-every', metavar='N', type=positive, default=200,
+        help='iterations between two snapshots; one is taken after every '
+             'epoch in any case')
+    parser.add_argument(
+        '--test', action='store_true', default=argparse.SUPPRESS,
+        help='train a tiny model for a few iterations to see that everything '
+             'works, and keep nothing unless --out is given')
+    parser.set_defaults(
+        out=None, resume=None, overwrite=False, epoch=None, test=False)
+    return parser
+
+
+def add_device(parser):
+    """Adds ``--device`` to a parser."""
+    parser.add_argument(
+        '--device', '-d', default='-1',
+        help='-1 or @numpy for the CPU, 0 or @cupy:0 for the first GPU')
+
+
+def get_device(specifier):
+    """The device of a specifier, or a :class:`Problem` if it is not there.
+
+    Args:
+        specifier (str): As :func:`chainer.get_device` takes it.
+
+    Returns:
+        chainer.backend.Device: A device of NumPy or CuPy.
+
+    """
+    wants_gpu = specifier.startswith('@cupy') or specifier.isdigit()
+    if wants_gpu:
+        _check_gpu(specifier)
+    try:
+        device = chainer.get_device(specifier)
+    except Exception:
+        device = None
+    if device is None or device.xp not in (numpy, cuda.cupy):
+        raise Problem('there is no device {}; --device takes -1 for the CPU '
+                      'or the number of a GPU, 0 for the first'.format(
+                          specifier))
+    return device
+
+
+def positive(text):
+    """Type of an argument: a whole number above 0."""
+    return _whole(text, 1, 2 ** 31 - 1)
+
+
+def seed(text):
+    """Type of an argument: what NumPy takes as a seed."""
+    return _whole(text, 0, 2 ** 32 - 1)
+
+
+def _whole(text, low, high):
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(
+            'it takes a whole number from {} to {}, not {!r}'.format(
+                low, high, text))
+    return int(text)
+
+
+def _check_gpu(specifier):
+    # chainer.backends.cuda.available only says that CuPy was imported.
+    if not cuda.available:
+        raise Problem('device {} needs CuPy, which is not installed; use '
+                      '--device -1 for the CPU'.format(specifier))
+    try:
+        count = cuda.cupy.cuda.runtime.getDeviceCount()
+    except cuda.cupy.cuda.runtime.CUDARuntimeError:
+        count = 0
+    number = specifier.rpartition(':')[2]
+    if not number.isdigit() or int(number) >= count:
+        raise Problem('there is no device {}: this machine has {} GPU{}; use '
+                      '--device -1 for the CPU'.format(
+                          specifier, count or 'no', 's' * (count > 1)))
+
+

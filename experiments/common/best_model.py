@@ -1,0 +1,102 @@
+"""The best model of a run, in files that need nothing else."""
+import os
+
+from chainer.backends import cuda
+from chainer.training import extension
+import numpy
+
+from experiments.common.errors import Problem
+from experiments.common.files import read_json
+from experiments.common.files import replacing
+from experiments.common.files import write_json
+
+
+class BestModel(extension.Extension):
+
+    """Trainer extension that saves the model when it is the best so far.
+
+    Args:
+        model (~chainer.Link): The model.
+        key (str): Name of the observation to go by, the lower the better.
+
+    Attributes:
+        epoch (int): Epoch after which the best model was saved, 0 before.
+        value (float): Its observation.
+
+    """
+
+    trigger = 1, 'epoch'
+    default_name = 'best_model'
+
+    def __init__(self, model, key='validation/main/loss'):
+        self._model = model
+        self._key = key
+        self.epoch = 0
+        self.value = float('inf')
+
+    def __call__(self, trainer):
+        value = float(trainer.observation[self._key])
+        if value < self.value:
+            save_parameters(trainer.out, self._model)
+            self.epoch = trainer.updater.epoch
+            self.value = value
+
+    def serialize(self, serializer):
+        self.epoch = serializer('epoch', self.epoch)
+        self.value = serializer('value', self.value)
+
+
+def save_description(folder, description):
+    """Saves what is needed to build the model anew, as plain values."""
+    write_json(os.path.join(folder, 'model.json'), description)
+
+
+def load_description(folder, experiment):
+    """Reads what :func:`save_description` saved.
+
+    Args:
+        folder (str): Folder of a run.
+        experiment (str): What ``description['experiment']`` must be.
+
+    """
+    path = os.path.join(folder, 'model.json')
+    if not os.path.exists(path):
+        raise Problem('there is no trained model in {}: {} is missing'.format(
+            folder, path))
+    description = read_json(path)
+    if (not isinstance(description, dict)
+            or description.get('experiment') != experiment):
+        raise Problem('{} does not describe a model of experiments.{}'.format(
+            path, experiment))
+    return description
+
+
+def save_parameters(folder, model):
+    """Saves the parameters of a model, without any state."""
+    with replacing(_npz(folder)) as f:
+        numpy.savez(f, **{name.lstrip('/'): cuda.to_cpu(param.array)
+                          for name, param in model.namedparams()})
+
+
+def load_parameters(folder, model):
+    """Loads what :func:`save_parameters` saved."""
+    path = _npz(folder)
+    if not os.path.exists(path):
+        raise Problem('there is no trained model in {}: {} is missing'.format(
+            folder, path))
+    try:
+        with numpy.load(path, allow_pickle=False) as arrays:
+            loaded = {name: arrays[name] for name in arrays.files}
+    except Exception:  # a damaged archive fails in many ways
+        raise Problem('{} is damaged'.format(path))
+    params = {name.lstrip('/'): param for name, param in model.namedparams()}
+    if ({name: array.shape for name, array in loaded.items()}
+            != {name: param.shape for name, param in params.items()}):
+        raise Problem('the parameters in {} do not fit the model that '
+                      'model.json beside it describes'.format(path))
+    for name, param in params.items():
+        param.array[...] = param.device.send(loaded[name])
+
+
+def _npz(folder):
+    return os.path.join(folder, 'model.npz')

