@@ -1,5 +1,6 @@
 """A text as one stream: cut for training, run through for a score."""
 import chainer
+from chainer import serializer as serializer_module
 from chainer import training
 from chainer.training import extensions
 import numpy
@@ -106,6 +107,22 @@ class StreamUpdater(training.updaters.StandardUpdater):
         x, t = self.input_device.send(iterator.next())
         optimizer.update(model, x, t)
         model.unchain_state()
+
+    def serialize(self, serializer):
+        super(StreamUpdater, self).serialize(serializer)
+        # The carried state, without which a snapshot would only do between
+        # two epochs.
+        rnn = self.get_optimizer('main').target.rnn
+        is_loading = isinstance(serializer, serializer_module.Deserializer)
+        states = []
+        for i, layer in enumerate(rnn):
+            s = serializer['state'][str(i)]
+            fields = layer.state_type._fields
+            parts = ([None] * len(fields) if is_loading
+                     else [part.array for part in layer.state])
+            states.append(layer.state_type(*map(s, fields, parts)))
+        if is_loading:
+            rnn.state = states
 
 
 class StreamEvaluator(extensions.Evaluator):
