@@ -1,0 +1,44 @@
+# make demo   trains a small language model on text that the project makes
+# make test   runs the tests
+# make clean  removes what the two set up
+#
+# Each sets up what it needs in $(VENV), once, with $(PYTHON).
+
+PYTHON ?= python3
+VENV ?= .venv
+python := $(VENV)/bin/python
+pip := $(python) -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.has-plot
+	$(python) -m experiments.ptb.train --config small --data sample \
+		--out out/demo --overwrite
+
+test: $(VENV)/.has-test
+	$(python) -m pytest
+
+clean:
+	rm -rf $(VENV) out/demo
+
+# qrnn with one of the extras in setup.cfg. No build isolation: Chainer builds
+# with the setuptools of the environment alone.
+$(VENV)/.has-%: $(VENV)/.made setup.cfg
+	$(pip) --no-build-isolation --editable ".[$*]"
+	@touch $@
+
+$(VENV)/.made:
+	@$(PYTHON) -c "$$check"
+	@echo "Setting up $(VENV), which takes about a minute, once"
+	$(PYTHON) -m venv $(VENV)
+	$(pip) "setuptools<81" wheel
+	@touch $@
+
+define check
+import sys
+if not (3, 11) <= sys.version_info < (3, 14):
+    sys.exit("qrnn needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %s.%s;"
+             " name one of them, as in: make demo PYTHON=python3.12"
+             % sys.version_info[:2])
+endef
+export check
