@@ -7,14 +7,12 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.lengths import valid_steps
-from qrnn.functions.strnn import scan
+from qrnn.functions.pooling_blocks import GATES
+from qrnn.functions.pooling_blocks import pooling_backward
+from qrnn.functions.pooling_blocks import pooling_forward
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import draw_mask
 from qrnn.functions.zoneout import zoneout as apply_zoneout
-
-
-#: The gates of every pooling, in the order in which they are stacked.
-GATES = {'f': 'fz', 'fo': 'fzo', 'ifo': 'fzoi'}
 
 
 def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
@@ -187,101 +185,36 @@ class QRNNPooling(function_node.FunctionNode):
         self.retain_inputs(tuple(range(len(inputs))))
         self.retain_outputs((1,))
         arrays = dict(zip(self.names, inputs))
-        u, c0 = arrays['u'], arrays.get('c0')
+        u = arrays['u']
         self.valid = (
             None if self.lengths is None else valid_steps(self.lengths, u))
-        self.gates = gates = activate(
-            u, arrays.get('b'), self.pooling, self.mask, self.valid)
-        xp = backend.get_array_module(u)
-        f, z = gates['f'], gates['z']
-        if 'i' in gates:
-            x = gates['i'] * z
-        else:
-            x = f * z
-            xp.subtract(z, x, out=x)  # (1 - f) z
-        c = scan(f, x, c0, out=x)
-        if c.shape[1]:
-            c_last = c[:, -1].copy()
-        elif c0 is not None:
-            c_last = c0.copy()
-        else:
-            c_last = xp.zeros((len(c), c.shape[2]), c.dtype)
-        h = gates['o'] * c if 'o' in gates else c
-        dtype = u.dtype
-        return tuple(a.astype(dtype, copy=False) for a in (h, c, c_last))
+        h, c, c_last, self.gates = pooling_forward(
+            u, arrays.get('b'), arrays.get('c0'), self.valid, self.pooling,
+            self.mask)
+        return h, c, c_last
 
     def backward(self, indexes, grad_outputs):
         inputs = dict(zip(self.names, self.get_retained_inputs()))
         if chainer.config.enable_backprop:
             grads = self._differentiable_backward(inputs, grad_outputs)
         else:
-            grads = self._backward(
-                {n: v.array for n, v in inputs.items()},
-                [None if g is None else g.array for g in grad_outputs])
-            grads = {n: chainer.as_variable(g) for n, g in grads.items()}
+            grads = self._backward(inputs, grad_outputs)
         return tuple(grads[self.names[i]] for i in indexes)
 
     def _backward(self, inputs, grad_outputs):
-        """First derivatives, array by array, into one stacked buffer."""
-        u, c0 = inputs['u'], inputs.get('c0')
-        c = self.get_retained_outputs()[0].array
-        gh, gc, gc_last = grad_outputs
-        xp = backend.get_array_module(u)
-        f, z = self.gates['f'], self.gates['z']
-        i, o = self.gates.get('i'), self.gates.get('o')
-        B, T, C = f.shape
-
-        gstate = xp.zeros(f.shape, f.dtype)
-        if gh is not None:
-            gstate += gh if o is None else gh * o
-        if gc is not None:
-            gstate += gc
-        if gc_last is not None:
-            gstate[:, -1:] += gc_last[:, None]
-        if T > 1:
-            before = gstate[:, :-1]
-            scan(f[:, 1:], before, gstate[:, -1], reverse=True, out=before)
-
-        gu = xp.empty(u.shape, f.dtype)
-        gu_of = {name: gu[:, :, n * C:(n + 1) * C]
-                 for n, name in enumerate(GATES[self.pooling])}
-        gf = gu_of['f']
-        gf[:, 1:] = c[:, :-1]
-        gf[:, :1] = 0 if c0 is None else c0[:, None]
-        if i is None:
-            gf -= z
-        not_f = 1 - f
-        gf *= gstate
-        gf *= f
-        gf *= not_f
-        gz = gu_of['z']
-        xp.multiply(z, z, out=gz)
-        xp.subtract(1, gz, out=gz)
-        gz *= gstate
-        gz *= not_f if i is None else i
-        if 'i' in gu_of:
-            gi = gu_of['i']
-            xp.subtract(1, i, out=gi)
-            gi *= i
-            gi *= z
-            gi *= gstate
-        if 'o' in gu_of:
-            go = gu_of['o']
-            xp.subtract(1, o, out=go)
-            go *= o
-            go *= c
-            go *= 0 if gh is None else gh
-
-        grads = {'u': gu}
+        c, = self.get_retained_outputs()
+        c0 = inputs.get('c0')
+        gu, gc0 = pooling_backward(
+            self.gates, c.array, None if c0 is None else c0.array, self.valid,
+            self.pooling, *(None if g is None else g.array
+                            for g in grad_outputs))
+        grads = {'u': gu, 'c0': gc0}
         if 'b' in inputs:
             grads['b'] = gu.sum((0, 1) if inputs['b'].ndim == 1 else 1)
-        if c0 is not None:
-            grads['c0'] = f[:, 0] * gstate[:, 0] if T else (
-                xp.zeros((B, C), f.dtype) if gc_last is None else gc_last)
-        return {n: g.astype(u.dtype, copy=False) for n, g in grads.items()}
+        return {name: chainer.as_variable(g) for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """The same derivatives as a graph, by way of :func:`strnn`."""
+        """The same gradients as a graph, by way of :func:`strnn`."""
         outputs = _pooling_by_parts(
             self.pooling, self.mask, self.valid, **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
@@ -290,36 +223,6 @@ class QRNNPooling(function_node.FunctionNode):
             [y for y, _ in arrived], list(inputs.values()),
             [g for _, g in arrived], enable_double_backprop=True)
         return dict(zip(inputs, grads))
-
-
-def activate(u, b, pooling, mask, valid):
-    """Gates from pre-activations, those of steps past the end closed."""
-    xp = backend.get_array_module(u)
-    gates = xp.empty(u.shape, numpy.promote_types(u.dtype, numpy.float32))
-    if b is None:
-        gates[...] = u
-    else:
-        xp.add(u, b if b.ndim == 1 else b[:, None], out=gates)
-    names = GATES[pooling]
-    C = u.shape[2] // len(names)
-    gate_of = {}
-    for n, name in enumerate(names):
-        gate_of[name] = gate = gates[:, :, n * C:(n + 1) * C]
-        if name == 'z':
-            xp.tanh(gate, out=gate)
-        else:  # the logistic function, without its overflow
-            gate *= .5
-            xp.tanh(gate, out=gate)
-            gate *= .5
-            gate += .5
-    if mask is not None:
-        xp.copyto(gate_of['f'], 1, where=mask)
-    if valid is not None:
-        valid = valid[:, :, None]
-        gate_of.setdefault('o', xp.ones(u.shape[:2] + (1,), gates.dtype))
-        for name, gate in gate_of.items():
-            xp.copyto(gate, 1 if name == 'f' else 0, where=~valid)
-    return gate_of
 
 
 def _pooling_by_parts(pooling, mask, valid, u, b=None, c0=None):

@@ -12,7 +12,7 @@ from qrnn.functions.attention import attention_sum
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
-from qrnn.functions.pooling import GATES
+from qrnn.functions.pooling_blocks import GATES
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.links.recurrent_layer import RecurrentLayer
 
