@@ -13,9 +13,7 @@ class Parser(argparse.ArgumentParser):
     """Argument parser whose complaints are a single line."""
 
     def __init__(self, **kwargs):
-        super(Parser, self).__init__(
-            allow_abbrev=False,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter, **kwargs)
+        super(Parser, self).__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message):
         self.exit(2, 'error: {} (see --help)\n'.format(message))
@@ -33,44 +31,48 @@ def training_parser(experiment, configs, default_config):
     parser = Parser(prog='python -m experiments.{}.train'.format(experiment))
     parser.add_argument(
         '--config', choices=sorted(configs), default=default_config,
-        help='what to train')
+        help='what to train (default: {})'.format(default_config))
     add_device(parser)
     parser.add_argument(
-        '--out', '-o', metavar='FOLDER', default=argparse.SUPPRESS,
+        '--out', '-o', metavar='FOLDER',
         help='where results go (default: out/{}-CONFIG)'.format(experiment))
     parser.add_argument(
         '--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
-        default=argparse.SUPPRESS,
         help='go on from this snapshot, or without a name from the newest '
              'good one in --out')
     parser.add_argument(
-        '--overwrite', action='store_true', default=argparse.SUPPRESS,
+        '--overwrite', action='store_true',
         help='start over in a folder that holds an earlier run')
     parser.add_argument(
         '--epoch', '-e', metavar='N', type=positive,
-        default=argparse.SUPPRESS,
         help="epochs to train in all (default: the configuration's)")
     parser.add_argument(
         '--seed', metavar='N', type=seed, default=0,
-        help='seed of every random choice')
+        help='seed of every random choice (default: 0)')
     parser.add_argument(
         '--snapshot-every', metavar='N', type=positive, default=200,
-        help='iterations between two snapshots; one is taken after every '
-             'epoch in any case')
+        help='iterations between two snapshots (default: 200); one is taken '
+             'after every epoch in any case')
     parser.add_argument(
-        '--test', action='store_true', default=argparse.SUPPRESS,
+        '--test', action='store_true',
         help='train a tiny model for a few iterations to see that everything '
              'works, and keep nothing unless --out is given')
-    parser.set_defaults(
-        out=None, resume=None, overwrite=False, epoch=None, test=False)
     return parser
 
 
 def add_device(parser):
     """Adds ``--device`` to a parser."""
     parser.add_argument(
-        '--device', '-d', default='-1',
-        help='-1 or @numpy for the CPU, 0 or @cupy:0 for the first GPU')
+        '--device', '-d', metavar='DEVICE', default='-1',
+        help='-1 or @numpy for the CPU (default), 0 or @cupy:0 for the '
+             'first GPU')
+
+
+def add_model(parser):
+    """Adds ``--model``, the folder of a finished training, to a parser."""
+    parser.add_argument(
+        '--model', '-m', metavar='FOLDER', required=True,
+        help='output folder of the training')
 
 
 def get_device(specifier):
@@ -105,6 +107,18 @@ def positive(text):
 def seed(text):
     """Type of an argument: what NumPy takes as a seed."""
     return _whole(text, 0, 2 ** 32 - 1)
+
+
+def not_negative(text):
+    """Type of an argument: a number from 0 on."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float('inf'):
+        raise argparse.ArgumentTypeError(
+            'it takes a number from 0 on, not {!r}'.format(text))
+    return value
 
 
 def _whole(text, low, high):

@@ -1,6 +1,7 @@
 """The text: a user's folder, the public download, or the embedded sample."""
 import gzip
 import hashlib
+import itertools
 import os
 import socket
 import zlib
@@ -19,7 +20,7 @@ UNK = '<unk>'  # any word that the training part does not have
 PARTS = 'train', 'valid', 'test'
 
 
-def load(source):
+def load(source, vocabulary=None):
     """Loads the three parts of a corpus and numbers their words.
 
     Args:
@@ -28,22 +29,22 @@ def load(source):
             in Chainer's dataset cache), or a folder with
             ``ptb.{train,valid,test}.txt``, each gzipped or not, one
             sentence per line.
+        vocabulary (list of str): As in :class:`Corpus`.
 
     Returns:
-        Corpus: The numbered words. The vocabulary is that of the training
-        part. Other words of the other parts are read as ``<unk>``, which
-        is added to the vocabulary if the training part has none.
+        Corpus: The numbered words.
 
     Raises:
         Problem: If a part is not there or is not text.
 
     """
     if source == 'sample':
-        return Corpus(source, grammar.sample())
-    if source == 'download':
-        return Corpus(source, {part: _downloaded(part) for part in PARTS})
-    return Corpus(source, {part: _from_folder(source, part)
-                           for part in PARTS})
+        sentences = grammar.sample()
+    elif source == 'download':
+        sentences = {part: _downloaded(part) for part in PARTS}
+    else:
+        sentences = {part: _from_folder(source, part) for part in PARTS}
+    return Corpus(source, sentences, vocabulary)
 
 
 class Corpus(object):
@@ -54,6 +55,10 @@ class Corpus(object):
         source (str): Where the text comes from.
         sentences (dict): ``'train'``, ``'valid'`` and ``'test'``, each a
             list of sentences, each a list of words.
+        vocabulary (list of str): The words to number, that of a trained
+            model for instance. By default it is taken from the training
+            part. Other words are read as ``<unk>``, which is added to the
+            vocabulary of a training part that has none.
 
     Attributes:
         vocabulary (list of str): Word of each number, ``V`` of them.
@@ -66,22 +71,33 @@ class Corpus(object):
 
     """
 
-    def __init__(self, source, sentences):
+    def __init__(self, source, sentences, vocabulary=None):
         self.source = source
-        numbers = {EOS: 0}
-        for words in sentences['train']:
-            for word in words:
-                numbers.setdefault(word, len(numbers))
+        if vocabulary is None:
+            words = itertools.chain.from_iterable(sentences['train'])
+            numbers = _numbers(itertools.chain([EOS], words))
+        else:
+            numbers = _numbers(vocabulary)
+        self.n_lines = {part: len(sentences[part]) for part in PARTS}
         self.n_unknown = {
             part: sum(word not in numbers
                       for words in sentences[part] for word in words)
             for part in PARTS}
-        if any(self.n_unknown.values()):
-            numbers.setdefault(UNK, len(numbers))
+        if any(self.n_unknown.values()) and UNK not in numbers:
+            if vocabulary is not None:
+                raise Problem(
+                    'the model has no {} for the words of {} that it does '
+                    'not know; score it on text like the one it was trained '
+                    'on'.format(UNK, source))
+            numbers[UNK] = len(numbers)
         self.vocabulary = list(numbers)
-        self.n_lines = {part: len(sentences[part]) for part in PARTS}
         self.train, self.valid, self.test = [
             _numbered(sentences[part], numbers) for part in PARTS]
+
+    @property
+    def eos(self):
+        """Number of the end of a line."""
+        return self.vocabulary.index(EOS)
 
     @property
     def fingerprint(self):
@@ -115,6 +131,14 @@ class Corpus(object):
                     self.n_unknown[part], UNK)
             lines.append(line)
         return '\n'.join(lines)
+
+
+def _numbers(words):
+    """Number of each word, in the order in which they first occur."""
+    numbers = {}
+    for word in words:
+        numbers.setdefault(word, len(numbers))
+    return numbers
 
 
 def _numbered(sentences, numbers):

@@ -5,6 +5,8 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
+from experiments.common import best_model
+from experiments.common.errors import Problem
 from experiments.ptb.loss import linear_softmax_cross_entropy
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -53,6 +55,28 @@ CONFIGS = {
 
 # What --test trains: nothing worth keeping, within seconds
 TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
+
+
+def load(folder):
+    """Loads the best model of a training run.
+
+    Args:
+        folder (str): Output folder of ``experiments.ptb.train``.
+
+    Returns:
+        tuple: A :class:`LanguageModel` on the CPU, and what ``model.json``
+        says of it, a dict, with the vocabulary as ``'words'``.
+
+    """
+    description = best_model.load_description(folder, 'ptb')
+    try:
+        model = LanguageModel(
+            Config(**description['settings']), len(description['words']))
+    except (KeyError, TypeError, ValueError):
+        raise Problem('{}/model.json is damaged, or of another version of '
+                      'this program'.format(folder))
+    best_model.load_parameters(folder, model)
+    return model, description
 
 
 class LanguageModel(chainer.Chain):

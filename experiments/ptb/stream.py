@@ -6,7 +6,6 @@ from chainer.training import extensions
 import numpy
 
 from experiments.common.errors import Problem
-from experiments.ptb.data import EOS
 
 
 class StreamIterator(chainer.dataset.Iterator):
@@ -167,8 +166,8 @@ def scores(model, corpus):
         dict: A float each for ``'valid'`` and ``'test'``.
 
     """
-    eos = corpus.vocabulary.index(EOS)
-    losses = {part: StreamEvaluator(getattr(corpus, part), model, eos)()
-              for part in ('valid', 'test')}
+    losses = {
+        part: StreamEvaluator(getattr(corpus, part), model, corpus.eos)()
+        for part in ('valid', 'test')}
     return {part: float(numpy.exp(loss['main/loss']))
             for part, loss in losses.items()}

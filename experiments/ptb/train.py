@@ -40,7 +40,7 @@ def parse(argv=None):
     parser = arguments.training_parser('ptb', CONFIGS, default_config='small')
     parser.add_argument(
         '--data', metavar='SOURCE', default='sample',
-        help="'sample' for text that the project generates itself, "
+        help="'sample' for text that the project generates itself (default), "
              "'download' for the Penn Treebank from the web, or a folder "
              'with ptb.train.txt, ptb.valid.txt and ptb.test.txt, gzipped '
              'or not')
@@ -104,9 +104,8 @@ def _trainer(model, config, corpus, facts, device, args):
         args (argparse.Namespace): Length of training and output folder.
 
     """
-    eos = corpus.vocabulary.index(data.EOS)
     iterator = stream.StreamIterator(
-        corpus.train, config.batch_size, config.n_steps, eos)
+        corpus.train, config.batch_size, config.n_steps, corpus.eos)
     optimizer = chainer.optimizers.SGD(config.lr).setup(model)
     # The decay belongs to the loss, so it comes before the clipping.
     if config.l2:
@@ -117,7 +116,7 @@ def _trainer(model, config, corpus, facts, device, args):
     trainer = training.Trainer(
         updater, (args.epoch or config.n_epochs, 'epoch'), args.out)
 
-    trainer.extend(stream.StreamEvaluator(corpus.valid, model, eos))
+    trainer.extend(stream.StreamEvaluator(corpus.valid, model, corpus.eos))
     trainer.extend(extensions.observe_lr(), trigger=(1, 'epoch'))
     trainer.extend(_learning_rate(optimizer, config))
     best = best_model.BestModel(model)
