@@ -1,0 +1,1 @@
+import qrnn  # NOQA  before Chainer: it mends Chainer's import

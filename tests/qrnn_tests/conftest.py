@@ -1,0 +1,7 @@
+import numpy
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    numpy.random.seed(0)

@@ -1,0 +1,118 @@
+from chainer import testing
+from chainer.utils import type_check
+import numpy
+import pytest
+
+from qrnn import attention_sum
+from qrnn import attention_sum_ref
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import uniform
+from ..helpers import variables
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [
+        {'shape': (1, 1, 1, 1)},
+        {'shape': (3, 17, 1, 33)},
+        {'shape': (3, 5, 4, 7), 'lengths': (5, 0, 2)},
+        {'shape': (1, 4, 17, 7), 'lengths': (1,)},
+        {'shape': (3, 4, 0, 7), 'lengths': (4, 0, 1)},
+        {'shape': (3, 0, 4, 7)},
+        {'shape': (0, 5, 4, 7), 'lengths': ()},
+    ],
+))
+@helpers.backends
+class TestAttentionSum(helpers.FunctionTestCase):
+
+    lengths = None
+
+    def generate_inputs(self):
+        B, S, T, C = self.shape
+        return (uniform(B, S, C, dtype=self.dtype),
+                uniform(B, T, C, dtype=self.dtype))
+
+    def forward(self, inputs, device):
+        return attention_sum(*inputs, lengths=self.lengths),
+
+    def forward_expected(self, inputs):
+        context = attention_sum_ref(*inputs, lengths=self.lengths)
+        return context.astype(self.dtype),
+
+
+def test_definition():
+    encoding = numpy.array([[[1., 0.], [0., 2.], [7., 7.]]])
+    query = numpy.array([[[0., 0.], [numpy.log(3), 0.], [0., 99.]]])
+    expected = numpy.array([[[.5, 1.], [.75, .5], [0., 2.]]])
+    for function in attention_sum, attention_sum_ref:
+        assert_equal(function(encoding, query, [2]), expected)
+
+
+@pytest.mark.parametrize('padding', [numpy.nan, numpy.inf, 1e30])
+def test_padding_gets_no_weight_whatever_it_holds(padding):
+    lengths = numpy.array([3, 0, 1])
+    past = numpy.arange(3) >= lengths[:, None]
+    encoding, query, gy = (
+        uniform(3, 3, 2), uniform(3, 4, 2), uniform(3, 4, 2))
+
+    def run(encoding, double):
+        e, q, g = variables(encoding, query, gy)
+        y = attention_sum(e, q, lengths)
+        return [y.array] + helpers.gradients([y], [e, q], [g], double)
+
+    expected = run(encoding, False)
+    assert (expected[0][1] == 0).all()
+    assert (expected[1][past] == 0).all()
+    encoding[past] = padding
+    for double in False, True:
+        assert_equal(run(encoding, double), expected)
+    for b in 0, 2:
+        assert_equal(
+            attention_sum(encoding[b:b + 1, :lengths[b]], query[b:b + 1]),
+            expected[0][b:b + 1])
+
+
+def test_large_scores():
+    encoding = numpy.array([[[200.], [100.]]], 'e')
+    query = numpy.array([[[200.], [-200.]]], 'e')
+    assert_equal(attention_sum(encoding, query),
+                 numpy.array([[[200.], [100.]]], 'e'))
+
+
+def test_strided_inputs_and_gradients():
+    encoding = uniform(5, 3, 2, 4)[:, :, 1].transpose(1, 0, 2)
+    query = uniform(4, 2, 3).T
+    gy = numpy.broadcast_to(uniform(4), (3, 2, 4))
+
+    def run(*arrays):
+        e, q, g = variables(*arrays)
+        y = attention_sum(e, q, [5, 1, 0])
+        return [y] + helpers.gradients([y], [e, q], [g])
+
+    strided = encoding, query, gy
+    copies = [a.copy() for a in strided]
+    assert_equal(run(*strided), run(*copies))
+    assert_equal(list(strided), copies, 0)
+
+
+@pytest.mark.parametrize('lengths', [
+    [1], [1, 4], [-1, 0], [1., 2.], [[1, 2]], 3])
+def test_wrong_lengths(lengths):
+    with pytest.raises(ValueError):
+        attention_sum(uniform(2, 3, 4), uniform(2, 5, 4), lengths)
+
+
+@pytest.mark.parametrize('shapes', [
+    [(2, 3, 4), (2, 4)], [(2, 4), (2, 5, 4)], [(2, 3, 4), (1, 5, 4)],
+    [(2, 3, 4), (2, 5, 3)]])
+def test_wrong_shapes(shapes):
+    with pytest.raises(type_check.InvalidType):
+        attention_sum(*(uniform(*s) for s in shapes))
+
+
+@pytest.mark.parametrize('dtypes', ['fd', 'df', 'ii'])
+def test_wrong_dtypes(dtypes):
+    with pytest.raises(type_check.InvalidType):
+        attention_sum(*(numpy.zeros((2, 3, 4), d) for d in dtypes))

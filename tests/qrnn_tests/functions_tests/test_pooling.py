@@ -1,0 +1,315 @@
+import itertools
+
+import chainer
+from chainer import testing
+from chainer.utils import type_check
+import numpy
+import pytest
+
+from qrnn import qrnn_pooling
+from qrnn import qrnn_pooling_ref
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import uniform
+from ..helpers import variables
+
+
+GATES = {'f': 2, 'fo': 3, 'ifo': 4}
+
+poolings = pytest.mark.parametrize('pooling', list(GATES))
+
+
+def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
+              dtype=numpy.float64):
+    """Returns the arrays (u, b, c0) and the options of a call."""
+    B, T, C = shape
+    channels = GATES[pooling] * C
+    bias_shape = {'one': (channels,), 'each': (B, channels)}.get(bias)
+    return [
+        uniform(B, T, channels, dtype=dtype),
+        None if bias is None else uniform(*bias_shape, dtype=dtype),
+        uniform(B, C, dtype=dtype) if c0 else None,
+    ], {
+        'pooling': pooling, 'lengths': lengths,
+        'mask': numpy.random.rand(*shape) < .3 if mask else None,
+    }
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'pooling': pooling} for pooling in GATES],
+    [
+        {'shape': (1, 1, 1)},
+        {'shape': (3, 17, 7), 'bias': 'one', 'c0': True},
+        {'shape': (3, 2, 33), 'bias': 'each', 'given': (1, 1, 0)},
+        {'shape': (1, 17, 33), 'c0': True, 'mask': True},
+        {'shape': (3, 5, 7), 'bias': 'one', 'lengths': (5, 0, 2)},
+        {'shape': (3, 5, 1), 'bias': 'each', 'c0': True, 'mask': True,
+         'lengths': (1, 5, 0)},
+        {'shape': (3, 4, 7), 'c0': True, 'given': (0, 0, 1)},
+        {'shape': (3, 4, 7), 'c0': True, 'given': (1, 0, 0)},
+        {'shape': (3, 4, 7), 'c0': True, 'given': (0, 1, 0),
+         'lengths': (1, 4, 0)},
+        {'shape': (3, 0, 7), 'bias': 'one'},
+        {'shape': (3, 0, 7), 'bias': 'each', 'c0': True,
+         'lengths': (0, 0, 0)},
+        {'shape': (0, 5, 7), 'bias': 'one', 'c0': True, 'lengths': ()},
+    ],
+))
+@helpers.backends
+class TestQRNNPooling(helpers.FunctionTestCase):
+
+    bias = None
+    c0 = mask = False
+    lengths = None
+    given = 1, 1, 1  # which of the outputs' gradients are there
+
+    def generate_inputs(self):
+        arrays, self.options = arguments(
+            self.shape, self.pooling, self.bias, self.c0, self.lengths,
+            self.mask, self.dtype)
+        return tuple(a for a in arrays if a is not None)
+
+    def unpack(self, inputs):
+        u, *inputs = inputs
+        return (u, inputs.pop(0) if self.bias else None,
+                inputs.pop(0) if self.c0 else None)
+
+    def forward(self, inputs, device):
+        options = dict(self.options, mask=device.send(self.options['mask']))
+        return qrnn_pooling(*self.unpack(inputs), **options)
+
+    def forward_expected(self, inputs):
+        outputs = qrnn_pooling_ref(*self.unpack(inputs), **self.options)
+        return tuple(y.astype(self.dtype) for y in outputs)
+
+    def generate_grad_outputs(self, outputs_template):
+        grads = super().generate_grad_outputs(outputs_template)
+        return tuple(g if given else None
+                     for g, given in zip(grads, self.given))
+
+
+def run(arrays, options, gys, double=False):
+    """Outputs and gradients of a call."""
+    inputs = variables(*arrays)
+    ys = qrnn_pooling(*inputs, **options)
+    given = [(y, chainer.Variable(gy)) for y, gy in zip(ys, gys)
+             if gy is not None]
+    return [y.array for y in ys] + helpers.gradients(
+        [y for y, _ in given], [v for v in inputs if v is not None],
+        [gy for _, gy in given], double)
+
+
+def output_gradients(shape):
+    B, T, C = shape
+    return [uniform(B, T, C), uniform(B, T, C), uniform(B, C)]
+
+
+def test_definition():
+    # Gates at their ends: f = 0 takes z, f = 1 keeps the state.
+    f, z, o, i = [-99, 99, -99], [99, 99, -99], [99, -99, 99], [99, 99, -99]
+    u = numpy.array([f, z, o, i], float).T[None]
+    c0 = numpy.array([[5.]])
+    states = {'f': [1, 1, -1], 'fo': [1, 1, -1], 'ifo': [1, 2, 0]}
+    for pooling, n in GATES.items():
+        h, c, c_last = qrnn_pooling(u[:, :, :n], c0=c0, pooling=pooling)
+        expected = numpy.array(states[pooling], float)
+        assert_equal(c.array.ravel(), expected)
+        assert_equal(c_last.array.ravel(), expected[-1:])
+        assert_equal(h.array.ravel(),
+                     expected * (1 if pooling == 'f' else [1, 0, 1]))
+
+
+@poolings
+@pytest.mark.parametrize('given', [
+    g for g in itertools.product([0, 1], repeat=3) if any(g)])
+@pytest.mark.parametrize('double', [False, True])
+def test_missing_output_gradients_are_zeros(pooling, given, double):
+    shape = 3, 4, 2
+    arrays, options = arguments(shape, pooling, 'one', True, (2, 4, 0), True)
+    gys = output_gradients(shape)
+    assert_equal(
+        run(arrays, options, [g if n else None for g, n in zip(gys, given)],
+            double),
+        run(arrays, options, [g * n for g, n in zip(gys, given)]))
+
+
+@poolings
+@pytest.mark.parametrize('bias', ['one', 'each'])
+def test_gradients_of_some_inputs_only(pooling, bias):
+    shape = 3, 4, 2
+    arrays, options = arguments(shape, pooling, bias, True)
+    gys = output_gradients(shape)
+    expected = run(arrays, options, gys)[3:]
+    for i in range(3):
+        inputs = list(arrays)
+        inputs[i] = chainer.Variable(arrays[i])
+        ys = qrnn_pooling(*inputs, **options)
+        assert_equal(
+            helpers.gradients(ys, [inputs[i]], variables(*gys)),
+            [expected[i]])
+
+
+@poolings
+def test_strided_inputs_and_gradients(pooling):
+    B, T, C = shape = 3, 5, 2
+    (u, b, c0), options = arguments(shape, pooling, 'each', True, (2, 5, 0),
+                                    True)
+    channels = u.shape[2]
+    buffer = uniform(T, B, 2 * channels + 1)  # gates in a wider buffer
+    u = buffer[:, :, 1:1 + channels].transpose(1, 0, 2)
+    b, c0 = uniform(channels, B).T, uniform(C, 2 * B)[:, ::2].T
+    gh = uniform(C, T, B).transpose(2, 1, 0)
+    gc = numpy.broadcast_to(uniform(C), shape)
+    gc_last = numpy.broadcast_to(uniform(1), (B, C))
+    strided = [u, b, c0], [gh, gc, gc_last]
+    copies = [[a.copy() for a in arrays] for arrays in strided]
+    for double in False, True:
+        assert_equal(run(strided[0], options, strided[1], double),
+                     run(copies[0], options, copies[1], double))
+    assert_equal(strided, copies, 0)
+
+
+@poolings
+def test_backward_spoils_nothing(pooling):
+    shape = 3, 5, 2
+    arrays, options = arguments(shape, pooling, 'one', True, (2, 5, 0), True)
+    inputs = variables(*arrays)
+    ys = qrnn_pooling(*inputs, **options)
+    gys = variables(*output_gradients(shape))
+    kept = [v.array.copy() for v in inputs + list(ys) + gys]
+    first = helpers.gradients(ys, inputs, gys)
+    assert_equal(helpers.gradients(ys, inputs, gys), first, 0)
+    assert_equal(inputs + list(ys) + gys, kept, 0)
+
+
+@poolings
+@pytest.mark.parametrize('shape', [
+    (2, 700, 201), (2, 3, 70001), (701, 3, 201)])
+def test_more_than_fits_in_the_cache(pooling, shape, monkeypatch):
+    # Steps, channels or sequences too many to be worked on in one go.
+    B, T, C = shape
+    lengths = numpy.random.randint(T + 1, size=B)
+    arrays, options = arguments(shape, pooling, 'each', True, lengths, True)
+    gys = output_gradients(shape)
+    actual = run(arrays, options, gys)
+    assert_equal(actual[:3], qrnn_pooling_ref(*arrays, **options))
+    assert_equal(actual, run(arrays, options, gys, double=True), 1e-11)
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    assert_equal(run(arrays, options, gys), actual, 0)
+
+
+@poolings
+@pytest.mark.parametrize('padding', [numpy.nan, numpy.inf, 1e30])
+@pytest.mark.parametrize('double', [False, True])
+def test_padding_may_hold_anything(pooling, padding, double):
+    shape = 3, 4, 2
+    lengths = 1, 4, 0
+    (u, b, c0), options = arguments(shape, pooling, 'one', True, lengths)
+    gys = output_gradients(shape)
+    expected = run((u, b, c0), options, gys, double)
+    past = numpy.arange(4) >= numpy.array(lengths)[:, None]
+    assert (expected[0][past] == 0).all()
+    assert (expected[3][past] == 0).all()
+    u[past] = padding
+    assert_equal(run((u, b, c0), options, gys, double), expected)
+
+
+@poolings
+def test_lengths_on_the_device_of_the_arrays(pooling):
+    arrays, options = arguments((3, 4, 2), pooling)
+    for lengths in [1, 4, 0], numpy.array([1, 4, 0], numpy.int64):
+        assert_equal(
+            qrnn_pooling(*arrays, **dict(options, lengths=lengths)),
+            qrnn_pooling_ref(*arrays, **dict(options, lengths=(1, 4, 0))))
+
+
+@pytest.mark.parametrize('pooling', ['f', 'fo'])
+def test_zoneout_copies_the_state_bit_by_bit(pooling):
+    shape = 20, 30, 40
+    (u, b, c0), _ = arguments(shape, pooling, 'one', True, dtype='f')
+
+    def kept():
+        c = qrnn_pooling(u, b, c0, pooling=pooling, zoneout=.3)[1].array
+        before = numpy.concatenate((c0[:, None], c[:, :-1]), axis=1)
+        return c == before
+
+    first, second = kept(), kept()
+    assert abs(first.mean() - .3) < .01  # four standard deviations
+    assert abs((first & second).mean() - .09) < .01  # drawn anew
+    assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01  # each step
+    assert abs((first[..., 1:] & first[..., :-1]).mean() - .09) < .01
+    with chainer.using_config('train', False):
+        assert not kept().any()
+
+
+@poolings
+def test_zoneout_only_closes_gates(pooling):
+    arrays, options = arguments((2, 9, 3), pooling)
+    options.pop('mask')
+    numpy.random.seed(5)
+    actual = qrnn_pooling(*arrays, **options, zoneout=.5)
+    numpy.random.seed(5)
+    mask = numpy.random.rand(2, 9, 3) < .5
+    assert_equal(actual, qrnn_pooling_ref(*arrays, **options, mask=mask))
+
+
+@poolings
+def test_float16_is_carried_in_float32(pooling):
+    u = numpy.zeros((1, 4096, GATES[pooling]), numpy.float16)
+    u[:, :, 0] = 8  # f = 0.9997: close to no change in float16
+    u[:, :, 1] = .5
+    inputs = u, None, numpy.zeros((1, 1), numpy.float16)
+    actual = qrnn_pooling(*inputs, pooling=pooling)
+    expected = qrnn_pooling_ref(*inputs, pooling=pooling)
+    for a, e in zip(actual, expected):
+        numpy.testing.assert_allclose(a.array, e, rtol=2e-3, atol=1e-4)
+
+
+@poolings
+@pytest.mark.parametrize('dtype', helpers.DTYPES)
+def test_saturated_gates(pooling, dtype):
+    channels = GATES[pooling] * 4
+    u = uniform(2, 3, channels, dtype=dtype)
+    u[numpy.random.rand(*u.shape) < .5] = 6e4
+    u[numpy.random.rand(*u.shape) < .5] = -6e4
+    with numpy.errstate(all='raise', under='ignore'):
+        ys = qrnn_pooling(u, pooling=pooling)
+    with numpy.errstate(over='ignore'):
+        expected = qrnn_pooling_ref(u, pooling=pooling)
+    for y, e in zip(ys, expected):
+        numpy.testing.assert_allclose(y.array, e, rtol=2e-3, atol=2e-3)
+
+
+def test_wrong_arguments():
+    u = numpy.zeros((2, 3, 12), 'f')
+    for options in [{'pooling': 'of'}, {'pooling': ''}, {'zoneout': 1.5},
+                    {'zoneout': -.1}, {'lengths': [1]}, {'lengths': [1, 4]},
+                    {'lengths': [-1, 3]}, {'lengths': [1., 2.]}]:
+        with pytest.raises(ValueError):
+            qrnn_pooling(u, **options)
+
+
+@pytest.mark.parametrize('inputs', [
+    [(2, 3, 11)], [(2, 12)], [(2, 3, 12), (11,)], [(2, 3, 12), (3, 12)],
+    [(2, 3, 12), (1, 1, 12)], [(2, 3, 12), (12,), (2, 12)],
+    [(2, 3, 12), (12,), (3, 4)], [(2, 3, 12), (12,), (4,)]])
+@pytest.mark.parametrize('zoneout', [0, .1])
+def test_wrong_shapes(inputs, zoneout):
+    with pytest.raises(type_check.InvalidType):
+        qrnn_pooling(*(numpy.zeros(s, 'f') for s in inputs), zoneout=zoneout)
+
+
+@pytest.mark.parametrize('shape', [(2, 3, 5), (2, 1, 4), (2, 4)])
+def test_wrong_mask(shape):
+    with pytest.raises(type_check.InvalidType):
+        qrnn_pooling(numpy.zeros((2, 3, 12), 'f'),
+                     mask=numpy.zeros(shape, bool))
+
+
+@pytest.mark.parametrize('dtypes', ['fdf', 'ffd', 'iff'])
+def test_wrong_dtypes(dtypes):
+    shapes = (2, 3, 12), (12,), (2, 4)
+    with pytest.raises(type_check.InvalidType):
+        qrnn_pooling(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))

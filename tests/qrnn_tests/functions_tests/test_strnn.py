@@ -1,0 +1,107 @@
+import chainer
+from chainer import testing
+from chainer.utils import type_check
+import numpy
+import pytest
+
+from qrnn import strnn
+from qrnn import strnn_ref
+from qrnn import STRNNFunction
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import uniform
+
+
+@testing.parameterize(*testing.product({
+    'dtype': helpers.DTYPES,
+    'shape': [(1, 1, 1), (3, 2, 7), (1, 17, 33), (3, 17, 1), (3, 0, 7),
+              (0, 5, 7)],
+    'h0': [True, False],
+    'reverse': [True, False],
+}))
+@helpers.backends
+class TestSTRNN(helpers.FunctionTestCase):
+
+    def generate_inputs(self):
+        B, T, C = self.shape
+        shapes = [self.shape, self.shape] + [(B, C)] * self.h0
+        return tuple(uniform(*s, dtype=self.dtype) for s in shapes)
+
+    def forward(self, inputs, device):
+        return strnn(*inputs, reverse=self.reverse),
+
+    def forward_expected(self, inputs):
+        h = strnn_ref(*inputs, reverse=self.reverse)
+        return h.astype(self.dtype),
+
+
+def test_definition():
+    f = numpy.array([[[.5], [2.], [0.]]])
+    x = numpy.array([[[1.], [3.], [5.]]])
+    h0 = numpy.array([[4.]])
+    for function in strnn, strnn_ref:
+        assert_equal(function(f, x, h0), numpy.array([[[3.], [9.], [5.]]]))
+        assert_equal(function(f, x, h0, reverse=True),
+                     numpy.array([[[7.5], [13.], [5.]]]))
+
+
+def test_call_of_the_original():
+    f, x, h0 = uniform(2, 3, 32), uniform(2, 3, 32), uniform(2, 32)
+    assert_equal(STRNNFunction()(f, x, h0), strnn_ref(f, x, h0))
+    assert_equal(STRNNFunction(reverse=True)(f, x), strnn_ref(
+        f, x, reverse=True))
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('wanted', [(0,), (1,), (2,), (0, 2)])
+def test_gradients_of_some_inputs_only(wanted, reverse):
+    inputs = helpers.variables(
+        uniform(2, 4, 3), uniform(2, 4, 3), uniform(2, 3))
+    gh = chainer.Variable(uniform(2, 4, 3))
+    h = strnn(*inputs, reverse=reverse)
+    expected = helpers.gradients([h], inputs, [gh])
+    inputs = [v if i in wanted else v.array for i, v in enumerate(inputs)]
+    h = strnn(*inputs, reverse=reverse)
+    assert_equal(helpers.gradients([h], [inputs[i] for i in wanted], [gh]),
+                 [expected[i] for i in wanted])
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+def test_strided_inputs_and_gradients(reverse):
+    gates = uniform(3, 5, 3, 7)  # (T, B, gates, C)
+    f, x = (gates[:, :, i].transpose(1, 0, 2) for i in (0, 2))
+    gh = numpy.broadcast_to(uniform(7), f.shape)
+
+    def run(*arrays):
+        f, x, gh = helpers.variables(*arrays)
+        h = strnn(f, x, reverse=reverse)
+        return [h] + helpers.gradients([h], [f, x], [gh])
+
+    assert_equal(run(f, x, gh), run(f.copy(), x.copy(), gh.copy()))
+
+
+def test_float16_is_carried_in_float32():
+    # In float16 both sums come to a halt at a half.
+    f, x = helpers.variables(
+        numpy.ones((1, 4096, 1), numpy.float16),
+        numpy.full((1, 4096, 1), 2. ** -12, numpy.float16))
+    h = strnn(f, x)
+    assert h.array[0, -1] == 1
+    gx, = helpers.gradients([h], [x], [x])
+    assert gx[0, 0] == 1
+
+
+@pytest.mark.parametrize('shapes', [
+    [(2, 3, 4), (2, 3, 5)], [(2, 3), (2, 3)], [(2, 3, 4)] * 3,
+    [(2, 3, 4), (2, 3, 4), (1, 4)], [(2, 3, 4), (2, 3, 4), (2, 5)]])
+def test_wrong_shapes(shapes):
+    with pytest.raises(type_check.InvalidType):
+        strnn(*(numpy.zeros(s) for s in shapes))
+
+
+@pytest.mark.parametrize('dtypes', ['fdf', 'ffd', 'iii'])
+def test_wrong_dtypes(dtypes):
+    shapes = (2, 3, 4), (2, 3, 4), (2, 4)
+    with pytest.raises(type_check.InvalidType):
+        strnn(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))

@@ -1,0 +1,177 @@
+"""Decoder layers: what both kinds make of their encoder's states."""
+import functools
+
+import numpy
+import pytest
+
+from qrnn import LSTMLayer
+from qrnn import QRNNLayer
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import randomize
+from ..helpers import uniform
+from ..helpers import variables
+
+
+B, S, T, n, m = 3, 6, 7, 4, 5
+LENGTHS = [6, 1, 4]
+
+LAYERS = {
+    '{}-{}'.format(pooling, k): functools.partial(
+        QRNNLayer, n, m, k, pooling=pooling)
+    for pooling, k in [('fo', 1), ('fo', 2), ('ifo', 3), ('fo', 6)]}
+LAYERS['lstm'] = functools.partial(LSTMLayer, n, m)
+
+layers = pytest.mark.parametrize('make', list(LAYERS.values()), ids=LAYERS)
+decoders = pytest.mark.parametrize('options', [
+    {'decoder': True}, {'attention': True}], ids=['decoder', 'attention'])
+
+
+def source():
+    return uniform(B, S, m), uniform(B, S, m)
+
+
+def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
+    """Outputs; gradients to inputs, encoder states and parameters."""
+    x, encoder_c, encoder_h = inputs = variables(x, encoder_c, encoder_h)
+    layer.init(encoder_c, encoder_h, lengths)
+    y = helpers.feed(layer, x, chunks)
+    return y, helpers.backward(layer, [y], [gy], inputs)
+
+
+@layers
+@decoders
+def test_splitting_changes_nothing(make, options):
+    layer = randomize(make(save_state=True, **options))
+    case = uniform(B, T, n), *source(), uniform(B, T, m), LENGTHS
+    whole = results(layer, *case)
+    for chunks in [2, 5], [1, 1, 5], T * ['step'], [3, 'step', 3]:
+        assert_equal(results(layer, *case, chunks), whole)
+    layer.save_state = False
+    assert_equal(results(layer, *case, [4] + 3 * ['step']), whole)
+
+
+@layers
+@decoders
+@pytest.mark.parametrize('padding', [numpy.nan, 1e30])
+def test_sequences_do_not_feel_the_batch(make, options, padding):
+    layer = randomize(make(**options))
+    x, (c, h), gy = uniform(B, T, n), source(), uniform(B, T, m)
+    past = numpy.arange(S) >= numpy.array(LENGTHS)[:, None]
+    c[past] = h[past] = padding
+    y, (gx, gc, gh, *gparams) = results(layer, x, c, h, gy, LENGTHS)
+    assert (gc[past] == 0).all()
+    assert (gh[past] == 0).all()
+    for b, end in enumerate(LENGTHS):
+        one = slice(b, b + 1)
+        yb, grads = results(
+            layer, x[one], c[one, :end], h[one, :end], gy[one])
+        assert_equal(yb, y[one])
+        assert_equal(grads[:3], [gx[one], gc[one, :end], gh[one, :end]])
+        gparams = [total - g for total, g in zip(gparams, grads[3:])]
+    assert_equal(gparams, [numpy.zeros_like(g) for g in gparams])
+
+
+@layers
+@decoders
+def test_empty_source(make, options):
+    # Nothing was said: as if the encoder had stayed at zero.
+    layer = randomize(make(**options))
+    x, (c, h), gy = uniform(B, T, n), source(), uniform(B, T, m)
+    c[1] = h[1] = numpy.nan
+    y, grads = results(layer, x, c, h, gy, [6, 0, 4])
+    assert all(numpy.isfinite(g).all() for g in grads)
+    layer.init(*numpy.zeros((2, 1, 1, m)))
+    assert_equal(layer(x[1:2]), y[1:2])
+
+
+@layers
+@decoders
+def test_init_clears_the_state(make, options):
+    layer = randomize(make(save_state=True, **options))
+    x, states = uniform(B, T, n), source()
+    layer.init(*states)
+    first = layer(x).array
+    assert abs(first - layer(x).array).max() > 1e-3
+    layer.init(*states)
+    assert layer.state is None
+    assert_equal(layer(x), first, 0)
+    layer.reset_state()  # back to the encoder's state
+    assert_equal(layer(x), first, 0)
+    layer.reset_state()
+    assert_equal(layer(x[:, 0]), first[:, 0])
+
+
+@layers
+def test_last_states_will_do_without_attention(make):
+    layer = randomize(make(decoder=True))
+    x, (c, h) = uniform(B, T, n), source()
+    layer.init(c, h)
+    expected = layer(x).array
+    layer.init(encoder_c=c[:, -1], encoder_h=h[:, -1])
+    assert_equal(layer(x), expected)
+
+
+@layers
+@decoders
+def test_reordering_for_beam_search(make, options):
+    layer = randomize(make(**options))
+    x, states = uniform(B, 3, n), source()
+    layer.init(*states, LENGTHS)
+    expected = layer(x).array
+    for indices in [2, 0, 0], [1], [0, 1, 2, 2, 1]:
+        layer.init(*states, LENGTHS)
+        layer(x[:, 0])
+        layer.reorder_state(indices)
+        for t in 1, 2:
+            assert_equal(layer(x[indices, t]), expected[indices, t])
+
+
+# Errors: one clear line
+
+@layers
+def test_init_of_a_layer_that_is_no_decoder(make):
+    layer = make()
+    layer.init()
+    with pytest.raises(ValueError, match='decoder'):
+        layer.init(*source())
+
+
+@layers
+@decoders
+def test_decoder_without_encoder(make, options):
+    layer = make(**options)
+    for x in uniform(B, T, n), uniform(B, n):
+        with pytest.raises(ValueError, match='init'):
+            layer(x)
+    layer.init(uniform(B, 2, m), uniform(B, 2, m))
+    layer(uniform(B, n))
+    layer.init()  # takes it away again
+    with pytest.raises(ValueError, match='init'):
+        layer(uniform(B, n))
+
+
+@layers
+def test_attention_needs_all_encoder_steps(make):
+    with pytest.raises(ValueError, match=r'\(B, S, m\)'):
+        make(attention=True).init(encoder_h=uniform(B, m))
+
+
+@layers
+def test_wrong_encoder_lengths(make):
+    for lengths in [1, 2], [1, 2, 5]:
+        with pytest.raises(ValueError, match='lengths'):
+            make(decoder=True).init(
+                encoder_h=uniform(B, 4, m), lengths=lengths)
+
+
+@layers
+@decoders
+def test_other_batch_than_the_encoder(make, options):
+    layer = make(**options)
+    for c in None, uniform(2, S, m):
+        layer.init(c, uniform(2, S, m))
+        for x in uniform(B, T, n), uniform(1, T, n), uniform(B, n):
+            with pytest.raises(ValueError, match='2 sequences'):
+                layer(x)

@@ -1,0 +1,138 @@
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy
+import pytest
+
+from qrnn import attention_sum_ref
+from qrnn import LSTMLayer
+from qrnn import LSTMState
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import randomize
+from ..helpers import uniform
+from ..helpers import variables
+
+
+B, T, n, m = 3, 5, 4, 6
+
+
+def layer_and_twin(**options):
+    """A layer, and Chainer's own with the same parameters."""
+    layer = randomize(LSTMLayer(n, m, **options))
+    twin = L.NStepLSTM(1, n, m, 0)
+    twin.copyparams(layer.lstm)
+    return layer, twin
+
+
+def test_equals_chainers_own():
+    layer, twin = layer_and_twin()
+    x, h0, c0 = variables(uniform(B, T, n), uniform(B, m), uniform(B, m))
+    gys = [uniform(B, T, m), uniform(B, m), uniform(B, m)]
+
+    def backward(link, *ys):
+        for v in x, h0, c0:
+            v.cleargrad()
+        return list(ys), helpers.backward(link, ys, gys, [x, h0, c0])
+
+    h, c, ys = twin(h0[None], c0[None], list(F.separate(x)))
+    expected = backward(twin, F.stack(ys), h[0], c[0])
+
+    layer.save_state = True
+    layer.state = LSTMState(c0, h0)
+    y = layer(x)
+    assert_equal(backward(layer, y, layer.state.h, layer.state.c), expected)
+
+
+def test_single_steps_equal_chainers_own():
+    layer, _ = layer_and_twin()
+    twin = L.LSTM(n, m)
+    params = {p: getattr(layer.lstm[0], p).array for p in (
+        'w0', 'w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'w7',
+        'b0', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7')}
+
+    def interleave(rows):  # Chainer's two LSTMs order their gates apart
+        i, f, a, o = rows
+        return numpy.stack((a, i, f, o), axis=1).reshape(4 * m, -1)
+
+    twin.upward.W.array = interleave([params['w%d' % i] for i in range(4)])
+    twin.lateral.W.array = interleave(
+        [params['w%d' % i] for i in range(4, 8)])
+    twin.upward.b.array = interleave(
+        [params['b%d' % i] + params['b%d' % (i + 4)]
+         for i in range(4)]).ravel()
+    x = uniform(B, T, n)
+    for t in range(T):
+        assert_equal(layer(x[:, t]), twin(x[:, t]))
+    twin.reset_state()
+    layer.reset_state()
+    assert_equal(layer(x[:, 0]), twin(x[:, 0]))
+
+
+@pytest.mark.parametrize('lengths', [[5, 5, 5], [1, 4, 2], [0, 5, 3]])
+def test_lengths(lengths):
+    layer, twin = layer_and_twin()
+    x = uniform(B, T, n)
+    y = layer(x, lengths)
+    for b, end in enumerate(lengths):
+        if end:
+            h, c, ys = twin(None, None, [x[b, :end]])
+            assert_equal(y[b, :end], ys[0])
+            assert_equal(layer.state.c[b], c[0, 0])
+            assert_equal(layer.state.h[b], h[0, 0])
+        assert not y.array[b, end:].any()
+
+
+@pytest.mark.parametrize('with_c', [False, True])
+def test_decoder_starts_from_the_encoders_last_state(with_c):
+    layer, twin = layer_and_twin(decoder=True)
+    x, lengths = uniform(B, T, n), numpy.array([6, 1, 4])
+    h, c = uniform(B, 6, m), uniform(B, m) if with_c else None
+    layer.init(c, h, lengths)
+    h0 = h[numpy.arange(B), lengths - 1]
+    _, _, ys = twin(h0[None], None if c is None else c[None], list(x))
+    assert_equal(layer(x), F.stack(ys))
+
+
+def test_attention():
+    layer, twin = layer_and_twin(attention=True)
+    x, lengths = uniform(B, T, n), [6, 1, 4]
+    encoder_h = uniform(B, 6, m)
+    layer.init(encoder_h=encoder_h, lengths=lengths)
+    layer.state = LSTMState(uniform(B, m), uniform(B, m))
+    _, _, hs = twin(layer.state.h[None], layer.state.c[None], list(x))
+    h = numpy.array([v.array for v in hs])
+    context = attention_sum_ref(encoder_h, h, lengths)
+    W_k, W_h = numpy.split(layer.attend.W.array, 2, axis=1)
+    expected = numpy.tanh(
+        context @ W_k.T + h @ W_h.T + layer.attend.b.array)
+    state, layer.save_state = layer.state, True
+    assert_equal(layer(x), expected)
+    layer.state = state
+    for t in range(T):
+        assert_equal(layer(x[:, t]), expected[:, t])
+    layer.state = state
+    y = layer(x, [5, 1, 2])
+    for b, end in enumerate([5, 1, 2]):
+        assert_equal(y[b, :end], expected[b, :end])
+        assert not y.array[b, end:].any()
+
+
+def test_serialization(tmp_path):
+    path = str(tmp_path / 'layer.npz')
+    saved, loaded = (LSTMLayer(n, m, attention=True) for _ in range(2))
+    chainer.serializers.save_npz(path, saved)
+    chainer.serializers.load_npz(path, loaded)
+    x, h = uniform(B, T, n), uniform(B, 6, m)
+    for layer in saved, loaded:
+        layer.init(encoder_h=h)
+    assert_equal(loaded(x), saved(x), 0)
+
+
+def test_no_backprop_mode():
+    layer = LSTMLayer(n, m)
+    with chainer.no_backprop_mode():
+        y = layer(uniform(B, T, n))
+    assert y.creator is None
+    assert [part.creator for part in layer.state] == [None, None]

@@ -1,0 +1,288 @@
+"""What QRNN and LSTM layers have in common: calls, state and lengths."""
+import functools
+import itertools
+
+import chainer
+import chainer.functions as F
+import numpy
+import pytest
+
+from qrnn import LSTMLayer
+from qrnn import LSTMState
+from qrnn import QRNNLayer
+from qrnn import QRNNState
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import randomize
+from ..helpers import uniform
+from ..helpers import variables
+
+
+B, T, n, m = 3, 7, 4, 5
+
+LAYERS = {
+    '{}-{}'.format(pooling, k): functools.partial(
+        QRNNLayer, n, m, k, pooling=pooling)
+    for pooling in ('f', 'fo', 'ifo') for k in (1, 2, 3, 6)}
+LAYERS['lstm'] = functools.partial(LSTMLayer, n, m)
+
+layers = pytest.mark.parametrize('make', list(LAYERS.values()), ids=LAYERS)
+some_layers = pytest.mark.parametrize('make', [
+    LAYERS['fo-1'], LAYERS['ifo-3'], LAYERS['lstm']])
+
+
+def random_state(layer, batch_size=B):
+    if isinstance(layer, LSTMLayer):
+        return LSTMState(uniform(batch_size, m), uniform(batch_size, m))
+    k = layer.kernel_size
+    return QRNNState(
+        uniform(batch_size, m),
+        uniform(batch_size, k - 1, n) if k > 1 else None)
+
+
+def results(layer, x, state, gys, chunks=(T,), lengths=None):
+    """Outputs and final state; gradients to inputs, state and parameters."""
+    x, *state = variables(x, *state)
+    layer.state = state
+    y = helpers.feed(layer, x, chunks, lengths)
+    outputs = [y, *layer.state]
+    return outputs, helpers.backward(layer, outputs, gys, [x, *state])
+
+
+def output_gradients(layer):
+    return [uniform(B, T, m), *random_state(layer)]
+
+
+# Splitting
+
+@layers
+def test_splitting_anywhere_changes_nothing(make):
+    layer = randomize(make(save_state=True))
+    case = uniform(B, T, n), random_state(layer), output_gradients(layer)
+    whole = results(layer, *case)
+    splits = [[cut, T - cut] for cut in range(T + 1)]
+    splits += [T * ['step'], T * [1], [2, 'step', 'step', 3],
+               ['step', 1, 5], [0, 1, 0, 6]]
+    for _ in range(5):
+        first, second = sorted(numpy.random.randint(T + 1, size=2))
+        splits.append([first, second - first, T - second])
+    for chunks in splits:
+        assert_equal(results(layer, *case, chunks), whole)
+
+
+@layers
+def test_prefill_then_steps_without_save_state(make):
+    layer = randomize(make())
+    x = uniform(B, T, n)
+    whole = layer(x).array
+    end = layer.state
+    for cut in range(1, T):
+        assert_equal(layer(x[:, :cut]), whole[:, :cut])
+        for t in range(cut, T):
+            assert_equal(layer(x[:, t]), whole[:, t])
+        assert_equal(layer.state, end)
+
+
+@layers
+def test_sequences_start_anew_without_save_state(make):
+    layer = randomize(make())
+    x = uniform(B, T, n)
+    first = layer(x).array
+    layer(x[:, 0])
+    assert_equal(layer(x), first, 0)
+    layer.state = random_state(layer)
+    assert_equal(layer(x), first, 0)
+    layer.reset_state()
+    assert_equal(layer(x[:, 0]), first[:, 0])
+
+
+@layers
+def test_save_state_until_reset(make):
+    layer = randomize(make(save_state=True))
+    x = uniform(B, T, n)
+    first, second = layer(x).array, layer(x).array
+    assert abs(first - second).max() > 1e-3
+    layer.reset_state()
+    assert layer.state is None
+    assert_equal(layer(x), first, 0)
+    layer.state = None
+    assert_equal(layer(x), first, 0)
+    layer.reset_state()
+    assert_equal(layer(x[:2]), first[:2])  # other batches after a reset
+
+
+# State
+
+@layers
+def test_state_is_read_and_set(make):
+    layer, other = (make() for _ in range(2))
+    other.copyparams(randomize(layer))
+    x = uniform(B, T, n)
+    assert layer.state is None
+    layer(x[:, :4])
+    assert isinstance(layer.state, (QRNNState, LSTMState))
+    for part in layer.state:
+        assert part is None or isinstance(part, chainer.Variable)
+    other.state = layer.state
+    assert_equal(other(x[:, 4]), layer(x[:, 4]), 0)
+    # A plain tuple of arrays does, too.
+    other.state = tuple(getattr(part, 'array', None) for part in layer.state)
+    assert_equal(other(x[:, 5]), layer(x[:, 5]), 0)
+
+
+@layers
+def test_reorder_state(make):
+    layer = randomize(make())
+    x = uniform(B, T, n)
+    layer(x)
+    expected = layer(x[:, 0]).array
+    for indices in [2, 0, 0], numpy.array([1]), [0, 1, 2, 2, 1], []:
+        layer(x)
+        layer.reorder_state(indices)
+        assert_equal(layer(x[:, 0][indices]), expected[indices])
+
+
+@layers
+def test_unchain_state_truncates_the_gradient(make):
+    layer = randomize(make(save_state=True))
+    x = uniform(B, T, n)
+    first, second = variables(x[:, :4], x[:, 4:])
+    layer.state = random_state(layer)
+    layer(first)
+    before = [part.array for part in layer.state if part is not None]
+    layer.unchain_state()
+    assert_equal([part for part in layer.state if part is not None], before)
+    state = tuple(getattr(part, 'array', None) for part in layer.state)
+    layer.cleargrads()
+    F.sum(layer(second) ** 2).backward()
+    assert first.grad is None
+    actual = [second.grad] + [p.grad for p in layer.params()]
+
+    layer.cleargrads()
+    layer.state = state  # arrays: detached
+    second.cleargrad()
+    F.sum(layer(second) ** 2).backward()
+    assert_equal(actual, [second.grad] + [p.grad for p in layer.params()])
+
+
+def test_without_state_there_is_nothing_to_do():
+    for make in LAYERS.values():
+        layer = make()
+        layer.reorder_state([0])
+        layer.unchain_state()
+        layer.reset_state()
+        assert layer.state is None
+
+
+# Lengths
+
+@layers
+@pytest.mark.parametrize('padding', [numpy.nan, 1e30])
+@pytest.mark.parametrize('lengths', [
+    (7, 0, 2), (1, 4, 7), (3, 3, 3), (0, 1, 0)])
+def test_sequences_do_not_feel_the_batch(make, padding, lengths):
+    layer = randomize(make(save_state=True))
+    x, state, gys = uniform(B, T, n), random_state(layer), output_gradients(
+        layer)
+    past = numpy.arange(T) >= numpy.array(lengths)[:, None]
+    x[past] = padding
+    (y, *last), (gx, gc, gother, *gparams) = results(
+        layer, x, state, gys, lengths=lengths)
+    assert (y.array[past] == 0).all()
+    assert (gx[past] == 0).all()
+    for b, end in enumerate(lengths):
+        def of(arrays):
+            return [None if a is None else a[b:b + 1] for a in arrays]
+
+        outputs, grads = results(
+            layer, x[b:b + 1, :end], of(state),
+            [gys[0][b:b + 1, :end], *of(gys[1:])], [end])
+        assert_equal(outputs, [y[b:b + 1, :end], *of(last)])
+        assert_equal(grads[:3], [gx[b:b + 1, :end], *of([gc, gother])])
+        gparams = [total - g for total, g in zip(gparams, grads[3:])]
+    assert_equal(gparams, [numpy.zeros_like(g) for g in gparams])
+
+
+@layers
+def test_any_order_of_lengths(make):
+    layer = randomize(make())
+    x, lengths = uniform(B, T, n), numpy.array([5, 0, 7])
+    expected = layer(x, lengths).array
+    state = [getattr(part, 'array', None) for part in layer.state]
+    for order in itertools.permutations(range(B)):
+        order = list(order)
+        assert_equal(layer(x[order], lengths[order]), expected[order])
+        assert_equal(layer.state, [
+            None if part is None else part[order] for part in state])
+
+
+@layers
+def test_going_on_after_lengths(make):
+    layer = randomize(make(save_state=True))
+    x, x2, lengths = uniform(B, T, n), uniform(B, T, n), (2, 0, 7)
+    layer(x, lengths)
+    actual = layer(x2, (7, 7, 0)).array, layer(x2[:, 0]).array
+    for b in range(B):
+        layer.reset_state()
+        if lengths[b]:
+            layer(x[b:b + 1, :lengths[b]])
+        if b < 2:
+            assert_equal(actual[0][b:b + 1], layer(x2[b:b + 1]))
+        assert_equal(actual[1][b:b + 1], layer(x2[b:b + 1, 0]))
+
+
+# Odd sizes
+
+@layers
+@pytest.mark.parametrize('batch_size, steps', [(0, 5), (0, 0), (3, 0)])
+def test_nothing_to_do(make, batch_size, steps):
+    layer = randomize(make(save_state=True))
+    x = variables(uniform(batch_size, steps, n))[0]
+    y = layer(x)
+    assert y.shape == (batch_size, steps, m)
+    F.sum(y).backward()
+    if batch_size:  # no step is no change
+        state = random_state(layer)
+        layer.state = state
+        layer(x)
+        assert_equal(layer.state, state)
+
+
+@pytest.mark.parametrize('make', [QRNNLayer, LSTMLayer])
+@pytest.mark.parametrize('sizes', [(1, 1), (33, 7), (7, 33)])
+def test_odd_numbers_of_channels(make, sizes):
+    layer = make(*sizes)
+    assert layer(uniform(1, 17, sizes[0])).shape == (1, 17, sizes[1])
+    assert layer(uniform(1, sizes[0])).shape == (1, sizes[1])
+
+
+# Errors: one clear line
+
+@some_layers
+@pytest.mark.parametrize('shape', [
+    (n,), (B, n + 1), (B, T, n + 1), (B, T, 1), (1, B, T, n), ()])
+def test_wrong_shape(make, shape):
+    with pytest.raises(ValueError, match=r'\(B, T, 4\)'):
+        make()(uniform(*shape))
+
+
+@some_layers
+def test_other_batch_than_the_state(make):
+    layer = make(save_state=True)
+    layer(uniform(B, T, n))
+    for x in uniform(B - 1, T, n), uniform(B + 1, n):
+        with pytest.raises(ValueError, match='reset_state'):
+            layer(x)
+    layer.state = random_state(layer, 1)
+    with pytest.raises(ValueError, match='reset_state'):
+        layer(uniform(B, n))
+
+
+@some_layers
+def test_wrong_lengths(make):
+    for lengths in [1, 2], [1, 2, T + 1], [-1, 2, 3], [1., 2., 3.]:
+        with pytest.raises(ValueError, match='lengths'):
+            make()(uniform(B, T, n), lengths)
+    with pytest.raises(ValueError, match='lengths'):
+        make()(uniform(B, n), [1, 1, 1])
