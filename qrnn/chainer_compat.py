@@ -1,13 +1,11 @@
 """Chainer 7.8.1, its last release, on today's Python and NumPy.
 
-Importing this module mends what is broken in Chainer, in this process, now
-and for what is imported later. Chainer's files and NumPy's namespace stay as
-they are: a module named in ``_MENDS`` is compiled with its broken lines
-replaced when it comes to be imported, or, if that was before, has the code of
-the functions replaced that hold them.
+Importing this module mends what is broken in Chainer. Chainer's files and
+NumPy's namespace stay as they are: a module named in ``_MENDS`` is compiled
+with its broken lines replaced whenever it comes to be imported, or, if that
+was before, the functions with broken lines are given the new code.
 """
 
-import importlib
 from importlib.machinery import PathFinder, SourceFileLoader
 import importlib.metadata
 import importlib.util
@@ -25,7 +23,6 @@ def mend():
     Raises:
         ImportError: Chainer is missing or cannot be imported. The message is
             one sentence with the command that installs it.
-
     """
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
@@ -51,16 +48,8 @@ def _scalar_keeps_dtype(np):
     return (np.float32([1]) * np.float64(1)).dtype == np.float32
 
 
-def _has_pkg_resources(np):
-    return importlib.import_module('pkg_resources')
-
-
-_USE_STAND_IN = {
-    'import pkg_resources':
-    'from qrnn.chainer_compat import _Requirements as pkg_resources'}
-
-# The module; what its broken lines rely on, called with NumPy, which they can
-# if it gives a true value without a warning; the new text for each old one.
+# The module; what some lines of it rely on, called with NumPy: they are broken
+# if it raises, warns or gives a false value; the new text for each old one.
 _MENDS = (
     # numpy.sctypes is gone since NumPy 2.0: the import fails.
     ('chainer.functions.array.as_strided', lambda np: np.sctypes, {
@@ -99,9 +88,11 @@ _MENDS = (
         "numpy.distutils.system_info.get_info('blas_opt')": 'None'}),
     # pkg_resources is gone since setuptools 82, where the import fails, and
     # warns before.
-    ('chainer._environment_check', _has_pkg_resources, _USE_STAND_IN),
-    ('chainer.testing.helper', _has_pkg_resources, _USE_STAND_IN),
-    ('chainer.testing.doctest_helper', _has_pkg_resources, _USE_STAND_IN),
+    *((module, lambda np: importlib.import_module('pkg_resources'), {
+        'import pkg_resources':
+            'from qrnn.chainer_compat import _Requirements as pkg_resources'})
+      for module in ('chainer._environment_check', 'chainer.testing.helper',
+                     'chainer.testing.doctest_helper')),
     # A CuPy that goes by the plain name draws the advice to install CuPy 7,
     # which does not exist for Python 3.11.
     ('chainer._version', lambda np: False, {'>=7.7.0,<8.0.0': '>=7.7.0'}),
@@ -135,21 +126,20 @@ class _Loader(SourceFileLoader):
     """Compiles a module with its broken lines replaced."""
 
     def get_code(self, name):
-        broken = [lines for module, relied_on, lines in _MENDS
-                  if module == name and not _works(relied_on)]
+        broken = [line for module, relied_on, lines in _MENDS
+                  if module == name and not _works(relied_on)
+                  for line in lines.items()]
         if not broken:
             return super().get_code(name)
         source = self.get_source(name)
-        for lines in broken:
-            for old, new in lines.items():
-                source = source.replace(old, new)
+        for old, new in broken:
+            source = source.replace(old, new)
         return self.source_to_code(source, self.path)
 
 
 def _works(relied_on):
     import numpy
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
+    with warnings.catch_warnings(action='error'):
         try:
             return relied_on(numpy)
         except Exception:
@@ -196,11 +186,12 @@ class _Requirements:
 
 
 def _explain(error):
-    problem = 'Chainer is installed here but cannot be imported ({}: {})'
-    problem, option = problem.format(type(error).__name__, error), \
-        '--force-reinstall '
     if isinstance(error, ModuleNotFoundError) and error.name == 'chainer':
-        problem, option = 'Chainer 7.8.1 is not installed here', ''
+        problem, option = 'qrnn needs Chainer, which is not installed', ''
+    else:
+        problem, option = 'Chainer cannot be imported here ({}: {})'.format(
+            type(error).__name__, ' '.join(str(error).split())), \
+            '--force-reinstall '
     return ("{}; type: python -m pip install 'setuptools<81' wheel && "
             'python -m pip install --no-build-isolation {}'
             "chainer==7.8.1 'numpy>=1.26,<2.6'").format(problem, option)
