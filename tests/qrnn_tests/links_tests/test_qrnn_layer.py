@@ -111,13 +111,11 @@ def decode_by_hand(layer, x, encoder_c=None, encoder_h=None):
     return numpy.array(hs)
 
 
-@poolings
 @kernel_sizes
-@pytest.mark.parametrize('attention', [False, True])
+@pytest.mark.parametrize('pooling, attention', [
+    ('f', False), ('fo', False), ('ifo', False), ('fo', True), ('ifo', True)])
 @pytest.mark.parametrize('with_c', [False, True])
 def test_decoder_and_attention_by_hand(pooling, k, attention, with_c):
-    if attention and pooling == 'f':
-        pytest.skip('attention needs an output gate')
     B, S, T, n, m = 3, 6, 5, 4, 7
     layer = randomize(QRNNLayer(
         n, m, k, attention, decoder=True, pooling=pooling, encoder_size=m))
