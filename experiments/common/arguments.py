@@ -143,5 +143,3 @@ def _check_gpu(specifier):
         raise Problem('there is no device {}: this machine has {} GPU{}; use '
                       '--device -1 for the CPU'.format(
                           specifier, count or 'no', 's' * (count > 1)))
-
-

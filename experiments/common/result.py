@@ -34,13 +34,24 @@ def write_result(out, facts, outcome, log, device, model):
     seconds = _seconds_per_epoch(log)
     result['seconds_per_epoch'] = (
         float(numpy.median(seconds)) if seconds else None)
-    result['command'] = _command()
-    result['git'] = _git_revision()
-    result['versions'] = _versions()
-    result['hardware'] = _hardware(device)
+    result.update(environment(device))
     result['curve'] = log
     write_json(os.path.join(out, 'result.json'), result)
     return result
+
+
+def environment(device):
+    """All that a measurement depends on beside its own settings.
+
+    Args:
+        device (chainer.backend.Device): Where it was made.
+
+    Returns:
+        dict: Command, git revision, versions and hardware.
+
+    """
+    return {'command': _command(), 'git': _git_revision(),
+            'versions': _versions(), 'hardware': _hardware(device)}
 
 
 def _seconds_per_epoch(log):

@@ -96,14 +96,18 @@ def resume(which, out, trainer, facts):
     if not names:
         print('There is no snapshot in {}; starting from the beginning.'
               .format(out))
+    damaged = []
     for name in names:
         try:
-            return _load(name, trainer, facts)
+            _load(name, trainer, facts)
         except _Damaged as problem:
-            if name == names[-1]:
-                raise
-            print('{}; trying the one before.'.format(problem),
-                  file=sys.stderr)
+            damaged.append(str(problem))
+        else:
+            for line in damaged:
+                print(line + '; it was left out.', file=sys.stderr)
+            return
+    if damaged:
+        raise Problem('; '.join(damaged))
 
 
 class _Damaged(Problem):

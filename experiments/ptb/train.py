@@ -106,12 +106,7 @@ def _trainer(model, config, corpus, facts, device, args):
     """
     iterator = stream.StreamIterator(
         corpus.train, config.batch_size, config.n_steps, corpus.eos)
-    optimizer = chainer.optimizers.SGD(config.lr).setup(model)
-    # The decay belongs to the loss, so it comes before the clipping.
-    if config.l2:
-        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(config.l2))
-    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(
-        config.max_norm))
+    optimizer = setup_optimizer(model, config)
     updater = stream.StreamUpdater(iterator, optimizer, device=device)
     trainer = training.Trainer(
         updater, (args.epoch or config.n_epochs, 'epoch'), args.out)
@@ -131,6 +126,17 @@ def _trainer(model, config, corpus, facts, device, args):
         'perplexity',
         ('unigrams, validation', corpus.unigram_perplexity('valid'))))
     return trainer, best
+
+
+def setup_optimizer(model, config):
+    """The optimizer of a model, with its regularisation."""
+    optimizer = chainer.optimizers.SGD(config.lr).setup(model)
+    # The decay belongs to the loss, so it comes before the clipping.
+    if config.l2:
+        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(config.l2))
+    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(
+        config.max_norm))
+    return optimizer
 
 
 def _learning_rate(optimizer, config):

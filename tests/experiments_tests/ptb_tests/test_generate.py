@@ -1,0 +1,68 @@
+import numpy
+
+from experiments.ptb import generate
+from experiments.ptb import grammar
+
+
+def text(capsys, *arguments):
+    generate.main(list(map(str, arguments)))
+    return capsys.readouterr().out
+
+
+def test_generate(trained, capsys):
+    out = text(capsys, '--model', trained[0], '--words', 200)
+    lines = out.splitlines()
+    assert len(out.split()) == 200
+    vocabulary = {word for words in grammar.sample()['train']
+                  for word in words} | {'<eos>'}
+    assert set(out.split()) <= vocabulary
+    # It ends sentences, and each on a line of its own.
+    assert len(lines) > 5
+    assert all(line.endswith(' <eos>') for line in lines[:-1])
+
+
+def test_seed(trained, capsys):
+    texts = [text(capsys, '-m', trained[0], '--words', 50, '--seed', seed)
+             for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_prompt_and_temperature(trained, capsys):
+    texts = [text(capsys, '-m', trained[0], '--words', 12, '--seed', seed,
+                  '--temperature', 0, '--prompt', 'yesterday anna')
+             for seed in (1, 2)]
+    assert texts[0] == texts[1]
+    words = texts[0].split()
+    assert words[:2] == ['yesterday', 'anna'] and len(words) == 14
+
+
+def test_unknown_prompt(trained, complaint):
+    assert 'does not know nonsense' in complaint(
+        generate.main, '-m', trained[0], '--prompt', 'the nonsense')
+
+
+def test_bad_numbers(trained, complaint):
+    for arguments in ['--words', '0'], ['--temperature', '-1']:
+        assert 'number from' in complaint(
+            generate.main, '-m', trained[0], *arguments)
+
+
+def test_words_come_one_by_one(trained, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        generate, '_write', lambda words, end: written.extend(words))
+    seen = []
+    draw = generate._draw
+    monkeypatch.setattr(generate, '_draw', lambda *arguments: (
+        seen.append(len(written)), draw(*arguments))[1])
+    generate.main(['-m', trained[0], '--words', '5'])
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_draw():
+    score = numpy.log(numpy.array([.1, .6, .3], 'f'))
+    random = numpy.random.RandomState(0)
+    counts = numpy.bincount(
+        [generate._draw(score, 1., random) for _ in range(5000)])
+    numpy.testing.assert_allclose(counts / 5000., [.1, .6, .3], atol=.03)
+    assert generate._draw(score, 0., random) == 1

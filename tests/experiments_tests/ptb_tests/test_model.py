@@ -1,0 +1,60 @@
+import dataclasses
+
+import chainer
+import numpy
+import pytest
+
+from experiments.ptb.model import CONFIGS
+from experiments.ptb.model import LanguageModel
+from experiments.ptb.model import TINY
+
+
+def test_number_of_parameters():
+    model = LanguageModel(CONFIGS['qrnn-zoneout'], 10000)
+    assert model.count_params() == 17729040  # the 18M of Table 2
+    model = LanguageModel(CONFIGS['lstm'], 10000)
+    assert 19.3e6 < model.count_params() < 19.5e6  # its 20M
+
+
+def test_seed_gives_the_same_model():
+    models = []
+    for _ in range(2):
+        numpy.random.seed(0)
+        models.append(LanguageModel(TINY, 20))
+    for p, q in zip(*(model.params() for model in models)):
+        assert numpy.array_equal(p.array, q.array)
+
+
+def test_uniform_start():
+    model = LanguageModel(dataclasses.replace(TINY, init_scale=.05), 20)
+    for param in model.params():
+        assert abs(param.array).max() <= .05
+        assert param.array.std() > .02
+
+
+def test_loss():
+    """It is reported per word, and returned as a sum over the rows."""
+    config = dataclasses.replace(TINY, dropout=0.)
+    model = LanguageModel(config, 20)
+    x, t = numpy.random.RandomState(0).randint(0, 20, (2, 3, 4)).astype('i')
+    reporter = chainer.Reporter()
+    reporter.add_observer('model', model)
+    with reporter:
+        loss = model(x, t)
+    mean, n = reporter.observation['model/loss']
+    assert n == 12 and mean.dtype == numpy.float64
+    numpy.testing.assert_allclose(loss.array, 3 * mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
+def test_step_agrees_with_sequence(layer):
+    config = dataclasses.replace(TINY, layer=layer)
+    model = LanguageModel(config, 20)
+    x = numpy.random.RandomState(0).randint(0, 20, (2, 5)).astype('i')
+    with chainer.using_config('train', False):
+        h = model._hidden(x)
+        whole = model.output(h, n_batch_axes=2).array
+        model.reset_state()
+        steps = [model.step(x[:, i]).array for i in range(5)]
+    numpy.testing.assert_allclose(
+        numpy.stack(steps, 1), whole, rtol=1e-4, atol=1e-6)

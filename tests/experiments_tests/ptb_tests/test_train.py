@@ -1,0 +1,240 @@
+import json
+import os
+
+import numpy
+import pytest
+
+from experiments.ptb import train
+
+
+# Runs a training that kills itself in the middle of an epoch, right after
+# an update.
+KILLED = """
+import os, signal, sys
+from experiments.common import errors
+from experiments.ptb import stream, train
+
+def update(self, update=stream.StreamUpdater.update):
+    update(self)
+    if self.iteration == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+stream.StreamUpdater.update = update
+errors.run(lambda: train.main(sys.argv[2:]))
+"""
+
+
+def run_test(out, *arguments):
+    train.main(['--test', '--out', str(out), '--snapshot-every', '10']
+               + list(arguments))
+
+
+def log_of(out):
+    with open(os.path.join(str(out), 'log')) as f:
+        log = json.load(f)
+    for entry in log:
+        del entry['elapsed_time']
+    return log
+
+
+def test_reaches_a_score(trained):
+    out, result = trained
+    assert result['test_perplexity'] < 45
+    assert result['unigram_test_perplexity'] > 160
+    curve = [entry['validation/perplexity'] for entry in result['curve']]
+    assert sorted(curve, reverse=True) == curve
+
+
+def test_leaves_everything_behind(trained):
+    out, result = trained
+    assert {'log', 'model.json', 'model.npz', 'perplexity.png',
+            'result.json'} < set(os.listdir(out))
+    snapshots = [name for name in os.listdir(out) if 'snapshot' in name]
+    assert len(snapshots) == 2
+    with open(os.path.join(out, 'result.json')) as f:
+        assert json.load(f) == result
+    assert {
+        'experiment', 'config', 'settings', 'data', 'seed', 'parameters',
+        'epochs', 'best_epoch', 'validation_perplexity', 'test_perplexity',
+        'seconds_per_epoch', 'command', 'git', 'versions', 'hardware',
+        'curve'} < set(result)
+
+
+@pytest.mark.parametrize('iteration', [17, 47])
+def test_killed_and_resumed(python, tmp_path, iteration):
+    """The same bits, whether killed in the first epoch or in the second."""
+    run_test(tmp_path / 'whole')
+    out = tmp_path / 'killed'
+    arguments = ['--test', '--out', out, '--snapshot-every', '10']
+    process = python('-c', KILLED, iteration, *arguments)
+    assert process.returncode == -9
+    assert not (out / 'result.json').exists()
+    process = python('-m', 'experiments.ptb.train', '--resume', *arguments)
+    assert 'Resumed from' in process.stdout, process.stderr
+
+    for name in 'model.npz', 'snapshot_iter_64':
+        with numpy.load(tmp_path / 'whole' / name) as whole, \
+                numpy.load(out / name) as resumed:
+            assert set(whole.files) == set(resumed.files)
+            for key in whole.files:
+                if key not in ('_snapshot_elapsed_time',
+                               'extensions/LogReport/_log'):
+                    assert numpy.array_equal(whole[key], resumed[key]), key
+    assert log_of(tmp_path / 'whole') == log_of(out)
+
+
+def test_seed(tmp_path):
+    for name, seed in ('a', '1'), ('b', '1'), ('c', '2'):
+        run_test(tmp_path / name, '--seed', seed)
+    assert log_of(tmp_path / 'a') == log_of(tmp_path / 'b')
+    assert log_of(tmp_path / 'a') != log_of(tmp_path / 'c')
+
+
+def test_learning_rate(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+        train.TINY, n_full_lr_epochs=2, lr_decay=.5))
+    run_test(tmp_path, '--epoch', '3')
+    run_test(tmp_path, '--epoch', '4', '--resume')
+    assert [entry['lr'] for entry in log_of(tmp_path)] == [1, 1, .5, .25]
+
+
+def test_keeps_nothing_without_out(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    train.main(['--test'])
+    assert 'Everything works.' in capsys.readouterr().out
+    assert not os.listdir(str(tmp_path))
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp('finished')
+    run_test(out)
+    return out
+
+
+class TestResume(object):
+
+    @pytest.fixture
+    def out(self, finished, tmp_path):
+        """A copy of a finished run."""
+        for name in os.listdir(str(finished)):
+            (tmp_path / name).write_bytes((finished / name).read_bytes())
+            time = os.stat(str(finished / name)).st_mtime
+            os.utime(str(tmp_path / name), (time, time))
+        return tmp_path
+
+    @pytest.fixture
+    def resumed(self, out, complaint):
+        """Complaint about resuming a run with the arguments given."""
+        return lambda *arguments: complaint(
+            train.main, '--test', '--out', out, '--resume', *arguments)
+
+    def test_further(self, out):
+        run_test(out, '--resume', '--epoch', '3')
+        assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
+
+    def test_nothing_there(self, tmp_path, capsys):
+        run_test(tmp_path, '--resume')
+        assert 'starting from the beginning' in capsys.readouterr().out
+
+    def test_newest_damaged(self, out, capsys):
+        newest = out / 'snapshot_iter_64'
+        newest.write_bytes(newest.read_bytes()[:5000])
+        run_test(out, '--resume')
+        captured = capsys.readouterr()
+        assert 'snapshot_iter_64 is damaged; it was left out' in captured.err
+        assert 'Resumed from' in captured.out and '_60' in captured.out
+
+    def test_all_damaged(self, out, resumed):
+        for name in 'snapshot_iter_60', 'snapshot_iter_64':
+            (out / name).write_bytes(b'PK\3\4' + b'random' * 99)
+        complaint = resumed()
+        assert 'snapshot_iter_60 is damaged' in complaint
+        assert 'snapshot_iter_64 is damaged' in complaint
+
+    @pytest.mark.parametrize('damage', [
+        lambda contents: b'',
+        lambda contents: contents[:len(contents) // 2],
+        lambda contents: contents[:4000] + b'\0' * 99 + contents[4099:],
+        lambda contents: os.urandom(5000),
+    ])
+    def test_damaged(self, out, resumed, damage):
+        path = out / 'snapshot_iter_64'
+        path.write_bytes(damage(path.read_bytes()))
+        assert 'is damaged' in resumed(path)
+
+    def test_another_file(self, out, resumed):
+        assert 'is not a snapshot' in resumed(out / 'model.npz')
+        assert 'is damaged' in resumed(out / 'log')
+        assert 'there is no snapshot' in resumed(out / 'nothing')
+        assert 'Is a directory' in resumed(out)
+
+    def test_pickle_is_not_read(self, out, resumed):
+        path = out / 'snapshot_iter_64'
+        with numpy.load(path) as arrays:
+            arrays = dict(arrays)
+        arrays['extensions/identity/facts'] = numpy.array([None])
+        with open(path, 'wb') as f:
+            numpy.savez(f, **arrays)
+        assert 'is not a snapshot' in resumed(path)
+
+    def test_another_run(self, resumed):
+        assert 'its seed is 0, not 1' in resumed('--seed', '1')
+
+    def test_another_model(self, resumed, monkeypatch):
+        monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+            train.TINY, n_units=9))
+        assert 'its n_units is 8, not 9' in resumed()
+
+    def test_other_arrays(self, out, resumed):
+        path = out / 'snapshot_iter_64'
+        with numpy.load(path) as arrays:
+            arrays = dict(arrays)
+        del arrays['updater/model:main/embed/W']
+        with open(path, 'wb') as f:
+            numpy.savez(f, **arrays)
+        assert 'does not fit this program' in resumed(path)
+
+    def test_earlier_run_is_kept(self, out, complaint):
+        before = (out / 'result.json').read_bytes()
+        assert 'holds an earlier run' in complaint(
+            train.main, '--test', '--out', out)
+        assert (out / 'result.json').read_bytes() == before
+        run_test(out, '--overwrite', '--epoch', '1')
+        assert len(log_of(out)) == 1
+
+
+class TestComplaints(object):
+
+    @pytest.mark.parametrize('arguments, says', [
+        (['--config', 'huge'], 'invalid choice'),
+        (['--epoch', '0'], 'whole number from 1'),
+        (['--seed', '-1'], 'whole number from 0'),
+        (['--data', 'nowhere'], 'there is no folder nowhere'),
+        (['--device', '99'], 'device 99'),
+        (['--device', '@cupy:99'], 'device @cupy:99'),
+        (['--device', 'tpu'], 'there is no device tpu'),
+        (['--bogus'], 'unrecognized arguments'),
+    ])
+    def test_arguments(self, complaint, tmp_path, arguments, says):
+        assert says in complaint(
+            train.main, '--out', tmp_path / 'out', *arguments)
+        assert not (tmp_path / 'out').exists()
+
+    def test_folder_cannot_be_written(self, complaint, tmp_path):
+        (tmp_path / 'file').write_text('')
+        assert 'Not a directory' in complaint(
+            train.main, '--test', '--out', tmp_path / 'file' / 'out')
+
+    def test_diverged(self, complaint, tmp_path, monkeypatch):
+        monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+            train.TINY, lr=1e30, max_norm=1e30))
+        with numpy.errstate(all='ignore'):
+            assert 'the loss became' in complaint(
+                train.main, '--test', '--out', tmp_path)
+
+    def test_as_a_command(self, python):
+        process = python('-m', 'experiments.ptb.train', '--data', 'nowhere')
+        assert process.returncode == 1 and not process.stdout
+        assert process.stderr.startswith('error: there is no folder')
+        assert process.stderr.count('\n') == 1
