@@ -13,28 +13,24 @@ import qrnn
 from experiments.common.files import write_json
 
 
-def write_result(out, facts, outcome, log, device, model):
+def write_result(out, facts, outcome, environment, log):
     """Writes ``result.json`` into the folder of a run.
 
     Args:
         out (str): The folder.
         facts (dict): What the run was asked to do.
         outcome (dict): What it reached.
+        environment (dict): What :func:`environment` said at the start.
         log (list of dict): The entries of ``LogReport``, one per epoch.
-        device (chainer.backend.Device): Device of the training.
-        model (~chainer.Link): The model.
 
     Returns:
         dict: What was written.
 
     """
     result = dict(facts)
-    result['parameters'] = sum(param.size for param in model.params())
     result.update(outcome)
-    seconds = _seconds_per_epoch(log)
-    result['seconds_per_epoch'] = (
-        float(numpy.median(seconds)) if seconds else None)
-    result.update(environment(device))
+    result['seconds_per_epoch'] = _seconds_per_epoch(log)
+    result.update(environment)
     result['curve'] = log
     write_json(os.path.join(out, 'result.json'), result)
     return result
@@ -42,6 +38,8 @@ def write_result(out, facts, outcome, log, device, model):
 
 def environment(device):
     """All that a measurement depends on beside its own settings.
+
+    Ask for it at the start: the source may change while a run goes on.
 
     Args:
         device (chainer.backend.Device): Where it was made.
@@ -55,8 +53,9 @@ def environment(device):
 
 
 def _seconds_per_epoch(log):
+    """The median, which an interruption does not disturb."""
     times = [0] + [entry['elapsed_time'] for entry in log]
-    return list(numpy.diff(times))
+    return float(numpy.median(numpy.diff(times))) if log else None
 
 
 def _command():

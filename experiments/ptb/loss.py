@@ -3,16 +3,17 @@ import chainer
 import chainer.functions as F
 import numpy
 
+from qrnn.functions.blocks import each_block
+
 
 def linear_softmax_cross_entropy(x, t, W, b):
     """Cross entropy of the softmax of a linear layer, averaged over rows.
 
-    It equals
-    ``F.softmax_cross_entropy(F.linear(x, W, b), t)``. On the CPU the
-    ``(N, V)`` array of scores, by far the largest of a language model, is
-    gone through in blocks that fit in the cache, and becomes the gradient
-    in place, where the two functions make some ten passes over it in
-    memory. On a GPU the two functions are called.
+    It equals ``F.softmax_cross_entropy(F.linear(x, W, b), t)``. On the CPU
+    the ``(N, V)`` array of scores, by far the largest of a language model,
+    is gone through on every core in blocks that fit in the cache, and
+    becomes the gradient in place, where the two functions make some ten
+    passes over it in memory on one core. On a GPU they are called.
 
     Args:
         x (Variable or :ref:`ndarray`): Rows of shape ``(N, n)``.
@@ -33,8 +34,6 @@ def linear_softmax_cross_entropy(x, t, W, b):
 
 class _LinearSoftmaxCrossEntropy(chainer.FunctionNode):
 
-    _BLOCK = 16  # rows of the scores handled at a time, about 0.6 MB
-
     def __init__(self, t):
         super(_LinearSoftmaxCrossEntropy, self).__init__()
         self.t = t
@@ -43,15 +42,16 @@ class _LinearSoftmaxCrossEntropy(chainer.FunctionNode):
         self.retain_inputs((0, 1))
         x, W, b = inputs
         score = x.dot(W.T)
-        gb = numpy.zeros_like(b)
-        loss = 0.
-        for start in range(0, len(x), self._BLOCK):
-            rows = slice(start, start + self._BLOCK)
-            loss += _loss_and_gradient(
-                score[rows], b, self.t[rows], len(x), gb)
+        losses = numpy.empty(len(x))
+
+        def turn(block):
+            rows = block[1]
+            losses[rows] = _turn_into_gradient(
+                score[rows], b, self.t[rows], len(x))
+
+        each_block(turn, (1,) + score.shape)
         self._gscore = score
-        self._gb = gb
-        return numpy.asarray(loss / len(x), x.dtype),
+        return numpy.asarray(losses.mean(), x.dtype),
 
     def backward(self, indexes, grad_outputs):
         # The gradient itself is not differentiated further.
@@ -60,14 +60,15 @@ class _LinearSoftmaxCrossEntropy(chainer.FunctionNode):
         gx = self._gscore.dot(W)
         gx *= gloss
         gW = self._gscore.T.dot(x * gloss)
-        return [chainer.as_variable(g) for g in (gx, gW, self._gb * gloss)]
+        gb = self._gscore.T.dot(numpy.full(len(x), gloss, x.dtype))
+        return [chainer.as_variable(g) for g in (gx, gW, gb)]
 
 
-def _loss_and_gradient(score, b, t, n, gb):
+def _turn_into_gradient(score, b, t, n):
     """Turns ``(R, V)`` scores without bias into their gradient.
 
-    Adds the bias' gradient to ``gb`` and returns the sum of the rows'
-    losses. ``n`` is the number of rows that the mean is taken over.
+    Returns the losses of the rows, ``(R,)``. ``n`` is the number of rows
+    that the mean is taken over.
     """
     each = numpy.arange(len(score)), t
     score += b
@@ -75,8 +76,6 @@ def _loss_and_gradient(score, b, t, n, gb):
     picked = score[each]
     numpy.exp(score, out=score)
     total = score.sum(axis=1)
-    loss = numpy.log(total).sum(dtype='f8') - picked.sum(dtype='f8')
     score *= (1 / (n * total))[:, None].astype(score.dtype)
     score[each] -= 1 / n
-    gb += score.sum(axis=0)
-    return loss
+    return numpy.log(total) - picked

@@ -79,6 +79,7 @@ def train(args):
                  'fingerprint': corpus.fingerprint},
         'seed': args.seed,
     }
+    environment = result.environment(device)
     random_state.seed_all(args.seed, device)
     model = LanguageModel(config, len(corpus.vocabulary))
     print('{}: {:,} parameters, {} epochs'.format(
@@ -89,7 +90,7 @@ def train(args):
     best_model.save_description(
         args.out, dict(facts, words=corpus.vocabulary))
     run(trainer)
-    return _finish(trainer, best, model, corpus, facts, device)
+    return _finish(trainer, best, model, corpus, facts, environment)
 
 
 def _trainer(model, config, corpus, facts, device, args):
@@ -160,11 +161,12 @@ def _add_perplexities(entry):
             entry[prefix + 'perplexity'] = float(numpy.exp(loss))
 
 
-def _finish(trainer, best, model, corpus, facts, device):
+def _finish(trainer, best, model, corpus, facts, environment):
     """Scores the best model, prints and writes the result."""
     best_model.load_parameters(trainer.out, model)
     scores = stream.scores(model, corpus)
     outcome = {
+        'parameters': model.count_params(),
         'epochs': trainer.updater.epoch,
         'best_epoch': best.epoch,
         'validation_perplexity': scores['valid'],
@@ -173,8 +175,8 @@ def _finish(trainer, best, model, corpus, facts, device):
         'unigram_test_perplexity': corpus.unigram_perplexity('test'),
     }
     written = result.write_result(
-        trainer.out, facts, outcome, trainer.get_extension('LogReport').log,
-        device, model)
+        trainer.out, facts, outcome, environment,
+        trainer.get_extension('LogReport').log)
     print('Best epoch: {best_epoch} of {epochs}\n'
           'Validation perplexity: {validation_perplexity:.2f} '
           '(unigrams: {unigram_validation_perplexity:.2f})\n'

@@ -3,7 +3,6 @@ import os
 import subprocess
 
 import chainer
-import chainer.links as L
 import numpy
 
 from experiments.common import result
@@ -17,11 +16,10 @@ LOG = [{'epoch': 1, 'elapsed_time': 5.}, {'epoch': 2, 'elapsed_time': 8.},
 def test_result(tmp_path):
     written = result.write_result(
         str(tmp_path), {'experiment': 'ptb', 'seed': 0},
-        {'test_perplexity': 80.}, LOG, CPU, L.Linear(3, 2))
+        {'test_perplexity': 80.}, result.environment(CPU), LOG)
     with open(str(tmp_path / 'result.json')) as f:
         assert json.load(f) == written
     assert written['seed'] == 0 and written['test_perplexity'] == 80.
-    assert written['parameters'] == 8
     assert written['seconds_per_epoch'] == 3.
     assert written['versions']['numpy'] == numpy.__version__
     assert written['hardware']['cores'] >= 1 and written['hardware']['cpu']
@@ -49,6 +47,5 @@ def test_without_git(monkeypatch):
 
 
 def test_no_epoch(tmp_path):
-    written = result.write_result(
-        str(tmp_path), {}, {}, [], CPU, L.Linear(3, 2))
+    written = result.write_result(str(tmp_path), {}, {}, {}, [])
     assert written['seconds_per_epoch'] is None
