@@ -34,14 +34,15 @@ def mend():
                 'chainer', 'chainerx', 'chainermn')]:
             del sys.modules[name]
     try:
-        import chainer
+        import chainer  # NOQA
     except Exception as error:
         raise ImportError(_explain(error), name='chainer') from None
-    cuda = chainer.backends.cuda
-    if cuda.available and importlib.util.find_spec('cupy.cudnn') is None:
-        # The first array on a GPU draws the advice to reinstall CuPy with
-        # cuDNN, which cannot be followed since CuPy 14.
-        cuda.check_cuda_available._already_warned = True
+
+
+def _without_cupy_or_with(module):
+    cupy = importlib.util.find_spec('cupy')  # It need not be imported.
+    return cupy is None or PathFinder.find_spec(
+        module, cupy.submodule_search_locations)
 
 
 def _scalar_keeps_dtype(np):
@@ -63,8 +64,7 @@ _MENDS = (
     ('chainer.distributions.categorical', lambda np: np.meshgrid(0) + [0], {
         'mg + [': 'list(mg) + ['}),
     # A hyperparameter that is a np.float64 widens float32 arrays since NumPy
-    # 2.0: the output of the first two, gradients of the next two, the state
-    # of the last.
+    # 2.0: the output of the first two, gradients of the others.
     ('chainer.functions.normalization.layer_normalization',
      _scalar_keeps_dtype, {'self.eps = eps': 'self.eps = float(eps)'}),
     ('chainer.functions.normalization.local_response_normalization',
@@ -78,8 +78,6 @@ _MENDS = (
      _scalar_keeps_dtype, {
          'self.rmax = rmax': 'self.rmax = float(rmax)',
          'self.dmax = dmax': 'self.dmax = float(dmax)'}),
-    ('chainer.optimizers.smorms3', _scalar_keeps_dtype, {
-        '(g2 + self.hyperparam.eps)': '(g2 + float(self.hyperparam.eps))'}),
     # numpy.distutils is gone since Python 3.12, where the import fails, and
     # warns before. On macOS it is asked for an Accelerate with known faults,
     # which NumPy has not used since 1.20.
@@ -96,6 +94,15 @@ _MENDS = (
     # A CuPy that goes by the plain name draws the advice to install CuPy 7,
     # which does not exist for Python 3.11.
     ('chainer._version', lambda np: False, {'>=7.7.0,<8.0.0': '>=7.7.0'}),
+    # The advice to reinstall CuPy with cuDNN is of no use since CuPy 14.
+    ('chainer.backends.cuda', lambda np: _without_cupy_or_with('cupy.cudnn'), {
+        'not _cudnn_disabled_by_user and': 'False and'}),
+    # Where NCCL is missing CuPy warns at length, though few train with it.
+    ('chainer.training.updaters.multiprocess_parallel_updater',
+     lambda np: not importlib.util.find_spec('cupy'), {
+         '    from cupy.cuda import nccl':
+             '    with warnings.catch_warnings(action="ignore"):\n'
+             '        from cupy.cuda import nccl'}),
     # An array of one element is no integer since NumPy 2.4: this rank stops,
     # the others wait for it.
     ('chainermn.iterators.multi_node_iterator', lambda np: int(np.ones(1)), {
