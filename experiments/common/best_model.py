@@ -34,6 +34,13 @@ class BestModel(extension.Extension):
         self.epoch = 0
         self.value = float('inf')
 
+    def initialize(self, trainer):
+        if self.epoch and not os.path.exists(_npz(trainer.out)):
+            raise Problem(
+                'the best model so far, model.npz of epoch {}, is not beside '
+                'the snapshot; it belongs into {}'.format(
+                    self.epoch, trainer.out))
+
     def __call__(self, trainer):
         value = float(trainer.observation[self._key])
         if value < self.value:

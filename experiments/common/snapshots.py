@@ -18,6 +18,9 @@ from experiments.common.errors import Problem
 _PREFIX = 'snapshot_iter_'
 _RETAINED = 2  # snapshots kept; the newest might be unreadable
 
+# What a run writes besides its snapshots
+_WRITTEN = 'log', 'model.json', 'model.npz', 'result.json'
+
 
 class Identity(extension.Extension):
 
@@ -56,20 +59,28 @@ def prepare_folder(out, resume, overwrite):
 
     Args:
         out (str): The folder.
-        resume: Whether a run is gone on with.
+        resume: As in :func:`resume`, or ``None`` for a new run.
         overwrite (bool): Whether to start over where there is one.
 
     """
+    if resume and overwrite:
+        raise Problem('--resume goes on with a run and --overwrite starts '
+                      'over; choose one')
+    if resume not in (None, True) and not os.path.isfile(resume):
+        raise Problem('there is no snapshot file {}'.format(resume))
     os.makedirs(out, exist_ok=True)
-    used = _found(out) + glob.glob(os.path.join(out, 'result.json'))
-    if used and not resume and not overwrite:
-        raise Problem(
-            '{} holds an earlier run; go on with it with --resume, start '
-            'over with --overwrite, or choose another folder with '
-            '--out'.format(out))
-    if not resume:
-        for name in used:
-            os.remove(name)
+    goes_on = resume is True or resume and _is_in(resume, out)
+    left = _found(out) + [
+        path for path in (os.path.join(out, name) for name in _WRITTEN)
+        if os.path.exists(path)]
+    if left and not goes_on:
+        if not overwrite:
+            raise Problem(
+                '{} holds an earlier run; go on with it with --resume, start '
+                'over with --overwrite, or choose another folder with '
+                '--out'.format(out))
+        for path in left:
+            os.remove(path)
     # What a killed process left half-written.
     for name in glob.glob(os.path.join(out, 'tmp' + _PREFIX + '*')):
         shutil.rmtree(name, ignore_errors=True)
@@ -139,14 +150,19 @@ def _load(path, trainer, facts):
             raise Problem('the snapshot {} does not fit this program ({}); '
                           'it may be of another version'.format(
                               path, describe(error)))
-    print('Resumed from {}: epoch {}, iteration {}.'.format(
-        path, trainer.updater.epoch + 1, trainer.updater.iteration))
+    best = os.path.join(os.path.dirname(path), 'model.npz')
+    if not _is_in(path, trainer.out) and os.path.exists(best):
+        shutil.copy(best, trainer.out)
+    print('Resumed from {}: {:.2f} epochs, {} iterations.'.format(
+        path, trainer.updater.epoch_detail, trainer.updater.iteration))
+
+
+def _is_in(path, folder):
+    return os.path.realpath(os.path.dirname(path)) == os.path.realpath(folder)
 
 
 def _opened(path):
     """Opens a snapshot after reading it once, without any pickle."""
-    if not os.path.exists(path):
-        raise Problem('there is no snapshot {}'.format(path))
     damaged = _Damaged('the snapshot {} is damaged'.format(path))
     try:
         with zipfile.ZipFile(path) as archive:

@@ -40,8 +40,12 @@ def extend(trainer, facts, snapshot_every, device, columns, postprocess):
 
 
 def run(trainer):
-    """Runs a trainer; errors come out as they are, without a traceback."""
-    trainer.run(show_loop_exception_msg=False)
+    """Runs a trainer; what stops it is left to the caller to explain."""
+    try:
+        trainer.run(show_loop_exception_msg=False)
+    except KeyboardInterrupt:
+        raise Problem('interrupted; the same command with --resume goes on '
+                      'from the last snapshot in {}'.format(trainer.out))
 
 
 @training.make_extension(priority=training.PRIORITY_EDITOR)

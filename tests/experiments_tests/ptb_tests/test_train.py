@@ -4,6 +4,7 @@ import os
 import numpy
 import pytest
 
+from experiments.ptb import stream
 from experiments.ptb import train
 
 
@@ -128,6 +129,24 @@ class TestResume(object):
         return lambda *arguments: complaint(
             train.main, '--test', '--out', out, '--resume', *arguments)
 
+    def test_into_another_folder(self, out, tmp_path):
+        snapshot = str(out / 'snapshot_iter_64')
+        other = tmp_path / 'other'
+        run_test(other, '--resume', snapshot, '--epoch', '3')
+        assert log_of(other)[:2] == log_of(out)
+        assert (other / 'model.npz').exists()
+
+    def test_best_model_is_gone(self, out, resumed):
+        (out / 'model.npz').unlink()
+        assert 'the best model so far' in resumed()
+
+    def test_into_the_folder_of_another_run(self, out, resumed, tmp_path):
+        other = tmp_path / 'snapshot_iter_7'
+        other.write_bytes((out / 'snapshot_iter_64').read_bytes())
+        out = tmp_path / 'out'
+        run_test(out, '--epoch', '1')
+        assert 'holds an earlier run' in resumed(other, '--out', out)
+
     def test_further(self, out):
         run_test(out, '--resume', '--epoch', '3')
         assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
@@ -165,8 +184,11 @@ class TestResume(object):
     def test_another_file(self, out, resumed):
         assert 'is not a snapshot' in resumed(out / 'model.npz')
         assert 'is damaged' in resumed(out / 'log')
-        assert 'there is no snapshot' in resumed(out / 'nothing')
-        assert 'Is a directory' in resumed(out)
+        assert 'there is no snapshot file' in resumed(out / 'nothing')
+        assert 'there is no snapshot file' in resumed(out)
+
+    def test_contradiction(self, resumed):
+        assert 'choose one' in resumed('--overwrite')
 
     def test_pickle_is_not_read(self, out, resumed):
         path = out / 'snapshot_iter_64'
@@ -204,6 +226,13 @@ class TestResume(object):
 
 
 class TestComplaints(object):
+
+    def test_interrupted(self, complaint, tmp_path, monkeypatch):
+        def update(self):
+            raise KeyboardInterrupt
+        monkeypatch.setattr(stream.StreamUpdater, 'update', update)
+        assert 'interrupted; the same command with --resume' in complaint(
+            train.main, '--test', '--out', tmp_path)
 
     @pytest.mark.parametrize('arguments, says', [
         (['--config', 'huge'], 'invalid choice'),
