@@ -10,6 +10,7 @@ def main(argv=None):
     """Prints the perplexities of a saved model."""
     args = parse(argv)
     device = arguments.get_device(args.device)
+    device.use()
     model, description = model_module.load(args.model)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],

@@ -14,9 +14,9 @@ def main(argv=None):
     """Prints text from a saved model, word by word as it is drawn."""
     args = parse(argv)
     device = arguments.get_device(args.device)
+    device.use()
     model, description = model_module.load(args.model)
     model.to_device(device)
-    device.use()
     words = description['words']
     prompt = _numbers(args.prompt.split(), words)
     eos = words.index(EOS)

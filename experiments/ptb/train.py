@@ -59,6 +59,7 @@ def train(args):
 
     """
     device = arguments.get_device(args.device)
+    device.use()
     if args.test:
         config = TINY
         corpus = data.Corpus('sample', grammar.sample(100, 20, 20))
