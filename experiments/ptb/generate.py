@@ -20,14 +20,17 @@ def main(argv=None):
     words = description['words']
     prompt = _numbers(args.prompt.split(), words)
     eos = words.index(EOS)
-    _write([words[i] for i in prompt], end=' ' if prompt else '')
-    random = numpy.random.RandomState(args.seed)
-    last = eos
-    for last in generate(model, prompt, eos, args.words, args.temperature,
-                         random):
-        _write([words[last]], end='\n' if last == eos else ' ')
-    if last != eos:
-        print()
+    _write(args.prompt)
+    is_new_line = not prompt
+    for word in generate(model, prompt, eos, args.words, args.temperature,
+                         numpy.random.RandomState(args.seed)):
+        if word == eos:
+            _write('\n')
+        else:
+            _write(words[word] if is_new_line else ' ' + words[word])
+        is_new_line = word == eos
+    if not is_new_line:
+        _write('\n')
 
 
 def generate(model, prompt, eos, n_words, temperature, random):
@@ -96,8 +99,8 @@ def _numbers(prompt, words):
     return [words.index(UNK if word in unknown else word) for word in prompt]
 
 
-def _write(words, end):
-    print(*words, end=end, flush=True)
+def _write(text):
+    print(text, end='', flush=True)
 
 
 if __name__ == '__main__':
