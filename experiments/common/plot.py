@@ -27,6 +27,10 @@ class CurvePlot(extension.Extension):
         self._ylabel = ylabel
         self._reference = reference
 
+    def initialize(self, trainer):
+        if _figure() is None:
+            print('matplotlib is not installed, so no plot will be drawn.')
+
     def __call__(self, trainer):
         log = trainer.get_extension('LogReport').log
         figure = _figure()

@@ -29,7 +29,9 @@ def test_plot(trainer, curve, tmp_path):
     assert 0 < numpy.mean(pixels[..., :3].min(-1) < .9) < .5
 
 
-def test_without_matplotlib(trainer, curve, tmp_path, monkeypatch):
+def test_without_matplotlib(trainer, curve, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(plot, '_figure', lambda: None)
+    curve.initialize(trainer)
+    assert 'no plot will be drawn' in capsys.readouterr().out
     curve(trainer)
     assert not (tmp_path / 'curve.png').exists()

@@ -56,8 +56,8 @@ def test_reaches_a_score(trained):
 
 def test_leaves_everything_behind(trained):
     out, result = trained
-    assert {'log', 'model.json', 'model.npz', 'perplexity.png',
-            'result.json'} < set(os.listdir(out))
+    assert {'log', 'model.json', 'model.npz', 'result.json'} < set(
+        os.listdir(out))
     snapshots = [name for name in os.listdir(out) if 'snapshot' in name]
     assert len(snapshots) == 2
     with open(os.path.join(out, 'result.json')) as f:
