@@ -57,16 +57,14 @@ def attention_sum(encoding, query, lengths=None):
         encoding = F.where(
             xp.broadcast_to(valid[:, :, None], encoding.shape),
             encoding, xp.zeros_like(encoding.array))
-    if encoding.shape[1] == 0:
-        return chainer.as_variable(xp.zeros(query.shape, query.dtype))
-
     scores = F.matmul(query, encoding, transb=True)
     if valid is not None:
         lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
                          scores.dtype)
         scores = F.where(
             xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
-    return F.matmul(F.softmax(scores, axis=2), encoding)
+    weights = F.softmax(scores, axis=2) if scores.size else scores
+    return F.matmul(weights, encoding)
 
 
 def attention_sum_ref(encoding, query, lengths=None):

@@ -148,6 +148,8 @@ class _Windows(function_node.FunctionNode):
             x_type.dtype.kind == 'f',
             x_type.ndim == 3,
             W_type.ndim == 3,
+        )
+        type_check.expect(
             W_type.shape[0] >= 1,
             W_type.dtype == x_type.dtype,
             W_type.shape[1] == x_type.shape[2],
@@ -158,6 +160,8 @@ class _Windows(function_node.FunctionNode):
             type_check.expect(
                 x0_type.dtype == x_type.dtype,
                 x0_type.ndim == 3,
+            )
+            type_check.expect(
                 x0_type.shape[0] == x_type.shape[0],
                 x0_type.shape[1] == W_type.shape[0] - 1,
                 x0_type.shape[2] == x_type.shape[2],

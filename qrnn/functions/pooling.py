@@ -79,14 +79,9 @@ def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
     if pooling not in GATES:
         raise ValueError(
             "pooling must be 'f', 'fo' or 'ifo', not {!r}".format(pooling))
-    u = chainer.as_variable(u)
-    if mask is None and zoneout:
-        B, T, channels = u.shape
-        mask = draw_mask(
-            u.array, (B, T, channels // len(GATES[pooling])), zoneout)
     optional = {'b': b, 'c0': c0}
     names = tuple(n for n in optional if optional[n] is not None)
-    node = QRNNPooling(pooling, names, lengths, mask)
+    node = QRNNPooling(pooling, names, lengths, zoneout, mask)
     return node.apply((u,) + tuple(optional[n] for n in names))
 
 
@@ -139,10 +134,11 @@ def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
 class QRNNPooling(function_node.FunctionNode):
     """The function node behind :func:`qrnn_pooling`."""
 
-    def __init__(self, pooling, names, lengths, mask):
+    def __init__(self, pooling, names, lengths, zoneout, mask):
         self.pooling = pooling
         self.names = ('u',) + names  # of the inputs that are there
         self.lengths = lengths
+        self.zoneout = zoneout
         self.mask = mask
 
     def check_type_forward(self, in_types):
@@ -153,8 +149,8 @@ class QRNNPooling(function_node.FunctionNode):
         type_check.expect(
             u_type.dtype.kind == 'f',
             u_type.ndim == 3,
-            u_type.shape[2] % n_gates == 0,
         )
+        type_check.expect(u_type.shape[2] % n_gates == 0)
         if 'b' in types:
             b_type = types['b']
             type_check.expect(
@@ -170,12 +166,15 @@ class QRNNPooling(function_node.FunctionNode):
             type_check.expect(
                 c0_type.dtype == u_type.dtype,
                 c0_type.ndim == 2,
+            )
+            type_check.expect(
                 c0_type.shape[0] == u_type.shape[0],
                 c0_type.shape[1] == u_type.shape[2] // n_gates,
             )
         if self.mask is not None:
             mask_type = type_check.make_variable(
                 type_check.TypeInfo(self.mask.shape, self.mask.dtype), 'mask')
+            type_check.expect(mask_type.ndim == 3)
             type_check.expect(
                 mask_type.shape[:2] == u_type.shape[:2],
                 mask_type.shape[2] == u_type.shape[2] // n_gates,
@@ -188,6 +187,10 @@ class QRNNPooling(function_node.FunctionNode):
         u = arrays['u']
         self.valid = (
             None if self.lengths is None else valid_steps(self.lengths, u))
+        if self.mask is None:
+            B, T, channels = u.shape
+            self.mask = draw_mask(
+                u, (B, T, channels // len(GATES[self.pooling])), self.zoneout)
         h, c, c_last, self.gates = pooling_forward(
             u, arrays.get('b'), arrays.get('c0'), self.valid, self.pooling,
             self.mask)
@@ -230,6 +233,9 @@ def _pooling_by_parts(pooling, mask, valid, u, b=None, c0=None):
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
         u = u + F.broadcast_to(F.expand_dims(b, 1), u.shape)
+    if valid is not None:  # what stands past the end may be anything
+        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
+                    xp.zeros_like(u.array))
     names = GATES[pooling]
     gate_of = dict(zip(names, F.split_axis(u, len(names), axis=2)))
     gate_of = {name: F.tanh(a) if name == 'z' else F.sigmoid(a)

@@ -1,5 +1,6 @@
 import collections
 
+import chainer
 import chainer.functions as F
 import chainer.links as L
 
@@ -50,33 +51,49 @@ class LSTMLayer(RecurrentLayer):
             if attention:
                 self.attend = L.Linear(2 * out_size, out_size)
 
-    def initial_state(self, batch_size):
-        """The state to start from: None for zeros."""
-        if self.encoder_c is None:
-            return None
-        return LSTMState(self.encoder_c, self._last(self.encoder_h))
+    def _initial_state(self):
+        last_h, last_c = self.encoder.last_h, self.encoder.last_c
+        if last_c is None:
+            last_c = self.xp.zeros_like(last_h.array)
+        return LSTMState(chainer.as_variable(last_c), last_h)
 
     def _advance(self, x, lengths):
         B, T, _ = x.shape
         if B == 0 or T == 0:
-            return self.xp.zeros((B, T, self.out_size), x.dtype)
-        xs = F.separate(x, axis=0)
+            return chainer.as_variable(
+                self.xp.zeros((B, T, self.out_size), x.dtype))
+        before = self._state or LSTMState(*(
+            chainer.Variable(self.xp.zeros((B, self.out_size), x.dtype))
+            for _ in range(2)))
+        if lengths is None:
+            steps = B * [T]
+        else:
+            # NStepLSTM takes no sequence without a step: it gets one, whose
+            # outcome is dropped.
+            valid = valid_steps(lengths, x.array)
+            x = self._where(valid[:, :, None], x)
+            steps = [max(1, int(n)) for n in lengths]
+        h_last, c_last, hs = self.lstm(
+            F.expand_dims(before.h, 0), F.expand_dims(before.c, 0),
+            [x_b[:n] for x_b, n in zip(F.separate(x, axis=0), steps)])
+        after = LSTMState(c_last[0], h_last[0])
         if lengths is not None:
-            xs = [x[:int(n)] for x, n in zip(xs, lengths)]
-        c0, h0 = (
-            None if part is None else F.expand_dims(part, 0)
-            for part in self._state or (None, None))
-        h_last, c_last, hs = self.lstm(h0, c0, list(xs))
-        self._state = LSTMState(c_last[0], h_last[0])
+            moved = valid[:, :1]
+            after = LSTMState(*(
+                self._where(moved, a, b) for a, b in zip(after, before)))
+        self._state = after
         h = F.pad_sequence(hs, length=T)
         if self.attention:
             h = self._attend(h)
-            if lengths is not None:
-                h = h * valid_steps(lengths, h.array)[:, :, None].astype(
-                    h.dtype)
-        return h
+        return h if lengths is None else self._where(valid[:, :, None], h)
 
     def _attend(self, h):
-        context = attention_sum(self.encoder_h, h, self.encoder_lengths)
+        context = attention_sum(self.encoder.h, h, self.encoder.lengths)
         return F.tanh(
             self.attend(F.concat((context, h), axis=2), n_batch_axes=2))
+
+    def _where(self, condition, a, b=None):
+        """a where the condition, of fewer columns, holds; else b, or 0."""
+        return F.where(
+            self.xp.broadcast_to(condition, a.shape), a,
+            self.xp.zeros_like(a.array) if b is None else b)

@@ -124,7 +124,6 @@ class QRNNLayer(RecurrentLayer):
                 'leave out lookahead or save_state')
         super(QRNNLayer, self).__init__(
             in_size, out_size, attention, decoder, save_state)
-        self._encoder_bias = None
         self.kernel_size = kernel_size
         self.pooling = pooling
         self.zoneout = zoneout
@@ -153,11 +152,17 @@ class QRNNLayer(RecurrentLayer):
         self.in_size = in_size
         self.W.initialize((self.kernel_size, in_size, self.b.size))
 
-    def initial_state(self, batch_size):
-        """The state to start from: None for zeros."""
-        if self.encoder_c is None:
-            return None
-        return QRNNState(self.encoder_c, None)
+    def serialize(self, serializer):
+        super(QRNNLayer, self).serialize(serializer)
+        if self.W.array is not None:
+            self.in_size = self.W.shape[1]
+
+    def _initial_state(self):
+        return QRNNState(self.encoder.last_c, None)
+
+    def _encoder_bias(self, last_h):
+        # V h~ enters every step alike: with the bias, once and for all.
+        return F.linear(last_h, self.V.W, self.b)
 
     def _advance(self, x, lengths):
         if self.W.array is None:
@@ -178,43 +183,31 @@ class QRNNLayer(RecurrentLayer):
 
     def _pool(self, u, c0, lengths):
         h, _, c_last = qrnn_pooling(
-            u, self._bias(), c0, lengths, self.pooling, self.zoneout)
+            u, self.encoder.bias if self.decoder else self.b, c0, lengths,
+            self.pooling, self.zoneout)
         return h, c_last
 
     def _attend(self, u, c0, lengths):
-        b, m = self._bias(), self.out_size
+        encoder, m = self.encoder, self.out_size
         _, c, c_last = qrnn_pooling(
-            u, b, c0, lengths, self.pooling, self.zoneout)
+            u, encoder.bias, c0, lengths, self.pooling, self.zoneout)
         # The output gate closes over c and its context, not over c alone.
-        o = u[:, :, 2 * m:3 * m]
-        o = F.sigmoid(
-            o + F.broadcast_to(F.expand_dims(b[:, 2 * m:3 * m], 1), o.shape))
-        context = attention_sum(self.encoder_h, c, self.encoder_lengths)
+        gate = slice(2 * m, 3 * m)
+        o, b = u[:, :, gate], F.expand_dims(encoder.bias[:, gate], 1)
+        o = F.sigmoid(o + F.broadcast_to(b, o.shape))
+        context = attention_sum(encoder.h, c, encoder.lengths)
         h = o * self.attend(F.concat((context, c), axis=2), n_batch_axes=2)
         if lengths is not None:
             h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
         return h, c_last
-
-    def _bias(self):
-        return self._encoder_bias if self.decoder else self.b
-
-    def _prepare_encoder(self):
-        # V h~ enters every step alike: with the bias, once and for all.
-        self._encoder_bias = F.linear(
-            self._last(self.encoder_h), self.V.W, self.b)
-
-    def device_resident_accept(self, visitor):
-        super(QRNNLayer, self).device_resident_accept(visitor)
-        if self._encoder_bias is not None:
-            visitor.visit_variable(self._encoder_bias)
 
 
 class _AsFilters(initializer.Initializer):
     """Initializes (k, n, m) filters as the (m, k * n) matrix that they are."""
 
     def __init__(self, initialW):
-        super(_AsFilters, self).__init__()
         self.fill = initializers._get_initializer(initialW)
+        super(_AsFilters, self).__init__(getattr(self.fill, 'dtype', None))
 
     def __call__(self, array):
         xp = backend.get_array_module(array)

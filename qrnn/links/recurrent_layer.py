@@ -1,3 +1,5 @@
+import collections
+
 import chainer
 from chainer import backend
 import chainer.functions as F
@@ -6,12 +8,27 @@ from chainer import link
 from qrnn.functions.lengths import as_lengths
 
 
+class Encoder(collections.namedtuple(
+        'Encoder', ('h', 'last_h', 'last_c', 'lengths', 'bias'))):
+    """What a decoder layer keeps of its encoder layer.
+
+    Attributes:
+        h (~chainer.Variable): Outputs, ``(B, S, m)``, or the last one.
+        last_h (~chainer.Variable): Output at the last valid step, ``(B, m)``.
+        last_c (~chainer.Variable): State to start from, ``(B, m)``, or None.
+        lengths (:ref:`ndarray`): Valid steps of every sequence, or None.
+        bias (~chainer.Variable): What ``last_h`` adds to every step's gates,
+            ``(B, gates * m)``, in layers that it enters so.
+    """
+
+
 class RecurrentLayer(link.Chain):
     """What QRNN and LSTM layers share: calls, state and encoder.
 
-    A subclass defines ``_advance(x, lengths)``, which runs a sequence from
-    ``self.state`` on, sets ``self.state`` and returns the outputs, and
-    :attr:`state_type`, a named tuple of arrays with the batch first.
+    A subclass defines :attr:`state_type`, a named tuple of arrays with the
+    batch first; ``_advance(x, lengths)``, which runs sequences from
+    ``self._state`` on, sets it and returns the outputs; and, for decoders,
+    ``_initial_state()``.
     """
 
     state_type = None
@@ -23,7 +40,7 @@ class RecurrentLayer(link.Chain):
         self.attention = attention
         self.decoder = decoder or attention
         self.save_state = save_state
-        self.encoder_c = self.encoder_h = self.encoder_lengths = None
+        self.encoder = None
         self._state = None
 
     def forward(self, x, lengths=None):
@@ -43,7 +60,7 @@ class RecurrentLayer(link.Chain):
 
         Raises:
             ValueError: If ``x`` does not fit the layer, or its batch size the
-                state.
+                state or the encoder.
 
         """
         x = chainer.as_variable(x)
@@ -53,29 +70,34 @@ class RecurrentLayer(link.Chain):
                 'x must be of shape (B, T, {0}), or (B, {0}) for one step, '
                 'but its shape is {1}'.format(
                     'n' if self.in_size is None else self.in_size, x.shape))
-        if self.decoder and self.encoder_h is None:
-            raise ValueError(
-                'this is a decoder layer: give it the states of its encoder '
-                'layer by init(encoder_h=...) before calling it')
         if x.ndim == 2:
             if lengths is not None:
                 raise ValueError('a single step, (B, n), takes no lengths')
             return self._run(F.expand_dims(x, 1), None)[:, 0]
         if not self.save_state:
             self._state = None
+        if lengths is not None:
+            lengths = as_lengths(lengths, *x.shape[:2])
         return self._run(x, lengths)
 
     def _run(self, x, lengths):
-        if self._state is None:
-            self._state = self.initial_state(len(x))
+        if self.decoder:
+            if self.encoder is None:
+                raise ValueError(
+                    'this is a decoder layer: give it the states of its '
+                    'encoder layer by init(encoder_h=...) before calling it')
+            if len(self.encoder.last_h) != len(x):
+                raise ValueError(
+                    'the encoder read {} sequences, but x has {}'.format(
+                        len(self.encoder.last_h), len(x)))
+            if self._state is None:
+                self._state = self._initial_state()
         for part in self._state or ():
             if part is not None and len(part) != len(x):
                 raise ValueError(
                     'the layer holds the state of {} sequences, but x has {}: '
                     'call reset_state() before starting with others'.format(
                         len(part), len(x)))
-        if lengths is not None:
-            lengths = as_lengths(lengths, *x.shape[:2])
         return self._advance(x, lengths)
 
     # State
@@ -105,30 +127,34 @@ class RecurrentLayer(link.Chain):
         """Forgets the state: the next call starts from the initial one."""
         self._state = None
 
-    def reorder_state(self, indices):
+    def reorder_state(self, indices, encoder=True):
         """Takes the state of other sequences of the batch, as beam search does.
 
         Args:
             indices (:ref:`ndarray`): For every sequence of the new batch, the
                 one of the old batch that it goes on from.
+            encoder (bool): Whether a decoder layer takes its encoder's states
+                along. It need not where hypotheses stay in their sentence.
 
         """
-        self._map_state(lambda part: part[indices])
+        def take(part):
+            return part[indices]
+
+        self._state = _map(take, self._state)
+        if encoder:
+            self.encoder = _map(take, self.encoder)
 
     def unchain_state(self):
         """Cuts the state off its history (truncated backpropagation)."""
-        self._map_state(lambda part: chainer.Variable(part.array.copy()))
-
-    def _map_state(self, function):
-        if self._state is not None:
-            self._state = self.state_type(*(
-                None if part is None else function(part)
-                for part in self._state))
+        self._state = _map(
+            lambda part: chainer.Variable(part.array.copy()), self._state)
 
     # Encoder
 
     def init(self, encoder_c=None, encoder_h=None, lengths=None):
         """Gives the layer the states of its encoder layer; clears its own.
+
+        Without arguments it clears both.
 
         Args:
             encoder_c (~chainer.Variable): The encoder's pooled states,
@@ -142,47 +168,61 @@ class RecurrentLayer(link.Chain):
                 from zero, as in the authors' published core.
             lengths: Number of valid encoder steps of every sequence.
 
+        Raises:
+            ValueError: If the layer is no decoder, or shapes do not fit.
+
         """
-        self._state = None
-        self.encoder_lengths = None
-        self.encoder_h = self.encoder_c = None
+        self._state = self.encoder = None
         if encoder_c is None and encoder_h is None:
             return
-        encoder_c, encoder_h = (
-            None if e is None else chainer.as_variable(e)
-            for e in (encoder_c, encoder_h))
+        if not self.decoder:
+            raise ValueError(
+                'only a decoder layer takes the states of an encoder: create '
+                'it with decoder=True or attention=True')
         if encoder_h is None:
             encoder_h = encoder_c
             if self.attention:
                 encoder_c = None
-        if self.attention and encoder_h.ndim != 3:
+        h = chainer.as_variable(encoder_h)
+        if self.attention and h.ndim != 3:
             raise ValueError(
                 'attention ranges over all encoder steps, (B, S, m), but '
-                'encoder_h is of shape {}'.format(encoder_h.shape))
-        if lengths is not None and encoder_h.ndim == 3:
-            self.encoder_lengths = as_lengths(lengths, *encoder_h.shape[:2])
-        self.encoder_h = encoder_h
-        if encoder_c is not None:
-            self.encoder_c = self._last(encoder_c)
-        self._prepare_encoder()
+                'encoder_h is of shape {}'.format(h.shape))
+        if lengths is not None and h.ndim == 3:
+            lengths = as_lengths(lengths, *h.shape[:2])
+        last_h = _last(h, lengths)
+        last_c = None if encoder_c is None else _last(
+            chainer.as_variable(encoder_c), lengths)
+        self.encoder = Encoder(
+            h, last_h, last_c, lengths, self._encoder_bias(last_h))
 
-    def _prepare_encoder(self):
-        """Computes what all calls to come share, in :meth:`init`."""
-
-    def _last(self, states):
-        """The state at the last valid encoder step: (B, S, m) -> (B, m)."""
-        if states.ndim == 2:
-            return states
-        if self.encoder_lengths is None:
-            return states[:, -1]
-        xp = backend.get_array_module(states.array)
-        last = xp.asarray(self.encoder_lengths) - 1
-        h = states[xp.arange(len(last)), last]
-        return h * (last >= 0).astype(h.dtype)[:, None]
+    def _encoder_bias(self, last_h):
+        return None
 
     def device_resident_accept(self, visitor):
         super(RecurrentLayer, self).device_resident_accept(visitor)
-        carried = tuple(self._state or ()) + (self.encoder_c, self.encoder_h)
-        for variable in carried:
-            if variable is not None:
-                visitor.visit_variable(variable)
+        for part in tuple(self._state or ()) + tuple(self.encoder or ()):
+            if isinstance(part, chainer.Variable):
+                visitor.visit_variable(part)
+
+
+def _last(states, lengths):
+    """The state at the last valid step: (B, S, m) -> (B, m)."""
+    if states.ndim == 2:
+        return states
+    if lengths is None:
+        return states[:, -1]
+    xp = backend.get_array_module(states.array)
+    last = xp.asarray(lengths) - 1
+    h = states[xp.arange(len(last)), last]
+    return F.where(
+        xp.broadcast_to((last >= 0)[:, None], h.shape), h,
+        xp.zeros_like(h.array))
+
+
+def _map(function, parts):
+    """Applies a function to the parts of a named tuple that are there."""
+    if parts is None:
+        return None
+    return type(parts)(*(
+        None if part is None else function(part) for part in parts))

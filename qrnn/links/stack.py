@@ -72,6 +72,10 @@ class _Stack(link.ChainList):
 
     @state.setter
     def state(self, states):
+        if len(states) != len(self):
+            raise ValueError(
+                'each of the {} layers needs a state, but {} are given'.format(
+                    len(self), len(states)))
         for layer, state in zip(self, states):
             layer.state = state
 
@@ -80,10 +84,13 @@ class _Stack(link.ChainList):
         for layer in self:
             layer.reset_state()
 
-    def reorder_state(self, indices):
-        """Takes the state of other sequences of the batch, in every layer."""
+    def reorder_state(self, indices, encoder=True):
+        """Takes the state of other sequences of the batch, in every layer.
+
+        See :meth:`qrnn.QRNNLayer.reorder_state`.
+        """
         for layer in self:
-            layer.reorder_state(indices)
+            layer.reorder_state(indices, encoder)
 
     def unchain_state(self):
         """Cuts every layer's state off its history."""
@@ -143,6 +150,15 @@ class LSTMStack(_Stack):
     """Several :class:`~qrnn.LSTMLayer` on top of each other.
 
     Arguments are those of :class:`~qrnn.QRNNStack`, where an LSTM has them.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import LSTMStack
+        >>> rnn = LSTMStack(2, 3, 5, dropout=.5)
+        >>> rnn(np.zeros((2, 7, 3), np.float32)).shape
+        (2, 7, 5)
+
     """
 
     def __init__(self, n_layers, in_size, out_size, attention=False,

@@ -383,7 +383,7 @@ def test_graph_of_the_encoder_is_let_go(no_garbage_collector):
     layer = QRNNLayer(4, 6, 3, attention=True)
     layer.init(encoder_h=F.identity(chainer.Variable(uniform(3, 2, 6))))
     layer(uniform(3, 5, 4))
-    alive = weakref.ref(layer.encoder_h.creator)
+    alive = weakref.ref(layer.encoder.h.creator)
     layer.init()
     assert alive() is None
 
