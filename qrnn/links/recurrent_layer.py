@@ -128,7 +128,7 @@ class RecurrentLayer(link.Chain):
         self._state = None
 
     def reorder_state(self, indices, encoder=True):
-        """Takes the state of other sequences of the batch, as beam search does.
+        """Takes the state of other sequences of the batch (beam search).
 
         Args:
             indices (:ref:`ndarray`): For every sequence of the new batch, the

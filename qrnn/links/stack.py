@@ -15,7 +15,7 @@ class _Stack(link.ChainList):
         self.dense = dense
 
     def forward(self, x, lengths=None):
-        """Applies all layers to sequences ``(B, T, n)`` or one step ``(B, n)``.
+        """Applies all layers to sequences, ``(B, T, n)``, or to one step.
 
         Arguments and state are those of :meth:`qrnn.QRNNLayer.forward`.
 
@@ -29,8 +29,10 @@ class _Stack(link.ChainList):
     def encode(self, x, lengths=None):
         """Applies all layers and returns the outputs of every one.
 
-        They are what the layers of a decoder take:
-        ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
+        They are what the layers of a decoder take::
+
+            decoder.init(
+                encoder_h=encoder.encode(x, lengths), lengths=lengths)
         """
         x = chainer.as_variable(x)
         if x.ndim == 3 and not self[0].save_state:
