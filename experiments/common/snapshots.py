@@ -81,9 +81,7 @@ def prepare_folder(out, resume, overwrite):
                 '--out'.format(out))
         for path in left:
             os.remove(path)
-    # What a killed process left half-written.
-    for name in glob.glob(os.path.join(out, 'tmp' + _PREFIX + '*')):
-        shutil.rmtree(name, ignore_errors=True)
+    _remove_half_written(out)
 
 
 def resume(which, out, trainer, facts):
@@ -119,6 +117,15 @@ def resume(which, out, trainer, facts):
             return
     if damaged:
         raise Problem('; '.join(damaged))
+
+
+def _remove_half_written(out):
+    """Removes what a killed run was about to write, under other names."""
+    for path in glob.glob(os.path.join(out, '*.tmp[0-9]*')):
+        os.remove(path)
+    for pattern in 'tmp' + _PREFIX + '*', 'log' + 8 * '?':  # Chainer's
+        for path in glob.glob(os.path.join(out, pattern)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class _Damaged(Problem):

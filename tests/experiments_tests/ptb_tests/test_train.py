@@ -151,6 +151,15 @@ class TestResume(object):
         run_test(out, '--resume', '--epoch', '3')
         assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
 
+    def test_half_written(self, out):
+        (out / 'tmpsnapshot_iter_70abc').mkdir()
+        (out / 'log0123abcd').mkdir()
+        (out / 'model.npz.tmp123').write_text('half')
+        before = set(os.listdir(str(out)))
+        run_test(out, '--resume')
+        assert before - set(os.listdir(str(out))) == {
+            'tmpsnapshot_iter_70abc', 'log0123abcd', 'model.npz.tmp123'}
+
     def test_nothing_there(self, tmp_path, capsys):
         run_test(tmp_path, '--resume')
         assert 'starting from the beginning' in capsys.readouterr().out
