@@ -117,9 +117,13 @@ class StreamUpdater(training.updaters.StandardUpdater):
         for i, layer in enumerate(rnn):
             s = serializer['state'][str(i)]
             fields = layer.state_type._fields
-            parts = ([None] * len(fields) if is_loading
-                     else [part.array for part in layer.state])
-            states.append(layer.state_type(*map(s, fields, parts)))
+            parts = len(fields) * [None] if is_loading else [
+                # Without previous inputs (k = 1) there is no such part.
+                numpy.empty(0, 'f') if part is None else part.array
+                for part in layer.state]
+            parts = map(s, fields, parts)
+            states.append(layer.state_type(*(
+                part if part.size else None for part in parts)))
         if is_loading:
             rnn.state = states
 

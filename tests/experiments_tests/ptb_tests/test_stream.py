@@ -136,3 +136,28 @@ def test_state_starts_anew_with_every_epoch():
             updater.update()
         ends.append([p.array for s in model.rnn.state for p in s])
     assert all(map(numpy.array_equal, *ends))
+
+
+@pytest.mark.parametrize('options', [
+    {}, {'kernel_size': 1}, {'kernel_size': 3}, {'layer': 'lstm'}])
+def test_updater_goes_on_from_a_snapshot(tmp_path, options):
+    words = numpy.random.RandomState(0).randint(0, 20, 49).astype('i')
+    updaters = []
+    for _ in range(2):
+        model = LanguageModel(dataclasses.replace(EXACT, **options), 20)
+        updaters.append(stream.StreamUpdater(
+            stream.StreamIterator(words, 4, 5),
+            chainer.optimizers.SGD(1.).setup(model), device='@numpy'))
+    saved, loaded = updaters
+    path = str(tmp_path / 'snapshot')
+    saved.update()
+    chainer.serializers.save_npz(path, saved)
+    chainer.serializers.load_npz(path, loaded)
+    for updater in updaters:
+        updater.update()
+    ours, theirs = (
+        dict(updater.get_optimizer('main').target.namedparams())
+        for updater in updaters)
+    for name in ours:
+        numpy.testing.assert_array_equal(
+            ours[name].array, theirs[name].array)
