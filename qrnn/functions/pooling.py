@@ -213,7 +213,9 @@ class QRNNPooling(function_node.FunctionNode):
                             for g in grad_outputs))
         grads = {'u': gu, 'c0': gc0}
         if 'b' in inputs:
-            grads['b'] = gu.sum((0, 1) if inputs['b'].ndim == 1 else 1)
+            axes = (0, 1) if inputs['b'].ndim == 1 else 1
+            grads['b'] = gu.sum(axes, self.gates.dtype).astype(
+                gu.dtype, copy=False)
         return {name: chainer.as_variable(g) for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):

@@ -1,6 +1,7 @@
 import itertools
 
 import chainer
+import chainer.functions as F
 from chainer import testing
 from chainer.utils import type_check
 import numpy
@@ -313,3 +314,16 @@ def test_wrong_dtypes(dtypes):
     shapes = (2, 3, 12), (12,), (2, 4)
     with pytest.raises(type_check.InvalidType):
         qrnn_pooling(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))
+
+
+def test_float16_bias_gradient_is_summed_in_float32():
+    # In float16 the sum would stop growing: 1 + 0.0005 is 1 there.
+    u = numpy.zeros((4, 2000, 3), 'e')
+    b = chainer.Variable(numpy.array([0, 1, 0], 'e'))
+    h, _, _ = qrnn_pooling(u, b)
+    F.sum(F.cast(h, 'f') * 1e-3).backward()
+    expected = chainer.Variable(b.array.astype('d'))
+    h, _, _ = qrnn_pooling(u.astype('d'), expected)
+    F.sum(h * 1e-3).backward()
+    numpy.testing.assert_allclose(
+        b.grad, expected.grad, rtol=1e-2, atol=1e-3)
