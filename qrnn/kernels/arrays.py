@@ -1,0 +1,32 @@
+"""What the entry points do to arrays before they meet a kernel."""
+from qrnn.kernels import plans
+
+
+def contiguous(device, array, dtype, shape, name):
+    """The array as the kernels take it, copied only if need be."""
+    if array is None:
+        return None
+    if array.shape != shape:
+        raise ValueError('{} must have shape {}, not {}'.format(
+            name, shape, array.shape))
+    return device.xp.ascontiguousarray(array, dtype)
+
+
+def by_rows(device, array, dtype):
+    """A (B, T, C) array with its channels contiguous, and its strides.
+
+    A view whose rows are apart, like a gate among stacked gates, is taken as
+    it is. Strides are in elements, of the batch and the time axis.
+    """
+    size = dtype.itemsize
+    B, T, C = array.shape
+    batch, row, last = array.strides
+    fits = (array.dtype == dtype and (last == size or C <= 1)
+            and batch % size == row % size == 0
+            and 0 <= row // size <= plans.MAX_ROW and batch >= 0)
+    if not fits:
+        array = device.xp.ascontiguousarray(array, dtype)
+        batch, row = T * C * size, C * size
+    if row // size > plans.MAX_ROW:
+        raise ValueError('{} channels are too many'.format(C))
+    return array, batch // size, row // size

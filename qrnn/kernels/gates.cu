@@ -1,0 +1,102 @@
+// What the pooling's forward and backward share: the gates of one channel,
+// from pre-activations u, bias, zoneout and the sequence's length.
+//
+// QRNN_POOLING, from the launcher: 0 is f-, 1 fo- and 2 ifo-pooling. Gates are
+// stacked along channels in the order f, z, o, i.
+
+#define GATES (QRNN_POOLING + 2)
+
+#define GATES_PARAMETERS                                                   \
+  const Real *u, Index u_batch, Index u_row, const Real *b, Index b_batch, \
+      const Real *c0, const int *lengths, const unsigned char *mask,       \
+      Index seed, Index limit, Index B, Index T, Index C
+#define GATES_ARGUMENTS \
+  u, u_batch, u_row, b, b_batch, c0, lengths, mask, seed, limit, B, T, C
+
+struct Gates {
+  const Real* u;
+  Index u_batch, u_row;
+  const Real* b;  // or null; b_batch is 0 where sequences share it
+  Index b_batch;
+  const Real* c0;             // or null
+  const int* lengths;         // or null: all sequences have T steps
+  const unsigned char* mask;  // or null: drawn from seed
+  Index seed, limit;          // zoned out are words up to limit; -1: none
+  Index B, T, C;
+
+  Index n = 0, batch = 0;
+  bool inside = false;
+  int steps = 0;   // in memory
+  int length = 0;  // of the sequence
+  int row = 0, width = 0;
+  const Real* here = nullptr;
+  Carry bias[GATES] = {};
+
+  struct Pre { Real f, z, o, i; };  // unused ones are never stored
+  struct Open { Carry f, z, o, i; };
+
+  __device__ Index channels() const { return B * C; }
+
+  __device__ void enter(Index channel) {
+    n = channel;
+    inside = n < channels();
+    if (!inside) return;
+    batch = n / C;
+    const Index c = n - batch * C;
+    steps = length = (int) T;
+    if (lengths) length = max(0, min(length, fetch(lengths + batch)));
+    row = (int) u_row;
+    width = (int) C;
+    here = u + batch * u_batch + c;
+    for (int g = 0; g < GATES; ++g)
+      bias[g] = b ? wide(fetch(b + batch * b_batch + g * C + c)) : Carry(0);
+  }
+
+  // Of the gates f, z, o, i, those that `wants` has as bits 0 to 3. Padding is
+  // never read: it may hold anything.
+  template <int wants>
+  __device__ Pre load_gates(int t) const {
+    Pre pre = {};
+    if (t < 0 || t >= length) return pre;
+    const Real* at = here + (Index) t * row;
+    if (wants & 1) pre.f = fetch(at);
+    if (wants & 2) pre.z = fetch(at + width);
+    if (QRNN_POOLING >= 1 && wants & 4) pre.o = fetch(at + 2 * width);
+    if (QRNN_POOLING == 2 && wants & 8) pre.i = fetch(at + 3 * width);
+    return pre;
+  }
+
+  // Past the sequence's end the state holds and nothing comes out.
+  template <int wants>
+  __device__ Open open_gates(int t, Pre pre, bool zoned) const {
+    if (t < 0 || t >= length) return Open{1, 0, 0, 0};
+    Open gates = {1, 0, 1, 0};
+    if (wants & 1) gates.f = zoned ? 1 : sigmoid(wide(pre.f) + bias[0]);
+    if (wants & 2) gates.z = squash(wide(pre.z) + bias[1]);
+    if (QRNN_POOLING >= 1 && wants & 4)
+      gates.o = sigmoid(wide(pre.o) + bias[QRNN_POOLING >= 1 ? 2 : 0]);
+    if (QRNN_POOLING == 2 && wants & 8)
+      gates.i = sigmoid(wide(pre.i) + bias[QRNN_POOLING == 2 ? 3 : 0]);
+    if (QRNN_POOLING != 2) gates.i = 1 - gates.f;
+    return gates;
+  }
+
+  // One draw serves steps t to t + 3 of a channel, t a multiple of four.
+  __device__ unsigned draw(int t) const {
+    unsigned zoned = 0;
+    if ((limit < 0 && !mask) || t < 0 || t >= length) return zoned;
+    if (mask) {
+      for (int j = 0; j < 4 && t + j < length; ++j)
+        if (fetch(mask + (batch * T + t + j) * C + (n - batch * C)))
+          zoned |= 1u << j;
+      return zoned;
+    }
+    const Index groups = (T + 3) / 4;
+    const Words words =
+        philox((batch * groups + t / 4) * C + (n - batch * C), seed);
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      if (words.at[j] <= (unsigned) limit) zoned |= 1u << j;
+    return zoned;
+  }
+};

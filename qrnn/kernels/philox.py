@@ -1,0 +1,73 @@
+import numpy
+
+
+def philox(counter, seed, xp=numpy):
+    """The generator of ``philox.cu``: 128 random bits per counter.
+
+    Args:
+        counter (:ref:`ndarray`): 64-bit counters, of any shape.
+        seed (int): 64-bit key.
+        xp: NumPy or CuPy.
+
+    Returns:
+        tuple: Four arrays of 32-bit words, as uint64.
+
+    """
+    low = xp.uint64(0xFFFFFFFF)
+    half = xp.uint64(32)
+    counter = counter.astype(xp.uint64)
+    x0, x1 = counter & low, counter >> half
+    x2 = x3 = xp.zeros_like(x0)
+    key0, key1 = seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
+    for _ in range(10):
+        product0 = xp.uint64(0xD2511F53) * x0
+        product1 = xp.uint64(0xCD9E8D57) * x2
+        x0, x1, x2, x3 = (
+            (product1 >> half) ^ x1 ^ xp.uint64(key0), product1 & low,
+            (product0 >> half) ^ x3 ^ xp.uint64(key1), product0 & low)
+        key0 = key0 + 0x9E3779B9 & 0xFFFFFFFF
+        key1 = key1 + 0xBB67AE85 & 0xFFFFFFFF
+    return x0, x1, x2, x3
+
+
+def zoneout_mask(seed, ratio, shape, xp=numpy):
+    """Where the pooling kernels zone out, for a seed.
+
+    A draw depends on the seed and on the element's place alone, not on dtype,
+    device or launch: the kernels draw it anew in backward, and whoever needs
+    the mask itself (the reference, second derivatives) has it from here.
+
+    Args:
+        seed (int): Any 64-bit integer.
+        ratio (float): Probability of true, in steps of 2 ** -32.
+        shape (tuple of int): ``(B, T, C)``.
+        xp: NumPy or CuPy.
+
+    Returns:
+        Booleans ``(B, T, C)``.
+
+    .. admonition:: Example
+
+        >>> from qrnn.kernels import zoneout_mask
+        >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
+        array([ True, False, False,  True])
+
+    """
+    B, T, C = shape
+    if 0 in shape:
+        return xp.zeros(shape, bool)
+    groups = -(-T // 4)
+    counter = xp.arange(B * groups * C, dtype=xp.int64).reshape(B, groups, C)
+    words = xp.stack(philox(counter, seed, xp), axis=2)  # (B, groups, 4, C)
+    limit = limit_of(ratio)
+    if limit < 0:
+        return xp.zeros(shape, bool)
+    return words.reshape(B, groups * 4, C)[:, :T] <= xp.uint64(limit)
+
+
+def limit_of(ratio):
+    """The largest 32-bit word that means true, -1 for none."""
+    if not 0 <= ratio <= 1:
+        raise ValueError(
+            'zoneout is a probability between 0 and 1, not {}'.format(ratio))
+    return int(round(float(ratio) * 2 ** 32)) - 1

@@ -1,0 +1,175 @@
+"""Which kernels to launch, on what grid, with which arguments.
+
+Nothing here knows CuPy: the tests run the same plans, on a machine without a
+GPU, against the same kernels compiled for the host.
+"""
+import collections
+
+import numpy
+
+
+#: One launch: ``args`` are arrays, ``None`` for a null pointer, and integers.
+Launch = collections.namedtuple('Launch', 'kernel grid block shared args')
+
+REGIMES = ('channels', 'warps', 'split')
+
+LANES = 32  # neighbouring channels, one per thread of a warp
+CHANNEL_THREADS = 64  # of a block, where a thread is a channel
+WARPS = 16  # of a block at most, where warps are slices of time
+
+# By direction and dtype: steps of loads in flight ahead of a chain, and steps
+# of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
+# registers: qrnn.kernels.resources shows them.
+AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 8, 32: 4, 64: 4}}
+SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
+
+# Blocks of channels that a multiprocessor is to hold at once.
+CHANNEL_BLOCKS = {16: 10, 32: 10, 64: 4}
+
+SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
+MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
+
+MAX_STEPS = 2 ** 30
+MAX_ROW = 2 ** 31 - 1
+
+
+def choose_regime(channels, T):
+    """The launch regime for ``channels`` = B C recurrences of T steps.
+
+    ===============================  ============  ===========================
+    rule, the first that fits        regime        why
+    ===============================  ============  ===========================
+    T <= 8 or B C >= 32,768          ``channels``  one thread per channel is
+                                                   enough to keep the memory
+                                                   busy, or there is no time
+                                                   to split
+    B C <= 2,048 and T >= 4,096      ``split``     fewer than 64 blocks of 32
+                                                   channels leave most of a
+                                                   large device idle; reading
+                                                   some inputs twice costs
+                                                   less than that
+    otherwise                        ``warps``     the paper's sizes
+    ===============================  ============  ===========================
+    """
+    if T <= 8 or channels >= 32768:
+        return 'channels'
+    if channels <= 2048 and T >= 4096:
+        return 'split'
+    return 'warps'
+
+
+def definitions(bits):
+    """The constants that the sources share with this module."""
+    return {
+        'QRNN_BITS': bits,
+        'QRNN_FORWARD_AHEAD': AHEAD['forward'][bits],
+        'QRNN_FORWARD_SLICE': SLICE['forward'][bits],
+        'QRNN_BACKWARD_AHEAD': AHEAD['backward'][bits],
+        'QRNN_BACKWARD_SLICE': SLICE['backward'][bits],
+        'QRNN_WARPS': WARPS,
+        'QRNN_CHANNEL_THREADS': CHANNEL_THREADS,
+        'QRNN_CHANNEL_BLOCKS': CHANNEL_BLOCKS[bits],
+    }
+
+
+class Scan:
+    """How one operation of the ``.cu`` files runs over B C recurrences.
+
+    Args:
+        name (str): The operation, ``'<family>_<direction>'``.
+        dtype (numpy.dtype): Of the arrays.
+        channels (int): B C.
+        T (int): Steps.
+        regime (str): One of ``REGIMES``; chosen if omitted.
+
+    """
+
+    def __init__(self, name, dtype, channels, T, regime=None):
+        if T >= MAX_STEPS:
+            raise ValueError('a sequence may have fewer than {} steps, not {}'
+                             .format(MAX_STEPS, T))
+        self.name = name
+        self.channels = channels
+        self.T = T
+        self.regime = regime or choose_regime(channels, T)
+        self.carry = carry_dtype(dtype)
+        direction = name.split('_')[1]
+        self.slice = SLICE[direction][bits_of(dtype)]
+        self.groups = _ceil(channels, LANES)
+        self.chunks, self.chunk = self._chunks()
+
+    def _chunks(self):
+        """Number of chunks that time is cut into, and the steps of each."""
+        if self.regime != 'split':
+            return 1, max(1, _ceil(self.T, self.slice)) * self.slice
+        tile = WARPS * self.slice
+        wanted = min(MAX_CHUNKS, _ceil(SPLIT_BLOCKS, max(1, self.groups)))
+        chunk = max(1, _ceil(_ceil(self.T, wanted), tile)) * tile
+        return max(1, _ceil(self.T, chunk)), chunk
+
+    def launches(self, args, initial, empty):
+        """The launches, in order.
+
+        Args:
+            args (tuple): The arguments that the operation's kernels share.
+            initial: Array of what the carry begins with, or None.
+            empty: Makes an array of a shape and dtype.
+
+        """
+        if self.channels == 0:
+            return []
+        if self.regime == 'channels':
+            return [self._per_channel(self.name + '_channels', args)]
+        if self.chunks == 1:
+            return [self._per_slice('warps', self.chunks, 4,
+                                    args + (self.chunk, None))]
+        products = empty((self.chunks - 1, self.channels), self.carry)
+        sums = empty((self.chunks - 1, self.channels), self.carry)
+        carries = empty((self.chunks, self.channels), self.carry)
+        return [
+            self._per_slice('reduce', self.chunks - 1, 2,
+                            args + (self.chunk, products, sums)),
+            self._per_channel('scan_carries', (
+                initial, products, sums, carries, self.channels, self.chunks)),
+            self._per_slice('warps', self.chunks, 4,
+                            args + (self.chunk, carries)),
+        ]
+
+    def _per_channel(self, kernel, args):
+        grid = _ceil(self.channels, CHANNEL_THREADS), 1, 1
+        return Launch(kernel, grid, (CHANNEL_THREADS, 1, 1), 0, args)
+
+    def _per_slice(self, kernel, chunks, values, args):
+        # `values` carries of every thread are shared.
+        warps = min(WARPS, self.chunk // self.slice)
+        return Launch('{}_{}'.format(self.name, kernel),
+                      (self.groups, chunks, 1), (LANES, warps, 1),
+                      values * LANES * warps * self.carry.itemsize, args)
+
+
+def sum_rows(matrix, out, rows, columns):
+    """Launches that sum a (rows, columns) matrix of carries over rows."""
+    if columns == 0:
+        return []
+    parts = max(1, min(WARPS, rows))
+    return [Launch('sum_rows', (_ceil(columns, LANES), 1, 1),
+                   (LANES, parts, 1), LANES * parts * matrix.itemsize,
+                   (matrix, out, rows, columns))]
+
+
+def bits_of(dtype):
+    """16, 32 or 64, for a floating-point dtype that has kernels."""
+    dtype = numpy.dtype(dtype)
+    if dtype.kind != 'f' or dtype.itemsize not in (2, 4, 8):
+        raise TypeError('kernels are for float16, float32 and float64, '
+                        'not {}'.format(dtype))
+    return 8 * dtype.itemsize
+
+
+def carry_dtype(dtype):
+    """In which carries, gates and sums of arrays of a dtype are held."""
+    return numpy.promote_types(dtype, numpy.float32)
+
+
+def _ceil(a, b):
+    return -(-a // b)

@@ -1,0 +1,124 @@
+from qrnn.kernels import plans
+from qrnn.kernels.arrays import by_rows
+from qrnn.kernels.arrays import contiguous
+from qrnn.kernels.launch import cuda
+from qrnn.kernels.launch import POOLINGS
+from qrnn.kernels.philox import limit_of
+
+
+def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
+                    zoneout=0., seed=0, mask=None, regime=None, device=cuda):
+    """Gates and pooling in one pass, see :func:`qrnn.qrnn_pooling`.
+
+    ===========  ============================  ===========================
+    array        shape                         meaning
+    ===========  ============================  ===========================
+    ``u``        ``(B, T, G C)``               pre-activations f, z, o, i;
+                                               rows apart are not copied
+    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
+    ``c0``       ``(B, C)``                    initial state, or None for 0
+    ``lengths``  ``(B,)``                      steps of every sequence, or
+                                               None for T
+    ``mask``     ``(B, T, C)``                 true where zoned out, or None
+    return       two ``(B, T, C)``, ``(B, C)`` outputs h, states c, and the
+                                               state after the last step
+    ===========  ============================  ===========================
+
+    For f-pooling without lengths, ``h`` and ``c`` are the same array.
+
+    Args:
+        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``.
+        zoneout (float): Probability of zoning out, where no mask is given.
+        seed (int): Which draw of it: the same seed draws the same mask (that
+            of :func:`~qrnn.kernels.zoneout_mask`) in forward and backward.
+        regime (str): One of :data:`~qrnn.kernels.plans.REGIMES`; chosen from
+            the sizes if omitted.
+        device: Where to run.
+
+    """
+    gates, dtype, (B, T, C) = _gates(
+        device, u, b, c0, lengths, pooling, zoneout, seed, mask)
+    c = device.empty((B, T, C), dtype)
+    # Where the output is the state, it is written once.
+    h = (None if pooling == 'f' and lengths is None
+         else device.empty((B, T, C), dtype))
+    c_last = device.empty((B, C), dtype)
+    scan = plans.Scan('pooling_forward', dtype, B * C, T, regime)
+    device.launch(('pooling', plans.bits_of(dtype), pooling), scan.launches(
+        gates + (h, c, c_last), gates[_C0], device.empty))
+    return c if h is None else h, c, c_last
+
+
+def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
+                     gh, gc, gc_last, regime=None, device=cuda):
+    """Gradients of :func:`pooling_forward`, in one pass.
+
+    The arguments up to ``mask`` are forward's; its gates and its mask are
+    computed again.
+
+    ===========  =========================  ==================================
+    array        shape                      meaning
+    ===========  =========================  ==================================
+    ``c``        ``(B, T, C)``              states, from forward
+    ``gh``       ``(B, T, C)``              gradient of the outputs, or None
+    ``gc``       ``(B, T, C)``              gradient of the states, or None
+    ``gc_last``  ``(B, C)``                 gradient of the last state, or None
+    return       ``(B, T, G C)``            gradient of u
+    ..           as ``b``                   gradient of b, None without one
+    ..           ``(B, C)``                 gradient of c0, None without one
+    ===========  =========================  ==================================
+    """
+    gates, dtype, (B, T, C) = _gates(
+        device, u, b, c0, lengths, pooling, zoneout, seed, mask)
+    shape, module = (B, T, C), ('pooling', plans.bits_of(dtype), pooling)
+    scan = plans.Scan('pooling_backward', dtype, B * C, T, regime)
+    c = contiguous(device, c, dtype, shape, 'c')
+    gh = contiguous(device, gh, dtype, shape, 'gh')
+    gc = contiguous(device, gc, dtype, shape, 'gc')
+    gc_last = contiguous(device, gc_last, dtype, (B, C), 'gc_last')
+    gu = device.empty(u.shape, dtype)
+    gc0 = device.empty((B, C), dtype)
+    sums = gb = None
+    if b is not None:
+        sums = device.empty((scan.chunks, B, u.shape[2]), scan.carry)
+        gb = device.empty(b.shape, dtype)
+    device.launch(module, scan.launches(
+        gates + (c, gh, gc, gc_last, gu, sums, gc0), gc_last, device.empty))
+    if b is not None:
+        columns = gb.size
+        device.launch(module, plans.sum_rows(
+            sums, gb, sums.size // columns if columns else 0, columns))
+    return gu, gb, None if c0 is None else gc0
+
+
+_C0 = 5  # where c0 stands among the gates' arguments
+
+
+def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
+    """The kernels' GATES_PARAMETERS, the dtype, and (B, T, C)."""
+    xp, dtype = device.xp, u.dtype
+    B, T, channels = u.shape
+    n_gates = POOLINGS.index(pooling) + 2
+    C, rest = divmod(channels, n_gates)
+    if rest:
+        raise ValueError('{} channels are no {} gates'.format(
+            channels, n_gates))
+    u, u_batch, u_row = by_rows(device, u, dtype)
+    b_batch = 0
+    if b is not None:
+        b_batch = channels if b.ndim == 2 else 0
+        b = contiguous(device, b, dtype, (B, channels)[2 - b.ndim:], 'b')
+    c0 = contiguous(device, c0, dtype, (B, C), 'c0')
+    if lengths is not None:
+        lengths = contiguous(
+            device, xp.asarray(lengths), 'i', (B,), 'lengths')
+    if mask is not None:
+        mask = contiguous(device, mask, bool, (B, T, C), 'mask')
+    limit = limit_of(zoneout) if mask is None else -1
+    return (u, u_batch, u_row, b, b_batch, c0, lengths, mask, _signed(seed),
+            limit, B, T, C), dtype, (B, T, C)
+
+
+def _signed(seed):
+    """The 64 bits of a seed as the kernels' signed integer."""
+    return (int(seed) + 2 ** 63) % 2 ** 64 - 2 ** 63

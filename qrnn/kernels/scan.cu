@@ -1,0 +1,259 @@
+// The three ways to run a recurrence over time, one per launch regime, for any
+// operation that is an affine map of a carry at every step:
+//
+//   scan_channels  many channels: one thread walks one channel's steps;
+//   scan_warps     lanes are 32 neighbouring channels, warps neighbouring
+//                  slices of time, a tile of time after the other;
+//   scan_reduce    few channels and long sequences: time is cut into chunks,
+//   + scan_carries one per block; the chunks' maps are reduced, the carries
+//   + scan_warps   between them found, and scan_warps runs in every chunk.
+//
+// An operation, `Op`, says what happens at a step:
+//
+//   DOWN        whether it walks from the last step to the first;
+//   SUMS        how many sums over time it keeps in sums[] (0: none);
+//   enter(n)    take channel n = b C + c; past the last, touch nothing;
+//   initial()   the carry before the first step;
+//   load(t)     fetch what step t needs, to be used much later;
+//   draw(t)     which of the steps t to t + 3 are zoned out, as bits;
+//   map(...)    from that, the step's map; load and map take a flag, `whole`,
+//               false where only the map and not its outputs are wanted;
+//   advance()   the carry after the step, without a trace;
+//   apply(...)  the same, and the step's outputs stored;
+//   finish()    store the carry after the last step;
+//   put_sums(k) store the sums of chunk k.
+//
+// Steps that are not there (before the first, past the last) are identity
+// maps, load nothing and store nothing: time is walked in whole slices. Slices
+// start at multiples of four, so that a draw serves four steps.
+//
+// Op::AHEAD steps of loads are in flight ahead of a chain, Op::SLICE steps
+// make a warp's slice: Forward's or Backward's, chosen by the launcher.
+
+struct Forward {
+  enum { DOWN = 0, AHEAD = QRNN_FORWARD_AHEAD, SLICE = QRNN_FORWARD_SLICE };
+};
+struct Backward {
+  enum { DOWN = 1, AHEAD = QRNN_BACKWARD_AHEAD, SLICE = QRNN_BACKWARD_SLICE };
+};
+
+#define LANES 32
+
+template <class Op>
+__device__ inline int padded_steps(const Op& op, int unit) {
+  return ((int) op.T + unit - 1) / unit * unit;
+}
+
+// The time of the p-th step walked. Down, the padding comes first.
+template <class Op>
+__device__ inline int time_of(int p, int padded) {
+  return Op::DOWN ? padded - 1 - p : p;
+}
+
+template <class Op>
+__device__ inline bool is_zoned(unsigned drawn, int j) {
+  return drawn >> (Op::DOWN ? 3 - j % 4 : j % 4) & 1u;
+}
+
+template <class Op>
+__device__ inline unsigned draw_for(Op& op, int t) {
+  return op.draw(Op::DOWN ? t - 3 : t);
+}
+
+template <class Op>
+__device__ inline void scan_channels(Op op) {
+  op.enter((Index) blockIdx.x * blockDim.x + threadIdx.x);
+  if (!op.inside) return;
+  const int padded = padded_steps(op, Op::AHEAD);
+  typename Op::Step ahead[Op::AHEAD];
+#pragma unroll
+  for (int j = 0; j < Op::AHEAD; ++j)
+    ahead[j] = op.template load<true>(time_of<Op>(j, padded));
+  Carry carry = op.initial();
+  for (int p = 0; p < padded; p += Op::AHEAD) {
+    unsigned drawn = 0;
+#pragma unroll
+    for (int j = 0; j < Op::AHEAD; ++j) {
+      const int t = time_of<Op>(p + j, padded);
+      if (j % 4 == 0) drawn = draw_for(op, t);
+      const typename Op::Step step = ahead[j];
+      ahead[j] = op.template load<true>(
+          time_of<Op>(p + j + Op::AHEAD, padded));
+      op.apply(t, op.template map<true>(t, step, is_zoned<Op>(drawn, j)),
+               carry);
+    }
+  }
+  op.finish(carry);
+  op.put_sums(0);
+}
+
+// Grid: (groups of 32 channels, chunks of time); block: (32, warps). Shared:
+// two times (product, sum) of every thread, so that one barrier a tile is
+// enough: who reaches the next tile's barrier has read this tile's values.
+template <class Op>
+__device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
+  DYNAMIC_SHARED(Carry, shared);
+  const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
+  const int tile = warps * Op::SLICE;
+  op.enter((Index) blockIdx.x * LANES + lane);
+  const int padded = padded_steps(op, Op::SLICE);
+  const int first = blockIdx.y * chunk;
+  const int last = min(first + chunk, padded);
+  Carry carry = 0;
+  if (op.inside)
+    carry = carries ? fetch(carries + blockIdx.y * op.channels() + op.n)
+                    : op.initial();
+
+  typename Op::Step ahead[Op::SLICE];
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j)
+    ahead[j] = op.template load<true>(
+        time_of<Op>(first + rank * Op::SLICE + j, padded));
+  Carry* products = shared;
+  for (int p = first; p < last; p += tile) {
+    const int mine = p + rank * Op::SLICE;
+    typename Op::Map maps[Op::SLICE];
+    Carry product = 1, sum = 0;
+    unsigned drawn = 0;
+#pragma unroll
+    for (int j = 0; j < Op::SLICE; ++j) {
+      const int t = time_of<Op>(mine + j, padded);
+      if (j % 4 == 0) drawn = draw_for(op, t);
+      maps[j] = op.template map<true>(t, ahead[j], is_zoned<Op>(drawn, j));
+      product *= maps[j].f;
+      op.advance(maps[j], sum);
+    }
+    if (p + tile < last) {  // in flight while the block meets
+#pragma unroll
+      for (int j = 0; j < Op::SLICE; ++j)
+        ahead[j] = op.template load<true>(
+            time_of<Op>(mine + tile + j, padded));
+    }
+    Carry* sums = products + warps * LANES;
+    products[rank * LANES + lane] = product;
+    sums[rank * LANES + lane] = sum;
+    __syncthreads();
+    Carry before = carry;
+    for (int v = 0; v < warps; ++v) {
+      if (v == rank) before = carry;
+      carry = products[v * LANES + lane] * carry + sums[v * LANES + lane];
+    }
+#pragma unroll
+    for (int j = 0; j < Op::SLICE; ++j)
+      op.apply(time_of<Op>(mine + j, padded), maps[j], before);
+    products = products == shared ? shared + 2 * warps * LANES : shared;
+  }
+  if (rank == 0 && blockIdx.y == gridDim.y - 1 && op.inside) op.finish(carry);
+
+  if constexpr (Op::SUMS > 0) {
+    if (!op.wants_sums()) return;
+    __syncthreads();
+    for (int g = 0; g < Op::SUMS; ++g)
+      shared[(g * warps + rank) * LANES + lane] = op.sums[g];
+    __syncthreads();
+    if (rank > 0) return;
+    for (int g = 0; g < Op::SUMS; ++g)
+      for (int v = 1; v < warps; ++v)
+        op.sums[g] += shared[(g * warps + v) * LANES + lane];
+    if (op.inside) op.put_sums(blockIdx.y);
+  }
+}
+
+// Grid: (groups of 32 channels, chunks but the last); block: (32, warps), a
+// warp taking its equal part of the chunk. Writes every chunk's map.
+template <class Op>
+__device__ inline void scan_reduce(Op op, int chunk, Carry* products,
+                                   Carry* sums) {
+  DYNAMIC_SHARED(Carry, shared);
+  const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
+  op.enter((Index) blockIdx.x * LANES + lane);
+  const int padded = padded_steps(op, Op::SLICE);
+  const int part = chunk / warps;
+  const int first = blockIdx.y * chunk + rank * part;
+
+  typename Op::Step ahead[Op::SLICE];
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j)
+    ahead[j] = op.template load<false>(time_of<Op>(first + j, padded));
+  Carry product = 1, sum = 0;
+  for (int p = first; p < first + part; p += Op::SLICE) {
+    unsigned drawn = 0;
+#pragma unroll
+    for (int j = 0; j < Op::SLICE; ++j) {
+      const int t = time_of<Op>(p + j, padded);
+      if (j % 4 == 0) drawn = draw_for(op, t);
+      const typename Op::Step step = ahead[j];
+      if (p + Op::SLICE < first + part)
+        ahead[j] = op.template load<false>(
+            time_of<Op>(p + j + Op::SLICE, padded));
+      const typename Op::Map map =
+          op.template map<false>(t, step, is_zoned<Op>(drawn, j));
+      product *= map.f;
+      op.advance(map, sum);
+    }
+  }
+  shared[rank * LANES + lane] = product;
+  shared[(warps + rank) * LANES + lane] = sum;
+  __syncthreads();
+  if (rank > 0 || !op.inside) return;
+  for (int v = 1; v < warps; ++v) {
+    const Carry next = shared[v * LANES + lane];
+    sum = next * sum + shared[(warps + v) * LANES + lane];
+    product *= next;
+  }
+  put(products + blockIdx.y * op.channels() + op.n, product);
+  put(sums + blockIdx.y * op.channels() + op.n, sum);
+}
+
+// The carry into each of the chunks, from `initial` (or 0) on: one thread per
+// channel. The maps of all chunks but the last are given.
+extern "C" __global__ void scan_carries(
+    const Real* initial, const Carry* products, const Carry* sums,
+    Carry* carries, Index channels, Index chunks) {
+  const Index n = (Index) blockIdx.x * blockDim.x + threadIdx.x;
+  if (n >= channels) return;
+  Carry carry = initial ? wide(fetch(initial + n)) : Carry(0);
+  put(carries + n, carry);
+#pragma unroll 8
+  for (Index k = 1; k < chunks; ++k) {
+    carry = fetch(products + (k - 1) * channels + n) * carry +
+            fetch(sums + (k - 1) * channels + n);
+    put(carries + k * channels + n, carry);
+  }
+}
+
+// The sum over rows of a (rows, columns) matrix, in an order that depends on
+// nothing but its shape. Block: (32 columns, parts of the rows).
+extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
+                                    Index columns) {
+  DYNAMIC_SHARED(Carry, shared);
+  const int lane = threadIdx.x, part = threadIdx.y, parts = blockDim.y;
+  const Index column = (Index) blockIdx.x * LANES + lane;
+  Carry sum = 0;
+  if (column < columns)
+    for (Index row = part; row < rows; row += parts)
+      sum += fetch(matrix + row * columns + column);
+  shared[part * LANES + lane] = sum;
+  __syncthreads();
+  if (part > 0 || column >= columns) return;
+  for (int v = 1; v < parts; ++v) sum += shared[v * LANES + lane];
+  put(out + column, sum);
+}
+
+// The three kernels of an operation, from its arguments. The bounds tell the
+// compiler how many registers it has: all that one block can use, or so few
+// that several blocks of channels fit.
+#define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
+  extern "C" __global__ void                                                  \
+      __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \
+      name##_channels(PARAMETERS) {                                           \
+    scan_channels(Op{ARGUMENTS});                                             \
+  }                                                                           \
+  extern "C" __global__ void __launch_bounds__(QRNN_WARPS * LANES, 1)         \
+      name##_warps(PARAMETERS, Index chunk, const Carry* carries) {           \
+    scan_warps(Op{ARGUMENTS}, (int) chunk, carries);                          \
+  }                                                                           \
+  extern "C" __global__ void __launch_bounds__(QRNN_WARPS * LANES, 1)         \
+      name##_reduce(PARAMETERS, Index chunk, Carry* products, Carry* sums) {  \
+    scan_reduce(Op{ARGUMENTS}, (int) chunk, products, sums);                  \
+  }

@@ -1,0 +1,221 @@
+"""What the kernels are checked on, with and without a GPU."""
+import collections
+import itertools
+
+import chainer
+import numpy
+
+from qrnn import kernels
+from qrnn.functions.pooling import GATES
+from qrnn.functions.pooling import qrnn_pooling
+from qrnn.functions.pooling import qrnn_pooling_ref
+from qrnn.functions.strnn import strnn
+from qrnn.functions.strnn import strnn_ref
+
+
+#: Relative to the largest value, in half precision to its rounding.
+TOLERANCE = {'float16': 4e-3, 'float32': 4e-6, 'float64': 1e-12}
+
+SIZES = {'B': [1, 3, 24], 'T': [0, 1, 17, 105, 1000], 'C': [1, 7, 33, 320]}
+REGIMES = ['channels', 'warps', 'split', None]
+
+STRNN = {
+    'dtype': list(TOLERANCE), 'regime': REGIMES, 'reverse': [False, True],
+    **SIZES, 'h0': [True, False], 'strided': [False, True]}
+
+POOLING = {
+    'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
+    **SIZES,
+    'lengths': [None, 'some', 'none at all'],
+    'zoneout': [None, 'seed', 'mask', 'everywhere'],
+    'b': [None, 'shared', 'each'],
+    'c0': [True, False],
+    'grads': ['h', 'h c', 'h c_last', 'c c_last', 'h c c_last'],
+    'strided': [False, True]}
+
+
+def cover(factors, full=('dtype', 'regime'), most=60000):
+    """Cases in which every two values of any two factors meet.
+
+    Values of the factors in ``full`` meet in every combination. ``most`` is
+    the number of elements B T C that a case may have.
+    """
+    random = numpy.random.RandomState(0)
+    names = list(factors)
+    Case = collections.namedtuple('Case', names)
+    open_pairs = {
+        frozenset([(m, v), (n, w)])
+        for m, n in itertools.combinations(names, 2)
+        for v in factors[m] for w in factors[n]}
+    open_fulls = set(itertools.product(*(factors[n] for n in full)))
+    while open_pairs or open_fulls:
+        tries = []
+        for _ in range(30):
+            chosen = dict(zip(full, min(open_fulls, key=str))) if (
+                open_fulls) else dict(min(open_pairs, key=_name))
+            for n in random.permutation(names):
+                if n in chosen:
+                    continue
+                gains = [sum(
+                    frozenset([(n, v), pair]) in open_pairs
+                    for pair in chosen.items()) for v in factors[n]]
+                best = [v for v, g in zip(factors[n], gains)
+                        if g == max(gains)]
+                chosen[n] = best[random.randint(len(best))]
+            pairs = {frozenset(p) for p in itertools.combinations(
+                chosen.items(), 2)}
+            tries.append((len(pairs & open_pairs), len(tries), chosen, pairs))
+        _, _, chosen, pairs = max(tries, key=lambda t: t[:2])
+        open_pairs -= pairs
+        open_fulls.discard(tuple(chosen[n] for n in full))
+        if chosen['B'] * chosen['T'] * chosen['C'] <= most:
+            yield Case(**chosen)
+        else:  # the largest sizes meet each other in the full matrix only
+            chosen['B'] = min(factors['B'])
+            if chosen['T'] * chosen['C'] > most:
+                chosen['C'] = 33
+            yield Case(**chosen)
+
+
+def _name(pair):
+    return str(sorted(map(str, pair)))
+
+
+def name_of(case):
+    return '-'.join('{}={}'.format(n, v) for n, v in case._asdict().items())
+
+
+def check_strnn(case, device, to_device=lambda a: a, to_host=lambda a: a):
+    """Forward and backward of a case, against the reference."""
+    random = numpy.random.RandomState(1)
+    shape = case.B, case.T, case.C
+    f = _rows(random.uniform(0, 1, shape), case)
+    x = _rows(random.normal(size=shape), case)
+    h0 = random.normal(size=shape[::2]).astype(case.dtype) if (
+        case.h0) else None
+    gh = random.normal(size=shape).astype(case.dtype)
+    given = [f, x, h0, gh]
+    f_, x_, h0_, gh_ = inputs = [_moved(a, to_device) for a in given]
+
+    def run():
+        h = kernels.strnn_forward(
+            f_, x_, h0_, case.reverse, regime=case.regime, device=device)
+        return [to_host(a) for a in (h, *kernels.strnn_backward(
+            f_, h, h0_, gh_, case.reverse, regime=case.regime,
+            device=device))]
+
+    outputs = run()
+    h = strnn_ref(f, x, h0, case.reverse)
+    variables = [chainer.Variable(a.astype('d')) for a in (
+        f, x, numpy.zeros(shape[::2]) if h0 is None else h0)]
+    grads = chainer.grad([strnn(*variables, reverse=case.reverse)], variables,
+                         [chainer.Variable(gh.astype('d'))])
+    _compare(outputs, [h] + [g.array for g in grads], case.dtype)
+    _same_bits(outputs, run())
+    _unchanged(given, inputs, to_host)
+    return outputs
+
+
+def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
+    """Forward and backward of a case, against the reference."""
+    random = numpy.random.RandomState(1)
+    B, T, C = shape = case.B, case.T, case.C
+    channels = len(GATES[case.pooling]) * C
+    u = _rows(random.normal(size=(B, T, channels)), case)
+    b = {None: None, 'shared': random.normal(size=channels),
+         'each': random.normal(size=(B, channels))}[case.b]
+    c0 = random.normal(size=(B, C)) if case.c0 else None
+    b, c0 = [None if a is None else a.astype(case.dtype) for a in (b, c0)]
+    lengths = None
+    if case.lengths is not None:
+        lengths = random.randint(0, T + 1, B).astype('i')
+        lengths[::2] = 0 if case.lengths == 'none at all' else T
+        for s in range(B):  # what lies behind an end must not matter
+            u[s, lengths[s]:] = numpy.nan
+    ratio = {'seed': .3, 'everywhere': 1.}.get(case.zoneout, 0.)
+    seed = 2 ** 63 + 12345
+    mask = kernels.zoneout_mask(seed, ratio, shape)
+    if case.zoneout == 'mask':
+        mask = random.uniform(size=shape) < .3
+    grads = dict(zip(['h', 'c', 'c_last'], [
+        random.normal(size=s).astype(case.dtype)
+        for s in (shape, shape, (B, C))]))
+    grads = [g if name in case.grads.split() else None
+             for name, g in grads.items()]
+    given = [u, b, c0, lengths, mask if case.zoneout == 'mask' else None,
+             *grads]
+    inputs = [_moved(a, to_device) for a in given]
+
+    def run():
+        u_, b_, c0_, lengths_, mask_, *grads_ = inputs
+        same = (u_, b_, c0_, lengths_, case.pooling, ratio, seed, mask_)
+        h, c, c_last = kernels.pooling_forward(
+            *same, regime=case.regime, device=device)
+        return [None if a is None else to_host(a) for a in (
+            h, c, c_last, *kernels.pooling_backward(
+                *same, c, *grads_, regime=case.regime, device=device))]
+
+    outputs = run()
+    clean = numpy.nan_to_num(u.astype('d'))
+    expected = list(qrnn_pooling_ref(
+        clean, b, c0, lengths, case.pooling, mask=mask))
+    expected += _pooling_gradients(case, clean, b, c0, lengths, mask, grads)
+    _compare(outputs, expected, case.dtype)
+    _same_bits(outputs, run())
+    _unchanged(given, inputs, to_host)
+    return outputs
+
+
+def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
+    u, b, c0 = [None if a is None else chainer.Variable(a.astype('d'))
+                for a in (u, b, c0)]
+    ys = qrnn_pooling(u, b, c0, lengths, case.pooling, mask=mask)
+    arrived = [(y, chainer.Variable(g.astype('d')))
+               for y, g in zip(ys, grads) if g is not None]
+    there = [v for v in (u, b, c0) if v is not None]
+    gs = iter(chainer.grad([y for y, _ in arrived], there,
+                           [g for _, g in arrived]))
+    return [None if v is None else next(gs).array for v in (u, b, c0)]
+
+
+def _rows(array, case):
+    """The values in the case's dtype, as a slice of wider rows if strided."""
+    array = array.astype(case.dtype)
+    if not case.strided:
+        return array
+    B, T, C = array.shape
+    wide = numpy.full((B, T, C + 3), numpy.nan, case.dtype)
+    wide[:, :, 2:-1] = array
+    return wide[:, :, 2:-1]
+
+
+def _moved(array, to_device):
+    """On the device, with the strides that it has here."""
+    if array is None:
+        return None
+    base = array if array.base is None else array.base
+    if base.shape == array.shape:
+        return to_device(array)
+    return to_device(base)[:, :, 2:-1]
+
+
+def _compare(actual, expected, dtype):
+    for a, e in zip(actual, expected):
+        if e is None:
+            assert a is None
+            continue
+        assert a.dtype == dtype and a.shape == e.shape
+        # A value's error is relative to those that it was made of.
+        allowed = TOLERANCE[dtype] * max(1, abs(e).max(initial=0))
+        numpy.testing.assert_allclose(a, e, rtol=0, atol=allowed)
+
+
+def _same_bits(first, second):
+    for a, b in zip(first, second):
+        assert a is b is None or a.tobytes() == b.tobytes()
+
+
+def _unchanged(given, inputs, to_host):
+    for a, b in zip(given, inputs):
+        if a is not None:
+            numpy.testing.assert_array_equal(a, to_host(b))

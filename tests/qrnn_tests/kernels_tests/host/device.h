@@ -1,0 +1,77 @@
+// Stands in for CUDA, and for the kernels' device.cu, when they are compiled
+// for the host: the grid's indices, barriers, shared memory, intrinsics, half.
+//
+// The threads of a block are fibers on one real thread. One runs until it
+// reaches a barrier or returns; then another. In which order they take turns
+// is chosen per launch, so that a missing barrier shows as a difference between
+// orders, or as the poison that fills shared memory when a block starts.
+
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include <math.h>
+
+struct Dim { unsigned x, y, z; };
+extern Dim threadIdx, blockIdx, blockDim, gridDim;
+
+namespace host {
+extern long long bytes_read, bytes_written;
+extern unsigned char* shared;  // as many bytes as the launch asked for
+void barrier(int line);
+
+struct Kernel {
+  const char* name;  // null behind the last
+  size_t n_args;
+  void (*run)(const int64_t* words);  // each argument as 64 bits
+};
+extern const Kernel kernels[];
+}
+
+#define __device__
+#define __global__
+#define __launch_bounds__(...)
+#define __syncthreads() host::barrier(__LINE__)
+#define DYNAMIC_SHARED(Value, name) \
+  Value* name = reinterpret_cast<Value*>(host::shared)
+
+template <class Value>
+inline Value __ldg(const Value* from) {
+  host::bytes_read += sizeof(Value);
+  return *from;
+}
+
+template <class Value>
+inline void __stwb(Value* to, Value value) {
+  host::bytes_written += sizeof(Value);
+  *to = value;
+}
+
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int max(int a, int b) { return a > b ? a : b; }
+inline float __expf(float a) { return exp(a); }
+inline float __fdividef(float a, float b) {  // as CUDA documents it
+  return isfinite(b) && fabs(b) > 8.5e37f ? a * 0 : a / b;
+}
+
+inline float half_to_float(unsigned short bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  float value = exponent == 31 ? (fraction ? NAN : INFINITY)
+              : exponent == 0 ? ldexp((float) fraction, -24)
+              : ldexp((float) (fraction + 1024), exponent - 25);
+  return bits >> 15 ? -value : value;
+}
+
+// Rounds to the nearest, ties to even.
+inline unsigned short float_to_half(float value) {
+  const unsigned short sign = signbit(value) ? 0x8000 : 0;
+  const float size = fabs(value);
+  if (isnan(value)) return 0x7fff;
+  if (size >= 65520.f) return sign | 0x7c00;
+  if (size < 0x1p-14f)  // below the normal numbers, steps of 2 ** -24
+    return sign | (unsigned short) nearbyint(ldexp(size, 24));
+  int exponent;
+  frexp(size, &exponent);  // size = m 2 ** exponent, m in [1/2, 1)
+  const int units = (int) nearbyint(ldexp(size, 11 - exponent));
+  return sign | (unsigned short) ((exponent + 13) * 1024 + units);
+}

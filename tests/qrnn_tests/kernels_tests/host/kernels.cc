@@ -1,0 +1,41 @@
+// The kernels of one module, KERNELS, as the driver finds them by name.
+
+#include <utility>
+
+#include "device.h"
+#include KERNELS
+
+namespace {
+
+template <class Value>
+Value unpack(int64_t word) {
+  static_assert(sizeof(Value) == 8, "arguments are 64-bit words");
+  return (Value) word;
+}
+
+template <class... Args, size_t... I>
+void call(void (*kernel)(Args...), const int64_t* words,
+          std::index_sequence<I...>) {
+  kernel(unpack<Args>(words[I])...);
+}
+
+template <auto kernel, class... Args>
+constexpr host::Kernel entry(const char* name, void (*)(Args...)) {
+  return {name, sizeof...(Args), [](const int64_t* words) {
+            call(kernel, words, std::index_sequence_for<Args...>());
+          }};
+}
+
+}  // namespace
+
+#define KERNEL(it) entry<it>(#it, it)
+#define OPERATION(it) \
+  KERNEL(it##_channels), KERNEL(it##_warps), KERNEL(it##_reduce)
+
+const host::Kernel host::kernels[] = {
+#ifdef QRNN_POOLING
+    OPERATION(pooling_forward), OPERATION(pooling_backward),
+#else
+    OPERATION(strnn_forward), OPERATION(strnn_backward),
+#endif
+    KERNEL(scan_carries), KERNEL(sum_rows), {nullptr, 0, nullptr}};

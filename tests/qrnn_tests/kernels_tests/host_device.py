@@ -1,0 +1,191 @@
+"""A device for the kernels' plans on a machine without a GPU.
+
+The kernels' own text, the launcher's options and the launches of
+``qrnn.kernels.plans`` go to g++ and to a process of its own, under the address
+and undefined-behaviour sanitizers. Only ``device.cu`` is replaced, by
+``host/device.h``.
+"""
+import atexit
+import ctypes
+import functools
+import hashlib
+import importlib.resources
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+
+import numpy
+
+from qrnn.kernels import launch as launcher
+
+
+HERE = pathlib.Path(__file__).parent / 'host'
+FLAGS = ['-std=c++17', '-O0', '-g', '-Wall', '-Wextra',
+         '-Wno-unknown-pragmas', '-Wno-missing-field-initializers',
+         '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+ORDERS = {'up': 0, 'down': 1, 'shuffled': 2}
+
+compiler = shutil.which('g++')
+
+
+class KernelError(AssertionError):
+    """A kernel did what a sanitizer or the host's barrier forbids."""
+
+
+class HostDevice:
+    """Where kernels run: a sanitized process per module.
+
+    Args:
+        order (str): In which order blocks, and threads between barriers, take
+            turns.
+        edit: Changes a family's source text before it is compiled, so as to
+            plant a fault.
+
+    """
+
+    xp = numpy
+
+    def __init__(self, order='up', edit=None):
+        self.order = ORDERS[order]
+        self.edit = edit
+        self.kernels = []  # launched so far
+        self.bytes = [0, 0]  # that they read and wrote
+
+    def empty(self, shape, dtype):
+        return numpy.full(shape, numpy.nan, dtype)
+
+    def launch(self, module, launches):
+        process = start(*module, self.edit)
+        for launch in launches:
+            self.kernels.append(launch.kernel)
+            counts = process.run(launch, self.order)
+            self.bytes = [a + b for a, b in zip(self.bytes, counts)]
+
+
+@functools.lru_cache(maxsize=None)
+def start(family, bits, pooling, edit=None):
+    text = launcher.source(family)
+    device = importlib.resources.files('qrnn.kernels') / 'device.cu'
+    text = text.replace(device.read_text(encoding='utf-8'), '', 1)
+    if edit is not None:
+        text = edit(text)
+    return Process(build(text, launcher.options(bits, pooling)[1:]))
+
+
+class Process:
+    """A driver with the kernels of one module; see ``host/driver.cc``."""
+
+    def __init__(self, executable):
+        self.executable = executable
+        self.process = None
+
+    def run(self, launch, order):
+        if self.process is None:
+            self.process = subprocess.Popen(
+                [self.executable], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0'))
+            atexit.register(self.process.communicate)  # it ends with its input
+        name = launch.kernel.encode()
+        job = [_words(len(name)), name, _words(
+            *launch.grid, *launch.block, launch.shared, order,
+            len(launch.args))]
+        arrays = []
+        for value in launch.args:
+            if isinstance(value, numpy.ndarray):
+                content = ctypes.string_at(value.ctypes.data, _span(value))
+                arrays.append((value, content))
+                job += [_words(len(content)), content]
+            else:
+                job.append(_words(-1, 0 if value is None else value))
+        try:
+            self.process.stdin.write(b''.join(job))
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._fail(launch)
+        for array, content in arrays:
+            answer = self._read(launch, len(content))
+            if answer != content:
+                ctypes.memmove(array.ctypes.data, answer, len(answer))
+        return struct.unpack('2q', self._read(launch, 16))
+
+    def _read(self, launch, size):
+        answer = self.process.stdout.read(size)
+        if len(answer) != size:
+            self._fail(launch)
+        return answer
+
+    def _fail(self, launch):
+        report = self.process.communicate()[1].decode(errors='replace')
+        self.process = None
+        raise KernelError('{} {} {}:\n{}'.format(
+            launch.kernel, launch.grid, launch.block, report[:4000]))
+
+
+def _words(*numbers):
+    return struct.pack('{}q'.format(len(numbers)), *numbers)
+
+
+def _span(array):
+    """Bytes from an array's first element to its last."""
+    if array.size == 0:
+        return 0
+    return array.itemsize + sum(
+        (n - 1) * stride for n, stride in zip(array.shape, array.strides))
+
+
+def build(text, definitions):
+    """Compiles and links a module, unless the same was built before."""
+    driver = _compile('driver.cc', [])
+    name = 'kernels-{}.inc'.format(_digest(text))
+    inc = _folder() / name
+    if not inc.exists():
+        _write(inc, text)
+    kernels = _compile('kernels.cc', [
+        '-DKERNELS="{}"'.format(inc), *definitions])
+    executable = kernels.with_suffix('.exe')
+    if not executable.exists():
+        _gcc(executable, [driver, kernels])
+    return executable
+
+
+def _compile(name, arguments):
+    texts = [path.read_text() for path in sorted(HERE.iterdir())
+             if path.is_file()]
+    target = _folder() / '{}-{}.o'.format(name, _digest(
+        *texts, *FLAGS, *map(str, arguments)))
+    if not target.exists():
+        _gcc(target, ['-I', HERE, *arguments, '-c', HERE / name])
+    return target
+
+
+def _gcc(target, arguments):
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = pathlib.Path(folder) / target.name
+        done = subprocess.run(
+            [compiler, *FLAGS, *map(str, arguments), '-o', made],
+            stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise RuntimeError('g++ failed:\n' + done.stderr[:4000])
+        os.replace(made, target)  # whole, also for who builds beside us
+
+
+def _write(path, text):
+    with tempfile.NamedTemporaryFile(
+            'w', dir=path.parent, delete=False, encoding='utf-8') as f:
+        f.write(text)
+    os.replace(f.name, path)
+
+
+@functools.lru_cache(maxsize=None)
+def _folder():
+    folder = pathlib.Path(tempfile.gettempdir()) / 'qrnn-host-kernels'
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _digest(*texts):
+    return hashlib.sha256('\0'.join(texts).encode()).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""The kernels' own text, compiled for the host, under sanitizers."""
+import os
+
+import numpy
+import pytest
+
+from qrnn import kernels
+from qrnn.kernels import launch
+from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import host_device
+from qrnn_tests.kernels_tests.host_device import HostDevice
+
+
+pytestmark = pytest.mark.skipif(
+    host_device.compiler is None, reason='needs g++')
+
+#: Every combination of sizes instead of every pair; hours on one core.
+FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
+
+
+def matrix(factors, check):
+    crossed = ('pooling', 'dtype', 'regime') if 'pooling' in factors else (
+        'dtype', 'regime', 'reverse')
+    if FULL:
+        crossed += ('B', 'T', 'C')
+    return pytest.mark.parametrize(
+        'case', list(cases.cover(factors, crossed, 400000 if FULL else 30000)),
+        ids=cases.name_of)
+
+
+@matrix(cases.STRNN, cases.check_strnn)
+def test_strnn(case):
+    device = HostDevice('shuffled')
+    cases.check_strnn(case, device)
+
+
+@matrix(cases.POOLING, cases.check_pooling)
+def test_pooling(case):
+    device = HostDevice('shuffled')
+    cases.check_pooling(case, device)
