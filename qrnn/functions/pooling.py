@@ -6,6 +6,8 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
+from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.pooling_blocks import GATES
 from qrnn.functions.pooling_blocks import pooling_backward
@@ -184,17 +186,29 @@ class QRNNPooling(function_node.FunctionNode):
         self.retain_inputs(tuple(range(len(inputs))))
         self.retain_outputs((1,))
         arrays = dict(zip(self.names, inputs))
-        u = arrays['u']
-        self.valid = (
-            None if self.lengths is None else valid_steps(self.lengths, u))
+        u, b, c0 = (arrays.get(name) for name in ('u', 'b', 'c0'))
+        if self.lengths is not None:
+            self.lengths = as_lengths(self.lengths, *u.shape[:2])
+        if kernels.take(u):
+            # The kernels draw the mask themselves, from a seed.
+            if not chainer.config.train:
+                self.zoneout = 0.
+            self.seed = numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64)
+            return kernels.pooling_forward(
+                u, b, c0, self.lengths, self.pooling, self.zoneout, self.seed,
+                self.mask)
         if self.mask is None:
-            B, T, channels = u.shape
-            self.mask = draw_mask(
-                u, (B, T, channels // len(GATES[self.pooling])), self.zoneout)
+            self.mask = draw_mask(u, self._state_shape(u), self.zoneout)
         h, c, c_last, self.gates = pooling_forward(
-            u, arrays.get('b'), arrays.get('c0'), self.valid, self.pooling,
-            self.mask)
+            u, b, c0, self._valid(u), self.pooling, self.mask)
         return h, c, c_last
+
+    def _state_shape(self, u):
+        B, T, channels = u.shape
+        return B, T, channels // len(GATES[self.pooling])
+
+    def _valid(self, u):
+        return None if self.lengths is None else valid_steps(self.lengths, u)
 
     def backward(self, indexes, grad_outputs):
         inputs = dict(zip(self.names, self.get_retained_inputs()))
@@ -205,12 +219,20 @@ class QRNNPooling(function_node.FunctionNode):
         return tuple(grads[self.names[i]] for i in indexes)
 
     def _backward(self, inputs, grad_outputs):
-        c, = self.get_retained_outputs()
-        c0 = inputs.get('c0')
+        c = self.get_retained_outputs()[0].array
+        u, b, c0, gh, gc, gc_last = (
+            None if variable is None else variable.array for variable in (
+                [inputs.get(name) for name in ('u', 'b', 'c0')]
+                + list(grad_outputs)))
+        if kernels.take(u):
+            grads = dict(zip(('u', 'b', 'c0'), kernels.pooling_backward(
+                u, b, c0, self.lengths, self.pooling, self.zoneout, self.seed,
+                self.mask, c, gh, gc, gc_last)))
+            return {name: None if g is None else chainer.as_variable(g)
+                    for name, g in grads.items()}
+
         gu, gc0 = pooling_backward(
-            self.gates, c.array, None if c0 is None else c0.array, self.valid,
-            self.pooling, *(None if g is None else g.array
-                            for g in grad_outputs))
+            self.gates, c, c0, self._valid(u), self.pooling, gh, gc, gc_last)
         grads = {'u': gu, 'c0': gc0}
         if 'b' in inputs:
             axes = (0, 1) if inputs['b'].ndim == 1 else 1
@@ -220,8 +242,13 @@ class QRNNPooling(function_node.FunctionNode):
 
     def _differentiable_backward(self, inputs, grad_outputs):
         """The same gradients as a graph, by way of :func:`strnn`."""
+        u, mask = inputs['u'].array, self.mask
+        if mask is None and kernels.take(u):
+            mask = kernels.zoneout_mask(
+                self.seed, self.zoneout, self._state_shape(u),
+                backend.get_array_module(u))
         outputs = _pooling_by_parts(
-            self.pooling, self.mask, self.valid, **inputs)
+            self.pooling, mask, self._valid(u), **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
         grads = chainer.grad(

@@ -6,6 +6,8 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
+
 
 def strnn(f, x, h0=None, reverse=False):
     """Strongly-typed recurrence: a gated sum along time, channel by channel.
@@ -121,6 +123,8 @@ class STRNNFunction(function_node.FunctionNode):
         self.retain_outputs((0,))
         f, x = inputs[:2]
         h0 = inputs[2] if len(inputs) == 3 else None
+        if kernels.take(x):
+            return kernels.strnn_forward(f, x, h0, self.reverse),
         return scan(f, x, h0, self.reverse),
 
     def backward(self, indexes, grad_outputs):
@@ -129,6 +133,12 @@ class STRNNFunction(function_node.FunctionNode):
             h0 = self.get_retained_inputs()[2]
         h, = self.get_retained_outputs()
         gh, = grad_outputs
+        if kernels.take(f.array) and not chainer.config.enable_backprop:
+            grads = kernels.strnn_backward(
+                f.array, h.array, None if h0 is None else h0.array, gh.array,
+                self.reverse)
+            return tuple(chainer.as_variable(grads[i]) for i in indexes)
+
         B, T, C = f.shape
         if h0 is None:
             xp = backend.get_array_module(f.array)

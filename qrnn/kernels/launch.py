@@ -23,6 +23,11 @@ SOURCES = {
 POOLINGS = ('f', 'fo', 'ifo')  # in the order of QRNN_POOLING
 
 
+def take(array):
+    """Whether an array is one that the kernels run on: CuPy's."""
+    return cupy is not None and isinstance(array, cupy.ndarray)
+
+
 class CudaDevice:
     """Where kernels run: CuPy's current device and stream.
 
