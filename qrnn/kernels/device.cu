@@ -14,4 +14,8 @@ __device__ inline unsigned short float_to_half(float value) {
 }
 
 // Shared memory, as much as the launch asked for.
-#define DYNAMIC_SHARED(Value, name) extern __shared__ Value name[]
+#define SHARED_MEMORY(Value)                 \
+  __device__ inline Value* shared_memory() { \
+    extern __shared__ Value dynamic[];       \
+    return dynamic;                          \
+  }

@@ -15,7 +15,10 @@ REGIMES = ('channels', 'warps', 'split')
 
 LANES = 32  # neighbouring channels, one per thread of a warp
 CHANNEL_THREADS = 64  # of a block, where a thread is a channel
-WARPS = 16  # of a block at most, where warps are slices of time
+
+# Warps of a block at most, where warps are slices of time, by dtype. A thread
+# then has 128 registers, or for float64 256.
+WARPS = {16: 16, 32: 16, 64: 8}
 
 # By direction and dtype: steps of loads in flight ahead of a chain, and steps
 # of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
@@ -23,8 +26,10 @@ WARPS = 16  # of a block at most, where warps are slices of time
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 8, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
-# Blocks of channels that a multiprocessor is to hold at once.
-CHANNEL_BLOCKS = {16: 10, 32: 10, 64: 4}
+# Blocks of channels that a multiprocessor is to hold at once. Eight are what
+# 65,536 channels give each of an H200's 132.
+CHANNEL_BLOCKS = {'forward': {16: 10, 32: 10, 64: 4},
+                  'backward': {16: 8, 32: 8, 64: 4}}
 
 SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
 MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
@@ -66,9 +71,10 @@ def definitions(bits):
         'QRNN_FORWARD_SLICE': SLICE['forward'][bits],
         'QRNN_BACKWARD_AHEAD': AHEAD['backward'][bits],
         'QRNN_BACKWARD_SLICE': SLICE['backward'][bits],
-        'QRNN_WARPS': WARPS,
+        'QRNN_FORWARD_BLOCKS': CHANNEL_BLOCKS['forward'][bits],
+        'QRNN_BACKWARD_BLOCKS': CHANNEL_BLOCKS['backward'][bits],
         'QRNN_CHANNEL_THREADS': CHANNEL_THREADS,
-        'QRNN_CHANNEL_BLOCKS': CHANNEL_BLOCKS[bits],
+        'QRNN_WARPS': WARPS[bits],
     }
 
 
@@ -93,8 +99,9 @@ class Scan:
         self.T = T
         self.regime = regime or choose_regime(channels, T)
         self.carry = carry_dtype(dtype)
-        direction = name.split('_')[1]
-        self.slice = SLICE[direction][bits_of(dtype)]
+        bits, direction = bits_of(dtype), name.split('_')[1]
+        self.slice = SLICE[direction][bits]
+        self.warps = WARPS[bits]
         self.groups = _ceil(channels, LANES)
         self.chunks, self.chunk = self._chunks()
 
@@ -102,7 +109,7 @@ class Scan:
         """Number of chunks that time is cut into, and the steps of each."""
         if self.regime != 'split':
             return 1, max(1, _ceil(self.T, self.slice)) * self.slice
-        tile = WARPS * self.slice
+        tile = self.warps * self.slice
         wanted = min(MAX_CHUNKS, _ceil(SPLIT_BLOCKS, max(1, self.groups)))
         chunk = max(1, _ceil(_ceil(self.T, wanted), tile)) * tile
         return max(1, _ceil(self.T, chunk)), chunk
@@ -141,7 +148,7 @@ class Scan:
 
     def _per_slice(self, kernel, chunks, values, args):
         # `values` carries of every thread are shared.
-        warps = min(WARPS, self.chunk // self.slice)
+        warps = min(self.warps, self.chunk // self.slice)
         return Launch('{}_{}'.format(self.name, kernel),
                       (self.groups, chunks, 1), (LANES, warps, 1),
                       values * LANES * warps * self.carry.itemsize, args)
@@ -151,7 +158,7 @@ def sum_rows(matrix, out, rows, columns):
     """Launches that sum a (rows, columns) matrix of carries over rows."""
     if columns == 0:
         return []
-    parts = max(1, min(WARPS, rows))
+    parts = max(1, min(8, rows))
     return [Launch('sum_rows', (_ceil(columns, LANES), 1, 1),
                    (LANES, parts, 1), LANES * parts * matrix.itemsize,
                    (matrix, out, rows, columns))]

@@ -31,13 +31,25 @@
 // make a warp's slice: Forward's or Backward's, chosen by the launcher.
 
 struct Forward {
-  enum { DOWN = 0, AHEAD = QRNN_FORWARD_AHEAD, SLICE = QRNN_FORWARD_SLICE };
+  enum {
+    DOWN = 0,
+    AHEAD = QRNN_FORWARD_AHEAD,
+    SLICE = QRNN_FORWARD_SLICE,
+    BLOCKS = QRNN_FORWARD_BLOCKS
+  };
 };
 struct Backward {
-  enum { DOWN = 1, AHEAD = QRNN_BACKWARD_AHEAD, SLICE = QRNN_BACKWARD_SLICE };
+  enum {
+    DOWN = 1,
+    AHEAD = QRNN_BACKWARD_AHEAD,
+    SLICE = QRNN_BACKWARD_SLICE,
+    BLOCKS = QRNN_BACKWARD_BLOCKS
+  };
 };
 
 #define LANES 32
+
+SHARED_MEMORY(Carry)
 
 template <class Op>
 __device__ inline int padded_steps(const Op& op, int unit) {
@@ -92,7 +104,7 @@ __device__ inline void scan_channels(Op op) {
 // enough: who reaches the next tile's barrier has read this tile's values.
 template <class Op>
 __device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
-  DYNAMIC_SHARED(Carry, shared);
+  Carry* shared = shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   const int tile = warps * Op::SLICE;
   op.enter((Index) blockIdx.x * LANES + lane);
@@ -164,7 +176,7 @@ __device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
 template <class Op>
 __device__ inline void scan_reduce(Op op, int chunk, Carry* products,
                                    Carry* sums) {
-  DYNAMIC_SHARED(Carry, shared);
+  Carry* shared = shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   op.enter((Index) blockIdx.x * LANES + lane);
   const int padded = padded_steps(op, Op::SLICE);
@@ -226,7 +238,7 @@ extern "C" __global__ void scan_carries(
 // nothing but its shape. Block: (32 columns, parts of the rows).
 extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
                                     Index columns) {
-  DYNAMIC_SHARED(Carry, shared);
+  Carry* shared = shared_memory();
   const int lane = threadIdx.x, part = threadIdx.y, parts = blockDim.y;
   const Index column = (Index) blockIdx.x * LANES + lane;
   Carry sum = 0;
@@ -245,7 +257,7 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
 // that several blocks of channels fit.
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
-      __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \
+      __launch_bounds__(QRNN_CHANNEL_THREADS, Op::BLOCKS)                     \
       name##_channels(PARAMETERS) {                                           \
     scan_channels(Op{ARGUMENTS});                                             \
   }                                                                           \

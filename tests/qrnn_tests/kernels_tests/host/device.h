@@ -32,8 +32,8 @@ extern const Kernel kernels[];
 #define __global__
 #define __launch_bounds__(...)
 #define __syncthreads() host::barrier(__LINE__)
-#define DYNAMIC_SHARED(Value, name) \
-  Value* name = reinterpret_cast<Value*>(host::shared)
+#define SHARED_MEMORY(Value) \
+  inline Value* shared_memory() { return (Value*) host::shared; }
 
 template <class Value>
 inline Value __ldg(const Value* from) {

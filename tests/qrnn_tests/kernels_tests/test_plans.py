@@ -1,0 +1,65 @@
+import itertools
+
+import numpy
+import pytest
+
+from qrnn.kernels import launch
+from qrnn.kernels import plans
+
+
+@pytest.mark.parametrize('B, C, T, regime', [
+    (128, 512, 512, 'channels'),   # large
+    (20, 640, 105, 'warps'),       # the paper's language model
+    (16, 320, 300, 'warps'),       # translation
+    (24, 256, 231, 'warps'),       # sentiment
+    (8, 320, 32, 'warps'),         # Figure 4, from the smallest
+    (256, 320, 512, 'channels'),   # to the largest
+    (1, 512, 131072, 'split'),     # one very long sequence
+    (16, 320, 1, 'channels'),      # a decoder's step
+])
+def test_regimes(B, C, T, regime):
+    assert plans.choose_regime(B * C, T) == regime
+
+
+@pytest.mark.parametrize('name', ['pooling_forward', 'pooling_backward'])
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+@pytest.mark.parametrize('regime', plans.REGIMES)
+def test_launches_cover_channels_and_time(name, dtype, regime):
+    for channels, T in itertools.product(
+            [1, 31, 32, 33, 2048, 10 ** 6], [0, 1, 7, 8, 9, 5000, 10 ** 7]):
+        scan = plans.Scan(name, numpy.dtype(dtype), channels, T, regime)
+        launches = scan.launches((), None, lambda shape, dtype: shape)
+        assert scan.chunks <= 65535
+        assert (scan.chunks - 1) * scan.chunk < max(T, 1) <= (
+            scan.chunks * scan.chunk)
+        assert scan.chunk % scan.slice == 0 == scan.slice % 4
+        for launch_ in launches:
+            x, y, _ = launch_.block
+            assert launch_.grid[0] * x >= channels
+            assert (launch_.grid[0] - 1) * x < channels
+            assert x * y <= 512 and launch_.shared <= 48 * 1024
+            if launch_.kernel.endswith('reduce'):  # equal parts for all warps
+                assert scan.chunk % (y * scan.slice) == 0
+
+
+def test_nothing_is_launched_for_no_channels():
+    scan = plans.Scan('strnn_forward', numpy.dtype('f'), 0, 5)
+    assert scan.launches((), None, None) == []
+
+
+def test_too_many_steps():
+    with pytest.raises(ValueError):
+        plans.Scan('strnn_forward', numpy.dtype('f'), 1, 2 ** 30)
+
+
+@pytest.mark.parametrize('dtype', ['int32', 'bool', 'complex64', 'longdouble'])
+def test_dtypes_without_kernels(dtype):
+    with pytest.raises(TypeError):
+        plans.bits_of(dtype)
+
+
+def test_modules():
+    assert len(list(launch.modules())) == 12
+    for family, bits, pooling in launch.modules():
+        assert '#line 1 "scan.cu"' in launch.source(family)
+        assert '-DQRNN_BITS={}'.format(bits) in launch.options(bits, pooling)

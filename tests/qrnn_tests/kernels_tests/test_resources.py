@@ -1,0 +1,40 @@
+"""Every kernel compiled for real devices, which needs NVRTC but no GPU."""
+import os
+
+import pytest
+
+from qrnn.kernels import launch
+from qrnn.kernels import resources
+
+
+pytestmark = pytest.mark.skipif(
+    resources.find_nvrtc() is None,
+    reason='needs NVRTC (pip install nvidia-cuda-nvrtc-cu12)')
+
+#: Every kernel for every architecture, instead of one architecture each.
+FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
+
+
+def _compiled():
+    modules = sorted(launch.modules(), key=str)
+    for i, module in enumerate(modules):
+        for j, architecture in enumerate(resources.ARCHITECTURES):
+            if FULL or j == (i % 3) + 1 or module == ('strnn', 32, None):
+                yield module, architecture
+
+
+@pytest.mark.parametrize('module, architecture', _compiled(), ids=str)
+def test_compiles(module, architecture):
+    nvrtc = resources.find_nvrtc()
+    if architecture not in nvrtc.architectures:
+        pytest.skip('NVRTC {}.{} does not know {}'.format(
+            *nvrtc.version, architecture))
+    used = nvrtc.resources(module, architecture)
+    operations = ['strnn'] if module[0] == 'strnn' else ['pooling']
+    assert set(used) == {'scan_carries', 'sum_rows'} | {
+        '{}_{}_{}'.format(family, direction, kind)
+        for family in operations for direction in ('forward', 'backward')
+        for kind in ('channels', 'warps', 'reduce')}
+    if module[1] == 32:
+        assert {k: spilled for k, (_, spilled) in used.items() if spilled
+                } == {}

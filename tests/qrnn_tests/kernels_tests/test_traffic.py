@@ -1,0 +1,60 @@
+"""The bytes that kernels move, as counted while they run on the host."""
+import numpy
+import pytest
+
+from qrnn import kernels
+from qrnn.kernels import traffic
+from qrnn_tests.kernels_tests import host_device
+from qrnn_tests.kernels_tests.host_device import HostDevice
+
+
+pytestmark = pytest.mark.skipif(
+    host_device.compiler is None, reason='needs g++')
+
+SHAPE = B, T, C = 1, 1024, 32
+
+
+def counted(call):
+    device = HostDevice()
+    call(device)
+    return sum(device.bytes) / (B * T * C)
+
+
+@pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
+class TestTraffic:
+
+    def array(self, channels=C):
+        return numpy.zeros((B, T, channels), 'f')
+
+    def close(self, actual, *args):
+        # States, biases and chunks' maps come to little beside the rest.
+        expected = traffic.bytes_per_element(*args)
+        assert expected <= actual < expected * 1.05
+
+    def test_strnn(self, regime):
+        a = self.array()
+        self.close(counted(lambda device: kernels.strnn_forward(
+            a, a, regime=regime, device=device)),
+            'strnn_forward', None, regime)
+        self.close(counted(lambda device: kernels.strnn_backward(
+            a, a, None, a, regime=regime, device=device)),
+            'strnn_backward', None, regime)
+
+    @pytest.mark.parametrize('pooling, gates', [('f', 2), ('fo', 3),
+                                                ('ifo', 4)])
+    def test_pooling(self, pooling, gates, regime):
+        u, a = self.array(gates * C), self.array()
+        self.close(counted(lambda device: kernels.pooling_forward(
+            u, pooling=pooling, regime=regime, device=device)),
+            'pooling_forward', pooling, regime)
+        self.close(counted(lambda device: kernels.pooling_backward(
+            u, None, None, None, pooling, 0., 0, None, a, a, None, None,
+            regime=regime, device=device)),
+            'pooling_backward', pooling, regime)
+
+
+def test_ideal():
+    assert traffic.bytes_per_element('pooling_forward', 'fo') == 20
+    assert traffic.bytes_per_element('pooling_backward', 'fo') == 32
+    assert traffic.bytes_per_element('pooling_forward', 'fo', 'split') == 28
+    assert traffic.bytes_per_element('pooling_backward', 'fo', 'split') == 44
