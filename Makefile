@@ -11,8 +11,10 @@ pip := $(python) -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test clean
 
+# Matrices as small as the demo's gain nothing from a second thread, and lose
+# much by it on a busy machine.
 demo: $(VENV)/.has-plot
-	$(python) -m experiments.ptb.train --config small --data sample \
+	OPENBLAS_NUM_THREADS=1 $(python) -m experiments.ptb.train --config small --data sample \
 		--out out/demo --overwrite
 
 test: $(VENV)/.has-test
