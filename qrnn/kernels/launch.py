@@ -2,14 +2,10 @@
 import functools
 import importlib.resources
 
+from chainer.backends.cuda import cupy
 import numpy
 
 from qrnn.kernels import plans
-
-try:
-    import cupy
-except ImportError:
-    cupy = None
 
 
 #: The files of every module, in the order in which they build on each other.
@@ -42,8 +38,9 @@ class CudaDevice:
         return cupy.empty(shape, dtype)
 
     def launch(self, module, launches):
+        here = cupy.cuda.runtime.getDevice()
         for launch in launches:
-            kernel = _compiled(*module).get_function(launch.kernel)
+            kernel = _kernel(module, launch.kernel, here)
             kernel(launch.grid, launch.block,
                    tuple(map(_argument, launch.args)),
                    shared_mem=launch.shared)
@@ -53,6 +50,12 @@ def _argument(value):
     if value is None:
         return numpy.uint64(0)  # a null pointer
     return numpy.int64(value) if isinstance(value, int) else value
+
+
+@functools.lru_cache(maxsize=None)
+def _kernel(module, name, device):
+    # Found once per device: a function belongs to the device it was loaded on.
+    return _compiled(*module).get_function(name)
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,11 +1,8 @@
 """The kernels' own text, compiled for the host, under sanitizers."""
 import os
 
-import numpy
 import pytest
 
-from qrnn import kernels
-from qrnn.kernels import launch
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests.host_device import HostDevice
