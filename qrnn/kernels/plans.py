@@ -17,8 +17,11 @@ LANES = 32  # neighbouring channels, one per thread of a warp
 CHANNEL_THREADS = 64  # of a block, where a thread is a channel
 
 # Warps of a block at most, where warps are slices of time, by dtype. A thread
-# then has 128 registers, or for float64 256.
+# then has 128 registers, or for float64 256, and a block a multiprocessor of
+# its own. Where there are more blocks than that, blocks of half as many warps
+# run two by two, one loading while the other computes.
 WARPS = {16: 16, 32: 16, 64: 8}
+BLOCKS_ALONE = 256
 
 # By direction and dtype: steps of loads in flight ahead of a chain, and steps
 # of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
@@ -101,8 +104,9 @@ class Scan:
         self.carry = carry_dtype(dtype)
         bits, direction = bits_of(dtype), name.split('_')[1]
         self.slice = SLICE[direction][bits]
-        self.warps = WARPS[bits]
         self.groups = _ceil(channels, LANES)
+        alone = self.regime == 'warps' and self.groups <= BLOCKS_ALONE
+        self.warps = WARPS[bits] if alone else WARPS[bits] // 2
         self.chunks, self.chunk = self._chunks()
 
     def _chunks(self):
