@@ -38,3 +38,21 @@ def test_compiles(module, architecture):
     if module[1] == 32:
         assert {k: spilled for k, (_, spilled) in used.items() if spilled
                 } == {}
+
+
+@pytest.mark.parametrize('module', [
+    ('strnn', 32, None), ('pooling', 16, 'fo')], ids=str)
+def test_compiles_through_cupy(module, monkeypatch):
+    pytest.importorskip('cupy')
+    compiler = pytest.importorskip('cupy.cuda.compiler')
+    name = '_get_arch_for_options_for_nvrtc'
+    if not hasattr(compiler, name):
+        pytest.skip('this CuPy asks for the architecture in another way')
+    # All of CuPy's way but its question to a device that is not there.
+    monkeypatch.setattr(
+        compiler, name, lambda arch=None: ('-arch=sm_80', 'cubin'))
+    family, bits, pooling = module
+    binary = compiler.compile_using_nvrtc(
+        launch.source(family), launch.options(bits, pooling), '80',
+        'kernels.cu')[0]
+    assert b'_forward_warps' in binary
