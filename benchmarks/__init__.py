@@ -1,2 +1,2 @@
 """What measures: ``python -m benchmarks.run --help``."""
-import qrnn  # NOQA  mends Chainer before a module here imports it
+import experiments  # noqa: F401  sets up BLAS and Chainer as experiments do
