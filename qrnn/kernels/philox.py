@@ -50,7 +50,7 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
         >>> from qrnn.kernels import zoneout_mask
         >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
-        array([ True, False, False,  True])
+        array([ True, False, False, False])
 
     """
     B, T, C = shape

@@ -23,7 +23,8 @@ def _compiled():
                 yield module, architecture
 
 
-@pytest.mark.parametrize('module, architecture', _compiled(), ids=str)
+@pytest.mark.parametrize(
+    'module, architecture', list(_compiled()), ids=str)
 def test_compiles(module, architecture):
     nvrtc = resources.find_nvrtc()
     if architecture not in nvrtc.architectures:
