@@ -47,12 +47,13 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
         frozenset([(m, v), (n, w)])
         for m, n in itertools.combinations(names, 2)
         for v in factors[m] for w in factors[n]}
-    open_fulls = set(itertools.product(*(factors[n] for n in full)))
+    open_fulls = list(itertools.product(*(factors[n] for n in full)))
     while open_pairs or open_fulls:
+        start = dict(zip(full, open_fulls.pop(0))) if (
+            open_fulls) else dict(min(open_pairs, key=_name))
         tries = []
-        for _ in range(30):
-            chosen = dict(zip(full, min(open_fulls, key=str))) if (
-                open_fulls) else dict(min(open_pairs, key=_name))
+        for _ in range(30 if open_pairs else 1):
+            chosen = dict(start)
             for n in random.permutation(names):
                 if n in chosen:
                     continue
@@ -67,7 +68,9 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
             tries.append((len(pairs & open_pairs), len(tries), chosen, pairs))
         _, _, chosen, pairs = max(tries, key=lambda t: t[:2])
         open_pairs -= pairs
-        open_fulls.discard(tuple(chosen[n] for n in full))
+        combination = tuple(chosen[n] for n in full)
+        if combination in open_fulls:
+            open_fulls.remove(combination)
         if chosen['B'] * chosen['T'] * chosen['C'] <= most:
             yield Case(**chosen)
         else:  # the largest sizes meet each other in the full matrix only
