@@ -85,6 +85,8 @@ def masked_convolution_ref(x, W, x0=None, lengths=None, lookahead=0):
     """
     x = numpy.asarray(x, numpy.float64)
     W = numpy.asarray(W, numpy.float64)
+    if x0 is not None:
+        x0 = numpy.asarray(x0, numpy.float64)
     B, T, _ = x.shape
     k, _, m = W.shape
     y = numpy.zeros((B, T, m))
@@ -96,7 +98,7 @@ def masked_convolution_ref(x, W, x0=None, lengths=None, lookahead=0):
                 if 0 <= s < end:
                     y[b, t] += x[b, s] @ W[j]
                 elif s < 0 and x0 is not None:
-                    y[b, t] += numpy.float64(x0[b, k - 1 + s]) @ W[j]
+                    y[b, t] += x0[b, k - 1 + s] @ W[j]
     return y
 
 
