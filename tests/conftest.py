@@ -1,7 +1,13 @@
+import os
+
+# One thread: the tests' matrices are tiny, the machine may be busy, and the
+# last bit of a product can depend on the number. Before NumPy is loaded.
+os.environ['OPENBLAS_NUM_THREADS'] = '1'
+
 import qrnn  # NOQA  mends Chainer before a test module imports it
 
-from chainer.backends import cuda
-import pytest
+from chainer.backends import cuda  # NOQA
+import pytest  # NOQA
 
 
 def pytest_collection_modifyitems(items):

@@ -28,9 +28,7 @@ def complaint(capsys):
 def python():
     """Starts Python in the root of the project, as a user would."""
     def start(*arguments):
-        # One thread each: the models are tiny and the machine is shared.
-        environment = dict(os.environ, OPENBLAS_NUM_THREADS='1',
-                           PYTHONPATH=ROOT)
+        environment = dict(os.environ, PYTHONPATH=ROOT)
         return subprocess.run(
             [sys.executable] + [str(each) for each in arguments], cwd=ROOT,
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
