@@ -29,10 +29,9 @@ BLOCKS_ALONE = 256
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 8, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
-# Blocks of channels that a multiprocessor is to hold at once. Eight are what
-# 65,536 channels give each of an H200's 132.
-CHANNEL_BLOCKS = {'forward': {16: 10, 32: 10, 64: 4},
-                  'backward': {16: 8, 32: 8, 64: 4}}
+# Blocks of channels that a multiprocessor is to hold at once, at least: what
+# 65,536 channels give each of an H200's 132. More would spill registers.
+CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
 SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
 MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
@@ -74,8 +73,7 @@ def definitions(bits):
         'QRNN_FORWARD_SLICE': SLICE['forward'][bits],
         'QRNN_BACKWARD_AHEAD': AHEAD['backward'][bits],
         'QRNN_BACKWARD_SLICE': SLICE['backward'][bits],
-        'QRNN_FORWARD_BLOCKS': CHANNEL_BLOCKS['forward'][bits],
-        'QRNN_BACKWARD_BLOCKS': CHANNEL_BLOCKS['backward'][bits],
+        'QRNN_CHANNEL_BLOCKS': CHANNEL_BLOCKS[bits],
         'QRNN_CHANNEL_THREADS': CHANNEL_THREADS,
         'QRNN_WARPS': WARPS[bits],
     }

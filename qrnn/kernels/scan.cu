@@ -34,16 +34,14 @@ struct Forward {
   enum {
     DOWN = 0,
     AHEAD = QRNN_FORWARD_AHEAD,
-    SLICE = QRNN_FORWARD_SLICE,
-    BLOCKS = QRNN_FORWARD_BLOCKS
+    SLICE = QRNN_FORWARD_SLICE
   };
 };
 struct Backward {
   enum {
     DOWN = 1,
     AHEAD = QRNN_BACKWARD_AHEAD,
-    SLICE = QRNN_BACKWARD_SLICE,
-    BLOCKS = QRNN_BACKWARD_BLOCKS
+    SLICE = QRNN_BACKWARD_SLICE
   };
 };
 
@@ -257,7 +255,7 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
 // that several blocks of channels fit.
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
-      __launch_bounds__(QRNN_CHANNEL_THREADS, Op::BLOCKS)                     \
+      __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \
       name##_channels(PARAMETERS) {                                           \
     scan_channels(Op{ARGUMENTS});                                             \
   }                                                                           \
