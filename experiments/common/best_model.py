@@ -17,7 +17,8 @@ class BestModel(extension.Extension):
 
     Args:
         model (~chainer.Link): The model.
-        key (str): Name of the observation to go by, the lower the better.
+        key (str): Name of the observation to go by.
+        highest (bool): Whether the highest is the best, not the lowest.
 
     Attributes:
         epoch (int): Epoch after which the best model was saved, 0 before.
@@ -28,11 +29,12 @@ class BestModel(extension.Extension):
     trigger = 1, 'epoch'
     default_name = 'best_model'
 
-    def __init__(self, model, key='validation/main/loss'):
+    def __init__(self, model, key='validation/main/loss', highest=False):
         self._model = model
         self._key = key
+        self._sign = -1 if highest else 1
         self.epoch = 0
-        self.value = float('inf')
+        self.value = self._sign * float('inf')
 
     def initialize(self, trainer):
         if self.epoch and not os.path.exists(_npz(trainer.out)):
@@ -43,7 +45,7 @@ class BestModel(extension.Extension):
 
     def __call__(self, trainer):
         value = float(trainer.observation[self._key])
-        if value < self.value:
+        if self._sign * value < self._sign * self.value:
             save_parameters(trainer.out, self._model)
             self.epoch = trainer.updater.epoch
             self.value = value

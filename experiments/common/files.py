@@ -1,8 +1,11 @@
-"""Files that are either complete or not there."""
+"""Files, written whole or not at all, and read with clear complaints."""
 import contextlib
+import gzip
 import json
 import os
+import zlib
 
+from experiments.common.errors import explained
 from experiments.common.errors import Problem
 
 
@@ -38,3 +41,36 @@ def read_json(path):
             return json.load(f)
     except ValueError:
         raise Problem('{} is damaged: it is not JSON'.format(path))
+
+
+def read_bytes(path):
+    """Reads a file, gunzipped if its name ends in ``.gz``."""
+    with explained('cannot read {}: {{}}'.format(path),
+                   OSError, EOFError, zlib.error):
+        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
+            return f.read()
+
+
+def decode(contents, path, content):
+    """Turns bytes into text, or raises a :class:`Problem`.
+
+    Args:
+        contents (bytes): What a file holds.
+        path (str): Name of the file, to complain about.
+        content (str): What it must hold, likewise.
+
+    """
+    try:
+        text = contents.decode('utf-8')
+    except UnicodeDecodeError:
+        text = '\0'
+    if '\0' in text:
+        raise Problem('{} is not UTF-8 text; it must hold {}'.format(
+            path, content))
+    return text
+
+
+def either(path):
+    """The name of a file that may be gzipped, or ``None`` if there is none.
+    """
+    return next(filter(os.path.exists, (path, path + '.gz')), None)

@@ -1,27 +1,98 @@
-"""The trainer extensions that every experiment has."""
+"""The frame of every training: command, folder, extensions, result."""
 import math
 import sys
+import tempfile
 import time
 
 from chainer import training
 from chainer.training import extensions
 
+from experiments.common import best_model
+from experiments.common import random_state
+from experiments.common import result
 from experiments.common import snapshots
 from experiments.common.errors import Problem
-from experiments.common.random_state import RandomState
 
 
-def extend(trainer, facts, snapshot_every, device, columns, postprocess):
+def main(experiment, args, train):
+    """Runs a training command, in a folder of its own.
+
+    Args:
+        experiment (str): Name of the experiment's folder.
+        args (argparse.Namespace): Arguments that
+            :func:`~experiments.common.arguments.training_parser` parsed.
+        train: Function that takes them, with ``out`` set.
+
+    """
+    if args.test and args.out is None:
+        with tempfile.TemporaryDirectory() as args.out:
+            train(args)
+        print('Everything works.')
+    else:
+        args.out = args.out or 'out/{}-{}'.format(experiment, args.config)
+        train(args)
+
+
+class Run(object):
+
+    """A training run: its folder, its seed, and what identifies it.
+
+    To make one prepares the folder and seeds all generators.
+
+    Args:
+        args (argparse.Namespace): Arguments of the command.
+        facts (dict): As in :class:`~experiments.common.snapshots.Identity`.
+        device (chainer.backend.Device): Device of the training.
+
+    """
+
+    def __init__(self, args, facts, device):
+        snapshots.prepare_folder(args.out, args.resume, args.overwrite)
+        random_state.seed_all(args.seed, device)
+        self.args = args
+        self.facts = facts
+        self.device = device
+        self._environment = result.environment(device)
+
+    def train(self, trainer, **description):
+        """Runs a trainer, after resuming it if that is wanted.
+
+        Args:
+            trainer (~chainer.training.Trainer): The trainer.
+            description: What it takes, beside the facts, to build the model
+                anew. See :func:`~experiments.common.best_model
+                .save_description`.
+
+        """
+        if self.args.resume:
+            snapshots.resume(
+                self.args.resume, self.args.out, trainer, self.facts)
+        best_model.save_description(
+            self.args.out, dict(self.facts, **description))
+        try:
+            trainer.run(show_loop_exception_msg=False)
+        except KeyboardInterrupt:
+            raise Problem(
+                'interrupted; the same command with --resume goes on from '
+                'the last snapshot in {}'.format(self.args.out))
+
+    def finish(self, trainer, outcome):
+        """Writes ``result.json`` and returns what was written."""
+        written = result.write_result(
+            self.args.out, self.facts, outcome, self._environment,
+            trainer.get_extension('LogReport').log)
+        print('Results are in {}'.format(self.args.out))
+        return written
+
+
+def extend(trainer, run, columns, postprocess=None):
     """Adds log, progress, checks and snapshots to a trainer.
 
     Args:
         trainer (~chainer.training.Trainer): The trainer.
-        facts (dict): As in :class:`~experiments.common.snapshots.Identity`.
-        snapshot_every (int): Iterations between two snapshots; one is taken
-            after every epoch too.
-        device (chainer.backend.Device): Device of the training.
+        run (Run): The run that it is for.
         columns (list of str): Entries of the log to print.
-        postprocess: Function that completes an entry of the log.
+        postprocess: Function that completes an entry of the log, or None.
 
     """
     trainer.extend(_stop_if_diverged)
@@ -32,20 +103,11 @@ def extend(trainer, facts, snapshot_every, device, columns, postprocess):
     else:
         trainer.extend(extensions.PrintReport(columns, out=_Plain()))
         trainer.extend(_Heartbeat())
-    trainer.extend(snapshots.Identity(facts))
-    trainer.extend(RandomState(device))
+    trainer.extend(snapshots.Identity(run.facts))
+    trainer.extend(random_state.RandomState(run.device))
     trainer.extend(snapshots.snapshot(), trigger=lambda trainer: (
         trainer.updater.is_new_epoch
-        or trainer.updater.iteration % snapshot_every == 0))
-
-
-def run(trainer):
-    """Runs a trainer; what stops it is left to the caller to explain."""
-    try:
-        trainer.run(show_loop_exception_msg=False)
-    except KeyboardInterrupt:
-        raise Problem('interrupted; the same command with --resume goes on '
-                      'from the last snapshot in {}'.format(trainer.out))
+        or trainer.updater.iteration % run.args.snapshot_every == 0))
 
 
 @training.make_extension(priority=training.PRIORITY_EDITOR)

@@ -1,16 +1,15 @@
 """The text: a user's folder, the public download, or the embedded sample."""
-import gzip
 import hashlib
 import itertools
 import os
-import socket
-import zlib
 
-import chainer
 import numpy
 
-from experiments.common.errors import explained
+from experiments.common.download import download
 from experiments.common.errors import Problem
+from experiments.common.files import decode
+from experiments.common.files import either
+from experiments.common.files import read_bytes
 from experiments.ptb import grammar
 
 
@@ -155,28 +154,16 @@ def _from_folder(folder, part):
             'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
             '(gzipped or not)'.format(folder))
     path = os.path.join(folder, 'ptb.{}.txt'.format(part))
-    for name in path, path + '.gz':
-        if os.path.exists(name):
-            return _sentences(name, _contents(name))
-    raise Problem('there is neither {} nor {}.gz'.format(
-        path, os.path.basename(path)))
-
-
-def _contents(path):
-    with explained('cannot read {}: {{}}'.format(path),
-                   OSError, EOFError, zlib.error):
-        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
-            return f.read()
+    found = either(path)
+    if found is None:
+        raise Problem('there is neither {} nor {}.gz'.format(
+            path, os.path.basename(path)))
+    return _sentences(found, read_bytes(found))
 
 
 def _sentences(path, contents):
-    try:
-        text = contents.decode('utf-8')
-    except UnicodeDecodeError:
-        text = '\0'
-    if '\0' in text:
-        raise Problem('{} is not UTF-8 text; it must hold one sentence per '
-                      'line, words separated by spaces'.format(path))
+    text = decode(
+        contents, path, 'one sentence per line, words separated by spaces')
     sentences = [line.split() for line in text.splitlines() if line.strip()]
     if not sentences:
         raise Problem('{} holds no words'.format(path))
@@ -192,24 +179,8 @@ _MD5 = {
     'valid': 'aa0affc06ff7c36e977d7cd49e3839bf',
     'test': '8b80168b89c18661a38ef683c0dc3721',
 }
-_TIMEOUT = 60  # seconds without an answer after which a download has failed
 
 
 def _downloaded(part):
-    url = _URL.format(part)
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
-    try:
-        with explained('cannot download {}: {{}}; try again later, or give '
-                       'the folder of a copy with --data'.format(url),
-                       OSError, EOFError):
-            path = chainer.dataset.cached_download(url)
-    finally:
-        socket.setdefaulttimeout(before)
-    contents = _contents(path)
-    if hashlib.md5(contents).hexdigest() != _MD5[part]:
-        os.remove(path)
-        raise Problem(
-            'the download of {} was damaged and has been removed from the '
-            'cache; run the command again to fetch it anew'.format(url))
-    return _sentences(path, contents)
+    path = download(_URL.format(part), _MD5[part])
+    return _sentences(path, read_bytes(path))

@@ -1,6 +1,5 @@
 """Trains a language model: ``python -m experiments.ptb.train --help``."""
 import dataclasses
-import tempfile
 
 import chainer
 from chainer import training
@@ -10,12 +9,10 @@ import numpy
 from experiments.common import arguments
 from experiments.common import best_model
 from experiments.common import errors
-from experiments.common import random_state
-from experiments.common import result
-from experiments.common import snapshots
 from experiments.common.plot import CurvePlot
 from experiments.common.training import extend
-from experiments.common.training import run
+from experiments.common.training import main as run_command
+from experiments.common.training import Run
 from experiments.ptb import data
 from experiments.ptb import grammar
 from experiments.ptb import stream
@@ -26,14 +23,7 @@ from experiments.ptb.model import TINY
 
 def main(argv=None):
     """Trains as the command line says and writes what came of it."""
-    args = parse(argv)
-    if args.test and args.out is None:
-        with tempfile.TemporaryDirectory() as args.out:
-            train(args)
-        print('Everything works.')
-    else:
-        args.out = args.out or 'out/ptb-' + args.config
-        train(args)
+    run_command('ptb', parse(argv), train)
 
 
 def parse(argv=None):
@@ -67,9 +57,7 @@ def train(args):
         config = CONFIGS[args.config]
         corpus = data.load(args.data)
     print(corpus)
-    snapshots.prepare_folder(args.out, args.resume, args.overwrite)
-
-    facts = {
+    run = Run(args, {
         'experiment': 'ptb',
         'config': args.config,
         'settings': dataclasses.asdict(config),
@@ -79,46 +67,38 @@ def train(args):
                             for part in data.PARTS},
                  'fingerprint': corpus.fingerprint},
         'seed': args.seed,
-    }
-    environment = result.environment(device)
-    random_state.seed_all(args.seed, device)
+    }, device)
     model = LanguageModel(config, len(corpus.vocabulary))
     print('{}: {:,} parameters, {} epochs'.format(
         args.config, model.count_params(), args.epoch or config.n_epochs))
-    trainer, best = _trainer(model, config, corpus, facts, device, args)
-    if args.resume:
-        snapshots.resume(args.resume, args.out, trainer, facts)
-    best_model.save_description(
-        args.out, dict(facts, words=corpus.vocabulary))
-    run(trainer)
-    return _finish(trainer, best, model, corpus, facts, environment)
+    trainer, best = _trainer(model, config, corpus, run)
+    run.train(trainer, words=corpus.vocabulary)
+    return _finish(trainer, best, model, corpus, run)
 
 
-def _trainer(model, config, corpus, facts, device, args):
+def _trainer(model, config, corpus, run):
     """The trainer with all its extensions, and the one with the best model.
 
     Args:
         model (LanguageModel): The model, on the CPU.
         config (Config): Settings of the training.
         corpus (Corpus): The text.
-        facts (dict): What identifies the run.
-        device (chainer.backend.Device): Where to train.
-        args (argparse.Namespace): Length of training and output folder.
+        run (Run): The run that it is for.
 
     """
     iterator = stream.StreamIterator(
         corpus.train, config.batch_size, config.n_steps, corpus.eos)
     optimizer = setup_optimizer(model, config)
-    updater = stream.StreamUpdater(iterator, optimizer, device=device)
+    updater = stream.StreamUpdater(iterator, optimizer, device=run.device)
     trainer = training.Trainer(
-        updater, (args.epoch or config.n_epochs, 'epoch'), args.out)
+        updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
 
     trainer.extend(stream.StreamEvaluator(corpus.valid, model, corpus.eos))
     trainer.extend(extensions.observe_lr(), trigger=(1, 'epoch'))
     trainer.extend(_learning_rate(optimizer, config))
     best = best_model.BestModel(model)
     trainer.extend(best)
-    extend(trainer, facts, args.snapshot_every, device,
+    extend(trainer, run,
            columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
                     'elapsed_time'],
            postprocess=_add_perplexities)
@@ -162,7 +142,7 @@ def _add_perplexities(entry):
             entry[prefix + 'perplexity'] = float(numpy.exp(loss))
 
 
-def _finish(trainer, best, model, corpus, facts, environment):
+def _finish(trainer, best, model, corpus, run):
     """Scores the best model, prints and writes the result."""
     best_model.load_parameters(trainer.out, model)
     scores = stream.scores(model, corpus)
@@ -175,16 +155,12 @@ def _finish(trainer, best, model, corpus, facts, environment):
         'unigram_validation_perplexity': corpus.unigram_perplexity('valid'),
         'unigram_test_perplexity': corpus.unigram_perplexity('test'),
     }
-    written = result.write_result(
-        trainer.out, facts, outcome, environment,
-        trainer.get_extension('LogReport').log)
     print('Best epoch: {best_epoch} of {epochs}\n'
           'Validation perplexity: {validation_perplexity:.2f} '
           '(unigrams: {unigram_validation_perplexity:.2f})\n'
           'Test perplexity: {test_perplexity:.2f} '
           '(unigrams: {unigram_test_perplexity:.2f})'.format(**outcome))
-    print('Results are in {}'.format(trainer.out))
-    return written
+    return run.finish(trainer, outcome)
 
 
 if __name__ == '__main__':
