@@ -1,0 +1,1 @@
+"""Sentiment of film reviews, densely connected QRNN layers (Table 1)."""

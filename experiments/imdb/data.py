@@ -1,0 +1,218 @@
+"""Reviews as numbers: tokenised once, kept, split and numbered."""
+import hashlib
+import itertools
+import json
+import multiprocessing
+import os
+import sys
+
+import chainer
+import numpy
+
+from experiments.common.errors import explained
+from experiments.imdb import reviews
+from experiments.imdb import sample
+from experiments.imdb import tokens
+
+
+UNK = '<unk>'  # any word that the vocabulary does not have
+PARTS = 'train', 'dev', 'test'
+
+_DEV_SHARE = .1  # of the training part; the paper does not say
+_DEV_SEED = 0  # the same development part in every run
+
+
+def load(source, min_count=1, vocabulary=None):
+    """Loads, splits and numbers reviews.
+
+    What the tokeniser makes of a source is kept in Chainer's dataset cache.
+
+    Args:
+        source (str): ``'sample'`` for reviews that the project makes itself,
+            or as in :func:`experiments.imdb.reviews.files`.
+        min_count (int): As in :class:`Corpus`.
+        vocabulary (list of str): As in :class:`Corpus`.
+
+    Returns:
+        Corpus: The numbered reviews.
+
+    """
+    if source == 'sample':
+        return sample_corpus(vocabulary=vocabulary)
+    names = reviews.files(source)
+    folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
+    path = os.path.join(folder, _digest(names) + '.npz')
+    with explained('cannot keep the tokenised reviews in {}: {{}}; set '
+                   'CHAINER_DATASET_ROOT to another folder'.format(folder),
+                   PermissionError, NotADirectoryError):
+        parts = chainer.dataset.cache_or_load_file(
+            path, lambda path: _save(path, _tokenised(reviews.read(names))),
+            _load)
+    return Corpus(source, parts, min_count, vocabulary)
+
+
+def sample_corpus(n_train=4000, n_test=1000, vocabulary=None):
+    """Reviews that the project makes. See :func:`~experiments.imdb.sample`."""
+    texts = sample.sample(n_train, n_test)
+    return Corpus('sample', _tokenised(texts), vocabulary=vocabulary)
+
+
+class Reviews(chainer.dataset.DatasetMixin):
+
+    """Reviews one after the other.
+
+    Each example is a pair of int32 word numbers, ``(T,)``, and the label, an
+    int32 scalar, 0 for a negative and 1 for a positive review.
+
+    Args:
+        words (numpy.ndarray): Words of all reviews in a row, ``(n,)``.
+        lengths (numpy.ndarray): Number of words of each, ``(N,)``.
+        labels (numpy.ndarray): Label of each, ``(N,)``.
+
+    """
+
+    def __init__(self, words, lengths, labels):
+        self.words = words
+        self.lengths = lengths
+        self.labels = labels.astype('i')
+        self._ends = numpy.cumsum(lengths)
+
+    def __len__(self):
+        return len(self.labels)
+
+    def get_example(self, i):
+        end = self._ends[i]
+        return self.words[end - self.lengths[i]:end], self.labels[i]
+
+    def take(self, which):
+        """The reviews with the given indices."""
+        words = [self[i][0] for i in which]
+        return Reviews(
+            numpy.concatenate(words) if words else self.words[:0],
+            self.lengths[which], self.labels[which])
+
+
+class Corpus(object):
+
+    """Numbered reviews in three parts, and the words behind the numbers.
+
+    Args:
+        source (str): Where they come from.
+        parts (tuple): The types, a list of str, and for ``'train'`` and
+            ``'test'`` the :class:`Reviews`, numbered by these types.
+        min_count (int): How often a word must occur in the training part to
+            be in the vocabulary.
+        vocabulary (list of str): The words to number, that of a trained
+            model for instance. By default it is taken from the training
+            part, without the development part. Number 0 is ``<unk>``, all
+            other words.
+
+    Attributes:
+        vocabulary (list of str): Word of each number, ``V`` of them.
+        train (Reviews): To train on.
+        dev (Reviews): A fixed tenth of the training reviews, to choose the
+            best epoch by.
+        test (Reviews): To score.
+
+    """
+
+    def __init__(self, source, parts, min_count=1, vocabulary=None):
+        self.source = source
+        types, whole = parts
+        order = numpy.random.RandomState(_DEV_SEED).permutation(
+            len(whole['train']))
+        n_dev = int(_DEV_SHARE * len(order))
+        self.dev, self.train = [
+            whole['train'].take(which)
+            for which in (order[:n_dev], order[n_dev:])]
+        self.test = whole['test']
+        if vocabulary is None:
+            vocabulary = _frequent(types, self.train.words, min_count)
+        self.vocabulary = vocabulary
+        numbers = dict(zip(vocabulary, itertools.count()))
+        renumber = numpy.array(
+            [numbers.get(word, 0) for word in types], 'i')
+        for part in PARTS:
+            numbered = getattr(self, part)
+            numbered.words = renumber[numbered.words]
+
+    @property
+    def fingerprint(self):
+        """Hexadecimal digest of all that training depends on."""
+        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
+        for part in PARTS:
+            each = getattr(self, part)
+            for array in each.words, each.lengths, each.labels:
+                digest.update(array.astype('<i4').tobytes())
+        return digest.hexdigest()
+
+    def __str__(self):
+        lines = ['{}: vocabulary of {:,} words'.format(
+            self.source, len(self.vocabulary))]
+        for part in PARTS:
+            each = getattr(self, part)
+            lines.append(
+                '  {:5}  {:>6,} reviews ({:.0f} % positive)  {:>9,} words, '
+                '{:.1f} % unknown'.format(
+                    part, len(each), 100 * each.labels.mean(),
+                    len(each.words), 100 * (each.words == 0).mean()))
+        return '\n'.join(lines)
+
+
+def _frequent(types, words, min_count):
+    """The vocabulary, the most frequent word first."""
+    counts = numpy.bincount(words, minlength=len(types))
+    order = numpy.argsort(-counts, kind='stable')
+    return [UNK] + [types[i] for i in order if counts[i] >= min_count]
+
+
+def _tokenised(texts):
+    """Types and numbered reviews of texts with their labels."""
+    numbers, parts = {}, {}
+    n_done, n_all = 0, sum(map(len, texts.values()))
+    with multiprocessing.Pool() as pool:
+        for part, pairs in texts.items():
+            words, lengths = [], []
+            for each in pool.imap(
+                    tokens.tokenize, (text for text, _ in pairs), 100):
+                lengths.append(len(each))
+                words.append(numpy.array(
+                    [numbers.setdefault(word, len(numbers)) for word in each],
+                    'i'))
+                n_done += 1
+                if n_done % 5000 == 0:
+                    print('{:,} of {:,} reviews tokenised'.format(
+                        n_done, n_all), file=sys.stderr)
+            parts[part] = Reviews(
+                numpy.concatenate(words), numpy.array(lengths, 'i'),
+                numpy.array([label for _, label in pairs], 'i'))
+    return list(numbers), parts
+
+
+def _save(path, tokenised):
+    types, parts = tokenised
+    arrays = {'types': numpy.frombuffer(json.dumps(types).encode(), 'u1')}
+    for part, each in parts.items():
+        for name in 'words', 'lengths', 'labels':
+            arrays[part + '_' + name] = getattr(each, name)
+    with open(path, 'wb') as f:
+        numpy.savez(f, **arrays)
+    return tokenised
+
+
+def _load(path):
+    with numpy.load(path, allow_pickle=False) as arrays:
+        return json.loads(arrays['types'].tobytes().decode()), {
+            part: Reviews(*(arrays[part + '_' + name]
+                            for name in ('words', 'lengths', 'labels')))
+            for part in reviews.PARTS}
+
+
+def _digest(names):
+    """Changes when a file does, or the tokeniser."""
+    facts = [tokens.VERSION]
+    for name in names:
+        state = os.stat(name)
+        facts.append([os.path.basename(name), state.st_size,
+                      state.st_mtime_ns])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,67 @@
+"""Scores a saved model: ``python -m experiments.imdb.evaluate --help``."""
+import sys
+
+import chainer
+from chainer.training import extensions
+
+from experiments.common import arguments
+from experiments.common import errors
+from experiments.common.buckets import by_length
+from experiments.imdb import data
+from experiments.imdb import model as model_module
+from experiments.imdb.batches import pad
+
+
+def main(argv=None):
+    """Prints the accuracies of a saved model."""
+    args = parse(argv)
+    device = arguments.get_device(args.device)
+    device.use()
+    model, description = model_module.load(args.model)
+    model.to_device(device)
+    corpus = data.load(args.data or description['data']['source'],
+                       vocabulary=description['words'])
+    print(corpus)
+    for name, part in (('Development', corpus.dev), ('Test', corpus.test)):
+        print('{} accuracy: {:.2f} %'.format(name, 100 * score(model, part)))
+
+
+def parse(argv=None):
+    parser = arguments.Parser(prog='python -m experiments.imdb.evaluate')
+    arguments.add_model(parser)
+    parser.add_argument(
+        '--data', metavar='SOURCE',
+        help="'sample', 'download', an archive or a folder, as in training "
+             '(default: what the model was trained on)')
+    arguments.add_device(parser)
+    return parser.parse_args(argv)
+
+
+def score(model, reviews, batch_size=24):
+    """Share of reviews that a model gets right.
+
+    Args:
+        model (SentimentClassifier): The model.
+        reviews (Reviews): The reviews.
+        batch_size (int): Number of reviews taken at a time; it changes
+            memory and speed, not the score.
+
+    """
+    return evaluator(reviews, model, batch_size)()['main/accuracy']
+
+
+def evaluator(reviews, model, batch_size):
+    """Trainer extension that scores reviews, each exactly once.
+
+    Arguments are those of :func:`score`.
+    """
+    return extensions.Evaluator(
+        chainer.iterators.SerialIterator(
+            reviews, batch_size, repeat=False,
+            order_sampler=lambda order, position: by_length(reviews.lengths)),
+        model, converter=lambda batch, _: pad(batch, model.device),
+        progress_bar=sys.stdout.isatty())
+
+
+if __name__ == '__main__':
+    errors.run(main)

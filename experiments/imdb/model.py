@@ -1,0 +1,145 @@
+"""The sentiment classifier and its configurations, one per row of Table 1."""
+import dataclasses
+from typing import Optional
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+
+from experiments.common import best_model
+from experiments.common.errors import Problem
+from experiments.imdb.batches import PAD
+from qrnn import LSTMStack
+from qrnn import QRNNStack
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(object):
+
+    """Settings of a classifier and of its training.
+
+    The defaults are the paper's, where it gives them.
+    """
+
+    layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
+    n_layers: int = 4  # densely connected recurrent layers
+    n_units: int = 256  # size of each layer
+    kernel_size: int = 2  # filter width of the convolution (qrnn)
+    zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
+    dropout: float = 0.3  # after the embedding and between layers
+    embed_size: int = 300  # of the embedding; with --glove, that of its vectors
+    min_count: int = 2  # rarer words are read as <unk>; not in the paper
+
+    batch_size: int = 24  # reviews
+    n_epochs: int = 5  # unless --epoch says otherwise; not in the paper
+    lr: float = 0.001  # of RMSprop
+    alpha: float = 0.9  # its decay rate
+    eps: float = 1e-8  # added to its root
+    l2: float = 4e-6  # weight decay of all but the embedding, see train.py
+
+
+CONFIGS = {
+    # Table 1: densely connected QRNN
+    'qrnn': Config(),
+    # Table 1: densely connected QRNN, k = 4
+    'qrnn-k4': Config(kernel_size=4),
+    # Table 1: densely connected LSTM
+    'lstm': Config(layer='lstm'),
+    # For the embedded sample: a minute on a laptop
+    'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
+                    min_count=1, n_epochs=6, lr=0.003),
+}
+
+# What --test trains: nothing worth keeping, within seconds
+TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
+              n_epochs=2)
+
+
+def load(folder):
+    """Loads the best model of a training run.
+
+    Args:
+        folder (str): Output folder of ``experiments.imdb.train``.
+
+    Returns:
+        tuple: A :class:`SentimentClassifier` on the CPU, and what
+        ``model.json`` says of it, a dict, with the vocabulary as
+        ``'words'``.
+
+    """
+    description = best_model.load_description(folder, 'imdb')
+    try:
+        model = SentimentClassifier(
+            Config(**description['settings']), len(description['words']))
+    except (KeyError, TypeError, ValueError):
+        raise Problem('{}/model.json is damaged, or of another version of '
+                      'this program'.format(folder))
+    best_model.load_parameters(folder, model)
+    return model, description
+
+
+class SentimentClassifier(chainer.Chain):
+
+    """Tells from its words whether a review is positive.
+
+    It reads a review with densely connected layers and decides by the last
+    layer's output at the last word.
+
+    Args:
+        config (Config): Sizes and regularisation.
+        n_words (int): Size of the vocabulary, ``V``.
+        vectors (numpy.ndarray): Initial word vectors, float32 of
+            ``(V, embed_size)``. By default they are drawn.
+
+    """
+
+    def __init__(self, config, n_words, vectors=None):
+        super(SentimentClassifier, self).__init__()
+        size = config.n_layers, config.embed_size, config.n_units
+        options = {'dropout': config.dropout, 'dense': True}
+        self._dropout = config.dropout
+        with self.init_scope():
+            self.embed = L.EmbedID(
+                n_words, config.embed_size, vectors, ignore_label=PAD)
+            if config.layer == 'qrnn':
+                self.rnn = QRNNStack(
+                    *size, kernel_size=config.kernel_size,
+                    zoneout=config.zoneout, **options)
+            else:
+                self.rnn = LSTMStack(*size, **options)
+            self.output = L.Linear(config.n_units, 1)
+
+    def forward(self, words, lengths, labels):
+        """Mean loss of a batch; reports ``loss`` and ``accuracy``.
+
+        Args:
+            words (:ref:`ndarray`): int32 words of shape ``(B, T)``, padded
+                with -1.
+            lengths (:ref:`ndarray`): Words of each review, ``(B,)``.
+            labels (:ref:`ndarray`): int32 labels, 0 or 1, ``(B,)``.
+
+        Returns:
+            ~chainer.Variable: The mean cross entropy.
+
+        """
+        score = self.score(words, lengths)
+        loss = F.sigmoid_cross_entropy(score, labels)
+        hits = (score.array >= 0) == (labels == 1)
+        # Averages are weighted by size and taken in float64.
+        chainer.report({
+            name: (value.astype('f8'), len(labels))
+            for name, value in (('loss', loss.array),
+                                ('accuracy', hits.mean()))}, self)
+        return loss
+
+    def score(self, words, lengths):
+        """Logarithm of the odds that a review is positive, ``(B,)``."""
+        h = self.states(words, lengths)
+        last = self.xp.asarray(lengths) - 1
+        # Without a word it is the padding's output, 0.
+        return self.output(h[self.xp.arange(len(h)), last])[:, 0]
+
+    def states(self, words, lengths):
+        """Outputs of the last layer, ``(B, T, m)``."""
+        h = F.dropout(self.embed(words), self._dropout)
+        return self.rnn(h, lengths)

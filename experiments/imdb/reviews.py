@@ -1,0 +1,126 @@
+"""Where reviews come from: a folder, an archive, the web, the sample."""
+import glob
+import json
+import os
+import re
+import tarfile
+import zlib
+
+from experiments.common.download import download
+from experiments.common.errors import explained
+from experiments.common.errors import Problem
+from experiments.common.files import decode
+from experiments.common.files import either
+from experiments.common.files import read_bytes
+
+
+PARTS = 'train', 'test'
+
+_LABELS = {'neg': 0, 'pos': 1}
+_URL = 'https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz'
+_MD5 = '7c2ac02c03563afcf9b574c7e56c153a'
+
+
+def files(source):
+    """Finds the files of a source.
+
+    Args:
+        source (str): ``'download'``, a tar archive, or a folder with the
+            subfolders ``train`` and ``test`` or the files ``train.jsonl``
+            and ``test.jsonl``, gzipped or not.
+
+    Returns:
+        list of str: Their names, in a fixed order.
+
+    Raises:
+        Problem: If they are not there.
+
+    """
+    if source == 'download':
+        return [download(_URL, _MD5)]
+    if os.path.isfile(source):
+        return [source]
+    if not os.path.isdir(source):
+        raise Problem(
+            "there is no {}; --data takes 'sample', 'download', the archive "
+            'aclImdb_v1.tar.gz, the folder in it, or one with train.jsonl '
+            'and test.jsonl (gzipped or not)'.format(source))
+    lines = [either(os.path.join(source, part + '.jsonl')) for part in PARTS]
+    if all(lines):
+        return lines
+    folder = os.path.join(source, 'aclImdb')
+    tree = [name for part in PARTS for label in _LABELS
+            for name in sorted(glob.glob(os.path.join(
+                folder if os.path.isdir(folder) else source,
+                part, label, '*.txt')))]
+    if not tree:
+        raise Problem(
+            '{} holds neither train.jsonl and test.jsonl (gzipped or not) '
+            'nor the folders train and test of aclImdb'.format(source))
+    return tree
+
+
+def read(names):
+    """Reads reviews.
+
+    Args:
+        names (list of str): As :func:`files` found them.
+
+    Returns:
+        dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
+        0 for a negative and 1 for a positive review.
+
+    Raises:
+        Problem: If a file is damaged or is not what it should be.
+
+    """
+    if all(_is_lines(name) for name in names):
+        return {part: list(_lines(name)) for part, name in zip(PARTS, names)}
+    if len(names) == 1:
+        contents = _archived(names[0])
+    else:
+        contents = ((name, read_bytes(name)) for name in names)
+    reviews = {part: [] for part in PARTS}
+    for name, text in contents:
+        part, label = re.split(r'[/\\]', name)[-3:-1]
+        reviews[part].append((
+            decode(text, name, 'one review'), _LABELS[label]))
+    for part in PARTS:
+        if not reviews[part]:
+            raise Problem('there are no {} reviews in {}'.format(
+                part, os.path.commonpath(names)))
+    return reviews
+
+
+def _is_lines(name):
+    return name.endswith(('.jsonl', '.jsonl.gz'))
+
+
+def _lines(path):
+    lines = decode(read_bytes(path), path, 'one JSON object per line')
+    for number, line in enumerate(lines.split('\n'), 1):
+        if not line.strip():
+            continue
+        try:
+            review = json.loads(line)
+            text, label = review['text'], review['label']
+        except (ValueError, KeyError, TypeError):
+            text, label = None, None
+        if not isinstance(text, str) or label not in (0, 1):
+            raise Problem(
+                'line {} of {} is not a JSON object with "text" and "label" '
+                '(0 or 1)'.format(number, path))
+        yield text, label
+
+
+def _archived(path):
+    """Reviews in an archive by name; nothing is unpacked to the disk."""
+    member_name = re.compile(
+        r'(.*/)?({})/({})/[^/]+\.txt'.format(
+            '|'.join(PARTS), '|'.join(_LABELS)))
+    with explained('cannot read the archive {}: {{}}'.format(path),
+                   tarfile.TarError, EOFError, OSError, zlib.error):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isreg() and member_name.fullmatch(member.name):
+                    yield member.name, archive.extractfile(member).read()
