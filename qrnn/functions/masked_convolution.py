@@ -6,6 +6,7 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn.functions.blocks import each_block
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
 
@@ -204,48 +205,63 @@ class _Fold(function_node.FunctionNode):
 
 
 def unfold(x, x0, k, lookahead, valid):
+    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
     xp = backend.get_array_module(x)
     B, T, n = x.shape
-    if valid is not None:
-        x = xp.where(valid[:, :, None], x, x.dtype.type(0))
-    if k == 1:
+    if k == 1 and valid is None:
         return x[:, :, None]
     windows = xp.empty((B, T, k, n), x.dtype)
-    for j, back in _taps(k, lookahead, T):
-        tap = windows[:, :, j]
-        if back >= 0:
-            tap[:, back:] = x[:, :T - back]
-            tap[:, :back] = 0 if x0 is None else x0[:, j:j + back]
-        else:
-            tap[:, :T + back] = x[:, -back:]
-            tap[:, T + back:] = 0
-    if valid is not None:
-        windows *= valid[:, :, None, None]
+
+    def lay(block):
+        sequences, steps = block
+        for j, back in _taps(k, lookahead, T):
+            tap = windows[sequences, :, j]
+            here, there = _overlap(steps, back, T)
+            tap[:, here] = x[sequences, there]
+            before = slice(steps.start, here.start)
+            if x0 is None or back <= 0:
+                tap[:, before] = 0
+            else:
+                tap[:, before] = x0[
+                    sequences, j + before.start:j + before.stop]
+            tap[:, here.stop:steps.stop] = 0
+            if valid is not None and back < 0:
+                _clear(tap[:, here], valid[sequences, there])
+        if valid is not None:
+            _clear(windows[block], valid[block])
+
+    each_block(lay, (B, T, k * n), xp)
     return windows
 
 
 def fold(gwindows, x_shape, lookahead, valid):
+    """The adjoint of :func:`unfold`: gradients of ``x`` and ``x0``."""
     xp = backend.get_array_module(gwindows)
     B, T, n = x_shape
     k = gwindows.shape[2]
-    if valid is not None:
-        gwindows = gwindows * valid[:, :, None, None]
     gx0 = xp.zeros((B, k - 1, n), gwindows.dtype)
-    if k == 1:
+    if k == 1 and valid is None:
         return gwindows[:, :, 0], gx0
-    now = k - 1 - lookahead  # the tap at the step itself
-    gx = gwindows[:, :, now].copy()
+    gx = xp.zeros(x_shape, gwindows.dtype)
+
+    def add(block):
+        sequences, steps = block
+        for j, back in _taps(k, lookahead, T):
+            here, there = _overlap(steps, -back, T)
+            gtap = gwindows[sequences, there, j]
+            if valid is not None:
+                gtap = _cleared(gtap, valid[sequences, there])
+            gx[sequences, here] += gtap
+        if valid is not None and lookahead:
+            _clear(gx[block], valid[block])
+
+    each_block(add, (B, T, k * n), xp)
     for j, back in _taps(k, lookahead, T):
-        gtap = gwindows[:, :, j]
-        if j == now:
-            continue
-        if back >= 0:
-            gx[:, :T - back] += gtap[:, back:]
-            gx0[:, j:j + back] += gtap[:, :back]
-        else:
-            gx[:, -back:] += gtap[:, :T + back]
-    if valid is not None:
-        gx *= valid[:, :, None]
+        if back > 0:
+            gtap = gwindows[:, :back, j]
+            if valid is not None:
+                gtap = _cleared(gtap, valid[:, :back])
+            gx0[:, j:j + back] += gtap
     return gx, gx0
 
 
@@ -254,3 +270,26 @@ def _taps(k, lookahead, T):
     for j in range(k):
         back = k - 1 - lookahead - j
         yield j, max(-T, min(T, back))
+
+
+def _overlap(steps, back, T):
+    """Those of some steps that have a step ``back`` before them; and that."""
+    start = min(max(steps.start, back), steps.stop)
+    stop = max(start, min(steps.stop, T + back))
+    return slice(start, stop), slice(start - back, stop - back)
+
+
+def _clear(array, valid):
+    """Puts zeros in place of what stands past the end, whatever it is."""
+    xp = backend.get_array_module(array)
+    # A look at an array on a GPU would make the host wait.
+    if xp is not numpy or not valid.all():
+        past = ~valid.reshape(valid.shape + (array.ndim - 2) * (1,))
+        xp.copyto(array, array.dtype.type(0), where=past)
+
+
+def _cleared(array, valid):
+    xp = backend.get_array_module(array)
+    if xp is numpy and valid.all():
+        return array
+    return xp.where(valid[:, :, None], array, array.dtype.type(0))
