@@ -13,7 +13,7 @@ pip := $(python) -m pip --disable-pip-version-check install --quiet
 
 # Matrices as small as the demo's gain nothing from a second thread, and lose
 # much by it on a busy machine.
-demo: $(VENV)/.has-plot
+demo: $(VENV)/.has-experiments
 	OPENBLAS_NUM_THREADS=1 $(python) -m experiments.ptb.train --config small --data sample \
 		--out out/demo --overwrite
 

@@ -1,6 +1,5 @@
 """The sentiment classifier and its configurations, one per row of Table 1."""
 import dataclasses
-from typing import Optional
 
 import chainer
 import chainer.functions as F
@@ -27,7 +26,7 @@ class Config(object):
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
     dropout: float = 0.3  # after the embedding and between layers
-    embed_size: int = 300  # of the embedding; with --glove, that of its vectors
+    embed_size: int = 300  # of the word vectors; --glove has its own
     min_count: int = 2  # rarer words are read as <unk>; not in the paper
 
     batch_size: int = 24  # reviews

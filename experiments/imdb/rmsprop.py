@@ -1,5 +1,4 @@
 """RMSprop for an embedding, of which a batch touches little."""
-import chainer
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 

@@ -4,7 +4,6 @@ import hashlib
 
 import chainer
 from chainer import training
-from chainer.training import extensions
 import numpy
 
 from experiments.common import arguments

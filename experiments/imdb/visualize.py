@@ -1,0 +1,87 @@
+"""Draws Figure 3: ``python -m experiments.imdb.visualize --help``."""
+import os
+import sys
+
+import chainer
+from chainer.backends import cuda
+import numpy
+
+from experiments.common import arguments
+from experiments.common import errors
+from experiments.common.errors import Problem
+from experiments.common.files import replacing
+from experiments.imdb import heat_map
+from experiments.imdb import model as model_module
+from experiments.imdb.predict import describe
+from experiments.imdb.predict import number_of
+from experiments.imdb.tokens import tokenize
+
+
+def main(argv=None):
+    """Draws the states of the last layer over a review."""
+    args = parse(argv)
+    text = sys.stdin.read() if args.text is None else args.text
+    words = tokenize(text)
+    if not words:
+        raise Problem('there is no word in the review; give one as an '
+                      'argument or on standard input')
+    device = arguments.get_device(args.device)
+    device.use()
+    model, description = model_module.load(args.model)
+    model.to_device(device)
+    numbers = number_of(description['words'])
+    states, p = trace(model, [numbers(word) for word in words])
+    order = heat_map.channel_order(states)
+    for name, draw in (('png', heat_map.draw_png),
+                       ('html', heat_map.draw_html)):
+        path = '{}.{}'.format(args.out, name)
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        with replacing(path) as f:
+            draw(f, words, states, p, order)
+        print('Written to {}'.format(path))
+    print(describe(p[-1]))
+
+
+def parse(argv=None):
+    parser = arguments.Parser(
+        prog='python -m experiments.imdb.visualize',
+        description='Draws c_t of the last layer over a review, as a picture '
+        'and as a page on which the mouse tells word, channel and value.')
+    parser.add_argument(
+        'text', nargs='?', metavar='REVIEW',
+        help='the review (default: standard input)')
+    arguments.add_model(parser)
+    parser.add_argument(
+        '--out', '-o', metavar='NAME', default='out/states',
+        help='what to write, without .png and .html (default: out/states)')
+    arguments.add_device(parser)
+    return parser.parse_args(argv)
+
+
+def trace(model, words):
+    """Follows a model through a review, word by word.
+
+    Args:
+        model (SentimentClassifier): The model.
+        words (list of int): The review, ``T`` words.
+
+    Returns:
+        tuple: States c of the last layer, float32 of ``(T, m)``, and the
+        probability that the review is positive if it ended with each word,
+        ``(T,)``.
+
+    """
+    states, probabilities = [], []
+    model.rnn.reset_state()
+    with chainer.using_config('train', False), chainer.no_backprop_mode():
+        for word in words:
+            x = model.embed(model.xp.array([word], 'i'))
+            p = chainer.functions.sigmoid(model.output(model.rnn(x)))
+            states.append(cuda.to_cpu(model.rnn.state[-1].c.array)[0])
+            probabilities.append(float(p.array[0, 0]))
+    model.rnn.reset_state()
+    return numpy.array(states), numpy.array(probabilities, 'f')
+
+
+if __name__ == '__main__':
+    errors.run(main)
