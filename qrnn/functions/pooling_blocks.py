@@ -41,11 +41,12 @@ def pooling_forward(u, b, c0, valid, pooling, mask):
         for name, gate in gate_of.items():
             if name == 'z':
                 xp.tanh(gate, out=gate)
-            else:  # the logistic function, without its overflow
-                gate *= .5
-                xp.tanh(gate, out=gate)
-                gate *= .5
-                gate += .5
+            else:  # the logistic function; where exp overflows it is 0
+                xp.negative(gate, out=gate)
+                with numpy.errstate(over='ignore'):
+                    xp.exp(gate, out=gate)
+                gate += 1
+                xp.reciprocal(gate, out=gate)
         if mask is not None:
             xp.copyto(gate_of['f'], 1, where=mask[block])
         if valid is not None:
