@@ -60,14 +60,31 @@ def save_description(folder, description):
     write_json(os.path.join(folder, 'model.json'), description)
 
 
-def load_description(folder, experiment):
-    """Reads what :func:`save_description` saved.
+def load(folder, experiment, build):
+    """Loads the best model of a run.
 
     Args:
-        folder (str): Folder of a run.
+        folder (str): Folder of the run.
         experiment (str): What ``description['experiment']`` must be.
+        build: Function that makes a model of what :func:`save_description`
+            saved.
+
+    Returns:
+        tuple: The model, on the CPU, and its description.
 
     """
+    description = load_description(folder, experiment)
+    try:
+        model = build(description)
+    except (KeyError, TypeError, ValueError):
+        raise Problem('{}/model.json is damaged, or of another version of '
+                      'this program'.format(folder))
+    load_parameters(folder, model)
+    return model, description
+
+
+def load_description(folder, experiment):
+    """Reads what :func:`save_description` saved. See :func:`load`."""
     path = os.path.join(folder, 'model.json')
     if not os.path.exists(path):
         raise Problem('there is no trained model in {}: {} is missing'.format(

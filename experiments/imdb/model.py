@@ -6,7 +6,6 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
-from experiments.common.errors import Problem
 from experiments.imdb.batches import PAD
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -66,15 +65,8 @@ def load(folder):
         ``'words'``.
 
     """
-    description = best_model.load_description(folder, 'imdb')
-    try:
-        model = SentimentClassifier(
-            Config(**description['settings']), len(description['words']))
-    except (KeyError, TypeError, ValueError):
-        raise Problem('{}/model.json is damaged, or of another version of '
-                      'this program'.format(folder))
-    best_model.load_parameters(folder, model)
-    return model, description
+    return best_model.load(folder, 'imdb', lambda description: SentimentClassifier(
+        Config(**description['settings']), len(description['words'])))
 
 
 class SentimentClassifier(chainer.Chain):

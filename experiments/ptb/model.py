@@ -7,7 +7,6 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
-from experiments.common.errors import Problem
 from experiments.ptb.loss import linear_softmax_cross_entropy
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -72,15 +71,8 @@ def load(folder):
         says of it, a dict, with the vocabulary as ``'words'``.
 
     """
-    description = best_model.load_description(folder, 'ptb')
-    try:
-        model = LanguageModel(
-            Config(**description['settings']), len(description['words']))
-    except (KeyError, TypeError, ValueError):
-        raise Problem('{}/model.json is damaged, or of another version of '
-                      'this program'.format(folder))
-    best_model.load_parameters(folder, model)
-    return model, description
+    return best_model.load(folder, 'ptb', lambda description: LanguageModel(
+        Config(**description['settings']), len(description['words'])))
 
 
 class LanguageModel(chainer.Chain):
