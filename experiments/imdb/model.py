@@ -65,8 +65,11 @@ def load(folder):
         ``'words'``.
 
     """
-    return best_model.load(folder, 'imdb', lambda description: SentimentClassifier(
-        Config(**description['settings']), len(description['words'])))
+    def build(description):
+        return SentimentClassifier(
+            Config(**description['settings']), len(description['words']))
+
+    return best_model.load(folder, 'imdb', build)
 
 
 class SentimentClassifier(chainer.Chain):

@@ -71,8 +71,11 @@ def load(folder):
         says of it, a dict, with the vocabulary as ``'words'``.
 
     """
-    return best_model.load(folder, 'ptb', lambda description: LanguageModel(
-        Config(**description['settings']), len(description['words'])))
+    def build(description):
+        return LanguageModel(
+            Config(**description['settings']), len(description['words']))
+
+    return best_model.load(folder, 'ptb', build)
 
 
 class LanguageModel(chainer.Chain):
