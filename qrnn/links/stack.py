@@ -41,7 +41,9 @@ class _Stack(link.ChainList):
         outputs = []
         for layer in self:
             if outputs:
-                h = F.dropout(outputs[-1], self.dropout)
+                h = outputs[-1]
+                if self.dropout:  # F.dropout draws a mask even for 0
+                    h = F.dropout(h, self.dropout)
                 x = F.concat((x, h), axis=-1) if self.dense else h
             outputs.append(layer(x, lengths))
         return outputs
@@ -115,6 +117,8 @@ class QRNNStack(_Stack):
             after the last).
         dense (bool): Whether each layer's input is concatenated to its output
             before the next layer (the paper's densely connected layers).
+        lookahead (int or sequence): Number of future steps in the filters'
+            window, of every layer or one for each.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``save_state`` and so on.
 
@@ -132,19 +136,16 @@ class QRNNStack(_Stack):
 
     def __init__(self, n_layers, in_size, out_size, kernel_size=2,
                  attention=False, decoder=False, *, dropout=0., dense=False,
-                 **layer_options):
-        if isinstance(kernel_size, int):
-            kernel_size = n_layers * (kernel_size,)
-        if len(kernel_size) != n_layers:
-            raise ValueError(
-                'kernel_size must be one number or one for each of the {} '
-                'layers, not {}'.format(n_layers, kernel_size))
+                 lookahead=0, **layer_options):
+        kernel_sizes = _of_each('kernel_size', kernel_size, n_layers)
+        lookaheads = _of_each('lookahead', lookahead, n_layers)
         sizes = _in_sizes(n_layers, in_size, out_size, dense)
         super(QRNNStack, self).__init__([
             QRNNLayer(
-                size, out_size, k, attention and i == n_layers - 1,
-                decoder or attention, **layer_options)
-            for i, (size, k) in enumerate(zip(sizes, kernel_size))],
+                sizes[i], out_size, kernel_sizes[i],
+                attention and i == n_layers - 1, decoder or attention,
+                lookahead=lookaheads[i], **layer_options)
+            for i in range(n_layers)],
             dropout, dense)
 
 
@@ -178,3 +179,14 @@ def _in_sizes(n_layers, in_size, out_size, dense):
     if dense:
         return [in_size + i * out_size for i in range(n_layers)]
     return [in_size] + (n_layers - 1) * [out_size]
+
+
+def _of_each(name, values, n_layers):
+    """One number for each layer."""
+    if isinstance(values, int):
+        return n_layers * (values,)
+    if len(values) != n_layers:
+        raise ValueError(
+            '{} must be one number or one for each of the {} layers, not '
+            '{}'.format(name, n_layers, values))
+    return values

@@ -43,14 +43,32 @@ def test_kernel_sizes():
             sizes(wrong)
 
 
+def test_lookaheads():
+    def lookaheads(lookahead):
+        return [layer.lookahead for layer in QRNNStack(
+            3, n, m, (6, 2, 1), lookahead=lookahead)]
+
+    assert lookaheads(0) == [0, 0, 0]
+    assert lookaheads([3, 1, 0]) == [3, 1, 0]
+    for wrong in [3, 1], (3, 1, 0, 0), []:
+        with pytest.raises(ValueError, match='lookahead must be .* 3 layers'):
+            lookaheads(wrong)
+
+    # Each layer sees as far ahead as it was told.
+    stack = randomize(QRNNStack(3, n, m, (6, 2, 1), lookahead=[3, 1, 0]))
+    x, = variables(uniform(1, 9, n))
+    y = stack(x)
+    F.sum(y[:, 2]).backward()
+    assert (abs(x.grad[0]).max(axis=1) > 0).tolist() == 7 * [True] + [
+        False, False]
+
+
 def test_layer_options():
     stack = QRNNStack(3, n, m, 6, pooling='ifo', zoneout=.2, save_state=True)
     for layer in stack:
         assert isinstance(layer, QRNNLayer)
         assert (layer.pooling, layer.zoneout, layer.save_state) == (
             'ifo', .2, True)
-    assert [layer.lookahead for layer in QRNNStack(
-        2, n, m, lookahead=1)] == [1, 1]
 
 
 @stacks
