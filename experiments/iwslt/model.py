@@ -1,0 +1,221 @@
+"""The encoder-decoder and its configurations, the rows of Table 3."""
+import dataclasses
+from typing import Tuple
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+
+from experiments.common import best_model
+from experiments.iwslt.characters import Characters
+from experiments.iwslt.characters import NOTHING
+from qrnn import LSTMStack
+from qrnn import QRNNStack
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(object):
+
+    """Settings of an encoder-decoder and of its training.
+
+    The defaults are the paper's.
+    """
+
+    layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
+    n_units: int = 320  # size of each layer
+    # Size of the embedding of characters. The paper does not say; its language
+    # model embeds words in as many channels as a layer has.
+    n_embedding: int = 320
+    # Filter width of each layer of the encoder, whose convolutions see both
+    # sides (qrnn); there are as many layers in the decoder.
+    kernel_sizes: Tuple[int, ...] = (6, 2, 2, 2)
+    decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
+    dropout: float = 0.0  # after the embeddings and after each layer
+
+    max_length: int = 300  # longer pairs are left out of the training part
+    batch_size: int = 16  # pairs in a batch
+    n_epochs: int = 10  # length of training, unless --epoch says otherwise
+    alpha: float = 0.001  # learning rate of Adam
+    beta1: float = 0.9  # its decay of the mean of gradients
+    beta2: float = 0.999  # its decay of the mean of their squares
+    eps: float = 1e-8  # what it adds to the root of that
+    max_norm: float = 5.0  # gradients are rescaled to at most this norm
+
+
+CONFIGS = {
+    # Table 3: character-level 4-layer QRNN, k = 6 first
+    'qrnn': Config(),
+    # Table 3: character-level 4-layer LSTM
+    'lstm': Config(layer='lstm', dropout=0.2),
+    # For the embedded sample: two minutes on a laptop
+    'small': Config(n_units=128, n_embedding=64, kernel_sizes=(6, 2),
+                    n_epochs=4, alpha=0.004),
+}
+
+# What --test trains: nothing worth keeping, within seconds
+TINY = Config(n_units=8, n_embedding=8, kernel_sizes=(3, 2), batch_size=4,
+              n_epochs=2)
+
+
+def load(folder):
+    """Loads the best model of a training run.
+
+    Args:
+        folder (str): Output folder of ``experiments.iwslt.train``.
+
+    Returns:
+        tuple: A :class:`Translator` on the CPU, its :class:`Characters`, and
+        what ``model.json`` says, a dict.
+
+    """
+    def build(description):
+        return Translator(
+            Config(**description['settings']), len(description['characters']))
+
+    model, description = best_model.load(folder, 'iwslt', build)
+    return model, Characters(description['characters']), description
+
+
+class Translator(chainer.Chain):
+
+    """Writes the translation of a sentence, character by character.
+
+    An encoder reads the source; every layer of the decoder starts from the
+    last state of its encoder layer, and the last one attends to all states of
+    the encoder's last. All parameters are initialised on the CPU, so that a
+    seed gives the same model on every device.
+
+    Args:
+        config (Config): Sizes and regularisation.
+        n_characters (int): Number of characters of both languages, ``V``.
+
+    """
+
+    def __init__(self, config, n_characters):
+        super(Translator, self).__init__()
+        kernel_sizes = tuple(config.kernel_sizes)
+        size = len(kernel_sizes), config.n_embedding, config.n_units
+        self._dropout = config.dropout
+        self._is_lstm = config.layer == 'lstm'
+        with self.init_scope():
+            self.embed = L.EmbedID(
+                n_characters, config.n_embedding, ignore_label=NOTHING)
+            if self._is_lstm:
+                self.encoder = LSTMStack(*size, dropout=config.dropout)
+                self.decoder = LSTMStack(
+                    *size, dropout=config.dropout, attention=True)
+            else:
+                self.encoder = QRNNStack(
+                    *size, kernel_sizes, dropout=config.dropout,
+                    lookahead=[k // 2 for k in kernel_sizes])
+                self.decoder = QRNNStack(
+                    *size, config.decoder_kernel_size,
+                    dropout=config.dropout, attention=True)
+            self.output = L.Linear(config.n_units, n_characters)
+
+    def forward(self, source, target, source_lengths, n_targets):
+        """Loss of a batch, and reports its mean per character as ``loss``.
+
+        What stands past the end of a sentence changes nothing.
+
+        Args:
+            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
+                each row reversed.
+            target (:ref:`ndarray`): int32 characters of shape ``(B, T)``,
+                padded with -1, which is left out of the loss.
+            source_lengths (:ref:`ndarray`): Length of each source, ``(B,)``.
+            n_targets (:ref:`ndarray`): Number of characters of each target
+                that are known, ``(B,)``.
+
+        Returns:
+            ~chainer.Variable: The mean over all characters of the batch.
+
+        """
+        self.read(source, source_lengths)
+        score = self._write(self._shifted(target))
+        loss = F.softmax_cross_entropy(
+            score.reshape(-1, score.shape[2]), target.ravel(),
+            ignore_label=NOTHING, enable_double_backprop=False)
+        # Averages over batches are weighted by size and taken in float64.
+        chainer.report(
+            {'loss': (loss.array.astype('f8'), int(n_targets.sum()))}, self)
+        return loss
+
+    def read(self, source, lengths):
+        """Reads sentences, and gets ready to write their translations.
+
+        Args:
+            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
+                each row reversed.
+            lengths (:ref:`ndarray`): Length of each row, ``(B,)``.
+
+        """
+        h = self.encoder.encode(self._embedded(source), lengths)
+        # An LSTM starts with its cells, too; a QRNN's start from zero.
+        c = ([state.c for state in self.encoder.state]
+             if self._is_lstm else None)
+        self.decoder.init(c, h, lengths)
+        self.encoder.reset_state()
+
+    def step(self, y):
+        """Scores of the characters that may follow, one step of writing.
+
+        Args:
+            y (:ref:`ndarray`): int32 characters before, of shape ``(B,)``;
+                the end of a sentence at first.
+
+        Returns:
+            ~chainer.Variable: Log-probabilities, of shape ``(B, V)``.
+
+        """
+        return F.log_softmax(self._write(y))
+
+    def attention(self, y):
+        """Weights of the source while a translation is written.
+
+        Args:
+            y (:ref:`ndarray`): int32 characters of a translation of each
+                source, all of the same length, of shape ``(B, T)``. The
+                sources must be of the same length, too.
+
+        Returns:
+            ~chainer.Variable: Weights of shape ``(B, T, S)``, which sum to 1
+            over the source.
+
+        """
+        layer = self.decoder[-1]
+        queries = []
+        for before in self._shifted(y).T:
+            self._write(before)
+            queries.append(
+                layer.state.h if self._is_lstm else layer.state.c)
+        return F.softmax(F.matmul(
+            F.stack(queries, axis=1), layer.encoder.h, transb=True), axis=2)
+
+    def reorder(self, indices, sentences=True):
+        """Goes on from other translations of the batch.
+
+        Args:
+            indices (:ref:`ndarray`): Number of the one that each of the new
+                batch goes on from.
+            sentences (bool): Whether their sources differ.
+
+        """
+        self.decoder.reorder_state(indices, encoder=sentences)
+
+    def _shifted(self, target):
+        # The first input is the end of a sentence, character 0.
+        first = self.xp.zeros((len(target), 1), target.dtype)
+        return self.xp.concatenate((first, target[:, :-1]), axis=1)
+
+    def _embedded(self, x):
+        return self._dropped(self.embed(x))
+
+    def _dropped(self, h):
+        # Without any, F.dropout would still draw a mask.
+        return F.dropout(h, self._dropout) if self._dropout else h
+
+    def _write(self, y):
+        """Scores, (B, T, V) or (B, V), of what follows each character."""
+        h = self._dropped(self.decoder(self._embedded(y)))
+        return self.output(h, n_batch_axes=h.ndim - 1)
