@@ -7,6 +7,8 @@ from qrnn.functions.masked_convolution import masked_convolution  # NOQA
 from qrnn.functions.masked_convolution import masked_convolution_ref  # NOQA
 from qrnn.functions.pooling import qrnn_pooling  # NOQA
 from qrnn.functions.pooling import qrnn_pooling_ref  # NOQA
+from qrnn.functions.sequences import reverse_sequences  # NOQA
+from qrnn.functions.sequences import unpad_sequence  # NOQA
 from qrnn.functions.strnn import strnn  # NOQA
 from qrnn.functions.strnn import strnn_ref  # NOQA
 from qrnn.functions.strnn import STRNNFunction  # NOQA

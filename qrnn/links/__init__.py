@@ -2,6 +2,9 @@
 
 from qrnn.links.lstm_layer import LSTMLayer  # NOQA
 from qrnn.links.lstm_layer import LSTMState  # NOQA
+from qrnn.links.n_step_qrnn import NStepBiQRNN  # NOQA
+from qrnn.links.n_step_qrnn import NStepQRNN  # NOQA
+from qrnn.links.qrnn import QRNN  # NOQA
 from qrnn.links.qrnn_layer import QRNNLayer  # NOQA
 from qrnn.links.qrnn_layer import QRNNState  # NOQA
 from qrnn.links.stack import LSTMStack  # NOQA

@@ -190,8 +190,8 @@ class RecurrentLayer(link.Chain):
                 'encoder_h is of shape {}'.format(h.shape))
         if lengths is not None and h.ndim == 3:
             lengths = as_lengths(lengths, *h.shape[:2])
-        last_h = _last(h, lengths)
-        last_c = None if encoder_c is None else _last(
+        last_h = last_valid_step(h, lengths)
+        last_c = None if encoder_c is None else last_valid_step(
             chainer.as_variable(encoder_c), lengths)
         self.encoder = Encoder(
             h, last_h, last_c, lengths, self._encoder_bias(last_h))
@@ -206,18 +206,25 @@ class RecurrentLayer(link.Chain):
                 visitor.visit_variable(part)
 
 
-def _last(states, lengths):
-    """The state at the last valid step: (B, S, m) -> (B, m)."""
+def last_valid_step(states, lengths, without=None):
+    """The state at each sequence's last step: (B, S, m) -> (B, m).
+
+    Where there is no step it is ``without``, by default 0.
+    """
     if states.ndim == 2:
         return states
     if lengths is None:
         return states[:, -1]
     xp = backend.get_array_module(states.array)
+    B, S, m = states.shape
+    if without is None:
+        without = xp.zeros((B, m), states.dtype)
+    if S == 0:
+        return chainer.as_variable(without)
     last = xp.asarray(lengths) - 1
-    h = states[xp.arange(len(last)), last]
+    h = states[xp.arange(B), last]
     return F.where(
-        xp.broadcast_to((last >= 0)[:, None], h.shape), h,
-        xp.zeros_like(h.array))
+        xp.broadcast_to((last >= 0)[:, None], h.shape), h, without)
 
 
 def _map(function, parts):

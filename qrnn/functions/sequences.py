@@ -1,0 +1,111 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.lengths import as_lengths
+
+
+def reverse_sequences(x, lengths=None):
+    """Turns each sequence of a padded batch around, within its own length.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
+            ``(B, T, ...)``.
+        lengths: Number of steps of every sequence, ``(B,)``. All are T long
+            if omitted. What stands past the end stays where it is.
+
+    Returns:
+        ~chainer.Variable: ``(B, T, ...)``.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import reverse_sequences
+        >>> x = np.array([[1, 2, 3], [4, 5, 0]], np.float32)
+        >>> reverse_sequences(x, [3, 2]).array
+        array([[3., 2., 1.],
+               [5., 4., 0.]], dtype=float32)
+
+    """
+    if lengths is None:
+        return chainer.as_variable(x)[:, ::-1]
+    return _ReverseSequences(lengths).apply((x,))[0]
+
+
+def unpad_sequence(x, lengths):
+    """Takes a padded batch apart: the adjoint of Chainer's ``pad_sequence``.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
+            ``(B, T, ...)``.
+        lengths (list of int): Number of steps of every sequence, ``(B,)``.
+
+    Returns:
+        tuple of ~chainer.Variable: Each sequence, ``(L_i, ...)``.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import unpad_sequence
+        >>> x = np.array([[1, 2, 3], [4, 5, 0]], np.float32)
+        >>> [y.shape for y in unpad_sequence(x, [3, 2])]
+        [(3,), (2,)]
+
+    """
+    return _UnpadSequence(lengths).apply((x,))
+
+
+class _ReverseSequences(function_node.FunctionNode):
+
+    def __init__(self, lengths):
+        self.lengths = lengths
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('x',))
+        type_check.expect(in_types[0].ndim >= 2)
+
+    def forward(self, inputs):
+        x, = inputs
+        xp = backend.get_array_module(x)
+        lengths = as_lengths(self.lengths, *x.shape[:2])
+        if xp is numpy:
+            y = x.copy()
+            for y_b, x_b, n in zip(y, x, lengths):
+                y_b[:n] = x_b[:n][::-1]
+            return y,
+        step = xp.arange(x.shape[1])
+        mirrored = xp.asarray(lengths)[:, None] - 1 - step
+        return x[xp.arange(len(x))[:, None],
+                 xp.where(mirrored >= 0, mirrored, step)],
+
+    def backward(self, indexes, grad_outputs):
+        return _ReverseSequences(self.lengths).apply(grad_outputs)
+
+
+class _UnpadSequence(function_node.FunctionNode):
+
+    def __init__(self, lengths):
+        self.lengths = lengths
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('x',))
+        type_check.expect(in_types[0].ndim >= 2)
+
+    def forward(self, inputs):
+        x, = inputs
+        self.shape = x.shape
+        as_lengths(self.lengths, *x.shape[:2])
+        return tuple(x_b[:n].copy() for x_b, n in zip(x, self.lengths))
+
+    def backward(self, indexes, grad_outputs):
+        dtype = next(g.dtype for g in grad_outputs if g is not None)
+        xp = backend.get_array_module(
+            next(g for g in grad_outputs if g is not None))
+        grads = [
+            xp.zeros((n,) + self.shape[2:], dtype) if g is None else g
+            for g, n in zip(grad_outputs, self.lengths)]
+        return F.pad_sequence(grads, length=self.shape[1]),

@@ -1,0 +1,213 @@
+import chainer
+import chainer.functions as F
+from chainer import link
+import numpy
+
+from qrnn.functions.sequences import reverse_sequences
+from qrnn.functions.sequences import unpad_sequence
+from qrnn.links.qrnn_layer import QRNNLayer
+from qrnn.links.qrnn_layer import QRNNState
+from qrnn.links.recurrent_layer import last_valid_step
+
+
+class _NStepQRNN(link.ChainList):
+    """Layers in one or two directions over sequences of unequal length."""
+
+    direction = 1
+    n_cells = 2  # states given and returned, as an LSTM has them
+
+    def __init__(self, n_layers, in_size, out_size, dropout, *,
+                 kernel_size=2, **layer_options):
+        if isinstance(kernel_size, int):
+            kernel_size = n_layers * (kernel_size,)
+        if len(kernel_size) != n_layers:
+            raise ValueError(
+                'kernel_size must be one number or one for each of the {} '
+                'layers, not {}'.format(n_layers, kernel_size))
+        super(_NStepQRNN, self).__init__(*(
+            QRNNLayer(self.direction * out_size if i else in_size, out_size,
+                      k, save_state=True, **layer_options)
+            for i, k in enumerate(kernel_size)
+            for _ in range(self.direction)))
+        self.n_layers = n_layers
+        self.out_size = out_size
+        self.dropout = dropout
+
+    def init_hx(self, xs):
+        """A state of zeros for some sequences, ``(S, B, m)``."""
+        with chainer.using_device(self.device):
+            return chainer.Variable(self.xp.zeros(
+                (len(self), len(xs), self.out_size), dtype=xs[0].dtype))
+
+    def forward(self, hx, cx, xs):
+        """Applies all layers to a list of sequences.
+
+        Args:
+            hx (~chainer.Variable): The last output of every layer before the
+                first step, ``(S, B, m)``, S being the number of layers times
+                that of directions. Zeros if None.
+            cx (~chainer.Variable): Pooled states before the first step,
+                ``(S, B, m)``. Zeros if None.
+            xs (list of ~chainer.Variable): Sequences, ``(L_i, n)``.
+
+        Returns:
+            tuple: ``hy`` and ``cy``, last outputs and states of every layer,
+            ``(S, B, m)``, and ``ys``, the list of the last layer's outputs,
+            ``(L_i, m)``, or ``(L_i, 2 m)`` in two directions.
+
+        Raises:
+            ValueError: If the sequences or states do not fit.
+
+        """
+        self._check(hx, cx, xs)
+        lengths = numpy.array([len(x) for x in xs])
+        groups = _groups(lengths)
+        order = numpy.concatenate(groups)
+        states = [
+            None if state is None else F.permutate(
+                state, self.xp.asarray(order), axis=1) for state in (hx, cx)]
+        parts, start = [], 0
+        for group in groups:
+            rows = slice(start, start + len(group))
+            parts.append(self._run_group(
+                *(None if state is None else state[:, rows]
+                  for state in states),
+                F.pad_sequence([xs[i] for i in group]), lengths[group]))
+            start = rows.stop
+        hy, cy = (
+            F.permutate(F.concat(each, axis=1), self.xp.asarray(order),
+                        axis=1, inv=True)
+            for each in list(zip(*parts))[:2])
+        ys = [y for _, _, part in parts for y in part]
+        return hy, cy, [ys[i] for i in numpy.argsort(order)]
+
+    def _check(self, hx, cx, xs):
+        if not isinstance(xs, (list, tuple)) or not len(xs):
+            raise ValueError(
+                'xs must be a list of sequences, each of shape (L_i, {}), '
+                'and hold at least one'.format(self[0].in_size))
+        shape = len(self), len(xs), self.out_size
+        for name, state in (('hx', hx), ('cx', cx)):
+            if state is not None and state.shape != shape:
+                raise ValueError(
+                    '{} must hold a state for each layer and sequence, {}, '
+                    'but its shape is {}'.format(name, shape, state.shape))
+
+    def _run_group(self, hx, cx, x, lengths):
+        """All layers over one padded batch, ``(B, T, n)``."""
+        D = self.direction
+        hx, cx = (len(self) * [None] if state is None else F.separate(state)
+                  for state in (hx, cx))
+        hys, cys = [], []
+        for i in range(self.n_layers):
+            below = None
+            if i:
+                x = F.dropout(x, self.dropout)
+                if hx[0] is not None:
+                    # What the window sees before the first step
+                    below = F.dropout(
+                        F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
+            hs = []
+            for s in range(i * D, (i + 1) * D):
+                layer, is_backward = self[s], s % D
+                layer.state = _state(layer.kernel_size, cx[s], below)
+                h = layer(reverse_sequences(x, lengths) if is_backward else x,
+                          lengths)
+                hys.append(last_valid_step(h, lengths, hx[s]))
+                cys.append(layer.state.c)
+                layer.reset_state()  # lets go of the graph
+                hs.append(
+                    reverse_sequences(h, lengths) if is_backward else h)
+            x = F.concat(hs, axis=2) if D > 1 else hs[0]
+        return F.stack(hys), F.stack(cys), unpad_sequence(x, lengths)
+
+
+class NStepQRNN(_NStepQRNN):
+    """Several QRNN layers with the interface of Chainer's ``NStepLSTM``.
+
+    A model written for :class:`chainer.links.NStepLSTM` runs with this one in
+    its place: it takes lists of sequences of unequal length, and initial
+    states, and returns last states, with gradients to all of them.
+
+    A QRNN layer has the state c, which ``cx`` and ``cy`` carry, and sees the
+    ``k - 1`` inputs before a step. Chainer's interface has no room for these.
+    Those of every layer but the first are outputs of the layer below, of which
+    ``hx`` and ``hy`` carry the last; older ones, and the first layer's, count
+    as zeros. So a sequence that is cut in two goes on exactly where the first
+    layer has ``k = 1`` and the others have ``k <= 2``. To go on exactly in
+    any case, use :class:`~qrnn.QRNNStack`.
+
+    Sequences of similar length are run as one padded batch; the outcome of
+    each does not depend on the others.
+
+    Args:
+        n_layers (int): Number of layers.
+        in_size (int): Number of input channels n.
+        out_size (int): Number of hidden channels m.
+        dropout (float): Dropout between layers.
+        kernel_size (int or sequence): Filter width k, of every layer or one
+            for each.
+        layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
+            ``pooling``, ``zoneout``, ``initialW``, ``initial_bias``.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import NStepQRNN
+        >>> rnn = NStepQRNN(2, 3, 5, dropout=.1)
+        >>> xs = [np.zeros((n, 3), np.float32) for n in (7, 4, 6)]
+        >>> hy, cy, ys = rnn(None, None, xs)
+        >>> hy.shape, cy.shape, [y.shape for y in ys]
+        ((2, 3, 5), (2, 3, 5), [(7, 5), (4, 5), (6, 5)])
+
+    """
+
+
+class NStepBiQRNN(_NStepQRNN):
+    """QRNN layers in both directions, called as Chainer's ``NStepBiLSTM``.
+
+    Every layer but the first reads the outputs of both directions of the one
+    below. States are stacked as Chainer does, ``(2 S, B, m)``: layer by layer,
+    forward first. What ``hx`` means is said in :class:`~qrnn.NStepQRNN`; the
+    window of either direction sees the states of both directions of the layer
+    below.
+
+    Arguments are those of :class:`~qrnn.NStepQRNN`.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import NStepBiQRNN
+        >>> rnn = NStepBiQRNN(2, 3, 5, dropout=.1)
+        >>> xs = [np.zeros((n, 3), np.float32) for n in (7, 4, 6)]
+        >>> hy, cy, ys = rnn(None, None, xs)
+        >>> hy.shape, [y.shape for y in ys]
+        ((4, 3, 5), [(7, 10), (4, 10), (6, 10)])
+
+    """
+
+    direction = 2
+
+
+def _groups(lengths):
+    """Indices of sequences of similar length, the longest first."""
+    groups, longest = [], None
+    for i in numpy.argsort(-lengths, kind='stable'):
+        # A quarter of padding costs less than another pass over the layers.
+        if longest is None or longest - lengths[i] > max(8, longest // 4):
+            longest = lengths[i]
+            groups.append([])
+        groups[-1].append(i)
+    return groups
+
+
+def _state(kernel_size, c, last_x):
+    """State of a layer whose window sees one step, and zeros before it."""
+    if c is None and last_x is None:
+        return None
+    if last_x is None or kernel_size == 1:
+        return QRNNState(c, None)
+    x = F.expand_dims(last_x, 1)
+    if kernel_size > 2:
+        x = F.pad(x, ((0, 0), (kernel_size - 2, 0), (0, 0)), 'constant')
+    return QRNNState(c, x)

@@ -1,0 +1,174 @@
+import chainer
+from chainer import backend
+import chainer.functions as F
+from chainer import initializer
+from chainer import initializers
+
+from qrnn.links.qrnn_layer import QRNNLayer
+from qrnn.links.qrnn_layer import QRNNState
+
+
+class QRNN(chainer.Chain):
+    """One step of a QRNN layer at a time, called as Chainer's ``LSTM``.
+
+    A model written for :class:`chainer.links.LSTM` runs with this one in its
+    place. Each call takes one step, ``(B, n)``, and goes on from the last one
+    until :meth:`reset_state`. As there, ``B`` may shrink from call to call,
+    if sequences are sorted by length, the longest first: those that ended keep
+    their state. Where whole sequences are at hand, :class:`~qrnn.QRNNLayer`
+    is many times faster.
+
+    Args:
+        in_size (int): Number of input channels n. If None or omitted, it is
+            taken from the first input.
+        out_size (int): Number of hidden channels m.
+        lateral_init (:ref:`initializer <initializer>`): Initializer of the
+            weights of earlier inputs, where an LSTM has those of its output.
+        upward_init (:ref:`initializer <initializer>`): Initializer of the
+            weights of the step's own input.
+        bias_init (:ref:`initializer <initializer>`): Initializer of the bias
+            of all gates but f. Zero if omitted.
+        forget_bias_init (:ref:`initializer <initializer>`): Initializer of
+            the bias of f. One if omitted.
+        kernel_size (int): Filter width k.
+        layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
+            ``pooling`` and ``zoneout``.
+
+    Attributes:
+        layer (~qrnn.QRNNLayer): The layer, with its parameters and state.
+        c (~chainer.Variable): Pooled state, ``(B, m)``, None at first.
+        h (~chainer.Variable): Output of the last step, ``(B, m)``, likewise.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import QRNN
+        >>> rnn = QRNN(3, 5)
+        >>> rnn(np.zeros((4, 3), np.float32)).shape
+        (4, 5)
+
+    """
+
+    def __init__(self, in_size, out_size=None, lateral_init=None,
+                 upward_init=None, bias_init=None, forget_bias_init=None, *,
+                 kernel_size=2, **layer_options):
+        if out_size is None:
+            in_size, out_size = None, in_size
+        super(QRNN, self).__init__()
+        with self.init_scope():
+            self.layer = QRNNLayer(
+                in_size, out_size, kernel_size,
+                initialW=_Weights(
+                    lateral_init, upward_init, out_size, kernel_size),
+                initial_bias=_Bias(forget_bias_init, bias_init, out_size),
+                **layer_options)
+        self.reset_state()
+
+    def forward(self, x):
+        """Takes one step.
+
+        Args:
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
+                ``(B, n)``. Further axes are flattened.
+
+        Returns:
+            ~chainer.Variable: Outputs, ``(B, m)``.
+
+        Raises:
+            ValueError: If ``x`` does not fit the layer, or has more
+                sequences than the step before.
+
+        """
+        x = chainer.as_variable(x)
+        if x.ndim > 2:
+            x = F.reshape(x, (len(x), -1))
+        n, before, h_before = len(x), self.layer.state, self.h
+        n_ended = 0 if before is None else max(0, len(before.c) - n)
+        if n_ended:
+            self.layer.state = [
+                None if part is None else part[:n] for part in before]
+        h = self.h = self.layer(x)
+        if n_ended:
+            self.layer.state = [
+                _joined(here, there, n_ended)
+                for here, there in zip(self.layer.state, before)]
+            self.h = _joined(h, h_before, n_ended)
+        return h
+
+    @property
+    def c(self):
+        state = self.layer.state
+        return None if state is None else state.c
+
+    def set_state(self, c, h):
+        """Sets the pooled state and the last output.
+
+        The inputs before the next step, which the window sees, count as
+        zeros, as they do after :meth:`reset_state`. ``layer.state`` is all of
+        the state.
+
+        Args:
+            c (~chainer.Variable): Pooled state, ``(B, m)``.
+            h (~chainer.Variable): Output of the last step, ``(B, m)``. It is
+                only kept to be read: no step depends on it.
+
+        """
+        self.layer.state = QRNNState(c, None)
+        h.to_device(self.device)
+        self.h = h
+
+    def reset_state(self):
+        """Forgets the state."""
+        self.layer.reset_state()
+        self.h = None
+
+    def device_resident_accept(self, visitor):
+        super(QRNN, self).device_resident_accept(visitor)
+        if self.h is not None:
+            visitor.visit_variable(self.h)
+
+
+def _joined(state, before, n_ended):
+    """The state of all sequences, also of those that have ended."""
+    if state is None:
+        return None
+    if before is None:  # no inputs before the first step
+        xp = backend.get_array_module(state.array)
+        ended = xp.zeros((n_ended,) + state.shape[1:], state.dtype)
+    else:
+        ended = before[-n_ended:]
+    return F.concat((state, ended), axis=0)
+
+
+class _Weights(initializer.Initializer):
+    """Initializes a filter matrix gate by gate, as an LSTM's weights are."""
+
+    def __init__(self, lateral_init, upward_init, out_size, kernel_size):
+        super(_Weights, self).__init__()
+        self.fills = [
+            initializers._get_initializer(lateral_init)
+            for _ in range(kernel_size - 1)
+        ] + [initializers._get_initializer(upward_init)]
+        self.out_size = out_size
+
+    def __call__(self, array):
+        m, n = self.out_size, array.shape[1] // len(self.fills)
+        for row in range(0, len(array), m):
+            for column, fill in enumerate(self.fills):
+                fill(array[row:row + m, n * column:n * (column + 1)])
+
+
+class _Bias(initializer.Initializer):
+    """Initializes the bias of the gate f, and that of the others."""
+
+    def __init__(self, forget_bias_init, bias_init, out_size):
+        super(_Bias, self).__init__()
+        self.forget = initializers._get_initializer(
+            1 if forget_bias_init is None else forget_bias_init)
+        self.others = initializers._get_initializer(
+            0 if bias_init is None else bias_init)
+        self.out_size = out_size
+
+    def __call__(self, array):
+        self.forget(array[:self.out_size])
+        self.others(array[self.out_size:])

@@ -1,0 +1,76 @@
+from chainer import testing
+from chainer.utils import type_check
+import numpy
+import pytest
+
+from qrnn import reverse_sequences
+from qrnn import unpad_sequence
+
+from .. import helpers
+from ..helpers import uniform
+
+
+cases = [
+    {'shape': (3, 5, 7), 'lengths': (5, 0, 2)},
+    {'shape': (1, 1, 1), 'lengths': (1,)},
+    {'shape': (2, 3), 'lengths': (1, 3)},
+    {'shape': (2, 17, 3, 2), 'lengths': (16, 17)},
+]
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    cases + [{'shape': (3, 5, 7), 'lengths': None},
+             {'shape': (3, 0, 7), 'lengths': (0, 0, 0)},
+             {'shape': (0, 5, 7), 'lengths': ()}]))
+@helpers.backends
+class TestReverseSequences(helpers.FunctionTestCase):
+
+    def generate_inputs(self):
+        return uniform(*self.shape, dtype=self.dtype),
+
+    def forward(self, inputs, device):
+        return reverse_sequences(*inputs, lengths=self.lengths),
+
+    def forward_expected(self, inputs):
+        y = inputs[0].copy()
+        B, T = self.shape[:2]
+        for b, n in zip(range(B), self.lengths or B * [T]):
+            for t in range(n):
+                y[b, t] = inputs[0][b, n - 1 - t]
+        return y,
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES], cases))
+@helpers.backends
+class TestUnpadSequence(helpers.FunctionTestCase):
+
+    def generate_inputs(self):
+        return uniform(*self.shape, dtype=self.dtype),
+
+    def forward(self, inputs, device):
+        return unpad_sequence(*inputs, lengths=self.lengths)
+
+    def forward_expected(self, inputs):
+        return tuple(x[:n] for x, n in zip(inputs[0], self.lengths))
+
+
+@pytest.mark.parametrize('function', [reverse_sequences, unpad_sequence])
+def test_complaints(function):
+    with pytest.raises(ValueError, match='between 0 and the 5 steps'):
+        function(uniform(2, 5, 3), [6, 2])
+    with pytest.raises(ValueError, match='one per sequence'):
+        function(uniform(2, 5, 3), [2])
+    with pytest.raises(type_check.InvalidType):
+        function(uniform(5), [1, 2, 3, 4, 5])
+
+
+def test_some_gradients_missing():
+    x = helpers.variables(uniform(3, 4, 2))[0]
+    y = unpad_sequence(x, [4, 2, 1])[1]
+    y.grad = numpy.ones_like(y.array)
+    y.backward()
+    expected = numpy.zeros_like(x.array)
+    expected[1, :2] = 1
+    numpy.testing.assert_array_equal(x.grad, expected)
