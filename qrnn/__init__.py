@@ -8,11 +8,9 @@ from qrnn.functions import masked_convolution  # NOQA
 from qrnn.functions import masked_convolution_ref  # NOQA
 from qrnn.functions import qrnn_pooling  # NOQA
 from qrnn.functions import qrnn_pooling_ref  # NOQA
-from qrnn.functions import reverse_sequences  # NOQA
 from qrnn.functions import strnn  # NOQA
 from qrnn.functions import strnn_ref  # NOQA
 from qrnn.functions import STRNNFunction  # NOQA
-from qrnn.functions import unpad_sequence  # NOQA
 from qrnn.functions import zoneout  # NOQA
 from qrnn.functions import zoneout_ref  # NOQA
 from qrnn.links import LSTMLayer  # NOQA

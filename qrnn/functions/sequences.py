@@ -24,7 +24,7 @@ def reverse_sequences(x, lengths=None):
     .. admonition:: Example
 
         >>> import numpy as np
-        >>> from qrnn import reverse_sequences
+        >>> from qrnn.functions import reverse_sequences
         >>> x = np.array([[1, 2, 3], [4, 5, 0]], np.float32)
         >>> reverse_sequences(x, [3, 2]).array
         array([[3., 2., 1.],
@@ -50,7 +50,7 @@ def unpad_sequence(x, lengths):
     .. admonition:: Example
 
         >>> import numpy as np
-        >>> from qrnn import unpad_sequence
+        >>> from qrnn.functions import unpad_sequence
         >>> x = np.array([[1, 2, 3], [4, 5, 0]], np.float32)
         >>> [y.shape for y in unpad_sequence(x, [3, 2])]
         [(3,), (2,)]

@@ -3,8 +3,8 @@ from chainer.utils import type_check
 import numpy
 import pytest
 
-from qrnn import reverse_sequences
-from qrnn import unpad_sequence
+from qrnn.functions import reverse_sequences
+from qrnn.functions import unpad_sequence
 
 from .. import helpers
 from ..helpers import uniform
