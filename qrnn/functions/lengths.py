@@ -26,7 +26,10 @@ def valid_steps(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Checks lengths and returns them as an array of shape ``(B,)``."""
+    """Checks lengths and returns them as int32 of shape ``(B,)``.
+
+    They stay on their device, and an array of that dtype is not copied.
+    """
     xp = backend.get_array_module(lengths)
     lengths = xp.asarray(lengths)
     if lengths.shape != (B,) or (B > 0 and lengths.dtype.kind not in 'iu'):
@@ -39,4 +42,4 @@ def as_lengths(lengths, B, T):
             'lengths must lie between 0 and the {} steps of the batch, but '
             'they range from {} to {}'.format(
                 T, lengths.min(), lengths.max()))
-    return lengths.astype(numpy.int32)
+    return lengths.astype(numpy.int32, copy=False)

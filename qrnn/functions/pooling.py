@@ -190,6 +190,9 @@ class QRNNPooling(function_node.FunctionNode):
         if self.lengths is not None:
             self.lengths = as_lengths(self.lengths, *u.shape[:2])
         if kernels.take(u):
+            if self.lengths is not None:  # sent once, for backward too
+                self.lengths = backend.get_array_module(u).asarray(
+                    self.lengths)
             # The kernels draw the mask themselves, from a seed.
             if not chainer.config.train:
                 self.zoneout = 0.

@@ -31,6 +31,11 @@ def test_as_lengths(kind):
     assert_equal(actual, numpy.array([0, 3]))
 
 
+def test_as_lengths_leaves_what_fits():
+    array = numpy.array([0, 3], numpy.int32)
+    assert lengths.as_lengths(array, 2, 3) is array
+
+
 @pytest.mark.parametrize('wrong, message', [
     ([1], '2 integers'), ([1, 2, 3], '2 integers'), ([[1, 2]], '2 integers'),
     (2, '2 integers'), ([1., 2.], '2 integers'), ([True, False], '2 integers'),

@@ -3,7 +3,7 @@
 //
 // Every array of a launch is an allocation of its own and of its exact size,
 // so that the address sanitizer sees each access past its end. All numbers of
-// the protocol are 64-bit; see device.py for the other side.
+// the protocol are 64-bit; see host_device.py for the other side.
 
 #include <sys/mman.h>
 #include <ucontext.h>
