@@ -1,13 +1,15 @@
 """Compiles every kernel without a GPU and prints what each one uses.
 
-Run as ``python -m qrnn.kernels.resources [sm_90 ...]``. It needs NVRTC, from a
-CUDA toolkit or the wheel ``nvidia-cuda-nvrtc-cu12`` (or
-``nvidia-cuda-nvrtc``), but no GPU.
+Run as ``python -m qrnn.kernels.resources [--json] [sm_90 ...]``. It needs
+NVRTC, from a CUDA toolkit or the wheel ``nvidia-cuda-nvrtc`` (for CUDA 12
+``nvidia-cuda-nvrtc-cu12``), but neither a GPU nor CuPy.
 """
+import argparse
 import ctypes
 import ctypes.util
 import functools
 import glob
+import json
 import os
 import re
 import sys
@@ -19,33 +21,72 @@ from qrnn.kernels import traffic
 ARCHITECTURES = ('sm_70', 'sm_75', 'sm_80', 'sm_90', 'sm_100')
 
 
-def main(architectures):
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog='python -m qrnn.kernels.resources')
+    parser.add_argument(
+        'architectures', nargs='*', metavar='sm_90', default=ARCHITECTURES,
+        help='what to compile for (default: {}, as far as NVRTC knows them)'
+        .format(' '.join(ARCHITECTURES)))
+    parser.add_argument(
+        '--json', action='store_true', help='print JSON instead of a table')
+    args = parser.parse_args(argv)
     nvrtc = find_nvrtc()
     if nvrtc is None:
         raise SystemExit('NVRTC is not installed')
-    print('NVRTC {}.{}; registers / bytes spilled; bytes moved per '
-          'element'.format(*nvrtc.version))
-    known = [a for a in architectures if a in nvrtc.architectures]
-    print('{:<16}{:<26}{}{:>8}'.format(
-        'module', 'kernel', ''.join(map('{:>10}'.format, known)), 'bytes'))
+    known = [a for a in args.architectures if a in nvrtc.architectures]
+    version = '{}.{}'.format(*nvrtc.version)
+    if args.json:
+        print(json.dumps({'nvrtc': version, 'architectures': known,
+                          'kernels': list(table(nvrtc, known))}, indent=1))
+        return
+    print('NVRTC {}; registers / bytes spilled; bytes moved per element, and '
+          'the least that\nthe operation can do with'.format(version))
+    line = '{:<9}{:<26}' + '{:>11}' * len(known) + '{:>7}{:>7}'
+    print(line.format('module', 'kernel', *known, 'bytes', 'least'))
+    for row in table(nvrtc, known):
+        print(line.format(
+            row['module'], row['kernel'],
+            *('{registers} / {spilled}'.format(**row[a]) for a in known),
+            row.get('bytes', ''), row.get('least', '')), flush=True)
+
+
+def table(nvrtc, architectures):
+    """What every kernel uses of each architecture, and the bytes it moves.
+
+    Args:
+        nvrtc (Nvrtc): The compiler.
+        architectures (list of str): Such as it knows.
+
+    Returns:
+        Iterator over dicts, one per kernel.
+
+    """
     for module in launch.modules():
         family, bits, pooling = module
-        used = [nvrtc.resources(module, a) for a in known]
-        for kernel in used[0]:
-            cells = ['{} / {}'.format(*u[kernel]) for u in used]
-            print('{:<16}{:<26}{}{:>8}'.format(
-                '{} {}'.format(pooling or family, bits), kernel,
-                ''.join(map('{:>10}'.format, cells)),
-                _bytes(kernel, pooling, bits // 8)), flush=True)
+        used = {a: nvrtc.resources(module, a) for a in architectures}
+        for kernel in sorted(next(iter(used.values()), ())):
+            row = {'module': '{} {}'.format(pooling or family, bits),
+                   'kernel': kernel}
+            row.update(_bytes(kernel, pooling, bits // 8))
+            for a in architectures:
+                registers, spilled = used[a][kernel]
+                row[a] = {'registers': registers, 'spilled': spilled}
+            yield row
 
 
 def _bytes(kernel, pooling, itemsize):
+    """Bytes per element of a kernel, and the least that its operation can do
+    with. Empty for the kernels that go through states and sums alone.
+    """
     operation, _, kind = kernel.rpartition('_')
     if operation not in traffic.VALUES:
-        return ''
-    if kind == 'reduce':
-        return itemsize * traffic.VALUES[operation][pooling][2]
-    return traffic.bytes_per_element(operation, pooling, kind, itemsize)
+        return {}
+    least = traffic.bytes_per_element(operation, pooling, 'warps', itemsize)
+    moved = least
+    if kind == 'reduce':  # it reads ahead of the pass that does the rest
+        moved = traffic.bytes_per_element(
+            operation, pooling, 'split', itemsize) - least
+    return {'bytes': moved, 'least': least}
 
 
 @functools.lru_cache(maxsize=None)
@@ -54,17 +95,28 @@ def find_nvrtc():
     folders = [os.path.join(p, 'nvidia', '*', 'lib') for p in sys.path]
     folders += [os.path.join(os.environ.get('CUDA_PATH', '/usr/local/cuda'),
                              'lib64')]
-    names = [name for folder in folders
-             for name in sorted(glob.glob(
-                 os.path.join(folder, 'libnvrtc.so.*')), reverse=True)
-             if re.search(r'\.so\.\d+$', name)]
+    found = []
+    for folder in folders:
+        for name in glob.glob(os.path.join(folder, 'libnvrtc.so.*')):
+            version = re.search(r'\.so\.(\d+)$', name)
+            if version:
+                found.append((int(version.group(1)), name))
+    names = [name for _, name in sorted(found, reverse=True)]
     names += filter(None, [ctypes.util.find_library('nvrtc')])
     for name in names:
         try:
-            return Nvrtc(ctypes.CDLL(name))
+            return Nvrtc(_load(name))
         except OSError:
             continue
     return None
+
+
+def _load(name):
+    # That of CUDA 13.0 finds its built-ins only where they are loaded.
+    for builtins in glob.glob(os.path.join(
+            os.path.dirname(name), 'libnvrtc-builtins.so.*')):
+        ctypes.CDLL(builtins)
+    return ctypes.CDLL(name)
 
 
 class Nvrtc:
@@ -121,4 +173,4 @@ class Nvrtc:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:] or ARCHITECTURES)
+    main()
