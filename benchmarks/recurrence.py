@@ -1,46 +1,103 @@
 """The recurrence alone, over ever longer sequences."""
 import chainer
-import chainer.functions as F
+from chainer.backends import cuda
 import numpy
 
+from benchmarks.memory import copy_of
+from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 import qrnn
+from qrnn.kernels import plans
+from qrnn.kernels import traffic
 
 
 _CHANNELS = 512  # B * C
+_BLOCK = 10 ** 5  # steps that are random; longer sequences repeat them
+_EDGE = 1000  # steps at either end that are checked
 
 
 @benchmark('strnn')
 def strnn(device):
     """strnn at B C = 512 from T = 1e3 on, forward and backward, over a copy.
 
-    The copy reads and writes as many bytes as the recurrence must: 12 bytes
-    of each element forward, 24 with backward.
+    The copy moves the least bytes that the recurrence can do with: 12 of each
+    element forward and 20 backward. All sizes are there that fit the memory.
     """
-    longest = 5 if device.xp is numpy else 8
-    for exponent in range(3, longest):
-        T = 10 ** exponent
-        rng = numpy.random.RandomState(0)
-        f, x = (device.send(rng.rand(1, T, _CHANNELS).astype('f'))
-                for _ in range(2))
-        source = device.xp.empty(6 * f.size // 2, 'f')
-        target = device.xp.empty_like(source)
-        f, x = map(chainer.Variable, (f, x))
+    for exponent in range(3, 6 if device.xp is numpy else 8):
+        if _fits(10 ** exponent, device):
+            yield _compare(10 ** exponent, device)
 
-        def run():
-            f.cleargrad()
-            x.cleargrad()
-            F.sum(qrnn.strnn(f, x)).backward()
 
-        yield Comparison(
-            {'B C': _CHANNELS, 'T': T},
-            {'strnn': run, 'copy': lambda: target.__setitem__(..., source)},
-            lambda: _check(f, x))
+def _fits(T, device):
+    """Whether f, x, h and two gradients do, and some room to work in."""
+    if device.xp is numpy:
+        return True
+    cuda.memory_pool.free_all_blocks()
+    return 4 * 5 * T * _CHANNELS + (6 << 30) < device.device.mem_info[0]
+
+
+def _compare(T, device):
+    least, moved = (T * _CHANNELS * sum(
+        traffic.bytes_per_element('strnn_' + direction, None, regime)
+        for direction in ('forward', 'backward'))
+        for regime in ('warps', plans.choose_regime(_CHANNELS, T)))
+    if device.xp is numpy:
+        moved = least
+    n = 1 if T > 10 ** 4 else rounds_beyond_caches(least)
+    sets = [[chainer.Variable(_random(T, i, device)) for i in pair]
+            for pair in numpy.arange(2 * n).reshape(n, 2)]
+
+    def run():
+        for f, x in sets:
+            _there_and_back(f, x)
+
+    return Comparison(
+        {'B C': _CHANNELS, 'T': T}, {
+            'strnn': run, 'copy': copy_of(least, n, device.xp)},
+        lambda: _check(*sets[0]), calls=n,
+        gigabytes={'strnn': moved / 1e9, 'copy': least / 1e9})
+
+
+def _random(T, seed, device):
+    """(1, T, C) uniform numbers, with no more of them drawn than needed."""
+    block = device.send(numpy.random.RandomState(seed).rand(
+        1, min(T, _BLOCK), _CHANNELS).astype('f'))
+    array = device.xp.empty((1, T, _CHANNELS), 'f')
+    for start in range(0, T, _BLOCK):
+        array[:, start:start + _BLOCK] = block[:, :T - start]
+    return array
+
+
+def _there_and_back(f, x):
+    """States, and gradients of f and x where x itself arrives as that of h.
+
+    Nothing else is computed, and no array is made beside those three.
+    """
+    h = qrnn.strnn(f, x)
+    return [h.array] + [g.array for g in chainer.grad([h], [f, x], [x])]
 
 
 def _check(f, x):
-    f, x = f.array[:, :1000], x.array[:, :1000]
-    numpy.testing.assert_allclose(
-        chainer.backends.cuda.to_cpu(qrnn.strnn(f, x).array),
-        qrnn.strnn_ref(*map(chainer.backends.cuda.to_cpu, (f, x))), rtol=1e-4)
+    """Both ends of the states and of the gradient of x."""
+    h, _, gx = _there_and_back(f, x)
+    f, x = f.array, x.array
+
+    def agree(actual, steps, *args, **options):
+        f_, x_, start = (None if a is None else cuda.to_cpu(a) for a in args)
+        numpy.testing.assert_allclose(
+            cuda.to_cpu(actual[:, steps]),
+            qrnn.strnn_ref(f_, x_, start, **options), rtol=1e-4)
+
+    for start in sorted({0, max(0, f.shape[1] - _EDGE)}):
+        end = min(start + _EDGE, f.shape[1])
+        steps = numpy.s_[start:end]
+        agree(h, steps, f[:, steps], x[:, steps],
+              h[:, start - 1] if start else None)
+        # Backward, what arrives at the last step of all is x alone.
+        last = end == f.shape[1]
+        gates = f[:, start + 1:end + 1]
+        if last:
+            gates = numpy.pad(cuda.to_cpu(gates), ((0, 0), (0, 1), (0, 0)))
+        agree(gx, steps, gates, x[:, steps], None if last else gx[:, end],
+              reverse=True)

@@ -3,7 +3,7 @@ import dataclasses
 import typing
 
 
-#: Every benchmark: a function from a device to comparisons, by name.
+#: Every :class:`Benchmark` by name.
 BENCHMARKS = {}
 
 
@@ -22,6 +22,10 @@ class Comparison(object):
             before it has passed.
         breakdown: Function without arguments that returns where the time of
             the first contestant goes, in milliseconds by name, or None.
+        calls (int): How many times a contestant does its work when called.
+            Milliseconds are those of one time.
+        gigabytes (dict): What a contestant moves to and from memory each
+            time, by name. None where memory is not the point.
 
     """
 
@@ -29,11 +33,36 @@ class Comparison(object):
     contestants: typing.Dict[str, typing.Callable[[], object]]
     check: typing.Callable[[], None]
     breakdown: typing.Callable[[], dict] = None
+    calls: int = 1
+    gigabytes: typing.Dict[str, float] = None
 
 
-def benchmark(name):
-    """Registers a generator of comparisons; its docstring tells what it is."""
+@dataclasses.dataclass(frozen=True)
+class Benchmark(object):
+
+    """What a name stands for.
+
+    Attributes:
+        comparisons: Generator function from a device to comparisons. Its
+            docstring tells what it is.
+        summary: Function from the rows of the results to a text, or None.
+        draw: Function that draws the rows into a figure of matplotlib, or
+            None.
+
+    """
+
+    comparisons: typing.Callable
+    summary: typing.Callable[[list], str] = None
+    draw: typing.Callable = None
+
+    @property
+    def title(self):
+        return self.comparisons.__doc__.partition('\n')[0]
+
+
+def benchmark(name, summary=None, draw=None):
+    """Registers a generator of comparisons."""
     def register(function):
-        BENCHMARKS[name] = function
+        BENCHMARKS[name] = Benchmark(function, summary, draw)
         return function
     return register

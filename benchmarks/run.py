@@ -4,11 +4,9 @@ import os
 
 import numpy
 
-from benchmarks import layer  # NOQA  registers itself, as do the next two
-from benchmarks import ptb_step  # NOQA
-from benchmarks import recurrence  # NOQA
-from benchmarks.registry import BENCHMARKS
-from benchmarks.timing import ratio_of
+from benchmarks.all import BENCHMARKS
+from benchmarks.draw import draw
+from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
 from experiments.common import arguments
 from experiments.common import errors
@@ -33,8 +31,8 @@ def parse(argv=None):
             sorted(BENCHMARKS)))
     arguments.add_device(parser)
     parser.add_argument(
-        '--repeats', metavar='N', type=arguments.positive, default=7,
-        help='rounds that count (default: 7)')
+        '--repeats', metavar='N', type=arguments.positive,
+        help='rounds that count (default: 7, on a GPU 25)')
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out/benchmarks',
         help='where results go (default: out/benchmarks)')
@@ -49,47 +47,71 @@ def _name(text):
 
 
 def run(name, device, args):
-    """Runs one benchmark and writes ``NAME.json``."""
-    print('{}: {}'.format(name, _title(name)))
+    """Runs one benchmark and writes ``NAME.json`` and perhaps ``NAME.png``."""
+    benchmark = BENCHMARKS[name]
+    print('{}: {}'.format(name, benchmark.title), flush=True)
+    about = environment(device)  # before the source can change
+    repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
-    for comparison in BENCHMARKS[name](device):
+    for comparison in benchmark.comparisons(device):
         comparison.check()
-        times = time_in_turn(comparison.contestants, device, args.repeats)
-        ours, theirs = comparison.contestants
-        rows.append(dict(
-            comparison.case,
-            milliseconds={n: _spread(v) for n, v in times.items()},
-            ratio=dict(ratio_of(times[ours], times[theirs]),
-                       of='{} / {}'.format(ours, theirs))))
+        rows.append(_row(comparison, time_in_turn(
+            comparison.contestants, device, repeats, comparison.calls)))
         _print(rows[-1])
         if comparison.breakdown:
             rows[-1]['breakdown'] = comparison.breakdown()
-            for function, milliseconds in rows[-1]['breakdown'].items():
-                print('    {:9.1f} ms  {}'.format(milliseconds, function))
+            for part, milliseconds in rows[-1]['breakdown'].items():
+                print('    {:9.3f} ms  {}'.format(milliseconds, part))
+        comparison = None  # with its arrays, before the next one makes its own
+    if benchmark.summary:
+        print(benchmark.summary(rows))
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, name + '.json')
     write_json(path, dict(
-        environment(device), benchmark=name, repeats=args.repeats, rows=rows))
+        about, benchmark=name, repeats=repeats, rows=rows))
     print('Written to {}'.format(path))
+    draw(name, rows, args.out)
 
 
-def _title(name):
-    return BENCHMARKS[name].__doc__.partition('\n')[0]
+def _row(comparison, times):
+    """What is kept of a comparison.
 
-
-def _spread(values):
-    return {'median': float(numpy.median(values)),
-            'min': float(values.min()), 'max': float(values.max())}
+    Unprefixed is what the clock on the wall says. On a GPU the same follows
+    with the prefixes ``host_`` and ``device_``.
+    """
+    ours, theirs = comparison.contestants
+    row = dict(comparison.case)
+    for kind in times[ours]:
+        prefix = '' if kind == 'wall' else kind + '_'
+        row[prefix + 'milliseconds'] = {
+            name: spread(series[kind]) for name, series in times.items()}
+        row[prefix + 'ratio'] = dict(
+            spread(times[ours][kind] / times[theirs][kind]),
+            of='{} / {}'.format(ours, theirs))
+    if comparison.gigabytes:
+        kind = 'device' if 'device' in times[ours] else 'wall'
+        row['gigabytes_per_second'] = {
+            name: float(size / numpy.median(times[name][kind]) * 1e3)
+            for name, size in comparison.gigabytes.items()}
+    return row
 
 
 def _print(row):
-    case = '  '.join('{} {}'.format(key, value) for key, value in row.items()
-                     if not isinstance(value, dict))
-    times = '  '.join('{} {:.1f} ms'.format(name, spread['median'])
-                      for name, spread in row['milliseconds'].items())
-    ratio = row['ratio']
-    print('  {}: {}  ratio {:.3g} ({:.3g} to {:.3g})'.format(
-        case, times, ratio['median'], ratio['min'], ratio['max']))
+    print('  ' + '  '.join(
+        '{} {}'.format(key, value) for key, value in row.items()
+        if not isinstance(value, dict)))
+    for prefix in '', 'host_', 'device_':
+        if prefix + 'milliseconds' not in row:
+            continue
+        times = '  '.join(
+            '{} {:.4g} ms'.format(name, values['median'])
+            for name, values in row[prefix + 'milliseconds'].items())
+        print('    {:<7}{}  ratio {median:.3g} ({min:.3g} to {max:.3g})'
+              .format(prefix.rstrip('_'), times, **row[prefix + 'ratio']))
+    rates = row.get('gigabytes_per_second', {})
+    if rates:
+        print('    ' + '  '.join('{} {:.3g} GB/s'.format(*item)
+                                 for item in rates.items()), flush=True)
 
 
 if __name__ == '__main__':

@@ -1,41 +1,120 @@
 """Times in turn, so that a change of the machine's speed hits all alike."""
+import functools
 import time
 
 from chainer.backends import cuda
 import numpy
 
 
-def time_in_turn(contestants, device, repeats):
+def time_in_turn(contestants, device, repeats, calls=1):
     """Times functions one after the other, over and over.
+
+    Three things are measured, all of them in milliseconds:
+
+    - ``'wall'``: until the result is there;
+    - ``'host'`` (on a GPU): until the call returns, which is when all work
+      has been sent. Where this is most of ``'wall'``, Python is too slow to
+      keep the GPU busy;
+    - ``'device'`` (on a GPU): from the first kernel's start to the last one's
+      end, the queue being filled in advance so that none waits for the host.
+      What asks for a result midway waits nevertheless.
 
     Args:
         contestants (dict): Functions without arguments by name.
-        device (chainer.backend.Device): Where they run; a GPU is waited for.
+        device (chainer.backend.Device): Where they run.
         repeats (int): Number of rounds, after one that does not count.
+        calls (int): How many times a function does its work when called.
 
     Returns:
-        dict: Milliseconds of every round for each name, an array of
-        ``(repeats,)``.
+        dict: By name a dict of arrays of ``(repeats,)``, those above.
 
     """
-    times = {name: [] for name in contestants}
+    clock = Clock(device)
+    rounds = {name: [] for name in contestants}
     for _ in range(1 + repeats):
         for name, function in contestants.items():
-            _wait(device)
-            start = time.perf_counter()
-            function()
-            _wait(device)
-            times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: numpy.array(values[1:]) for name, values in times.items()}
+            rounds[name].append(_measure(function, clock))
+    return {name: {kind: numpy.array([r[kind] for r in times[1:]]) / calls
+                   for kind in times[0]}
+            for name, times in rounds.items()}
 
 
-def ratio_of(times, other):
-    """Median, least and largest ratio of two series, round by round."""
-    ratios = times / other
-    return {'median': float(numpy.median(ratios)),
-            'min': float(ratios.min()), 'max': float(ratios.max())}
+def spread(values):
+    """Median, least and largest of a series."""
+    return {'median': float(numpy.median(values)),
+            'min': float(values.min()), 'max': float(values.max())}
 
 
-def _wait(device):
-    if device.xp is not numpy:
-        cuda.Stream.null.synchronize()
+class Clock(object):
+
+    """Reads the time where the work is done.
+
+    On a GPU that is the time of the device when it gets there: read it as
+    often as you like, ask for differences once all is done.
+
+    Args:
+        device (chainer.backend.Device): Where the work is done.
+
+    """
+
+    def __init__(self, device):
+        self.on_gpu = device.xp is not numpy
+
+    def now(self):
+        if not self.on_gpu:
+            return time.perf_counter()
+        event = cuda.Event()
+        event.record()
+        return event
+
+    def between(self, start, end):
+        """Milliseconds from one reading to another."""
+        if not self.on_gpu:
+            return 1e3 * (end - start)
+        end.synchronize()
+        return cuda.cupy.cuda.get_elapsed_time(start, end)
+
+    def wait(self):
+        """Waits until a GPU has done all that it was sent."""
+        if self.on_gpu:
+            cuda.cupy.cuda.runtime.deviceSynchronize()
+
+    def hold(self, milliseconds):
+        """Keeps a GPU from starting while the host fills its queue."""
+        if self.on_gpu:
+            nanoseconds = int(1e6 * min(milliseconds, _LONGEST))
+            _hold()((1,), (1,), (numpy.int64(nanoseconds),))
+
+
+def _measure(function, clock):
+    clock.wait()
+    start = time.perf_counter()
+    function()
+    host = 1e3 * (time.perf_counter() - start)
+    clock.wait()
+    wall = 1e3 * (time.perf_counter() - start)
+    if not clock.on_gpu:
+        return {'wall': wall}
+    clock.hold(2 * host + .1)
+    start = clock.now()
+    function()
+    return {'wall': wall, 'host': host,
+            'device': clock.between(start, clock.now())}
+
+
+_LONGEST = 500  # milliseconds to hold a GPU
+
+#: Spins on the device's own clock.
+HOLD = r'''
+extern "C" __global__ void hold(long long nanoseconds) {
+  long long start, now;
+  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(start));
+  do asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+  while (now - start < nanoseconds);
+}
+'''
+
+
+@functools.lru_cache(maxsize=None)
+def _hold():
+    return cuda.cupy.RawKernel(HOLD, 'hold')

@@ -1,0 +1,6 @@
+"""Imports every benchmark, which registers it."""
+from benchmarks import layer  # NOQA
+from benchmarks import pooling  # NOQA
+from benchmarks import ptb_step  # NOQA
+from benchmarks import recurrence  # NOQA
+from benchmarks.registry import BENCHMARKS  # NOQA

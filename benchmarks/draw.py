@@ -1,0 +1,53 @@
+"""Pictures of results: ``python -m benchmarks.draw FOLDER``."""
+import glob
+import os
+
+from benchmarks.all import BENCHMARKS
+from experiments.common import arguments
+from experiments.common import errors
+from experiments.common.files import read_json
+from experiments.common.files import replacing
+
+
+def main(argv=None):
+    """Draws the results in a folder, from a machine without matplotlib, say.
+    """
+    parser = arguments.Parser(prog='python -m benchmarks.draw')
+    parser.add_argument(
+        'folder', metavar='FOLDER', help='where NAME.json are')
+    folder = parser.parse_args(argv).folder
+    paths = sorted(glob.glob(os.path.join(folder, '*.json')))
+    if not paths:
+        raise errors.Problem('there are no results in {}'.format(folder))
+    for path in paths:
+        result = read_json(path)
+        draw(result['benchmark'], result['rows'], folder)
+
+
+def draw(name, rows, folder):
+    """Writes ``NAME.png``, if the benchmark has one and matplotlib is there.
+
+    Args:
+        name (str): The benchmark.
+        rows (list of dict): What it gave.
+        folder (str): Where to write.
+
+    """
+    benchmark = BENCHMARKS[name]
+    if not benchmark.draw:
+        return
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print('matplotlib is not installed, so nothing was drawn.')
+        return
+    figure = Figure(figsize=(10, 5), layout='constrained')
+    benchmark.draw(rows, figure)
+    path = os.path.join(folder, name + '.png')
+    with replacing(path) as f:
+        figure.savefig(f, format='png', dpi=150)
+    print('Drawn in {}'.format(path))
+
+
+if __name__ == '__main__':
+    errors.run(main)

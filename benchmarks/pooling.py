@@ -1,0 +1,172 @@
+"""Gates and pooling beside a copy of the bytes that they must move."""
+import chainer
+from chainer.backends import cuda
+import numpy
+
+from benchmarks.memory import copy_of
+from benchmarks.memory import rounds_beyond_caches
+from benchmarks.registry import benchmark
+from benchmarks.registry import Comparison
+import qrnn
+from qrnn import kernels
+from qrnn.functions import pooling_blocks
+from qrnn.functions.pooling_blocks import GATES
+from qrnn.kernels import plans
+from qrnn.kernels import traffic
+
+
+# Name, (B, T, C) and zoneout; the kernels' three regimes among them.
+_SIZES = [
+    ('many channels', (128, 512, 512), 0.),
+    ('PTB', (20, 105, 640), 0.),
+    ('PTB, zoneout', (20, 105, 640), .1),
+    ('IWSLT', (16, 300, 320), 0.),
+    ('IWSLT, short', (16, 100, 320), 0.),
+    ('one long sequence', (1, 131072, 512), 0.),
+]
+_ON_CPU = [
+    ('many channels', (128, 32, 512), 0.),
+    ('PTB', (20, 105, 640), 0.),
+    ('one long sequence', (1, 4096, 512), 0.),
+]
+_SEED = 1
+_TOLERANCE = {'float32': 1e-4, 'float16': 1e-2}
+
+
+def _summary(rows):
+    """The shares of a copy's bandwidth, a line for every size."""
+    lines = ['  share of the bandwidth of a copy, in %',
+             '  {:<20}{:<9}{:<10}{}'.format('', '', '', ''.join(
+                 '{:>6}'.format(p) for p in GATES))]
+    for key, shares in _shares(rows).items():
+        lines.append('  {:<20}{:<9}{:<10}{}'.format(*key, ''.join(
+            '{:>6.0f}'.format(shares[p]) for p in GATES)))
+    return '\n'.join(lines)
+
+
+def _draw(rows, figure):
+    axes = figure.add_subplot()
+    shares = _shares(rows)
+    for i, pooling in enumerate(GATES):
+        axes.barh([n + .27 * (i - 1) for n in range(len(shares))],
+                  [s[pooling] for s in shares.values()], .25, label=pooling)
+    axes.axvline(100, color='gray', linestyle='--', linewidth=1)
+    axes.set_yticks(range(len(shares)), [', '.join(key) for key in shares],
+                    fontsize='small')
+    axes.invert_yaxis()
+    axes.set_xlabel('share of the bandwidth of a copy, in %')
+    axes.legend(title='pooling')
+
+
+def _shares(rows):
+    """Percentages by pooling, by size, dtype and direction."""
+    shares = {}
+    for row in rows:
+        ours, copy = row['gigabytes_per_second'].values()
+        key = row['size'], row['dtype'], row['direction']
+        shares.setdefault(key, {})[row['pooling']] = 100 * ours / copy
+    return shares
+
+
+@benchmark('pooling', _summary, _draw)
+def pooling(device):
+    """Gates and pooling, each way, as a share of a copy's bandwidth.
+
+    The copy moves the least bytes that the operation can do with; the share
+    counts those that it moves, which are more where time is split.
+    """
+    on_cpu = device.xp is numpy
+    for size in _ON_CPU if on_cpu else _SIZES:
+        for dtype in ['float32'] if on_cpu else ['float32', 'float16']:
+            for name in GATES:
+                for direction in 'forward', 'backward':
+                    yield _compare(device, *size, dtype, name, direction)
+
+
+def _compare(device, size, shape, zoneout, dtype, name, direction):
+    B, T, C = shape
+    itemsize = numpy.dtype(dtype).itemsize
+    operation = 'pooling_' + direction
+    regime = plans.choose_regime(B * C, T)
+    least, moved = (B * T * C * traffic.bytes_per_element(
+        operation, name, way, itemsize) for way in ('warps', regime))
+    if device.xp is numpy:
+        regime, moved = 'CPU', least
+    n = rounds_beyond_caches(least)
+    sets = [_Set(device, shape, dtype, name, zoneout) for _ in range(n)]
+    if direction == 'backward':
+        for each in sets:
+            each.forward()
+
+    def run():
+        for each in sets:
+            getattr(each, direction)()
+
+    return Comparison(
+        {'size': size, 'B': B, 'T': T, 'C': C, 'regime': regime,
+         'dtype': dtype, 'pooling': name, 'direction': direction},
+        {operation: run, 'copy': copy_of(least, n, device.xp)},
+        sets[0].check, calls=n,
+        gigabytes={operation: moved / 1e9, 'copy': least / 1e9})
+
+
+class _Set(object):
+
+    """Inputs of their own, and outputs that stay until the next turn."""
+
+    def __init__(self, device, shape, dtype, pooling, zoneout):
+        B, T, C = shape
+        xp = device.xp
+        n_gates = len(GATES[pooling])
+        self.pooling = pooling
+        self.zoneout = zoneout
+        self.mask = kernels.zoneout_mask(_SEED, zoneout, shape, xp) if (
+            zoneout) else None
+        self.on_gpu = xp is not numpy
+        self.u = xp.random.uniform(-2, 2, (B, T, n_gates * C)).astype(dtype)
+        self.b = xp.random.uniform(-1, 1, n_gates * C).astype(dtype)
+        self.gh = xp.random.uniform(-1, 1, shape).astype(dtype)
+
+    def forward(self):
+        self.outputs = None  # gives the memory back first
+        if self.on_gpu:
+            self.outputs = kernels.pooling_forward(
+                self.u, self.b, pooling=self.pooling, zoneout=self.zoneout,
+                seed=_SEED)
+        else:
+            *self.outputs, self.gates = pooling_blocks.pooling_forward(
+                self.u, self.b, None, None, self.pooling, self.mask)
+
+    def backward(self):
+        self.grads = None
+        c = self.outputs[1]
+        if self.on_gpu:
+            self.grads = kernels.pooling_backward(
+                self.u, self.b, None, None, self.pooling, self.zoneout, _SEED,
+                None, c, self.gh, None, None)
+        else:
+            gu, _ = pooling_blocks.pooling_backward(
+                self.gates, c, None, None, self.pooling, self.gh, None, None)
+            self.grads = gu, gu.sum((0, 1))
+
+    def check(self):
+        """Two channels of the last sequence against the reference."""
+        self.forward()
+        self.backward()
+        C = self.gh.shape[2]
+        some = numpy.s_[-1:, :, C - 2:]
+        channels = numpy.arange(self.u.shape[2]).reshape(-1, C)[:, -2:].ravel()
+        u, b, gh, h, gu = map(cuda.to_cpu, (
+            self.u[-1:][:, :, channels], self.b[channels], self.gh[some],
+            self.outputs[0][some], self.grads[0][-1:][:, :, channels]))
+        mask = None if self.mask is None else cuda.to_cpu(self.mask[some])
+        expected = qrnn.qrnn_pooling_ref(
+            u, b, pooling=self.pooling, mask=mask)
+        u, b, gh = (chainer.Variable(a.astype('d')) for a in (u, b, gh))
+        y = qrnn.qrnn_pooling(u, b, pooling=self.pooling, mask=mask)[0]
+        expected_gu, = chainer.grad([y], [u], [gh])
+        tolerance = _TOLERANCE[self.gh.dtype.name]
+        numpy.testing.assert_allclose(
+            h, expected[0], rtol=tolerance, atol=tolerance)
+        numpy.testing.assert_allclose(
+            gu, expected_gu.array, rtol=tolerance, atol=tolerance)

@@ -1,0 +1,56 @@
+"""Times of functions, on a stand-in for a GPU too."""
+import chainer
+import numpy
+import pytest
+
+from benchmarks import timing
+from qrnn.kernels import resources
+
+
+class FakeGpu(timing.Clock):
+
+    """Notes what it is asked for, and whose event is which."""
+
+    def __init__(self, device):
+        self.on_gpu = True
+        self.asked = []
+
+    def now(self):
+        self.asked.append('event')
+        return len(self.asked)
+
+    def between(self, start, end):
+        assert self.asked[start - 1:end] == ['event', 'work', 'event']
+        return 4.
+
+    def wait(self):
+        self.asked.append('wait')
+
+    def hold(self, milliseconds):
+        assert milliseconds > .1
+        self.asked.append('hold')
+
+
+def test_host_and_device_are_measured_apart(monkeypatch):
+    clock = FakeGpu(None)
+    monkeypatch.setattr(timing, 'Clock', lambda device: clock)
+    times = timing.time_in_turn(
+        {'ours': lambda: clock.asked.append('work')}, None, 2, calls=4)
+    numpy.testing.assert_array_equal(times['ours']['device'], [1, 1])
+    assert (times['ours']['host'] <= times['ours']['wall']).all()
+    assert clock.asked == 3 * [
+        'wait', 'work', 'wait', 'hold', 'event', 'work', 'event']
+
+
+def test_contestants_take_turns():
+    order = []
+    times = timing.time_in_turn(
+        {name: lambda name=name: order.append(name) for name in 'ab'},
+        chainer.get_device('@numpy'), 3)
+    assert ''.join(order) == 'abababab'  # the first round does not count
+    assert [len(times[name]['wall']) for name in 'ab'] == [3, 3]
+
+
+@pytest.mark.skipif(resources.find_nvrtc() is None, reason='needs NVRTC')
+def test_the_kernel_that_holds_the_gpu_compiles():
+    resources.find_nvrtc().compile(timing.HOLD, ['-arch=sm_90'])
