@@ -58,7 +58,7 @@ def _draw(rows, figure):
         grid = numpy.array([[factors.get((B, T), numpy.nan) for T in _STEPS]
                             for B in _BATCHES])
         axes.imshow(numpy.log(grid), cmap='YlGn', aspect='auto',
-                    vmin=0, vmax=numpy.log(32))
+                    vmin=0, vmax=numpy.log(100))
         for y, B in enumerate(_BATCHES):
             for x, T in enumerate(_STEPS):
                 if (B, T) in factors:

@@ -55,7 +55,7 @@ def _draw(rows, figure):
                     fontsize='small')
     axes.invert_yaxis()
     axes.set_xlabel('share of the bandwidth of a copy, in %')
-    axes.legend(title='pooling')
+    figure.legend(title='pooling', loc='outside right upper')
 
 
 def _shares(rows):
