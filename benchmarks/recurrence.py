@@ -13,6 +13,8 @@ from qrnn.kernels import traffic
 
 
 _CHANNELS = 512  # B * C
+_STEPS = [10 ** n for n in range(3, 8)]
+_ON_CPU = _STEPS[:3]
 _BLOCK = 10 ** 5  # steps that are random; longer sequences repeat them
 _EDGE = 1000  # steps at either end that are checked
 
@@ -24,9 +26,9 @@ def strnn(device):
     The copy moves the least bytes that the recurrence can do with: 12 of each
     element forward and 20 backward. All sizes are there that fit the memory.
     """
-    for exponent in range(3, 6 if device.xp is numpy else 8):
-        if _fits(10 ** exponent, device):
-            yield _compare(10 ** exponent, device)
+    for T in _ON_CPU if device.xp is numpy else _STEPS:
+        if _fits(T, device):
+            yield _compare(T, device)
 
 
 def _fits(T, device):

@@ -1,6 +1,8 @@
 """Every benchmark from end to end, at sizes that prove nothing but that."""
 import json
+import sys
 
+import chainer
 import numpy
 import pytest
 
@@ -24,6 +26,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(pooling, '_ON_CPU', [
         ('PTB', (2, 5, 4), 0.), ('PTB, zoneout', (2, 5, 4), .5)])
     monkeypatch.setattr(recurrence, '_CHANNELS', 2)
+    monkeypatch.setattr(recurrence, '_ON_CPU', [50, 300])
+    monkeypatch.setattr(recurrence, '_BLOCK', 80)
     monkeypatch.setattr(recurrence, '_EDGE', 100)
     config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
     monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
@@ -105,6 +109,5 @@ def test_copy_moves_as_many_bytes(n_bytes, monkeypatch):
 
 
 def test_pytorch_is_optional(monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'torch', None)
-    import chainer
+    monkeypatch.setitem(sys.modules, 'torch', None)
     assert lstm.find_torch(chainer.get_device('@numpy')) is None
