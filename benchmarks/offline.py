@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIMITS = {'unpack': 45, 'tests': 220, 'pooling': 80, 'layer': 100,
           'ptb-step': 40, 'strnn': 55}
 
+#: Where tests for a GPU are. Others import what is not pure Python.
+GPU_TESTS = ['tests/qrnn_tests', 'tests/experiments_tests/common_tests']
 
 _WHAT_IS_THERE = '''
 import sys, numpy, qrnn, chainer
@@ -101,7 +103,7 @@ def take(step, args, log):
     if args.repeats:
         command += ['--repeats', args.repeats]
     if step == 'tests':
-        command = [sys.executable, '-m', 'pytest', '-m', 'gpu',
+        command = [sys.executable, '-m', 'pytest', '-m', 'gpu', *GPU_TESTS,
                    '-p', 'no:cacheprovider', '--durations', '10']
         if os.cpu_count() > 2:  # to compile kernels side by side
             command += ['-n', str(min(8, os.cpu_count() // 2))]

@@ -1,4 +1,5 @@
 """The command for machines without network, with steps of our own."""
+import pathlib
 import sys
 import time
 import zipfile
@@ -62,6 +63,17 @@ def test_ends_what_takes_too_long(folder):
 
 def test_limits_are_within_nine_minutes():
     assert sum(offline.LIMITS.values()) <= 540
+
+
+def test_no_test_for_a_gpu_is_left_out():
+    tests = offline.ROOT / 'tests'
+    marked = {path for path in tests.rglob('test_*.py') if 'pytest.mark.gpu'
+              in path.read_text(encoding='utf-8')} - {
+                  pathlib.Path(__file__).resolve()}
+    assert marked and not {
+        path for path in marked if not any(
+            path.is_relative_to(offline.ROOT / folder)
+            for folder in offline.GPU_TESTS)}
 
 
 def test_unknown_step(folder, capsys):
