@@ -22,6 +22,7 @@ from qrnn.links import QRNN  # NOQA
 from qrnn.links import QRNNLayer  # NOQA
 from qrnn.links import QRNNStack  # NOQA
 from qrnn.links import QRNNState  # NOQA
+from qrnn.links import STRONGLY_TYPED  # NOQA
 
 
 __version__ = '0.1.0'

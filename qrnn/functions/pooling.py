@@ -9,6 +9,7 @@ from chainer.utils import type_check
 from qrnn import kernels
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.pooling_blocks import ACTIVATIONS
 from qrnn.functions.pooling_blocks import GATES
 from qrnn.functions.pooling_blocks import pooling_backward
 from qrnn.functions.pooling_blocks import pooling_forward
@@ -18,7 +19,7 @@ from qrnn.functions.zoneout import zoneout as apply_zoneout
 
 
 def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
-                 mask=None):
+                 mask=None, activations=None):
     """Gates and pooling of a QRNN layer, in one node.
 
     The convolution's output :math:`u` holds the gates' pre-activations side
@@ -47,11 +48,14 @@ def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
             ``(B, C)``. Zero if omitted.
         lengths: Number of steps of every sequence, ``(B,)``. All are T long
             if omitted.
-        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``.
+        pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``.
         zoneout (float): Probability with which a channel's state is kept at a
             step, in training only. See :func:`~qrnn.zoneout`.
         mask (:ref:`ndarray`): Where to zone out, booleans ``(B, T, C)``.
             Drawn if omitted.
+        activations (dict): ``'tanh'``, ``'sigmoid'`` or ``'identity'`` for
+            some of the gates z, o and i, by name, in place of the above. On a
+            GPU others than the above take several kernels, not one.
 
     Returns:
         tuple: Outputs ``h`` and all states ``c``, both ``(B, T, C)``, and the
@@ -60,7 +64,8 @@ def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``pooling``, ``zoneout`` or ``lengths`` does not fit.
+        ValueError: If ``pooling``, ``zoneout``, ``lengths`` or
+            ``activations`` does not fit.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -78,17 +83,30 @@ def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
         array([0.25 , 0.375], dtype=float32)
 
     """
-    if pooling not in GATES:
-        raise ValueError(
-            "pooling must be 'f', 'fo' or 'ifo', not {!r}".format(pooling))
+    activations = check_pooling(pooling, activations)
     optional = {'b': b, 'c0': c0}
     names = tuple(n for n in optional if optional[n] is not None)
-    node = QRNNPooling(pooling, names, lengths, zoneout, mask)
+    node = QRNNPooling(pooling, activations, names, lengths, zoneout, mask)
     return node.apply((u,) + tuple(optional[n] for n in names))
 
 
+def check_pooling(pooling, activations=None):
+    """Completes activations with those of the paper, or complains."""
+    if pooling not in GATES:
+        raise ValueError(
+            "pooling must be 'f', 'fo', 'if' or 'ifo', not {!r}".format(
+                pooling))
+    for gate, name in (activations or {}).items():
+        if gate not in 'zoi' or name not in _ACTIVATION_OF:
+            raise ValueError(
+                "activations must give 'tanh', 'sigmoid' or 'identity' for "
+                "some of the gates 'z', 'o' and 'i', not {!r} for {!r}".format(
+                    name, gate))
+    return dict(ACTIVATIONS, **(activations or {}))
+
+
 def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
-                     zoneout=0., mask=None):
+                     zoneout=0., mask=None, activations=None):
     """Reference of :func:`qrnn_pooling` in NumPy and float64.
 
     ===========  ===========================  ============================
@@ -112,7 +130,10 @@ def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
         b = numpy.asarray(b, numpy.float64)
         u = u + (b if b.ndim == 1 else b[:, None])
     gates = {name: u[:, :, i * C:(i + 1) * C] for i, name in enumerate(names)}
-    gates = {name: numpy.tanh(a) if name == 'z' else 1 / (1 + numpy.exp(-a))
+    activations = dict(ACTIVATIONS, **(activations or {}))
+    functions = {'tanh': numpy.tanh, 'identity': numpy.copy,
+                 'sigmoid': lambda a: 1 / (1 + numpy.exp(-a))}
+    gates = {name: functions[activations[name]](a)
              for name, a in gates.items()}
     h = numpy.zeros((B, T, C))
     c = numpy.zeros((B, T, C))
@@ -136,8 +157,9 @@ def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
 class QRNNPooling(function_node.FunctionNode):
     """The function node behind :func:`qrnn_pooling`."""
 
-    def __init__(self, pooling, names, lengths, zoneout, mask):
+    def __init__(self, pooling, activations, names, lengths, zoneout, mask):
         self.pooling = pooling
+        self.activations = activations
         self.names = ('u',) + names  # of the inputs that are there
         self.lengths = lengths
         self.zoneout = zoneout
@@ -203,8 +225,13 @@ class QRNNPooling(function_node.FunctionNode):
         if self.mask is None:
             self.mask = draw_mask(u, self._state_shape(u), self.zoneout)
         h, c, c_last, self.gates = pooling_forward(
-            u, b, c0, self._valid(u), self.pooling, self.mask)
+            u, b, c0, self._valid(u), self.pooling, self.activations,
+            self.mask)
         return h, c, c_last
+
+    def _takes_one_kernel(self, u):
+        return (kernels.take(u) and self.pooling in kernels.POOLINGS
+                and self.activations == ACTIVATIONS)
 
     def _state_shape(self, u):
         B, T, channels = u.shape
@@ -227,7 +254,7 @@ class QRNNPooling(function_node.FunctionNode):
             None if variable is None else variable.array for variable in (
                 [inputs.get(name) for name in ('u', 'b', 'c0')]
                 + list(grad_outputs)))
-        if kernels.take(u):
+        if self._takes_one_kernel(u):
             grads = dict(zip(('u', 'b', 'c0'), kernels.pooling_backward(
                 u, b, c0, self.lengths, self.pooling, self.zoneout, self.seed,
                 self.mask, c, gh, gc, gc_last)))
@@ -235,7 +262,8 @@ class QRNNPooling(function_node.FunctionNode):
                     for name, g in grads.items()}
 
         gu, gc0 = pooling_backward(
-            self.gates, c, c0, self._valid(u), self.pooling, gh, gc, gc_last)
+            self.gates, c, c0, self._valid(u), self.pooling,
+            self.activations, gh, gc, gc_last)
         grads = {'u': gu, 'c0': gc0}
         if 'b' in inputs:
             axes = (0, 1) if inputs['b'].ndim == 1 else 1
@@ -246,12 +274,12 @@ class QRNNPooling(function_node.FunctionNode):
     def _differentiable_backward(self, inputs, grad_outputs):
         """The same gradients as a graph, by way of :func:`strnn`."""
         u, mask = inputs['u'].array, self.mask
-        if mask is None and kernels.take(u):
+        if mask is None and self._takes_one_kernel(u):
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout, self._state_shape(u),
                 backend.get_array_module(u))
         outputs = _pooling_by_parts(
-            self.pooling, mask, self._valid(u), **inputs)
+            self.pooling, self.activations, mask, self._valid(u), **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
         grads = chainer.grad(
@@ -260,7 +288,16 @@ class QRNNPooling(function_node.FunctionNode):
         return dict(zip(inputs, grads))
 
 
-def _pooling_by_parts(pooling, mask, valid, u, b=None, c0=None):
+_ACTIVATION_OF = {
+    'tanh': F.tanh, 'sigmoid': F.sigmoid, 'identity': F.identity}
+
+
+def activate(name, x):
+    """Applies an activation to a Variable."""
+    return _ACTIVATION_OF[name](x)
+
+
+def _pooling_by_parts(pooling, activations, mask, valid, u, b=None, c0=None):
     xp = backend.get_array_module(u.array)
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
@@ -270,7 +307,7 @@ def _pooling_by_parts(pooling, mask, valid, u, b=None, c0=None):
                     xp.zeros_like(u.array))
     names = GATES[pooling]
     gate_of = dict(zip(names, F.split_axis(u, len(names), axis=2)))
-    gate_of = {name: F.tanh(a) if name == 'z' else F.sigmoid(a)
+    gate_of = {name: activate(activations[name], a)
                for name, a in gate_of.items()}
     f = gate_of['f']
     if mask is not None:

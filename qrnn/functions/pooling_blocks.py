@@ -9,13 +9,17 @@ from qrnn.functions.strnn import scan
 
 
 #: The gates of every pooling, in the order in which they are stacked.
-GATES = {'f': 'fz', 'fo': 'fzo', 'ifo': 'fzoi'}
+GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
+
+#: The activation of every gate, unless others are asked for.
+ACTIVATIONS = {'f': 'sigmoid', 'z': 'tanh', 'o': 'sigmoid', 'i': 'sigmoid'}
 
 
-def pooling_forward(u, b, c0, valid, pooling, mask):
+def pooling_forward(u, b, c0, valid, pooling, activations, mask):
     """Computes what :func:`qrnn.qrnn_pooling` says, on arrays.
 
     Args:
+        activations (dict): The activation of every gate.
         valid: Steps before each sequence's end, booleans ``(B, T)``, or None.
 
     Returns:
@@ -39,14 +43,7 @@ def pooling_forward(u, b, c0, valid, pooling, mask):
             bias = b if b.ndim == 1 else b[block[0], None]
             xp.add(u[block], bias, out=gates[block])
         for name, gate in gate_of.items():
-            if name == 'z':
-                xp.tanh(gate, out=gate)
-            else:  # the logistic function; where exp overflows it is 0
-                xp.negative(gate, out=gate)
-                with numpy.errstate(over='ignore'):
-                    xp.exp(gate, out=gate)
-                gate += 1
-                xp.reciprocal(gate, out=gate)
+            _activate(activations[name], gate, xp)
         if mask is not None:
             xp.copyto(gate_of['f'], 1, where=mask[block])
         if valid is not None:
@@ -66,11 +63,11 @@ def pooling_forward(u, b, c0, valid, pooling, mask):
         c_last = c[:, -1].copy()
     else:
         c_last = xp.zeros((B, C), dtype) if c0 is None else c0.copy()
-    if pooling == 'f' and valid is None:
+    factor = _output_factor(gates, valid, pooling)
+    if factor is None:
         h = c
     else:
         h = xp.empty_like(c)
-        factor = _output_factor(gates, valid, pooling)
 
         def output(block):
             xp.multiply(c[block], factor[block], out=h[block])
@@ -80,7 +77,8 @@ def pooling_forward(u, b, c0, valid, pooling, mask):
     return h, c, c_last, gates
 
 
-def pooling_backward(gates, c, c0, valid, pooling, gh, gc, gc_last):
+def pooling_backward(gates, c, c0, valid, pooling, activations, gh, gc,
+                     gc_last):
     """Computes the gradients of :func:`pooling_forward`.
 
     Args:
@@ -124,23 +122,22 @@ def pooling_backward(gates, c, c0, valid, pooling, gh, gc, gc_last):
         if i is None:
             gf -= z
         gf *= g
-        _times_slope(gf, f)
+        _times_slope(activations['f'], gf, f)
         gz = gu_of['z']
-        xp.multiply(z, z, out=gz)
-        xp.subtract(1, gz, out=gz)
-        gz *= g
-        if i is None:
-            gz *= 1 - f
-        else:
-            gz *= i
+        xp.multiply(g, 1 - f if i is None else i, out=gz)
+        _times_slope(activations['z'], gz, z)
+        if i is not None:
             xp.multiply(z, g, out=gu_of['i'])
-            _times_slope(gu_of['i'], i)
+            _times_slope(activations['i'], gu_of['i'], i)
         if o is not None:
             if gh is None:
                 gu_of['o'][...] = 0
             else:
                 xp.multiply(gh[block], c[block], out=gu_of['o'])
-                _times_slope(gu_of['o'], o)
+                _times_slope(activations['o'], gu_of['o'], o)
+            if valid is not None:
+                # Not every activation is flat where the gate is closed.
+                xp.copyto(gu_of['o'], 0, where=~valid[block][:, :, None])
 
     each_block(gather, c.shape, xp)
     if T:
@@ -171,7 +168,22 @@ def _output_factor(gates, valid, pooling):
     return None if valid is None else valid[:, :, None]
 
 
-def _times_slope(g, gate):
-    """Multiplies by the derivative of the logistic function, in place."""
-    g *= gate
-    g *= 1 - gate
+def _activate(name, gate, xp):
+    """Applies an activation in place."""
+    if name == 'tanh':
+        xp.tanh(gate, out=gate)
+    elif name == 'sigmoid':  # where its exponential overflows it is 0
+        xp.negative(gate, out=gate)
+        with numpy.errstate(over='ignore'):
+            xp.exp(gate, out=gate)
+        gate += 1
+        xp.reciprocal(gate, out=gate)
+
+
+def _times_slope(name, g, gate):
+    """Multiplies by an activation's derivative, in place."""
+    if name == 'tanh':
+        g *= 1 - gate * gate
+    elif name == 'sigmoid':
+        g *= gate
+        g *= 1 - gate

@@ -123,8 +123,6 @@ class STRNNFunction(function_node.FunctionNode):
         self.retain_outputs((0,))
         f, x = inputs[:2]
         h0 = inputs[2] if len(inputs) == 3 else None
-        if kernels.take(x):
-            return kernels.strnn_forward(f, x, h0, self.reverse),
         return scan(f, x, h0, self.reverse),
 
     def backward(self, indexes, grad_outputs):
@@ -176,12 +174,18 @@ def scan(f, x, h0=None, reverse=False, out=None):
 
     Arrays may have any strides, and ``out`` may be ``x`` itself.
     """
-    xp = backend.get_array_module(x)
+    if kernels.take(x):
+        h = kernels.strnn_forward(f, x, h0, reverse)
+        if out is None:
+            return h
+        out[...] = h
+        return out
+
     B, T, C = x.shape
     if out is None:
-        out = xp.empty((B, T, C), x.dtype)
+        out = numpy.empty((B, T, C), x.dtype)
     carry_dtype = numpy.promote_types(x.dtype, numpy.float32)
-    state = xp.zeros((B, C), carry_dtype)
+    state = numpy.zeros((B, C), carry_dtype)
     if h0 is not None:
         state[...] = h0
     steps = range(T - 1, -1, -1) if reverse else range(T)

@@ -9,3 +9,4 @@ from qrnn.links.qrnn_layer import QRNNLayer  # NOQA
 from qrnn.links.qrnn_layer import QRNNState  # NOQA
 from qrnn.links.stack import LSTMStack  # NOQA
 from qrnn.links.stack import QRNNStack  # NOQA
+from qrnn.links.strongly_typed import STRONGLY_TYPED  # NOQA

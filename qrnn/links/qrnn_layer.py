@@ -1,4 +1,5 @@
 import collections
+import functools
 
 import chainer
 from chainer import backend
@@ -12,8 +13,10 @@ from qrnn.functions.attention import attention_sum
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
-from qrnn.functions.pooling_blocks import GATES
+from qrnn.functions.pooling import activate
+from qrnn.functions.pooling import check_pooling
 from qrnn.functions.pooling import qrnn_pooling
+from qrnn.functions.pooling_blocks import GATES
 from qrnn.links.recurrent_layer import RecurrentLayer
 
 
@@ -62,7 +65,7 @@ class QRNNLayer(RecurrentLayer):
         kernel_size (int): Filter width k.
         attention (bool): Whether to attend to the encoder's outputs.
         decoder (bool): Whether this is a decoder layer.
-        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``. See
+        pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``. See
             :func:`~qrnn.qrnn_pooling`.
         zoneout (float): Probability of keeping a channel's state at a step,
             in training. See :func:`~qrnn.zoneout`.
@@ -72,6 +75,8 @@ class QRNNLayer(RecurrentLayer):
             a causal layer. A layer that looks ahead cannot be cut into steps.
         encoder_size (int): Number of channels of the encoder's outputs;
             ``out_size`` if omitted.
+        activations (dict): Activations of gates, if others than the above.
+            See :func:`~qrnn.qrnn_pooling`.
         initialW (:ref:`initializer <initializer>`): Initializer of the
             filters, called on a matrix ``(gates * m, k * n)``.
             :class:`~chainer.initializers.LeCunNormal` if omitted.
@@ -107,15 +112,14 @@ class QRNNLayer(RecurrentLayer):
 
     def __init__(self, in_size, out_size, kernel_size=2, attention=False,
                  decoder=False, *, pooling='fo', zoneout=0., save_state=False,
-                 lookahead=0, encoder_size=None, initialW=None,
-                 initial_bias=None):
-        if pooling not in GATES:
-            raise ValueError(
-                "pooling must be 'f', 'fo' or 'ifo', not {!r}".format(pooling))
+                 lookahead=0, encoder_size=None, activations=None,
+                 initialW=None, initial_bias=None):
+        self._activate_output = functools.partial(
+            activate, check_pooling(pooling, activations)['o'])
         if kernel_size < 1:
             raise ValueError(
                 'kernel_size must be 1 or more, not {}'.format(kernel_size))
-        if attention and pooling == 'f':
+        if attention and 'o' not in GATES[pooling]:
             raise ValueError(
                 "attention needs an output gate: pooling 'fo' or 'ifo'")
         if lookahead and save_state:
@@ -128,6 +132,7 @@ class QRNNLayer(RecurrentLayer):
         self.pooling = pooling
         self.zoneout = zoneout
         self.lookahead = lookahead
+        self.activations = activations
         gates_size = len(GATES[pooling]) * out_size
         encoder_size = encoder_size or out_size
         with self.init_scope():
@@ -184,17 +189,18 @@ class QRNNLayer(RecurrentLayer):
     def _pool(self, u, c0, lengths):
         h, _, c_last = qrnn_pooling(
             u, self.encoder.bias if self.decoder else self.b, c0, lengths,
-            self.pooling, self.zoneout)
+            self.pooling, self.zoneout, activations=self.activations)
         return h, c_last
 
     def _attend(self, u, c0, lengths):
         encoder, m = self.encoder, self.out_size
         _, c, c_last = qrnn_pooling(
-            u, encoder.bias, c0, lengths, self.pooling, self.zoneout)
+            u, encoder.bias, c0, lengths, self.pooling, self.zoneout,
+            activations=self.activations)
         # The output gate closes over c and its context, not over c alone.
         gate = slice(2 * m, 3 * m)
         o, b = u[:, :, gate], F.expand_dims(encoder.bias[:, gate], 1)
-        o = F.sigmoid(o + F.broadcast_to(b, o.shape))
+        o = self._activate_output(o + F.broadcast_to(b, o.shape))
         context = attention_sum(encoder.h, c, encoder.lengths)
         h = o * self.attend(F.concat((context, c), axis=2), n_batch_axes=2)
         if lengths is not None:

@@ -16,7 +16,7 @@ from ..helpers import uniform
 from ..helpers import variables
 
 
-GATES = {'f': 2, 'fo': 3, 'ifo': 4}
+GATES = {'f': 2, 'fo': 3, 'if': 3, 'ifo': 4}
 
 poolings = pytest.mark.parametrize('pooling', list(GATES))
 
@@ -46,6 +46,10 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
         {'shape': (3, 2, 33), 'bias': 'each', 'given': (1, 1, 0)},
         {'shape': (1, 17, 33), 'c0': True, 'mask': True},
         {'shape': (3, 5, 7), 'bias': 'one', 'lengths': (5, 0, 2)},
+        {'shape': (3, 5, 2), 'bias': 'one', 'c0': True, 'mask': True,
+         'activations': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}},
+        {'shape': (3, 5, 2), 'c0': True, 'lengths': (5, 0, 2),
+         'activations': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}},
         {'shape': (3, 5, 1), 'bias': 'each', 'c0': True, 'mask': True,
          'lengths': (1, 5, 0)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 0, 1)},
@@ -63,13 +67,14 @@ class TestQRNNPooling(helpers.FunctionTestCase):
 
     bias = None
     c0 = mask = False
-    lengths = None
+    lengths = activations = None
     given = 1, 1, 1  # which of the outputs' gradients are there
 
     def generate_inputs(self):
         arrays, self.options = arguments(
             self.shape, self.pooling, self.bias, self.c0, self.lengths,
             self.mask, self.dtype)
+        self.options['activations'] = self.activations
         return tuple(a for a in arrays if a is not None)
 
     def unpack(self, inputs):
@@ -109,17 +114,20 @@ def output_gradients(shape):
 
 def test_definition():
     # Gates at their ends: f = 0 takes z, f = 1 keeps the state.
-    f, z, o, i = [-99, 99, -99], [99, 99, -99], [99, -99, 99], [99, 99, -99]
-    u = numpy.array([f, z, o, i], float).T[None]
+    u = {'f': [-99, 99, -99], 'z': [99, 99, -99], 'o': [99, -99, 99],
+         'i': [99, 99, -99]}
     c0 = numpy.array([[5.]])
-    states = {'f': [1, 1, -1], 'fo': [1, 1, -1], 'ifo': [1, 2, 0]}
-    for pooling, n in GATES.items():
-        h, c, c_last = qrnn_pooling(u[:, :, :n], c0=c0, pooling=pooling)
+    states = {'f': [1, 1, -1], 'fo': [1, 1, -1], 'if': [1, 2, 0],
+              'ifo': [1, 2, 0]}
+    for pooling, gates in zip(GATES, ('fz', 'fzo', 'fzi', 'fzoi')):
+        h, c, c_last = qrnn_pooling(
+            numpy.array([u[gate] for gate in gates], float).T[None], c0=c0,
+            pooling=pooling)
         expected = numpy.array(states[pooling], float)
         assert_equal(c.array.ravel(), expected)
         assert_equal(c_last.array.ravel(), expected[-1:])
         assert_equal(h.array.ravel(),
-                     expected * (1 if pooling == 'f' else [1, 0, 1]))
+                     expected * ([1, 0, 1] if 'o' in pooling else 1))
 
 
 @poolings
@@ -204,10 +212,13 @@ def test_more_than_fits_in_the_cache(pooling, shape, monkeypatch):
 @poolings
 @pytest.mark.parametrize('padding', [numpy.nan, numpy.inf, 1e30])
 @pytest.mark.parametrize('double', [False, True])
-def test_padding_may_hold_anything(pooling, padding, double):
+@pytest.mark.parametrize('activations', [
+    None, {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}])
+def test_padding_may_hold_anything(pooling, padding, double, activations):
     shape = 3, 4, 2
     lengths = 1, 4, 0
     (u, b, c0), options = arguments(shape, pooling, 'one', True, lengths)
+    options['activations'] = activations
     gys = output_gradients(shape)
     expected = run((u, b, c0), options, gys, double)
     past = numpy.arange(4) >= numpy.array(lengths)[:, None]
@@ -287,7 +298,10 @@ def test_wrong_arguments():
     u = numpy.zeros((2, 3, 12), 'f')
     for options in [{'pooling': 'of'}, {'pooling': ''}, {'zoneout': 1.5},
                     {'zoneout': -.1}, {'lengths': [1]}, {'lengths': [1, 4]},
-                    {'lengths': [-1, 3]}, {'lengths': [1., 2.]}]:
+                    {'lengths': [-1, 3]}, {'lengths': [1., 2.]},
+                    {'activations': {'z': 'relu'}},
+                    {'activations': {'f': 'tanh'}},
+                    {'activations': {'x': 'tanh'}}]:
         with pytest.raises(ValueError):
             qrnn_pooling(u, **options)
 

@@ -1,0 +1,27 @@
+#: Settings of a :class:`~qrnn.QRNNLayer` that make it a strongly-typed RNN.
+#:
+#: With :math:`f = \sigma`,
+#:
+#: ============  =============================  ======================
+#: name          state                          output
+#: ============  =============================  ======================
+#: ``'T-RNN'``   c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = c_t
+#: ``'T-GRU'``   c_t = f_t c_{t-1} + i_t z_t        h_t = c_t
+#: ``'T-LSTM'``  c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
+#: ============  =============================  ======================
+#:
+#: where z is linear, i and o are tanh, and all see the input, in T-GRU and
+#: T-LSTM also the one before. (The QRNN paper's text pairs T-GRU with fo- and
+#: T-LSTM with ifo-pooling; these are the equations of `Strongly-Typed
+#: Recurrent Neural Networks <https://arxiv.org/abs/1602.02218>`_.)
+#:
+#: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
+#: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])
+STRONGLY_TYPED = {
+    'T-RNN': {'kernel_size': 1, 'pooling': 'f',
+              'activations': {'z': 'identity'}},
+    'T-GRU': {'kernel_size': 2, 'pooling': 'if',
+              'activations': {'z': 'identity', 'i': 'tanh'}},
+    'T-LSTM': {'kernel_size': 2, 'pooling': 'fo',
+               'activations': {'z': 'identity', 'o': 'tanh'}},
+}
