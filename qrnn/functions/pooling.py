@@ -211,7 +211,7 @@ class QRNNPooling(function_node.FunctionNode):
         u, b, c0 = (arrays.get(name) for name in ('u', 'b', 'c0'))
         if self.lengths is not None:
             self.lengths = as_lengths(self.lengths, *u.shape[:2])
-        if kernels.take(u):
+        if self._takes_one_kernel(u):
             if self.lengths is not None:  # sent once, for backward too
                 self.lengths = backend.get_array_module(u).asarray(
                     self.lengths)

@@ -44,6 +44,7 @@ Limits
     infinities that a step-by-step recurrence may not have met.
 """
 from qrnn.kernels.launch import cuda  # NOQA
+from qrnn.kernels.launch import POOLINGS  # NOQA
 from qrnn.kernels.launch import take  # NOQA
 from qrnn.kernels.philox import zoneout_mask  # NOQA
 from qrnn.kernels.pooling import pooling_backward  # NOQA

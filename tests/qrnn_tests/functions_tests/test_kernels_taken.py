@@ -75,6 +75,29 @@ def test_qrnn_pooling(device, pooling, n_gates, lengths):
         device.kernels)
 
 
+@pytest.mark.parametrize('pooling, activations', [
+    ('if', None), ('fo', {'z': 'identity', 'o': 'tanh'})])
+def test_settings_without_a_kernel_of_their_own(
+        device, pooling, activations):
+    """The recurrence at least is one."""
+    inputs = [uniform(*shape, dtype='d')
+              for shape in ((2, 9, 9), (9,), (2, 3))]
+
+    def run(u, b, c0):
+        return qrnn_pooling(
+            u, b, c0, [9, 4], pooling, activations=activations)
+
+    outputs = [y.array for y in run(*inputs)]
+    expected = qrnn_pooling_ref(
+        *inputs, [9, 4], pooling, activations=activations)
+    for y, e in zip(outputs, expected):
+        numpy.testing.assert_allclose(y, e, atol=1e-12)
+    gradient_check.check_backward(run, inputs, outputs, **EXACT)
+    assert set(device.kernels) <= {
+        'strnn_forward_warps', 'strnn_forward_channels'}
+    assert device.kernels
+
+
 @pytest.mark.parametrize('train', [True, False])
 def test_zoneout_is_drawn_once(device, train):
     """Forward, backward and second derivatives see one and the same mask."""

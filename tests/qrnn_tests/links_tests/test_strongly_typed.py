@@ -80,6 +80,7 @@ def test_values(name, layer):
 def test_gradients(name, layer):
     """Along random directions, by a step into the complex plane."""
     x, gh = uniform(2, 17, 3), uniform(2, 17, 5)
+    layer.cleargrads()
     x_variable = chainer.Variable(x)
     F.sum(layer(x_variable) * gh).backward()
     inputs = [x, layer.W.array, layer.b.array]
