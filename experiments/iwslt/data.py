@@ -203,16 +203,18 @@ def _first(folder, pattern):
                 None)
 
 
+_GERMAN = re.compile(
+    r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de(?:\.xml)?(?:\.gz)?')
+
+
 def _named(folder, beginnings):
     """Names of the sets that begin so, dev and test left out, in order."""
     names = set()
     for path in os.listdir(folder):
-        match = re.fullmatch(
-            r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de(\.xml)?(\.gz)?',
-            path)
-        if match and not path.startswith('train.tags.'):
+        match = _GERMAN.fullmatch(path)
+        if match:
             names.add(match.group(1))
-    names -= {'train', 'dev', 'test', DEV, TEST}
+    names -= {'train', 'train.tags', 'dev', 'test', DEV, TEST}
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in names):
             raise Problem('no further set in {} begins with {}; there is {}'
@@ -224,39 +226,37 @@ def _named(folder, beginnings):
 _TAG_LINE = re.compile(
     r'\s*</?(url|keywords|speaker|talkid|title|description|reviewer|'
     r'translator|doc)\b')
-_DOC = re.compile(r'<doc\b[^>]*\bdocid="([^"]*)"', re.IGNORECASE)
-_SEG = re.compile(r'<seg\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</seg>',
-                  re.IGNORECASE | re.DOTALL)
+# A document's number, or a segment's and its text. The release's files are
+# not always well-formed, so no parser of XML reads them.
+_XML = re.compile(
+    r'<doc\b[^>]*\bdocid="([^"]*)"|'
+    r'<seg\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</seg>', re.IGNORECASE | re.DOTALL)
 
 
 def _lines(path):
     """The lines of a file by what says which ones belong together."""
-    # splitlines() would also split at characters that some lines hold.
     text = decode(read_bytes(path), path, 'one sentence per line')
     name = os.path.basename(path)
     if '.xml' in name:
         return _segments(text, path)
+    # splitlines() would also split at characters that some lines hold.
     lines = text.split('\n')
     if lines[-1] == '':
         lines.pop()
     if name.startswith('train.tags.'):
-        lines = [line for line in lines if not _TAG_LINE.match(line)]
+        lines = [html.unescape(line) for line in lines
+                 if not _TAG_LINE.match(line)]
     return dict(enumerate(map(clean, lines)))
 
 
 def _segments(text, path):
     """The segments of a file, by their document's number and their own."""
-    # The release's files are not always well-formed XML.
-    segments = {}
-    document = None
-    for match in re.finditer(
-            '{}|{}'.format(_DOC.pattern, _SEG.pattern), text,
-            _SEG.flags):
-        docid, number, sentence = match.groups()
-        if docid is not None:
-            document = docid
-        else:
+    segments, document = {}, None
+    for docid, number, sentence in _XML.findall(text):
+        if number:
             segments[document, number] = clean(html.unescape(sentence))
+        else:
+            document = docid
     if not segments:
         raise Problem('{} holds no <seg>'.format(path))
     return segments

@@ -95,6 +95,12 @@ def test_both_layouts_hold_the_same(plain, official):
         *data.PARTS) == fingerprint
 
 
+def test_entities_of_the_release(official):
+    path = official / 'train.tags.de-en.en'
+    path.write_text(path.read_text().replace(' xyz ', 'Q&amp;A: &lt;x&gt;'))
+    assert data.load(str(official), 300).train[1] == ('b ca', 'Q&A: <x>')
+
+
 def test_extra(official):
     def trained_on(*extra):
         corpus = data.load(str(official), 300, extra)

@@ -122,6 +122,18 @@ def test_pairs_are_bucketed(trained, monkeypatch):
     assert numpy.mean(spread) < (max(lengths) - min(lengths)) / 5
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
+def test_on_a_gpu(tmp_path, monkeypatch, layer):
+    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+        train.TINY, layer=layer))
+    for device in '-1', '0':
+        run_test(tmp_path / device, '--device', device)
+    losses = [[entry['validation/main/loss'] for entry in log_of(
+        tmp_path / device)] for device in ('-1', '0')]
+    numpy.testing.assert_allclose(*losses, rtol=1e-3)
+
+
 @pytest.mark.parametrize('arguments, says', [
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
