@@ -5,11 +5,13 @@ import json
 import multiprocessing
 import os
 import sys
+import zipfile
 
 import chainer
 import numpy
 
 from experiments.common.errors import explained
+from experiments.common.errors import Problem
 from experiments.imdb import reviews
 from experiments.imdb import sample
 from experiments.imdb import tokens
@@ -38,23 +40,30 @@ def load(source, min_count=1, vocabulary=None):
 
     """
     if source == 'sample':
-        return sample_corpus(vocabulary=vocabulary)
+        return sample_corpus(min_count=min_count, vocabulary=vocabulary)
     names = reviews.files(source)
-    folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
+    folder = chainer.dataset.get_dataset_directory('qrnn/imdb', False)
     path = os.path.join(folder, _digest(names) + '.npz')
+
+    def create(path):
+        return _save(path, _tokenised(reviews.read(names)))
+
     with explained('cannot keep the tokenised reviews in {}: {{}}; set '
                    'CHAINER_DATASET_ROOT to another folder'.format(folder),
-                   PermissionError, NotADirectoryError):
-        parts = chainer.dataset.cache_or_load_file(
-            path, lambda path: _save(path, _tokenised(reviews.read(names))),
-            _load)
+                   PermissionError, NotADirectoryError, FileExistsError):
+        os.makedirs(folder, exist_ok=True)
+        try:
+            parts = chainer.dataset.cache_or_load_file(path, create, _load)
+        except _Damaged:
+            os.remove(path)
+            parts = chainer.dataset.cache_or_load_file(path, create, _load)
     return Corpus(source, parts, min_count, vocabulary)
 
 
-def sample_corpus(n_train=4000, n_test=1000, vocabulary=None):
+def sample_corpus(n_train=4000, n_test=1000, min_count=1, vocabulary=None):
     """Reviews that the project makes. See :func:`~experiments.imdb.sample`."""
     texts = sample.sample(n_train, n_test)
-    return Corpus('sample', _tokenised(texts), vocabulary=vocabulary)
+    return Corpus('sample', _tokenised(texts), min_count, vocabulary)
 
 
 class Reviews(chainer.dataset.DatasetMixin):
@@ -122,6 +131,9 @@ class Corpus(object):
         order = numpy.random.RandomState(_DEV_SEED).permutation(
             len(whole['train']))
         n_dev = int(_DEV_SHARE * len(order))
+        if not n_dev:
+            raise Problem('{} has {} reviews to train on, too few to hold '
+                          'some out'.format(source, len(order)))
         self.dev, self.train = [
             whole['train'].take(which)
             for which in (order[:n_dev], order[n_dev:])]
@@ -200,19 +212,29 @@ def _save(path, tokenised):
     return tokenised
 
 
+class _Damaged(Exception):
+    pass
+
+
 def _load(path):
-    with numpy.load(path, allow_pickle=False) as arrays:
-        return json.loads(arrays['types'].tobytes().decode()), {
-            part: Reviews(*(arrays[part + '_' + name]
-                            for name in ('words', 'lengths', 'labels')))
-            for part in reviews.PARTS}
+    try:
+        with numpy.load(path, allow_pickle=False) as arrays:
+            return json.loads(arrays['types'].tobytes().decode()), {
+                part: Reviews(*(arrays[part + '_' + name]
+                                for name in ('words', 'lengths', 'labels')))
+                for part in reviews.PARTS}
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError,
+            NotImplementedError):
+        raise _Damaged
 
 
 def _digest(names):
     """Changes when a file does, or the tokeniser."""
     facts = [tokens.VERSION]
+    # Names within the source, so that it can be moved; they hold the labels.
+    root = os.path.commonpath([os.path.dirname(name) for name in names])
     for name in names:
         state = os.stat(name)
-        facts.append([os.path.basename(name), state.st_size,
+        facts.append([os.path.relpath(name, root or os.curdir), state.st_size,
                       state.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -1,6 +1,8 @@
 """Word vectors: GloVe's, and for other words some that match in scale."""
 import io
+import re
 import zipfile
+import zlib
 
 import numpy
 
@@ -75,7 +77,8 @@ def _forms(word):
 def _entries(path, wanted):
     """Pairs of a wanted word and its vector."""
     with explained('cannot read {}: {{}}'.format(path),
-                   OSError, zipfile.BadZipFile, EOFError):
+                   OSError, zipfile.BadZipFile, EOFError, zlib.error,
+                   RuntimeError):  # of an encrypted archive
         if path.endswith('.npz'):
             yield from _in_arrays(path, wanted)
         elif path.endswith('.zip'):
@@ -95,9 +98,11 @@ def _in_arrays(path, wanted):
     try:
         with numpy.load(path, allow_pickle=False) as arrays:
             words, vectors = arrays['words'], arrays['vectors']
-        if (words.ndim, vectors.ndim) != (1, 2) or len(words) != len(vectors):
+        if ((words.ndim, vectors.ndim) != (1, 2)
+                or len(words) != len(vectors) or not vectors.shape[1]
+                or not numpy.isfinite(vectors).all()):
             raise ValueError
-    except (KeyError, ValueError, zipfile.BadZipFile):
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
         raise Problem('{} is damaged, or does not hold words, (N,), and '
                       'vectors, (N, D)'.format(path))
     for word, vector in zip(words.tolist(), vectors):
@@ -108,10 +113,13 @@ def _in_arrays(path, wanted):
 def _in_lines(path, f, wanted):
     size = None
     for number, line in enumerate(io.BufferedReader(f), 1):
+        line = line.rstrip()
+        if number == 1 and re.fullmatch(rb'\d+ \d+', line):
+            continue  # how many words and numbers, as word2vec has it
         # Some words hold spaces, so the vector is counted from the end.
         if size is None:
-            size = len(line.split(b' ')) - 1
-        fields = line.rstrip().rsplit(b' ', size)
+            size = line.count(b' ')
+        fields = line.rsplit(b' ', size)
         broken = Problem('line {} of {} is not a word and {} numbers'.format(
             number, path, size))
         if size < 1 or len(fields) != size + 1:
@@ -120,6 +128,8 @@ def _in_lines(path, f, wanted):
         if word in wanted:
             try:
                 vector = numpy.array(fields[1:], 'f')
+                if not numpy.isfinite(vector).all():
+                    raise ValueError
             except ValueError:
                 raise broken
             yield word, vector

@@ -1,6 +1,7 @@
 """Where reviews come from: a folder, an archive, the web, the sample."""
 import glob
 import json
+import lzma
 import os
 import re
 import tarfile
@@ -38,6 +39,9 @@ def files(source):
     """
     if source == 'download':
         return [download(_URL, _MD5)]
+    if _is_lines(source) and os.path.isfile(source):
+        raise Problem('{} is one part of the reviews; give the folder that '
+                      'holds train and test'.format(source))
     if os.path.isfile(source):
         return [source]
     if not os.path.isdir(source):
@@ -51,7 +55,7 @@ def files(source):
     folder = os.path.join(source, 'aclImdb')
     tree = [name for part in PARTS for label in _LABELS
             for name in sorted(glob.glob(os.path.join(
-                folder if os.path.isdir(folder) else source,
+                glob.escape(folder if os.path.isdir(folder) else source),
                 part, label, '*.txt')))]
     if not tree:
         raise Problem(
@@ -68,23 +72,20 @@ def read(names):
 
     Returns:
         dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
-        0 for a negative and 1 for a positive review.
+        0 for a negative and 1 for a positive review. Those of a folder or an
+        archive come negative before positive, each by review number.
 
     Raises:
         Problem: If a file is damaged or is not what it should be.
 
     """
     if all(_is_lines(name) for name in names):
-        return {part: list(_lines(name)) for part, name in zip(PARTS, names)}
-    if len(names) == 1:
-        contents = _archived(names[0])
+        reviews = {part: list(_lines(name))
+                   for part, name in zip(PARTS, names)}
+    elif len(names) == 1:
+        reviews = _by_name(_archived(names[0]))
     else:
-        contents = ((name, read_bytes(name)) for name in names)
-    reviews = {part: [] for part in PARTS}
-    for name, text in contents:
-        part, label = re.split(r'[/\\]', name)[-3:-1]
-        reviews[part].append((
-            decode(text, name, 'one review'), _LABELS[label]))
+        reviews = _by_name((name, read_bytes(name)) for name in names)
     for part in PARTS:
         if not reviews[part]:
             raise Problem('there are no {} reviews in {}'.format(
@@ -104,13 +105,37 @@ def _lines(path):
         try:
             review = json.loads(line)
             text, label = review['text'], review['label']
-        except (ValueError, KeyError, TypeError):
+            text.encode('utf-8')  # half a surrogate pair is no text
+        except (ValueError, KeyError, TypeError, AttributeError,
+                RecursionError):
             text, label = None, None
-        if not isinstance(text, str) or label not in (0, 1):
+        if text is None or label not in (0, 1):
             raise Problem(
                 'line {} of {} is not a JSON object with "text" and "label" '
                 '(0 or 1)'.format(number, path))
         yield text, label
+
+
+def _by_name(contents):
+    """Reviews of both parts from pairs of a file's name and its bytes."""
+    reviews = {part: [] for part in PARTS}
+    for name, text in sorted(contents, key=_place):
+        part, label, _ = _split(name)
+        reviews[part].append((
+            decode(text, name, 'one review'), _LABELS[label]))
+    return reviews
+
+
+def _place(item):
+    # The same order from a folder and from an archive, whose members come in
+    # any: which reviews are the development part depends on it.
+    name, _ = item
+    _, label, file = _split(name)
+    return label, [int(number) for number in re.findall(r'\d+', file)], name
+
+
+def _split(name):
+    return re.split(r'[/\\]', name)[-3:]
 
 
 def _archived(path):
@@ -119,8 +144,13 @@ def _archived(path):
         r'(.*/)?({})/({})/[^/]+\.txt'.format(
             '|'.join(PARTS), '|'.join(_LABELS)))
     with explained('cannot read the archive {}: {{}}'.format(path),
-                   tarfile.TarError, EOFError, OSError, zlib.error):
+                   tarfile.TarError, EOFError, OSError, zlib.error,
+                   lzma.LZMAError):
         with tarfile.open(path) as archive:
             for member in archive:
                 if member.isreg() and member_name.fullmatch(member.name):
                     yield member.name, archive.extractfile(member).read()
+            # To tarfile, one that breaks off between two members is whole.
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(1) != tarfile.NUL:
+                raise EOFError('it breaks off or is damaged')

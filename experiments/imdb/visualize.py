@@ -9,6 +9,7 @@ import numpy
 from experiments.common import arguments
 from experiments.common import errors
 from experiments.common.errors import Problem
+from experiments.common.files import decode
 from experiments.common.files import replacing
 from experiments.imdb import heat_map
 from experiments.imdb import model as model_module
@@ -17,14 +18,21 @@ from experiments.imdb.predict import number_of
 from experiments.imdb.tokens import tokenize
 
 
+_MAX_WORDS = 5000  # browsers draw no page much wider
+
+
 def main(argv=None):
     """Draws the states of the last layer over a review."""
     args = parse(argv)
-    text = sys.stdin.read() if args.text is None else args.text
-    words = tokenize(text)
+    text = (sys.stdin.buffer.read() if args.text is None
+            else os.fsencode(args.text))
+    words = tokenize(decode(text, 'the review', 'words'))
     if not words:
         raise Problem('there is no word in the review; give one as an '
                       'argument or on standard input')
+    if len(words) > _MAX_WORDS:
+        raise Problem('the review has {:,} words; no more than {:,} can be '
+                      'drawn'.format(len(words), _MAX_WORDS))
     device = arguments.get_device(args.device)
     device.use()
     model, description = model_module.load(args.model)

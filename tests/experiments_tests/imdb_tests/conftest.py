@@ -1,0 +1,44 @@
+import dataclasses
+import json
+
+import chainer
+import pytest
+
+from experiments.imdb import sample
+from experiments.imdb import train
+from experiments.imdb.model import CONFIGS
+
+
+@pytest.fixture(scope='session', autouse=True)
+def user_cache(tmp_path_factory):
+    """Chainer's dataset cache, which tests leave alone."""
+    root = chainer.dataset.get_dataset_root()
+    chainer.dataset.set_dataset_root(str(tmp_path_factory.mktemp('cache')))
+    yield root
+    chainer.dataset.set_dataset_root(root)
+
+
+@pytest.fixture(scope='session')
+def write_lines():
+    """Writes pairs of a text and its label as train.jsonl and test.jsonl."""
+    def write(folder, **parts):
+        for part, pairs in parts.items():
+            (folder / (part + '.jsonl')).write_text(''.join(
+                json.dumps({'text': text, 'label': label}) + '\n'
+                for text, label in pairs))
+        return folder
+    return write
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory, write_lines):
+    """Folder and result of a short training that is worth something."""
+    data = write_lines(
+        tmp_path_factory.mktemp('reviews'), **sample.sample(1500, 200))
+    out = str(tmp_path_factory.mktemp('out'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, 'small', dataclasses.replace(
+            CONFIGS['small'], n_units=32, dropout=0., batch_size=8, lr=.01))
+        result = train.train(train.parse(
+            ['--data', str(data), '--out', out, '--epoch', '4']))
+    return out, result

@@ -1,0 +1,135 @@
+import io
+
+import chainer
+import numpy
+import pytest
+
+from experiments.imdb.rmsprop import RowwiseRMSpropRule
+
+
+class Embedding(chainer.Link):
+
+    def __init__(self, dtype):
+        super(Embedding, self).__init__()
+        with self.init_scope():
+            self.W = chainer.Parameter(
+                numpy.random.RandomState(0).randn(9, 4).astype(dtype))
+
+
+def setup(rowwise, dtype, **options):
+    model = Embedding(dtype)
+    options = dict({'lr': .01, 'alpha': .9, 'eps': 1e-8}, **options)
+    optimizer = chainer.optimizers.RMSprop(**options).setup(model)
+    if rowwise:
+        model.W.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
+    return model, optimizer
+
+
+def gradients(dtype, n=60):
+    """Gradients of which most rows are 0; some are not there at all."""
+    random = numpy.random.RandomState(1)
+    for i in range(n):
+        rows = random.rand(9, 1) < (0, .1, .4)[i % 3]
+        rows[8] = i == n - 1  # has waited for all of the steps
+        g = (random.randn(9, 4) * rows * 10 ** random.uniform(-6, 2)).astype(
+            dtype)
+        g[:, 2] *= random.rand() < .5
+        yield None if i % 7 == 5 else g
+
+
+def step(model, g):
+    model.W.grad = None if g is None else g.copy()
+    model.W.update()  # as an optimizer does, but a missing gradient stays so
+
+
+@pytest.mark.parametrize('dtype, rtol', [('f', 2e-5), ('d', 1e-11)])
+@pytest.mark.parametrize('options', [
+    {}, {'eps_inside_sqrt': True, 'eps': 1e-3}, {'alpha': .99, 'lr': .1},
+    {'eps': .1}])
+def test_same_as_chainers(dtype, rtol, options):
+    ours, _ = setup(True, dtype, **options)
+    theirs, _ = setup(False, dtype, **options)
+    for g in gradients(dtype):
+        for model in ours, theirs:
+            step(model, g)
+        assert ours.W.dtype == ours.W.update_rule.state['ms'].dtype == dtype
+        numpy.testing.assert_allclose(
+            ours.W.array, theirs.W.array, rtol=rtol, atol=rtol)
+    # Each row's mean square, once it has a gradient
+    g = numpy.ones((9, 4), dtype)
+    for model in ours, theirs:
+        step(model, g)
+    numpy.testing.assert_allclose(
+        ours.W.update_rule.state['ms'], theirs.W.update_rule.state['ms'],
+        rtol=rtol)
+
+
+def test_within_an_optimizer():
+    """There a gradient that is missing becomes 0, which is a step."""
+    pairs = [setup(rowwise, 'd') for rowwise in (True, False)]
+    for g in gradients('d'):
+        for model, optimizer in pairs:
+            model.W.grad = None if g is None else g.copy()
+            optimizer.update()
+    numpy.testing.assert_allclose(
+        *(model.W.array for model, _ in pairs), rtol=1e-11)
+
+
+def test_rows_without_gradient_stay():
+    model, _ = setup(True, 'f')
+    before = model.W.array.copy()
+    g = numpy.zeros((9, 4), 'f')
+    g[3, 1] = 1
+    step(model, g)
+    changed = (model.W.array != before)
+    assert changed[3, 1] and changed.sum() == 1
+
+
+def test_hyperparameters_are_the_optimizers():
+    model, optimizer = setup(True, 'd')
+    theirs, theirs_optimizer = setup(False, 'd')
+    for i, g in enumerate(gradients('d', 20)):
+        for each in optimizer, theirs_optimizer:
+            each.lr = .1 / (i + 1)
+        for each in model, theirs:
+            step(each, g)
+    numpy.testing.assert_allclose(
+        model.W.array, theirs.W.array, rtol=1e-11)
+
+
+@pytest.mark.parametrize('n', [1, 30])
+def test_goes_on_from_a_snapshot(n):
+    """The same bits, as if it had not been interrupted."""
+    all_gradients = list(gradients('f'))
+    whole, _ = setup(True, 'f')
+    for g in all_gradients:
+        step(whole, g)
+
+    first, optimizer = setup(True, 'f')
+    for g in all_gradients[:n]:
+        step(first, g)
+    file = io.BytesIO()
+    chainer.serializers.save_npz(file, optimizer)
+    file.seek(0)
+    second, optimizer = setup(True, 'f')
+    second.W.array[...] = first.W.array
+    chainer.serializers.load_npz(file, optimizer)
+    for g in all_gradients[n:]:
+        step(second, g)
+    assert (second.W.array == whole.W.array).all()
+    for name in 'ms', 'last':
+        assert (second.W.update_rule.state[name]
+                == whole.W.update_rule.state[name]).all()
+
+
+@pytest.mark.gpu
+def test_on_gpu():
+    models = [setup(rowwise, 'f')[0] for rowwise in (True, False)]
+    models[0].to_device('@cupy:0')
+    for g in gradients('f'):
+        if g is not None:
+            for model in models:
+                model.W.grad = model.device.send(g)
+                model.W.update()
+    numpy.testing.assert_allclose(
+        models[0].W.array.get(), models[1].W.array, rtol=1e-4, atol=1e-5)
