@@ -1,7 +1,9 @@
+import json
 import os
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 from experiments.common import errors
@@ -34,3 +36,58 @@ def python():
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
     return start
+
+
+# A training that kills itself in the middle of an epoch, right after an
+# update.
+_KILLED = """
+import os, signal, sys
+from experiments.{} import train
+from experiments.common import errors
+from chainer.training import updaters
+
+def update(self, update=updaters.StandardUpdater.update):
+    update(self)
+    if self.iteration == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+updaters.StandardUpdater.update = update
+errors.run(lambda: train.main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def kill(python):
+    """Runs the training of an experiment, up to the iteration given."""
+    def run(experiment, iteration, *arguments):
+        process = python(
+            '-c', _KILLED.format(experiment), iteration, *arguments)
+        assert process.returncode == -9, process.stderr
+    return run
+
+
+@pytest.fixture(scope='session')
+def log_of():
+    """The log that a run left in a folder, without its times."""
+    def read(out):
+        with open(os.path.join(str(out), 'log')) as f:
+            log = json.load(f)
+        for entry in log:
+            del entry['elapsed_time']
+        return log
+    return read
+
+
+@pytest.fixture(scope='session')
+def assert_same_run(log_of):
+    """Compares what two runs left, to the last bit, but for their times."""
+    def check(one, other, snapshot):
+        for name in 'model.npz', snapshot:
+            with numpy.load(os.path.join(str(one), name)) as a, \
+                    numpy.load(os.path.join(str(other), name)) as b:
+                assert set(a.files) == set(b.files)
+                for key in set(a.files) - {'_snapshot_elapsed_time',
+                                           'extensions/LogReport/_log'}:
+                    assert numpy.array_equal(a[key], b[key]), key
+        assert log_of(one) == log_of(other)
+    return check

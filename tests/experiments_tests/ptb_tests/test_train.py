@@ -8,23 +8,6 @@ from experiments.ptb import stream
 from experiments.ptb import train
 
 
-# Runs a training that kills itself in the middle of an epoch, right after
-# an update.
-KILLED = """
-import os, signal, sys
-from experiments.common import errors
-from experiments.ptb import stream, train
-
-def update(self, update=stream.StreamUpdater.update):
-    update(self)
-    if self.iteration == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-stream.StreamUpdater.update = update
-errors.run(lambda: train.main(sys.argv[2:]))
-"""
-
-
 def run_test(out, *arguments):
     train.main(['--test', '--out', str(out), '--snapshot-every', '10']
                + list(arguments))
@@ -36,14 +19,6 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp('finished')
     run_test(out)
     return out
-
-
-def log_of(out):
-    with open(os.path.join(str(out), 'log')) as f:
-        log = json.load(f)
-    for entry in log:
-        del entry['elapsed_time']
-    return log
 
 
 def test_reaches_a_score(trained):
@@ -70,34 +45,25 @@ def test_leaves_everything_behind(trained):
 
 
 @pytest.mark.parametrize('iteration', [17, 47])
-def test_killed_and_resumed(python, finished, tmp_path, iteration):
+def test_killed_and_resumed(
+        python, kill, assert_same_run, finished, tmp_path, iteration):
     """The same bits, whether killed in the first epoch or in the second."""
     arguments = ['--test', '--out', tmp_path, '--snapshot-every', '10']
-    process = python('-c', KILLED, iteration, *arguments)
-    assert process.returncode == -9
+    kill('ptb', iteration, *arguments)
     assert not (tmp_path / 'result.json').exists()
     process = python('-m', 'experiments.ptb.train', '--resume', *arguments)
     assert 'Resumed from' in process.stdout, process.stderr
-
-    for name in 'model.npz', 'snapshot_iter_64':
-        with numpy.load(finished / name) as whole, \
-                numpy.load(tmp_path / name) as resumed:
-            assert set(whole.files) == set(resumed.files)
-            for key in whole.files:
-                if key not in ('_snapshot_elapsed_time',
-                               'extensions/LogReport/_log'):
-                    assert numpy.array_equal(whole[key], resumed[key]), key
-    assert log_of(finished) == log_of(tmp_path)
+    assert_same_run(finished, tmp_path, 'snapshot_iter_64')
 
 
-def test_seed(finished, tmp_path):
+def test_seed(finished, tmp_path, log_of):
     for seed in '0', '1':
         run_test(tmp_path / seed, '--seed', seed, '--epoch', '1')
     assert log_of(tmp_path / '0') == log_of(finished)[:1]
     assert log_of(tmp_path / '1') != log_of(finished)[:1]
 
 
-def test_learning_rate(tmp_path, monkeypatch):
+def test_learning_rate(tmp_path, monkeypatch, log_of):
     monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
         train.TINY, n_full_lr_epochs=2, lr_decay=.5))
     run_test(tmp_path, '--epoch', '3')
@@ -129,7 +95,7 @@ class TestResume(object):
         return lambda *arguments: complaint(
             train.main, '--test', '--out', out, '--resume', *arguments)
 
-    def test_into_another_folder(self, out, tmp_path):
+    def test_into_another_folder(self, out, tmp_path, log_of):
         snapshot = str(out / 'snapshot_iter_64')
         other = tmp_path / 'other'
         run_test(other, '--resume', snapshot, '--epoch', '3')
@@ -147,7 +113,7 @@ class TestResume(object):
         run_test(out, '--epoch', '1')
         assert 'holds an earlier run' in resumed(other, '--out', out)
 
-    def test_further(self, out):
+    def test_further(self, out, log_of):
         run_test(out, '--resume', '--epoch', '3')
         assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
 
@@ -225,7 +191,7 @@ class TestResume(object):
             numpy.savez(f, **arrays)
         assert 'does not fit this program' in resumed(path)
 
-    def test_earlier_run_is_kept(self, out, complaint):
+    def test_earlier_run_is_kept(self, out, complaint, log_of):
         before = (out / 'result.json').read_bytes()
         assert 'holds an earlier run' in complaint(
             train.main, '--test', '--out', out)
