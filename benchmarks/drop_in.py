@@ -1,0 +1,212 @@
+"""Models written for Chainer's LSTMs, with a QRNN in the LSTM's place."""
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy
+
+from benchmarks.registry import benchmark
+from benchmarks.registry import Comparison
+from experiments.ptb import grammar
+from experiments.ptb.data import Corpus
+from experiments.ptb.stream import StreamIterator
+import qrnn
+
+
+_CHECKED_ITERATIONS = 300
+
+
+@benchmark('drop-in')
+def drop_in(device):
+    """Four models for L.NStepLSTM, L.NStepBiLSTM or L.LSTM, name changed."""
+    for task in TASKS:
+        trainings = {name: Training(task, name, device, size=256)
+                     for name in (task.ours, task.theirs)}
+        yield Comparison(
+            {'model': task.__name__, 'units': 256},
+            {name: training.iterate for name, training in trainings.items()},
+            lambda: _check(task, device))
+
+
+class Training(object):
+
+    """A model of a task, on batches of its data.
+
+    Args:
+        task (Task): The class of the task.
+        name (str): Name of the recurrent link.
+        device (chainer.backend.Device): Where to train.
+        size (int): Number of units.
+        batch_size (int): Number of sequences.
+
+    """
+
+    def __init__(self, task, name, device, size=32, batch_size=32):
+        numpy.random.seed(0)
+        rnn = getattr(qrnn if name == task.ours else L, name)
+        self.model = task(rnn, size)
+        self.model.to_device(device)
+        self._device = device
+        self._batches = task.batches(batch_size)
+        self._optimizer = chainer.optimizers.Adam(.005).setup(self.model)
+        self._optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(5))
+
+    def iterate(self):
+        """One iteration; returns the loss before it."""
+        batch = [self._device.send(part) for part in next(self._batches)]
+        self._optimizer.update(self._loss, *batch)
+        self.loss.unchain_backward()
+        return float(self.loss.array)
+
+    def _loss(self, *batch):
+        self.loss = self.model(*batch)
+        return self.loss
+
+
+class Task(chainer.Chain):
+
+    """A model and its data, written for one of Chainer's links."""
+
+    n_symbols = 10
+
+
+class Classifier(Task):
+
+    """Which of two symbols came last?"""
+
+    theirs, ours = 'NStepLSTM', 'NStepQRNN'
+
+    def __init__(self, rnn, size):
+        super(Classifier, self).__init__()
+        with self.init_scope():
+            self.embed = L.EmbedID(self.n_symbols, size)
+            self.rnn = rnn(2, size, size, 0.)
+            self.output = L.Linear(size, 2)
+
+    def forward(self, xs, ts):
+        hy, _, _ = self.rnn(None, None, [self.embed(x) for x in xs])
+        return F.softmax_cross_entropy(self.output(hy[-1]), ts)
+
+    @classmethod
+    def batches(cls, batch_size):
+        random = numpy.random.RandomState(0)
+        while True:
+            xs = [random.randint(0, cls.n_symbols, n).astype('i')
+                  for n in random.randint(5, 30, batch_size)]
+            for x in xs:
+                x[random.randint(len(x))] = random.randint(2)
+            last = [x[x < 2][-1] for x in xs]
+            yield xs, numpy.array(last, 'i')
+
+
+class Tagger(Task):
+
+    """How many symbols ago was the last 0, and how far is the next?"""
+
+    theirs, ours = 'NStepBiLSTM', 'NStepBiQRNN'
+    n_tags = 4
+
+    def __init__(self, rnn, size):
+        super(Tagger, self).__init__()
+        with self.init_scope():
+            self.embed = L.EmbedID(self.n_symbols, size)
+            self.rnn = rnn(1, size, size, 0.)
+            self.output = L.Linear(2 * size, self.n_tags ** 2)
+
+    def forward(self, xs, ts):
+        _, _, ys = self.rnn(None, None, [self.embed(x) for x in xs])
+        return F.softmax_cross_entropy(
+            self.output(F.concat(ys, axis=0)), F.concat(ts, axis=0))
+
+    @classmethod
+    def batches(cls, batch_size):
+        random = numpy.random.RandomState(0)
+        while True:
+            xs = [random.randint(0, cls.n_symbols, n).astype('i')
+                  for n in random.randint(5, 30, batch_size)]
+            yield xs, [cls._distance(x) * cls.n_tags
+                       + cls._distance(x[::-1])[::-1] for x in xs]
+
+    @classmethod
+    def _distance(cls, x):
+        distance, n = [], cls.n_tags - 1
+        for symbol in x:
+            n = 0 if symbol == 0 else min(n + 1, cls.n_tags - 1)
+            distance.append(n)
+        return numpy.array(distance, 'i')
+
+
+class EncoderDecoder(Task):
+
+    """The source backwards; 0 begins and ends a target."""
+
+    theirs, ours = 'NStepLSTM', 'NStepQRNN'
+
+    def __init__(self, rnn, size):
+        super(EncoderDecoder, self).__init__()
+        with self.init_scope():
+            self.embed = L.EmbedID(self.n_symbols, size)
+            self.encoder = rnn(2, size, size, 0.)
+            self.decoder = rnn(2, size, size, 0.)
+            self.output = L.Linear(size, self.n_symbols)
+
+    def forward(self, xs, ts):
+        hx, cx, _ = self.encoder(None, None, [self.embed(x) for x in xs])
+        begin = self.xp.zeros(1, 'i')
+        _, _, ys = self.decoder(hx, cx, [
+            self.embed(F.concat((begin, t[:-1]), axis=0)) for t in ts])
+        return F.softmax_cross_entropy(
+            self.output(F.concat(ys, axis=0)), F.concat(ts, axis=0))
+
+    @classmethod
+    def batches(cls, batch_size):
+        random = numpy.random.RandomState(0)
+        while True:
+            xs = [random.randint(1, cls.n_symbols, n).astype('i')
+                  for n in random.randint(1, 4, batch_size)]
+            yield xs, [numpy.append(x[::-1], 0).astype('i') for x in xs]
+
+
+class LanguageModel(Task):
+
+    """The next word, with truncated backpropagation."""
+
+    theirs, ours = 'LSTM', 'QRNN'
+    text = Corpus('sample', grammar.sample(1000, 1, 1))
+    n_steps = 20
+
+    def __init__(self, rnn, size):
+        super(LanguageModel, self).__init__()
+        n_words = len(self.text.vocabulary)
+        with self.init_scope():
+            self.embed = L.EmbedID(n_words, size)
+            self.rnn = rnn(size, size)
+            self.output = L.Linear(size, n_words)
+
+    def forward(self, x, t):
+        loss = 0
+        for step in range(x.shape[1]):
+            h = self.rnn(self.embed(x[:, step]))
+            loss += F.softmax_cross_entropy(self.output(h), t[:, step])
+        return loss / x.shape[1]
+
+    @classmethod
+    def batches(cls, batch_size):
+        return StreamIterator(
+            cls.text.train, batch_size, cls.n_steps, cls.text.eos)
+
+
+TASKS = Classifier, Tagger, EncoderDecoder, LanguageModel
+
+
+def final_loss(task, name, device, n_iterations=_CHECKED_ITERATIONS):
+    """Mean loss of the last tenth of a short training."""
+    training = Training(task, name, device)
+    losses = [training.iterate() for _ in range(n_iterations)]
+    return float(numpy.mean(losses[-n_iterations // 10:]))
+
+
+def _check(task, device):
+    """The QRNN learns what the LSTM does."""
+    ours, theirs = (
+        final_loss(task, name, device) for name in (task.ours, task.theirs))
+    assert ours < 1.1 * theirs + .02, (ours, theirs)
