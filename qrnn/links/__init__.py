@@ -1,5 +1,6 @@
 """Layers with parameters."""
 
+from qrnn.links.bi_qrnn_layer import BiQRNNLayer  # NOQA
 from qrnn.links.lstm_layer import LSTMLayer  # NOQA
 from qrnn.links.lstm_layer import LSTMState  # NOQA
 from qrnn.links.n_step_qrnn import NStepBiQRNN  # NOQA

@@ -1,0 +1,93 @@
+import chainer
+import chainer.functions as F
+
+from qrnn.functions.sequences import reverse_sequences
+from qrnn.links.qrnn_layer import QRNNLayer
+
+
+class BiQRNNLayer(chainer.Chain):
+    """Two QRNN layers over whole sequences, one in each direction.
+
+    The outputs of both are put side by side, forward first. Unlike a
+    :class:`~qrnn.QRNNLayer` it cannot go on from where a call ended: what the
+    backward layer says of a step depends on all that follows.
+
+    Args:
+        in_size (int or None): Number of input channels n. If None, it is
+            taken from the first input.
+        out_size (int): Number of hidden channels m of either direction.
+        kernel_size (int): Filter width k.
+        layer_options: Further arguments of both layers: ``pooling``,
+            ``zoneout`` and so on. See :class:`~qrnn.QRNNLayer`.
+
+    Attributes:
+        ahead (~qrnn.QRNNLayer): The layer that reads from left to right.
+        back (~qrnn.QRNNLayer): The layer that reads from right to left.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import BiQRNNLayer
+        >>> layer = BiQRNNLayer(3, 5)
+        >>> layer(np.zeros((4, 7, 3), np.float32)).shape
+        (4, 7, 10)
+
+        The shape of the network that prepares the features of Deep Voice's
+        vocoder: two such layers, and every step repeated as often as the
+        waveform has samples in it.
+
+        >>> import chainer
+        >>> import chainer.functions as F
+        >>> class Conditioner(chainer.ChainList):
+        ...     def __init__(self, in_size, size, n_samples):
+        ...         super().__init__(BiQRNNLayer(in_size, size),
+        ...                          BiQRNNLayer(2 * size, size))
+        ...         self.n_samples = n_samples
+        ...     def forward(self, x, lengths=None):
+        ...         for layer in self:
+        ...             x = layer(x, lengths)
+        ...         return F.repeat(x, self.n_samples, axis=1)
+        >>> conditioner = Conditioner(80, 16, n_samples=300)
+        >>> conditioner(np.zeros((2, 10, 80), np.float32)).shape
+        (2, 3000, 32)
+
+    """
+
+    def __init__(self, in_size, out_size, kernel_size=2, **layer_options):
+        super(BiQRNNLayer, self).__init__()
+        if layer_options.get('save_state'):
+            raise ValueError(
+                'a layer in both directions takes whole sequences: leave out '
+                'save_state')
+        with self.init_scope():
+            self.ahead = QRNNLayer(
+                in_size, out_size, kernel_size, **layer_options)
+            self.back = QRNNLayer(
+                in_size, out_size, kernel_size, **layer_options)
+
+    def forward(self, x, lengths=None):
+        """Applies both layers to a batch of sequences.
+
+        Args:
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
+            lengths: Number of steps of every sequence, ``(B,)``. The backward
+                layer starts from each sequence's own end; outputs past it are
+                0.
+
+        Returns:
+            ~chainer.Variable: ``(B, T, 2 m)``.
+
+        Raises:
+            ValueError: If ``x`` or ``lengths`` does not fit.
+
+        """
+        x = chainer.as_variable(x)
+        if x.ndim != 3:
+            raise ValueError(
+                'x must be whole sequences, (B, T, n), but its shape is '
+                '{}'.format(x.shape))
+        ahead = self.ahead(x, lengths)
+        back = self.back(reverse_sequences(x, lengths), lengths)
+        for layer in self.children():
+            layer.reset_state()  # nothing goes on from here
+        return F.concat((ahead, reverse_sequences(back, lengths)), axis=2)

@@ -1,0 +1,63 @@
+from chainer import gradient_check
+import pytest
+
+from qrnn import BiQRNNLayer
+from qrnn import NStepBiQRNN
+
+from ..helpers import assert_equal
+from ..helpers import randomize
+from ..helpers import uniform
+
+
+@pytest.mark.parametrize('options', [
+    {}, {'kernel_size': 3, 'pooling': 'ifo'}, {'kernel_size': 1}])
+def test_each_sequence_in_both_directions(options):
+    layer = randomize(BiQRNNLayer(3, 5, **options))
+    x, lengths = uniform(4, 9, 3), [9, 0, 1, 6]
+    h = layer(x, lengths).array
+    for b, n in enumerate(lengths):
+        alone = x[b:b + 1, :n]
+        assert_equal(h[b, :n, :5], layer.ahead(alone).array[0])
+        assert_equal(h[b, :n, 5:], layer.back(alone[:, ::-1]).array[0, ::-1])
+        assert not h[b, n:].any()
+    x[0, 0] += 1  # at the other end
+    assert (layer(x, lengths).array[0, -1] != h[0, -1])[:5].any()
+
+
+def test_without_lengths():
+    layer = randomize(BiQRNNLayer(3, 5))
+    x = uniform(2, 7, 3)
+    assert_equal(layer(x), layer(x, [7, 7]))
+
+
+def test_as_one_layer_of_nstep():
+    layer, nstep = BiQRNNLayer(3, 5), NStepBiQRNN(1, 3, 5, 0.)
+    for a, b in zip((layer.ahead, layer.back), nstep):
+        randomize(a)
+        b.copyparams(a)
+    x = uniform(2, 7, 3)
+    _, _, ys = nstep(None, None, [x[0], x[1, :4]])
+    h = layer(x, [7, 4])
+    assert_equal(ys[0], h[0])
+    assert_equal(ys[1], h[1, :4])
+
+
+def test_gradients():
+    layer = randomize(BiQRNNLayer(3, 2))
+    x, gh = uniform(2, 4, 3), uniform(2, 4, 4)
+    gradient_check.check_backward(
+        lambda x: layer(x, [4, 2]), x, gh, params=tuple(layer.params()),
+        dtype='d', atol=1e-6)
+
+
+def test_in_size_from_the_first_input():
+    layer = BiQRNNLayer(None, 5)
+    assert layer(uniform(2, 7, 3)).shape == (2, 7, 10)
+    assert layer.back.in_size == 3
+
+
+def test_complaints():
+    with pytest.raises(ValueError, match='whole sequences'):
+        BiQRNNLayer(3, 5)(uniform(2, 3))
+    with pytest.raises(ValueError, match='leave out save_state'):
+        BiQRNNLayer(3, 5, save_state=True)
