@@ -1,7 +1,7 @@
 """The best model of a run, in files that need nothing else."""
 import os
 
-from chainer.backends import cuda
+from chainer import serializers
 from chainer.training import extension
 import numpy
 
@@ -98,10 +98,9 @@ def load_description(folder, experiment):
 
 
 def save_parameters(folder, model):
-    """Saves the parameters of a model, without any state."""
+    """Saves parameters and persistent values of a model, and no state."""
     with replacing(_npz(folder)) as f:
-        numpy.savez(f, **{name.lstrip('/'): cuda.to_cpu(param.array)
-                          for name, param in model.namedparams()})
+        numpy.savez(f, **_values(model))
 
 
 def load_parameters(folder, model):
@@ -115,13 +114,18 @@ def load_parameters(folder, model):
             loaded = {name: arrays[name] for name in arrays.files}
     except Exception:  # a damaged archive fails in many ways
         raise Problem('{} is damaged'.format(path))
-    params = {name.lstrip('/'): param for name, param in model.namedparams()}
     if ({name: array.shape for name, array in loaded.items()}
-            != {name: param.shape for name, param in params.items()}):
+            != {name: value.shape for name, value in _values(model).items()}):
         raise Problem('the parameters in {} do not fit the model that '
                       'model.json beside it describes'.format(path))
-    for name, param in params.items():
-        param.array[...] = param.device.send(loaded[name])
+    serializers.NpzDeserializer(loaded).load(model)
+
+
+def _values(model):
+    serializer = serializers.DictionarySerializer()
+    serializer.save(model)
+    return {name: numpy.asarray(value)
+            for name, value in serializer.target.items()}
 
 
 def _npz(folder):

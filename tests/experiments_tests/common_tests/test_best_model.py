@@ -15,15 +15,16 @@ def trainer(tmp_path):
         updater=types.SimpleNamespace(epoch=0))
 
 
-def test_best_is_kept(trainer, tmp_path):
+@pytest.mark.parametrize('highest', [False, True])
+def test_best_is_kept(trainer, tmp_path, highest):
     model = L.Linear(3, 2)
-    extension = best_model.BestModel(model, 'loss')
-    for epoch, loss in enumerate([3., 2., 2., 2.5], 1):
+    extension = best_model.BestModel(model, 'score', highest)
+    for epoch, score in enumerate([3., 2., 2., 2.5], 1):
         model.W.array[...] = epoch
-        trainer.observation['loss'] = loss
+        trainer.observation['score'] = -score if highest else score
         trainer.updater.epoch = epoch
         extension(trainer)
-    assert (extension.epoch, extension.value) == (2, 2.)
+    assert (extension.epoch, abs(extension.value)) == (2, 2.)
     loaded = L.Linear(3, 2)
     best_model.load_parameters(str(tmp_path), loaded)
     assert (loaded.W.array == 2).all()
@@ -44,3 +45,13 @@ def test_no_pickle(tmp_path):
     numpy.savez(str(tmp_path / 'model.npz'), W=numpy.array([None]))
     with pytest.raises(Problem, match='is damaged'):
         best_model.load_parameters(str(tmp_path), L.Linear(3, 2))
+
+
+def test_persistent_values(tmp_path):
+    folder = str(tmp_path)
+    saved, loaded = L.BatchNormalization(3), L.BatchNormalization(3)
+    saved(numpy.random.randn(5, 3).astype('f'))
+    best_model.save_parameters(folder, saved)
+    best_model.load_parameters(folder, loaded)
+    assert loaded.N == 1
+    numpy.testing.assert_array_equal(loaded.avg_mean, saved.avg_mean)
