@@ -4,6 +4,7 @@ import collections
 import chainer
 import numpy
 
+from benchmarks.chainer_steps import matrix_products
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 from benchmarks.timing import Clock
@@ -73,35 +74,16 @@ def ptb_step(device):
         {'config': 'qrnn-zoneout', 'B': config.batch_size,
          'T': config.n_steps},
         {'iteration': iteration,
-         'matrix products': _matrix_products(config, device.xp)},
+         'matrix products': matrix_products(
+             config.batch_size * config.n_steps, _maps(config), device.xp)},
         lambda: _check(model, iteration, x, t),
         lambda: _breakdown(model, gradients, optimizer.update, device))
 
 
-def _matrix_products(config, xp):
-    """The products of forward and backward pass, on bare arrays.
-
-    Of every linear map y = x W: y, the gradient of x and that of W. They are
-    written into arrays at hand: no allocation is counted.
-    """
-    n_rows = config.batch_size * config.n_steps
+def _maps(config):
     n = config.n_units
-    maps = config.n_layers * [(config.kernel_size * n, 3 * n)]
-    maps.append((n, _N_WORDS))
-    operands = []
-    for n_in, n_out in maps:
-        x, W, y = (xp.random.rand(*shape).astype('f') for shape in (
-            (n_rows, n_in), (n_in, n_out), (n_rows, n_out)))
-        operands.append((x, W, y, xp.empty_like(x), xp.empty_like(W),
-                         xp.empty_like(y)))
-
-    def products():
-        for x, W, gy, gx, gW, y in operands:
-            xp.matmul(x, W, out=y)
-            xp.matmul(gy, W.T, out=gx)
-            xp.matmul(x.T, gy, out=gW)
-
-    return products
+    return config.n_layers * [(config.kernel_size * n, 3 * n)] + [
+        (n, _N_WORDS)]
 
 
 def _check(model, iteration, x, t):

@@ -1,4 +1,5 @@
 """Every benchmark from end to end, at sizes that prove nothing but that."""
+import dataclasses
 import json
 import sys
 
@@ -7,6 +8,8 @@ import numpy
 import pytest
 
 from benchmarks import draw
+from benchmarks import drop_in
+from benchmarks import imdb_step
 from benchmarks import layer
 from benchmarks import lstm
 from benchmarks import memory
@@ -15,6 +18,7 @@ from benchmarks import ptb_step
 from benchmarks import recurrence
 from benchmarks import run
 from benchmarks.all import BENCHMARKS
+from experiments.imdb import model as imdb_model
 from experiments.ptb.model import Config
 
 
@@ -29,6 +33,12 @@ def tiny(monkeypatch):
     monkeypatch.setattr(recurrence, '_ON_CPU', [50, 300])
     monkeypatch.setattr(recurrence, '_BLOCK', 80)
     monkeypatch.setattr(recurrence, '_EDGE', 100)
+    monkeypatch.setattr(drop_in, '_SIZE', 4)
+    monkeypatch.setattr(drop_in, '_CHECKED_ITERATIONS', 1)
+    monkeypatch.setattr(imdb_step, 'CONFIGS', {'qrnn': dataclasses.replace(
+        imdb_model.TINY, dropout=0., lr=.01)})
+    monkeypatch.setattr(imdb_step, '_N_WORDS', 50)
+    monkeypatch.setattr(imdb_step, '_LENGTH', 6)
     config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
     monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
     monkeypatch.setattr(ptb_step, '_N_WORDS', 7)

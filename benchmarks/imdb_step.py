@@ -1,0 +1,100 @@
+"""A training iteration of the sentiment model beside its matrix products."""
+import functools
+
+import chainer
+from chainer.optimizers.rmsprop import RMSpropRule
+import numpy
+
+from benchmarks.chainer_steps import matrix_products
+from benchmarks.registry import benchmark
+from benchmarks.registry import Comparison
+from experiments.imdb.model import CONFIGS
+from experiments.imdb.model import SentimentClassifier
+from experiments.imdb.rmsprop import RowwiseRMSpropRule
+from experiments.imdb.train import setup_optimizer
+
+
+_N_WORDS = 58175  # the vocabulary of IMDb
+_LENGTH = 268  # the mean length of a review
+
+
+@benchmark('imdb-step')
+def imdb_step(device):
+    """One iteration of qrnn, 24 x 268, over its matrix products."""
+    config = CONFIGS['qrnn']
+    model, optimizer, batch = _training(config, device)
+
+    def iteration():
+        optimizer.update(model, *batch)
+
+    sizes = [config.embed_size + i * config.n_units
+             for i in range(config.n_layers)]
+    yield Comparison(
+        {'what': 'iteration', 'config': 'qrnn', 'B': config.batch_size,
+         'T': _LENGTH},
+        {'iteration': iteration,
+         'matrix products': matrix_products(
+             config.batch_size * _LENGTH,
+             [(config.kernel_size * n, 3 * config.n_units) for n in sizes],
+             device.xp)},
+        lambda: _check(model, iteration, batch))
+
+    rules = {'rows with a gradient': RowwiseRMSpropRule(),
+             'all rows': RMSpropRule()}
+    params = [_embedding(config, batch[0], device) for _ in rules]
+    yield Comparison(
+        {'what': 'update of the embedding', 'words': _N_WORDS,
+         'size': config.embed_size},
+        {name: functools.partial(rule.update, param)
+         for (name, rule), param in zip(rules.items(), params)},
+        lambda: _check_updates(rules.values(), params))
+
+
+def _training(config, device):
+    """Model, optimizer and a batch."""
+    numpy.random.seed(0)
+    model = SentimentClassifier(config, _N_WORDS)
+    model.to_device(device)
+    optimizer = setup_optimizer(model, config)
+    # Words are about as frequent as the inverse of their rank.
+    odds = 1 / numpy.arange(1, _N_WORDS + 1)
+    words = numpy.random.choice(
+        _N_WORDS, (config.batch_size, _LENGTH), p=odds / odds.sum())
+    lengths = numpy.full(config.batch_size, _LENGTH, 'i')
+    labels = numpy.random.randint(0, 2, config.batch_size).astype('i')
+    return model, optimizer, (
+        device.send(words.astype('i')), lengths, device.send(labels))
+
+
+def _check(model, iteration, batch):
+    """The model starts at chance, and learns."""
+    before = _loss(model, batch)
+    for _ in range(3):
+        iteration()
+    after = _loss(model, batch)
+    assert abs(before - numpy.log(2)) < .1, before
+    assert after < before, (before, after)
+
+
+def _loss(model, batch):
+    with chainer.using_config('train', False), chainer.no_backprop_mode():
+        return float(model(*batch).array)
+
+
+def _embedding(config, words, device):
+    """A parameter with gradients in the rows of some words."""
+    shape = _N_WORDS, config.embed_size
+    param = chainer.Parameter(numpy.zeros(shape, 'f'))
+    param.to_device(device)
+    param.grad = device.xp.zeros(shape, 'f')
+    param.grad[words.ravel()] = 1e-3
+    return param
+
+
+def _check_updates(rules, params):
+    """Both rules come to the same."""
+    for _ in range(3):
+        for rule, param in zip(rules, params):
+            rule.update(param)
+    ours, theirs = (chainer.backends.cuda.to_cpu(p.array) for p in params)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-5)
