@@ -135,7 +135,8 @@ class _Set(object):
                 seed=_SEED)
         else:
             *self.outputs, self.gates = pooling_blocks.pooling_forward(
-                self.u, self.b, None, None, self.pooling, self.mask)
+                self.u, self.b, None, None, self.pooling,
+                pooling_blocks.ACTIVATIONS, self.mask)
 
     def backward(self):
         self.grads = None
@@ -146,7 +147,8 @@ class _Set(object):
                 None, c, self.gh, None, None)
         else:
             gu, _ = pooling_blocks.pooling_backward(
-                self.gates, c, None, None, self.pooling, self.gh, None, None)
+                self.gates, c, None, None, self.pooling,
+                pooling_blocks.ACTIVATIONS, self.gh, None, None)
             self.grads = gu, gu.sum((0, 1))
 
     def check(self, direction):
