@@ -63,6 +63,14 @@ def test_as_it_stands_beats_lower_cased(tmp_path, write, name):
         assert vectors[:, 0].tolist() == [1, 2, 1]
 
 
+@pytest.mark.parametrize('write, name', FORMATS)
+def test_words_with_spaces_are_others(tmp_path, write, name):
+    vectors, has_vector = glove.load(
+        write(tmp_path / name, LINES + ['. 6 6 6']), ['.', 'at', '. . .'])
+    assert vectors[:, 0].tolist() == [6, 0, 8]
+    assert has_vector.tolist() == [True, False, True]
+
+
 def test_not_every_word_is_needed(tmp_path):
     vectors, has_vector = glove.load(
         write_text(tmp_path / 'a', LINES + ['ignored x y z']), ['bad'])

@@ -29,12 +29,13 @@ def test_trace(trained):
     numbers = number_of(description['words'])
     words = [numbers(word) for word in tokenize(REVIEW)]
     states, p = visualize.trace(model, words)
+    assert all(state is None for state in model.rnn.state)  # none is left
     assert states.shape == (len(words), 32)
     prefixes = [numpy.array(words[:t + 1], 'i') for t in range(len(words))]
     numpy.testing.assert_allclose(
         p, probabilities(model, prefixes), atol=1e-5)
     assert p.max() - p.min() > .3
-    # It leaves no state behind, and takes none over.
+    # It takes no state over.
     again, _ = visualize.trace(model, words)
     assert (again == states).all()
 
