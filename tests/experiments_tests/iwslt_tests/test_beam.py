@@ -96,8 +96,9 @@ def count_steps(monkeypatch, model):
     return steps
 
 
-@layers
-@criteria
+@pytest.mark.parametrize('layer, criterion', [
+    ('qrnn', 'logprob'), ('qrnn', 'gnmt'), ('qrnn', 'paper'),
+    ('lstm', 'paper')])
 def test_width_1_is_greedy(random_model, layer, criterion):
     model, characters = random_model('abxy', layer)
     for line, (found,) in zip(LINES, translate(
@@ -114,7 +115,7 @@ def test_width_1_is_greedy(random_model, layer, criterion):
         assert found.text == characters.text(text)
 
 
-@pytest.mark.parametrize('batch_size', [1, 3, 32])
+@pytest.mark.parametrize('batch_size', [3, 32])
 @layers
 def test_the_batch_changes_nothing(random_model, layer, batch_size):
     model, characters = random_model('abcdxyz', layer)

@@ -85,13 +85,27 @@ def test_steps_are_what_the_loss_scores(random_model, layer):
 
 
 @layers
+def test_where_the_decoder_starts(random_model, layer):
+    """An LSTM goes on with the encoder's cells, a QRNN from zero."""
+    model, characters = random_model('abxy', layer)
+    source = characters.source('abba')[None]
+    model.read(source, [4])
+    model.encoder(model.embed(source))
+    for layer, state in zip(model.decoder, model.encoder.state):
+        if model._is_lstm:
+            assert (layer.encoder.last_c.array == state.c.array).all()
+            assert (layer.encoder.last_h.array == state.h.array).all()
+        else:
+            assert layer.encoder.last_c is None
+
+
+@layers
 def test_only_the_encoder_sees_both_sides(random_model, layer):
     model, characters = random_model('abxy', layer, kernel_sizes=(6, 2, 2))
     if not model._is_lstm:
         assert [each.lookahead for each in model.encoder] == [3, 1, 1]
+        assert [each.lookahead for each in model.decoder] == [0, 0, 0]
         assert [each.kernel_size for each in model.decoder] == [2, 2, 2]
-    assert not any(layer.lookahead for layer in model.decoder
-                   if hasattr(layer, 'lookahead'))
 
     # A character of the target changes nothing before it is written.
     losses = []
@@ -123,10 +137,11 @@ def test_unknown_characters_are_read_as_nothing(random_model, layer):
 def test_unknown_targets_are_left_out_of_the_loss(random_model, layer):
     model, characters = random_model('abxy', layer)
     example = (characters.source('ab'), characters.target('x%y'), 2, 3)
-    reporter = chainer.Reporter()
+    reporter, observation = chainer.Reporter(), {}
     reporter.add_observer('main', model)
-    with chainer.using_config('train', False), reporter.scope({}) as _:
+    with chainer.using_config('train', False), reporter.scope(observation):
         loss = model(*score.batch([example]))
+    assert observation['main/loss'] == (loss.array, 3)  # value and weight
     model.read(example[0][None], [2])
     log_p = chainer.functions.log_softmax(
         model._write(model._shifted(example[1][None]))[0]).array
