@@ -53,7 +53,7 @@ def imdb_step(device):
 def _training(config, device):
     """Model, optimizer and a batch."""
     numpy.random.seed(0)
-    model = SentimentClassifier(config, _N_WORDS)
+    model = SentimentClassifier(config, list(map(str, range(_N_WORDS))))
     model.to_device(device)
     optimizer = setup_optimizer(model, config)
     # Words are about as frequent as the inverse of their rank.

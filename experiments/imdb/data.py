@@ -24,7 +24,7 @@ _DEV_SHARE = .1  # of the training part; the paper does not say
 _DEV_SEED = 0  # the same development part in every run
 
 
-def load(source, min_count=1, vocabulary=None):
+def load(source, min_count=1, number=None):
     """Loads, splits and numbers reviews.
 
     What the tokeniser makes of a source is kept in Chainer's dataset cache.
@@ -33,14 +33,14 @@ def load(source, min_count=1, vocabulary=None):
         source (str): ``'sample'`` for reviews that the project makes itself,
             or as in :func:`experiments.imdb.reviews.files`.
         min_count (int): As in :class:`Corpus`.
-        vocabulary (list of str): As in :class:`Corpus`.
+        number: As in :class:`Corpus`.
 
     Returns:
         Corpus: The numbered reviews.
 
     """
     if source == 'sample':
-        return sample_corpus(min_count=min_count, vocabulary=vocabulary)
+        return sample_corpus(min_count=min_count, number=number)
     names = reviews.files(source)
     folder = chainer.dataset.get_dataset_directory('qrnn/imdb', False)
     path = os.path.join(folder, _digest(names) + '.npz')
@@ -57,13 +57,13 @@ def load(source, min_count=1, vocabulary=None):
         except _Damaged:
             os.remove(path)
             parts = chainer.dataset.cache_or_load_file(path, create, _load)
-    return Corpus(source, parts, min_count, vocabulary)
+    return Corpus(source, parts, min_count, number)
 
 
-def sample_corpus(n_train=4000, n_test=1000, min_count=1, vocabulary=None):
+def sample_corpus(n_train=4000, n_test=1000, min_count=1, number=None):
     """Reviews that the project makes. See :func:`~experiments.imdb.sample`."""
     texts = sample.sample(n_train, n_test)
-    return Corpus('sample', _tokenised(texts), min_count, vocabulary)
+    return Corpus('sample', _tokenised(texts), min_count, number)
 
 
 class Reviews(chainer.dataset.DatasetMixin):
@@ -111,13 +111,14 @@ class Corpus(object):
             ``'test'`` the :class:`Reviews`, numbered by these types.
         min_count (int): How often a word must occur in the training part to
             be in the vocabulary.
-        vocabulary (list of str): The words to number, that of a trained
-            model for instance. By default it is taken from the training
-            part, without the development part. Number 0 is ``<unk>``, all
-            other words.
+        number: Function from a word to its number, that of a trained model
+            for instance. By default words are numbered by the vocabulary of
+            the training part, without the development part; number 0 is
+            ``<unk>``, all other words.
 
     Attributes:
-        vocabulary (list of str): Word of each number, ``V`` of them.
+        vocabulary (list of str): Word of each number, ``V`` of them, or
+            ``None`` if ``number`` is given.
         train (Reviews): To train on.
         dev (Reviews): A fixed tenth of the training reviews, to choose the
             best epoch by.
@@ -125,7 +126,7 @@ class Corpus(object):
 
     """
 
-    def __init__(self, source, parts, min_count=1, vocabulary=None):
+    def __init__(self, source, parts, min_count=1, number=None):
         self.source = source
         types, whole = parts
         order = numpy.random.RandomState(_DEV_SEED).permutation(
@@ -138,12 +139,11 @@ class Corpus(object):
             whole['train'].take(which)
             for which in (order[:n_dev], order[n_dev:])]
         self.test = whole['test']
-        if vocabulary is None:
-            vocabulary = _frequent(types, self.train.words, min_count)
-        self.vocabulary = vocabulary
-        numbers = dict(zip(vocabulary, itertools.count()))
-        renumber = numpy.array(
-            [numbers.get(word, 0) for word in types], 'i')
+        self.vocabulary = None
+        if number is None:
+            self.vocabulary = _frequent(types, self.train.words, min_count)
+            number = number_of(self.vocabulary)
+        renumber = numpy.array([number(word) for word in types], 'i')
         for part in PARTS:
             numbered = getattr(self, part)
             numbered.words = renumber[numbered.words]
@@ -159,8 +159,10 @@ class Corpus(object):
         return digest.hexdigest()
 
     def __str__(self):
-        lines = ['{}: vocabulary of {:,} words'.format(
-            self.source, len(self.vocabulary))]
+        lines = [self.source]
+        if self.vocabulary is not None:
+            lines[0] += ': vocabulary of {:,} words'.format(
+                len(self.vocabulary))
         for part in PARTS:
             each = getattr(self, part)
             lines.append(
@@ -169,6 +171,12 @@ class Corpus(object):
                     part, len(each), 100 * each.labels.mean(),
                     len(each.words), 100 * (each.words == 0).mean()))
         return '\n'.join(lines)
+
+
+def number_of(vocabulary):
+    """Function from a word to its number, 0 if it is not in a vocabulary."""
+    numbers = dict(zip(vocabulary, itertools.count()))
+    return lambda word: numbers.get(word, 0)
 
 
 def _frequent(types, words, min_count):

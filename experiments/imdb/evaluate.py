@@ -20,7 +20,7 @@ def main(argv=None):
     model, description = model_module.load(args.model)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],
-                       vocabulary=description['words'])
+                       number=model.number)
     print(corpus)
     for name, part in (('Development', corpus.dev), ('Test', corpus.test)):
         print('{} accuracy: {:.2f} %'.format(name, 100 * score(model, part)))
@@ -41,7 +41,7 @@ def score(model, reviews, batch_size=24):
     """Share of reviews that a model gets right.
 
     Args:
-        model (SentimentClassifier): The model.
+        model (Classifier): The model.
         reviews (Reviews): The reviews.
         batch_size (int): Number of reviews taken at a time; it changes
             memory and speed, not the score.

@@ -23,15 +23,15 @@ def main(argv=None):
     args = parse(argv)
     device = arguments.get_device(args.device)
     device.use()
-    model, description = model_module.load(args.model)
+    model, _ = model_module.load(args.model)
     model.to_device(device)
-    numbers = number_of(description['words'])
     n_bad = 0
     for chunk in _chunks(args.text):
         reviews = []
         for line, text in chunk:
             words = [] if text is None else tokenize(text)
-            reviews.append(numpy.array([numbers(word) for word in words], 'i'))
+            reviews.append(numpy.array(
+                [model.number(word) for word in words], 'i'))
             complaint = _complaint(text, reviews[-1])
             if complaint:
                 print('review {}: {}'.format(line, complaint),
@@ -57,17 +57,11 @@ def parse(argv=None):
     return parser.parse_args(argv)
 
 
-def number_of(vocabulary):
-    """Function from a word to its number, 0 if it is not in a vocabulary."""
-    numbers = dict(zip(vocabulary, itertools.count()))
-    return lambda word: numbers.get(word, 0)
-
-
 def probabilities(model, reviews):
     """Probability that each review is positive.
 
     Args:
-        model (SentimentClassifier): The model.
+        model (Classifier): The model.
         reviews (list of numpy.ndarray): int32 words of each, ``(T,)``.
 
     Returns:

@@ -10,6 +10,7 @@ from experiments.common import arguments
 from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.buckets import BucketSampler
+from experiments.common.errors import Problem
 from experiments.common.plot import CurvePlot
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
@@ -20,8 +21,8 @@ from experiments.imdb import glove
 from experiments.imdb.batches import pad
 from experiments.imdb.evaluate import evaluator
 from experiments.imdb.evaluate import score
+from experiments.imdb.model import build
 from experiments.imdb.model import CONFIGS
-from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.model import TINY
 from experiments.imdb.rmsprop import RowwiseRMSpropRule
 
@@ -79,13 +80,15 @@ def train(args):
         'glove': vectors_facts,
         'seed': args.seed,
     }, device)
-    model = SentimentClassifier(config, len(corpus.vocabulary), vectors)
+    model = build(config, corpus.vocabulary, vectors)
     print('{}: {:,} parameters, {:,} of them word vectors, {} epochs'.format(
-        args.config, model.count_params(), model.embed.W.size,
+        args.config, model.count_params(),
+        sum(param.size for param in _word_vectors(model)),
         args.epoch or config.n_epochs))
     bag_of_words = baseline.accuracies(corpus)
     trainer, best = _trainer(model, config, corpus, bag_of_words, run)
-    run.train(trainer, words=corpus.vocabulary)
+    run.train(trainer, words=(
+        [] if config.layer == 'pqrnn' else corpus.vocabulary))
     return _finish(trainer, best, model, corpus, bag_of_words, run)
 
 
@@ -93,6 +96,8 @@ def _vectors(args, corpus):
     """Word vectors and what is to be said of them, or ``None`` twice."""
     if args.glove is None:
         return None, None
+    if args.config == 'pqrnn':
+        raise Problem('pqrnn has no word vectors; leave out --glove')
     vectors, has_vector = glove.load(args.glove, corpus.vocabulary)
     facts = {
         'vectors': int(has_vector.sum()),
@@ -112,7 +117,7 @@ def _trainer(model, config, corpus, bag_of_words, run):
     """The trainer with all its extensions, and the one with the best model.
 
     Args:
-        model (SentimentClassifier): The model, on the CPU.
+        model (Classifier): The model, on the CPU.
         config (Config): Settings of the training.
         corpus (Corpus): The reviews.
         bag_of_words (dict): Accuracies to compare with.
@@ -153,13 +158,20 @@ def setup_optimizer(model, config):
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)
-    model.embed.W.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
-    if config.l2:
-        for link in model.rnn, model.output:
-            for param in link.params():
-                param.update_rule.add_hook(
-                    chainer.optimizer_hooks.WeightDecay(config.l2))
+    vectors = _word_vectors(model)
+    for param in model.params():
+        if any(param is each for each in vectors):
+            param.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
+        elif config.l2:
+            param.update_rule.add_hook(
+                chainer.optimizer_hooks.WeightDecay(config.l2))
     return optimizer
+
+
+def _word_vectors(model):
+    """The parameters of which a batch touches little."""
+    return [link.W for link in model.links()
+            if isinstance(link, chainer.links.EmbedID)]
 
 
 def _finish(trainer, best, model, corpus, bag_of_words, run):

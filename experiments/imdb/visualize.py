@@ -14,7 +14,6 @@ from experiments.common.files import replacing
 from experiments.imdb import heat_map
 from experiments.imdb import model as model_module
 from experiments.imdb.predict import describe
-from experiments.imdb.predict import number_of
 from experiments.imdb.tokens import tokenize
 
 
@@ -35,10 +34,13 @@ def main(argv=None):
                       'drawn'.format(len(words), _MAX_WORDS))
     device = arguments.get_device(args.device)
     device.use()
-    model, description = model_module.load(args.model)
+    model, _ = model_module.load(args.model)
+    if not isinstance(model, model_module.SentimentClassifier):
+        raise Problem('a model that reads in both directions has no states '
+                      'to follow along a review; choose one of another '
+                      'configuration')
     model.to_device(device)
-    numbers = number_of(description['words'])
-    states, p = trace(model, [numbers(word) for word in words])
+    states, p = trace(model, [model.number(word) for word in words])
     order = heat_map.channel_order(states)
     for name, draw in (('png', heat_map.draw_png),
                        ('html', heat_map.draw_html)):

@@ -32,8 +32,7 @@ def test_same_score_as_training(trained, model, capsys):
 @pytest.mark.parametrize('batch_size', [1, 7, 64])
 def test_every_review_counts_once(trained, batch_size):
     model, description = load(trained[0])
-    corpus = data.load(description['data']['source'],
-                       vocabulary=description['words'])
+    corpus = data.load(description['data']['source'], number=model.number)
     # 51 reviews, of which a batch of another size is left
     reviews = corpus.test.take(numpy.arange(51))
     reviews.labels[:20] = 0

@@ -13,6 +13,7 @@ from experiments.imdb.train import setup_optimizer
 
 CPU = chainer.get_device('@numpy')
 LENGTHS = 1, 2, 3, 9, 16, 23
+WORDS = ['<unk>'] + ['word{}'.format(i) for i in range(1, 20)]
 KINDS = [{'layer': 'qrnn'}, {'layer': 'lstm'},
          {'layer': 'qrnn', 'kernel_size': 4}]
 
@@ -21,7 +22,7 @@ KINDS = [{'layer': 'qrnn'}, {'layer': 'lstm'},
 def model(request):
     numpy.random.seed(0)
     model = SentimentClassifier(
-        dataclasses.replace(TINY, **request.param), 20)
+        dataclasses.replace(TINY, **request.param), WORDS)
     for param in model.params():  # biases start at 0, which hides much
         param.array += .2 * numpy.random.randn(*param.shape)
     return model
@@ -81,7 +82,7 @@ class TestBatch(object):
     @pytest.mark.parametrize('kind', KINDS)
     def test_gradient_is_that_of_the_reviews_alone(self, kind, reviews):
         model = SentimentClassifier(
-            dataclasses.replace(TINY, dropout=0., **kind), 20)
+            dataclasses.replace(TINY, dropout=0., **kind), WORDS)
         model.cleargrads()
         model(*pad(reviews, CPU)).backward()
         together = {name: param.grad for name, param in model.namedparams()}
@@ -114,7 +115,7 @@ def test_reported(model, reviews):
 def test_dropout_in_training_only(reviews):
     # Of the embedding, where there is no other layer to drop between
     model = SentimentClassifier(
-        dataclasses.replace(TINY, n_layers=1, dropout=.5), 20)
+        dataclasses.replace(TINY, n_layers=1, dropout=.5), WORDS)
     words, lengths, _ = pad(reviews, CPU)
     assert (score(model, words, lengths) == score(
         model, words, lengths)).all()
@@ -122,7 +123,7 @@ def test_dropout_in_training_only(reviews):
         assert (model.score(words, lengths).array
                 != model.score(words, lengths).array).any()
     # And between layers
-    model = SentimentClassifier(dataclasses.replace(TINY, dropout=.5), 20)
+    model = SentimentClassifier(dataclasses.replace(TINY, dropout=.5), WORDS)
     assert model.rnn.dropout == .5
 
 
@@ -137,11 +138,11 @@ def test_paper_settings():
     assert dataclasses.replace(config, layer='lstm') == CONFIGS['lstm']
 
 
-@pytest.mark.parametrize('name', sorted(CONFIGS))
+@pytest.mark.parametrize('name', sorted(set(CONFIGS) - {'pqrnn'}))
 def test_number_of_parameters(name):
     """Each layer reads the words and all layers below it."""
     config = CONFIGS[name]
-    model = SentimentClassifier(config, 3)
+    model = SentimentClassifier(config, WORDS[:3])
     m = config.n_units
     sizes = [config.embed_size + i * m for i in range(config.n_layers)]
     if config.layer == 'qrnn':
@@ -153,7 +154,7 @@ def test_number_of_parameters(name):
 
 def test_vectors():
     vectors = numpy.random.randn(20, 8).astype('f')
-    model = SentimentClassifier(TINY, 20, vectors)
+    model = SentimentClassifier(TINY, WORDS, vectors)
     assert (model.embed.W.array == vectors).all()
 
 
@@ -161,7 +162,7 @@ def test_vectors():
 def test_learns(kind, reviews):
     numpy.random.seed(0)
     config = dataclasses.replace(TINY, dropout=0., lr=.01, **kind)
-    model = SentimentClassifier(config, 20)
+    model = SentimentClassifier(config, WORDS)
     optimizer = setup_optimizer(model, config)
     batch = pad(reviews[:4], CPU)
     losses = []
@@ -174,7 +175,7 @@ def test_learns(kind, reviews):
 def test_optimizer():
     """RMSprop with the settings; the decay spares the embedding."""
     config = dataclasses.replace(TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1)
-    model = SentimentClassifier(config, 20)
+    model = SentimentClassifier(config, WORDS)
     optimizer = setup_optimizer(model, config)
     assert isinstance(optimizer, chainer.optimizers.RMSprop)
     assert (optimizer.lr, optimizer.alpha, optimizer.eps) == (.02, .8, 1e-3)

@@ -180,7 +180,7 @@ class TestGlove(object):
         assert (other != start).any() and other_facts == facts
 
         seen = []
-        monkeypatch.setattr(train, 'SentimentClassifier', lambda *arguments: (
+        monkeypatch.setattr(train, 'build', lambda *arguments: (
             seen.append(arguments), Stop.throw())[0])
         with pytest.raises(Stop):
             run_test(tmp_path / 'out', '--glove', vectors)

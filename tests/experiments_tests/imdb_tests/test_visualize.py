@@ -7,7 +7,6 @@ import pytest
 from experiments.imdb import visualize
 from experiments.imdb.batches import pad
 from experiments.imdb.model import load
-from experiments.imdb.predict import number_of
 from experiments.imdb.predict import probabilities
 from experiments.imdb.tokens import tokenize
 
@@ -25,9 +24,8 @@ def stdin(monkeypatch):
 
 def test_trace(trained):
     """At each word it is what the model says of the review up to there."""
-    model, description = load(trained[0])
-    numbers = number_of(description['words'])
-    words = [numbers(word) for word in tokenize(REVIEW)]
+    model, _ = load(trained[0])
+    words = [model.number(word) for word in tokenize(REVIEW)]
     states, p = visualize.trace(model, words)
     assert all(state is None for state in model.rnn.state)  # none is left
     assert states.shape == (len(words), 32)
