@@ -17,8 +17,7 @@ from experiments.common.result import environment
 def main(argv=None):
     """Runs the benchmarks named, checks first, and writes what they gave."""
     args = parse(argv)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)
 

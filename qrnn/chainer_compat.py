@@ -78,6 +78,11 @@ _MENDS = (
      _scalar_keeps_dtype, {
          'self.rmax = rmax': 'self.rmax = float(rmax)',
          'self.dmax = dmax': 'self.dmax = float(dmax)'}),
+    # An output given by position warns since NumPy 2.5.
+    ('chainer.dataset.convert',
+     lambda np: np.maximum(0, 1, np.empty(())) == 1, {
+         'numpy.maximum(shape, array.shape, shape)':
+             'numpy.maximum(shape, array.shape, out=shape)'}),
     # numpy.distutils is gone since Python 3.12, where the import fails, and
     # warns before. On macOS it is asked for an Accelerate with known faults,
     # which NumPy has not used since 1.20.

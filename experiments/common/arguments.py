@@ -60,6 +60,25 @@ def training_parser(experiment, configs, default_config):
     return parser
 
 
+def evaluation_parser(experiment, sources):
+    """Parser of an evaluation command, with what all experiments take.
+
+    Args:
+        experiment (str): Name of the folder of the experiment.
+        sources (str): What ``--data`` takes.
+
+    """
+    parser = Parser(
+        prog='python -m experiments.{}.evaluate'.format(experiment))
+    add_model(parser)
+    parser.add_argument(
+        '--data', metavar='SOURCE',
+        help='{}, as in training (default: what the model was trained '
+             'on)'.format(sources))
+    add_device(parser)
+    return parser
+
+
 def add_device(parser):
     """Adds ``--device`` to a parser."""
     parser.add_argument(
@@ -73,6 +92,16 @@ def add_model(parser):
     parser.add_argument(
         '--model', '-m', metavar='FOLDER', required=True,
         help='output folder of the training')
+
+
+def use_device(specifier):
+    """Makes the device of a specifier the current one and returns it.
+
+    Arguments and errors are those of :func:`get_device`.
+    """
+    device = get_device(specifier)
+    device.use()
+    return device
 
 
 def get_device(specifier):

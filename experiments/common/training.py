@@ -110,6 +110,14 @@ def extend(trainer, run, columns, postprocess=None):
         or trainer.updater.iteration % run.args.snapshot_every == 0))
 
 
+def add_perplexities(entry):
+    """Completes an entry of the log with the losses' exponentials."""
+    for prefix in '', 'validation/':
+        loss = entry.get(prefix + 'main/loss')
+        if loss is not None:
+            entry[prefix + 'perplexity'] = math.exp(loss)
+
+
 @training.make_extension(priority=training.PRIORITY_EDITOR)
 def _stop_if_diverged(trainer):
     """Stops before a snapshot of a broken model is taken."""

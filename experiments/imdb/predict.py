@@ -21,8 +21,7 @@ _MAX_WORDS = 24000  # padded words in a batch, which bounds the memory
 def main(argv=None):
     """Prints the label and the probability of each review."""
     args = parse(argv)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, _ = model_module.load(args.model)
     model.to_device(device)
     n_bad = 0

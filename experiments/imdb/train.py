@@ -57,8 +57,7 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     if args.test:
         config, corpus = TINY, data.sample_corpus(100, 20)
     else:

@@ -32,8 +32,7 @@ def main(argv=None):
     if len(words) > _MAX_WORDS:
         raise Problem('the review has {:,} words; no more than {:,} can be '
                       'drawn'.format(len(words), _MAX_WORDS))
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, _ = model_module.load(args.model)
     if not isinstance(model, model_module.SentimentClassifier):
         raise Problem('a model that reads in both directions has no states '

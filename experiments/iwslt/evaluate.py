@@ -13,8 +13,7 @@ def main(argv=None):
     """Prints perplexity and BLEU of a saved model."""
     args = parse(argv)
     search = get_search(args)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, characters, description = model_module.load(args.model)
     model.to_device(device)
     corpus = data.load(
@@ -31,12 +30,7 @@ def main(argv=None):
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m experiments.iwslt.evaluate')
-    arguments.add_model(parser)
-    parser.add_argument(
-        '--data', metavar='SOURCE',
-        help="'sample' or a folder, as in training (default: what the model "
-             'was trained on)')
+    parser = arguments.evaluation_parser('iwslt', "'sample' or a folder")
     parser.add_argument(
         '--part', choices=sorted(_NAMES), default='test',
         help='part to score (default: test)')
@@ -44,7 +38,6 @@ def parse(argv=None):
         '--out', '-o', metavar='FILE',
         help='where to write the translations, one per line')
     add_search(parser)
-    arguments.add_device(parser)
     return parser.parse_args(argv)
 
 

@@ -10,6 +10,7 @@ from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.buckets import BucketSampler
 from experiments.common.plot import CurvePlot
+from experiments.common.training import add_perplexities
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
 from experiments.common.training import Run
@@ -51,8 +52,7 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     if args.test:
         config = TINY
         corpus = data.sample(config.max_length, sizes=(64, 8, 8))
@@ -112,19 +112,12 @@ def _trainer(model, config, corpus, run):
     extend(trainer, run,
            columns=['epoch', 'perplexity', 'validation/perplexity',
                     'elapsed_time'],
-           postprocess=_add_perplexities)
+           postprocess=add_perplexities)
     trainer.extend(CurvePlot(
         'perplexity.png',
         {'perplexity': 'training', 'validation/perplexity': 'development'},
         'perplexity per character', None))
     return trainer, best
-
-
-def _add_perplexities(entry):
-    for prefix in '', 'validation/':
-        loss = entry.get(prefix + 'main/loss')
-        if loss is not None:
-            entry[prefix + 'perplexity'] = float(numpy.exp(loss))
 
 
 def _finish(trainer, best, model, corpus, run):

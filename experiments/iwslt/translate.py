@@ -15,8 +15,7 @@ def main(argv=None):
     """Translates standard input to standard output, line by line."""
     args = parse(argv)
     search = get_search(args, args.n_best)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, characters, _ = model_module.load(args.model)
     model.to_device(device)
     # At a terminal every line is answered at once.

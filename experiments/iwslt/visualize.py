@@ -17,8 +17,7 @@ def main(argv=None):
     german = clean(args.german)
     if not german:
         raise Problem('there is nothing to translate')
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, characters, _ = model_module.load(args.model)
     model.to_device(device)
     if args.english is None:

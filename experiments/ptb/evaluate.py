@@ -9,8 +9,7 @@ from experiments.ptb import stream
 def main(argv=None):
     """Prints the perplexities of a saved model."""
     args = parse(argv)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, description = model_module.load(args.model)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],
@@ -22,13 +21,8 @@ def main(argv=None):
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m experiments.ptb.evaluate')
-    arguments.add_model(parser)
-    parser.add_argument(
-        '--data', metavar='SOURCE',
-        help="'sample', 'download' or a folder, as in training (default: "
-             'what the model was trained on)')
-    arguments.add_device(parser)
+    parser = arguments.evaluation_parser(
+        'ptb', "'sample', 'download' or a folder")
     return parser.parse_args(argv)
 
 

@@ -13,8 +13,7 @@ from experiments.ptb.data import UNK
 def main(argv=None):
     """Prints text from a saved model, word by word as it is drawn."""
     args = parse(argv)
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     model, description = model_module.load(args.model)
     model.to_device(device)
     words = description['words']

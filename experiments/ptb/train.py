@@ -4,12 +4,12 @@ import dataclasses
 import chainer
 from chainer import training
 from chainer.training import extensions
-import numpy
 
 from experiments.common import arguments
 from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.plot import CurvePlot
+from experiments.common.training import add_perplexities
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
 from experiments.common.training import Run
@@ -48,8 +48,7 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.get_device(args.device)
-    device.use()
+    device = arguments.use_device(args.device)
     if args.test:
         config = TINY
         corpus = data.Corpus('sample', grammar.sample(100, 20, 20))
@@ -101,7 +100,7 @@ def _trainer(model, config, corpus, run):
     extend(trainer, run,
            columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
                     'elapsed_time'],
-           postprocess=_add_perplexities)
+           postprocess=add_perplexities)
     trainer.extend(CurvePlot(
         'perplexity.png',
         {'perplexity': 'training', 'validation/perplexity': 'validation'},
@@ -133,13 +132,6 @@ def _learning_rate(optimizer, config):
 
     return training.make_extension(
         (1, 'epoch'), initializer=learning_rate)(learning_rate)
-
-
-def _add_perplexities(entry):
-    for prefix in '', 'validation/':
-        loss = entry.get(prefix + 'main/loss')
-        if loss is not None:
-            entry[prefix + 'perplexity'] = float(numpy.exp(loss))
 
 
 def _finish(trainer, best, model, corpus, run):

@@ -147,6 +147,14 @@ NORMALIZATIONS = {
 }
 
 
+def test_padding_is_silent():
+    arrays = [numpy.ones(n, 'i') for n in (3, 1, 2)]
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        padded = chainer.dataset.concat_examples(arrays, padding=-1)
+    assert padded.tolist() == [[1, 1, 1], [1, -1, -1], [1, 1, -1]]
+
+
 @pytest.mark.parametrize('normalization', NORMALIZATIONS)
 def test_hyperparameter_of_numpy(normalization):
     inputs = [uniform(3, 4)] + [uniform(4) for _ in range(4)]
