@@ -2,6 +2,8 @@
 
 from qrnn.functions.attention import attention_sum  # NOQA
 from qrnn.functions.attention import attention_sum_ref  # NOQA
+from qrnn.functions.lstm import lstm  # NOQA
+from qrnn.functions.lstm import lstm_ref  # NOQA
 from qrnn.functions.masked_convolution import last_steps  # NOQA
 from qrnn.functions.masked_convolution import masked_convolution  # NOQA
 from qrnn.functions.masked_convolution import masked_convolution_ref  # NOQA

@@ -6,6 +6,7 @@ import chainer.links as L
 
 from qrnn.functions.attention import attention_sum
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.lstm import lstm
 from qrnn.links.recurrent_layer import RecurrentLayer
 
 
@@ -16,9 +17,9 @@ class LSTMState(collections.namedtuple('LSTMState', ('c', 'h'))):
 class LSTMLayer(RecurrentLayer):
     """LSTM layer with the interface of :class:`~qrnn.QRNNLayer`.
 
-    The baseline of the paper's experiments; the recurrence is Chainer's
-    :class:`~chainer.links.NStepLSTM`. A decoder layer starts from the last
-    state of its encoder layer, and with ``attention=True`` returns
+    The baseline of the paper's experiments, see
+    :func:`~qrnn.functions.lstm`. A decoder layer starts from the last state
+    of its encoder layer, and with ``attention=True`` returns
     :math:`\\tanh(W_k k_t + W_h h_t + b)` with the
     :func:`~qrnn.attention_sum` :math:`k_t` for the query :math:`h_t`.
 
@@ -29,6 +30,14 @@ class LSTMLayer(RecurrentLayer):
         decoder (bool): Whether this is a decoder layer.
         save_state (bool): Whether a sequence goes on from where the last call
             ended. Single steps always do.
+
+    Attributes:
+        upward (~chainer.links.Linear): Weights of the input, ``(4 * m, n)``,
+            gates in the order i, f, o, z, and biases.
+        lateral (~chainer.links.Linear): Weights of the output of the step
+            before, ``(4 * m, m)``.
+        attend (~chainer.links.Linear): :math:`W` and :math:`b` (with
+            attention).
 
     .. admonition:: Example
 
@@ -47,7 +56,8 @@ class LSTMLayer(RecurrentLayer):
         super(LSTMLayer, self).__init__(
             in_size, out_size, attention, decoder, save_state)
         with self.init_scope():
-            self.lstm = L.NStepLSTM(1, in_size, out_size, dropout=0.)
+            self.upward = L.Linear(in_size, 4 * out_size)
+            self.lateral = L.Linear(out_size, 4 * out_size, nobias=True)
             if attention:
                 self.attend = L.Linear(2 * out_size, out_size)
 
@@ -58,42 +68,23 @@ class LSTMLayer(RecurrentLayer):
         return LSTMState(chainer.as_variable(last_c), last_h)
 
     def _advance(self, x, lengths):
-        B, T, _ = x.shape
-        if B == 0 or T == 0:
-            return chainer.as_variable(
-                self.xp.zeros((B, T, self.out_size), x.dtype))
-        before = self._state or LSTMState(*(
-            chainer.Variable(self.xp.zeros((B, self.out_size), x.dtype))
-            for _ in range(2)))
-        if lengths is None:
-            steps = B * [T]
-        else:
-            # NStepLSTM takes no sequence without a step: it gets one, whose
-            # outcome is dropped.
-            valid = valid_steps(lengths, x.array)
-            x = self._where(valid[:, :, None], x)
-            steps = [max(1, int(n)) for n in lengths]
-        h_last, c_last, hs = self.lstm(
-            F.expand_dims(before.h, 0), F.expand_dims(before.c, 0),
-            [x_b[:n] for x_b, n in zip(F.separate(x, axis=0), steps)])
-        after = LSTMState(c_last[0], h_last[0])
-        if lengths is not None:
-            moved = valid[:, :1]
-            after = LSTMState(*(
-                self._where(moved, a, b) for a, b in zip(after, before)))
-        self._state = after
-        h = F.pad_sequence(hs, length=T)
+        B, T, n = x.shape
+        if lengths is not None:  # what stands past the end may be anything
+            valid = valid_steps(lengths, x.array)[:, :, None]
+            x = F.where(self.xp.broadcast_to(valid, x.shape), x,
+                        self.xp.zeros_like(x.array))
+        u = F.linear(F.reshape(x, (B * T, n)), self.upward.W, self.upward.b)
+        u = F.reshape(u, (B, T, 4 * self.out_size))
+        h, c_last, h_last = lstm(
+            u, self.lateral.W, *(self._state or (None, None)), lengths)
+        self._state = LSTMState(c_last, h_last)
         if self.attention:
             h = self._attend(h)
-        return h if lengths is None else self._where(valid[:, :, None], h)
+            if lengths is not None:
+                h = h * valid.astype(h.dtype)
+        return h
 
     def _attend(self, h):
         context = attention_sum(self.encoder.h, h, self.encoder.lengths)
         return F.tanh(
             self.attend(F.concat((context, h), axis=2), n_batch_axes=2))
-
-    def _where(self, condition, a, b=None):
-        """a where the condition, of fewer columns, holds; else b, or 0."""
-        return F.where(
-            self.xp.broadcast_to(condition, a.shape), a,
-            self.xp.zeros_like(a.array) if b is None else b)

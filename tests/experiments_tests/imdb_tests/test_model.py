@@ -148,7 +148,7 @@ def test_number_of_parameters(name):
     if config.layer == 'qrnn':
         layers = sum(config.kernel_size * n * 3 * m + 3 * m for n in sizes)
     else:
-        layers = sum((n + m) * 4 * m + 8 * m for n in sizes)  # two biases
+        layers = sum((n + m) * 4 * m + 4 * m for n in sizes)
     assert model.count_params() == 3 * config.embed_size + layers + m + 1
 
 

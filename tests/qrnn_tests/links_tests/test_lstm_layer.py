@@ -22,8 +22,24 @@ def layer_and_twin(**options):
     """A layer, and Chainer's own with the same parameters."""
     layer = randomize(LSTMLayer(n, m, **options))
     twin = L.NStepLSTM(1, n, m, 0)
-    twin.copyparams(layer.lstm)
+    # Chainer's gates are i, f, z, o.
+    for gate, part in enumerate((0, 1, 3, 2)):
+        rows = slice(part * m, (part + 1) * m)
+        for name, array in (('w%d' % gate, layer.upward.W.array),
+                            ('b%d' % gate, layer.upward.b.array),
+                            ('w%d' % (gate + 4), layer.lateral.W.array)):
+            getattr(twin[0], name).array[...] = array[rows]
+        getattr(twin[0], 'b%d' % (gate + 4)).array[...] = 0
     return layer, twin
+
+
+def gradients_as_the_layers(twin):
+    """Gradients of the twin's parameters, stacked as the layer's are."""
+    def stacked(kind, first):
+        return numpy.concatenate([
+            getattr(twin[0], kind + str(first + gate)).grad
+            for gate in (0, 1, 3, 2)])
+    return [stacked('w', 4), stacked('w', 0), stacked('b', 0)]
 
 
 def test_equals_chainers_own():
@@ -34,7 +50,7 @@ def test_equals_chainers_own():
     def backward(link, *ys):
         for v in x, h0, c0:
             v.cleargrad()
-        return list(ys), helpers.backward(link, ys, gys, [x, h0, c0])
+        return list(ys) + helpers.backward(link, ys, gys, [x, h0, c0])[:3]
 
     h, c, ys = twin(h0[None], c0[None], list(F.separate(x)))
     expected = backward(twin, F.stack(ys), h[0], c[0])
@@ -43,25 +59,23 @@ def test_equals_chainers_own():
     layer.state = LSTMState(c0, h0)
     y = layer(x)
     assert_equal(backward(layer, y, layer.state.h, layer.state.c), expected)
+    assert_equal(
+        [param.grad for param in (
+            layer.lateral.W, layer.upward.W, layer.upward.b)],
+        gradients_as_the_layers(twin))
 
 
 def test_single_steps_equal_chainers_own():
     layer, _ = layer_and_twin()
     twin = L.LSTM(n, m)
-    params = {p: getattr(layer.lstm[0], p).array for p in (
-        'w0', 'w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'w7',
-        'b0', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7')}
 
     def interleave(rows):  # Chainer's two LSTMs order their gates apart
-        i, f, a, o = rows
-        return numpy.stack((a, i, f, o), axis=1).reshape(4 * m, -1)
+        i, f, o, z = numpy.split(rows, 4)
+        return numpy.stack((z, i, f, o), axis=1).reshape(rows.shape)
 
-    twin.upward.W.array = interleave([params['w%d' % i] for i in range(4)])
-    twin.lateral.W.array = interleave(
-        [params['w%d' % i] for i in range(4, 8)])
-    twin.upward.b.array = interleave(
-        [params['b%d' % i] + params['b%d' % (i + 4)]
-         for i in range(4)]).ravel()
+    twin.upward.W.array = interleave(layer.upward.W.array)
+    twin.lateral.W.array = interleave(layer.lateral.W.array)
+    twin.upward.b.array = interleave(layer.upward.b.array)
     x = uniform(B, T, n)
     for t in range(T):
         assert_equal(layer(x[:, t]), twin(x[:, t]))

@@ -1,0 +1,262 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import valid_steps
+
+
+def lstm(u, W, c0=None, h0=None, lengths=None):
+    """The recurrence of an LSTM over whole sequences, in one node.
+
+    With the gates' shares of the input :math:`u`, side by side in the order
+    i, f, o, z,
+
+    .. math::
+
+        a_t &= u_t + W h_{t-1} \\\\
+        i_t, f_t, o_t, z_t &= \\sigma(a_i), \\sigma(a_f), \\sigma(a_o),
+            \\tanh(a_z) \\\\
+        c_t &= f_t c_{t-1} + i_t z_t \\\\
+        h_t &= o_t \\tanh(c_t)
+
+    Unlike a QRNN's, each step needs a matrix product with the one before. The
+    gradient of W is a single product over all steps.
+
+    Args:
+        u (:class:`~chainer.Variable` or :ref:`ndarray`): Shares of the
+            input, biases included, ``(B, T, 4 * m)``.
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights,
+            ``(4 * m, m)``.
+        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial cells,
+            ``(B, m)``. Zero if omitted.
+        h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Output before the
+            first step, ``(B, m)``. Zero if omitted.
+        lengths: Number of steps of every sequence, ``(B,)``. Past the end
+            the state holds, outputs and gradients are 0.
+
+    Returns:
+        tuple: Outputs, ``(B, T, m)``, and cells and output after each
+        sequence's last step, ``(B, m)``. The recurrence is carried in float32
+        at least.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If ``lengths`` does not fit.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.functions import lstm
+        >>> u = np.zeros((2, 7, 12), np.float32)
+        >>> h, c, h_last = lstm(u, np.zeros((12, 3), np.float32))
+        >>> h.shape, c.shape
+        ((2, 7, 3), (2, 3))
+
+    """
+    xp = backend.get_array_module(u)
+    u, W = map(chainer.as_variable, (u, W))
+    B, m = u.shape[0], W.shape[-1]
+    c0, h0 = (xp.zeros((B, m), u.dtype) if state is None else state
+              for state in (c0, h0))
+    return _LSTM(lengths).apply((u, W, c0, h0))
+
+
+def lstm_ref(u, W, c0=None, h0=None, lengths=None):
+    """Reference of :func:`lstm` in NumPy and float64.
+
+    ===========  ===================  ===============================
+    array        shape                meaning
+    ===========  ===================  ===============================
+    ``u``        ``(B, T, 4 * m)``    shares of the input, i, f, o, z
+    ``W``        ``(4 * m, m)``       weights
+    ``c0``       ``(B, m)``           initial cells, or None
+    ``h0``       ``(B, m)``           output before, or None
+    ``lengths``  ``(B,)``             steps of every sequence, or None
+    return       ``(B, T, m)``,       outputs, last cells, last output
+                 two ``(B, m)``
+    ===========  ===================  ===============================
+    """
+    u, W = (numpy.asarray(a, numpy.float64) for a in (u, W))
+    B, T, _ = u.shape
+    m = W.shape[1]
+    c, h = (numpy.zeros((B, m)) if state is None else numpy.array(
+        state, numpy.float64) for state in (c0, h0))
+    hs = numpy.zeros((B, T, m))
+    for b in range(B):
+        for t in range(T if lengths is None else lengths[b]):
+            i, f, o, z = numpy.split(u[b, t] + W @ h[b], 4)
+            i, f, o = (1 / (1 + numpy.exp(-a)) for a in (i, f, o))
+            c[b] = f * c[b] + i * numpy.tanh(z)
+            h[b] = hs[b, t] = o * numpy.tanh(c[b])
+    return hs, c, h
+
+
+class _LSTM(function_node.FunctionNode):
+
+    def __init__(self, lengths):
+        self.lengths = lengths
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('u', 'W', 'c0', 'h0'))
+        u_type, W_type, c_type, h_type = in_types
+        type_check.expect(
+            u_type.dtype.kind == 'f',
+            u_type.ndim == 3,
+            W_type.dtype == u_type.dtype,
+            W_type.ndim == 2,
+        )
+        type_check.expect(
+            W_type.shape[0] == u_type.shape[2],
+            W_type.shape[0] == 4 * W_type.shape[1],
+        )
+        for state in c_type, h_type:
+            type_check.expect(
+                state.dtype == u_type.dtype,
+                state.ndim == 2,
+            )
+            type_check.expect(
+                state.shape[0] == u_type.shape[0],
+                state.shape[1] == W_type.shape[1],
+            )
+
+    def forward(self, inputs):
+        self.retain_inputs((0, 1, 2, 3))
+        u, W, c, h = inputs
+        xp = backend.get_array_module(u)
+        B, T, _ = u.shape
+        m = W.shape[1]
+        if self.lengths is not None:
+            self.lengths = as_lengths(self.lengths, B, T)
+        dtype = numpy.promote_types(u.dtype, numpy.float32)
+        # Step by step in memory, so that each works on one block of it
+        gates = u.transpose(1, 0, 2).astype(dtype, order='C')
+        cs, hs = (xp.empty((T + 1, B, m), dtype) for _ in range(2))
+        cs[0], hs[0] = c, h
+        W = W.T.astype(dtype)
+        for t, past in enumerate(self._past(u)):
+            a = gates[t]
+            a += hs[t].dot(W)
+            _activate(a, m, xp)
+            i, f, o, z = _split(a, m)
+            xp.multiply(f, cs[t], out=cs[t + 1])
+            cs[t + 1] += i * z
+            xp.tanh(cs[t + 1], out=hs[t + 1])
+            hs[t + 1] *= o
+            if past is not None:
+                xp.copyto(cs[t + 1], cs[t], where=past)
+                xp.copyto(hs[t + 1], hs[t], where=past)
+        self.gates, self.cs, self.hs = gates, cs, hs
+        y = hs[1:].transpose(1, 0, 2).astype(u.dtype)
+        if self.lengths is not None:
+            y *= valid_steps(self.lengths, u)[:, :, None]
+        return y, cs[T].astype(u.dtype), hs[T].astype(u.dtype)
+
+    def _past(self, u):
+        """At each step, which sequences have ended: ``(B, 1)``, or None."""
+        if self.lengths is None:
+            return u.shape[1] * [None]
+        past = ~valid_steps(self.lengths, u).T[:, :, None]
+        if isinstance(past, numpy.ndarray):
+            return [each if each.any() else None for each in past]
+        return list(past)  # a look at it would make the host wait
+
+    def backward(self, indexes, grad_outputs):
+        inputs = self.get_retained_inputs()
+        if chainer.config.enable_backprop:
+            arrived = [(y, g) for y, g in zip(
+                _by_parts(*inputs, self.lengths), grad_outputs)
+                if g is not None]
+            grads = chainer.grad(
+                [y for y, _ in arrived], inputs, [g for _, g in arrived],
+                enable_double_backprop=True)
+            grads = [chainer.as_variable(v.array * 0) if g is None else g
+                     for v, g in zip(inputs, grads)]
+        else:
+            grads = self._backward(inputs, [
+                None if g is None else g.array for g in grad_outputs])
+        return tuple(grads[i] for i in indexes)
+
+    def _backward(self, inputs, grad_outputs):
+        u, W = (v.array for v in inputs[:2])
+        gy, gc_last, gh_last = grad_outputs
+        xp = backend.get_array_module(u)
+        gates, cs, hs = self.gates, self.cs, self.hs
+        dtype, (T, B, _) = gates.dtype, gates.shape
+        m = W.shape[1]
+        gc, gh = (xp.zeros((B, m), dtype) if g is None else g.astype(dtype)
+                  for g in (gc_last, gh_last))
+        W = W.astype(dtype)
+        ga = xp.empty_like(gates)
+        past = self._past(u)
+        for t in range(T - 1, -1, -1):
+            i, f, o, z = _split(gates[t], m)
+            gi, gf, go, gz = _split(ga[t], m)
+            total, gc_here = gh, gc
+            if gy is not None:
+                total = gh + gy[:, t]
+            tanh_c = xp.tanh(cs[t + 1])
+            xp.multiply(total, tanh_c, out=go)
+            gc_here = gc + total * o * (1 - tanh_c * tanh_c)
+            xp.multiply(gc_here, z, out=gi)
+            xp.multiply(gc_here, cs[t], out=gf)
+            xp.multiply(gc_here, i, out=gz)
+            sigmoids = gates[t, :, :3 * m]
+            ga[t, :, :3 * m] *= sigmoids * (1 - sigmoids)
+            gz *= 1 - z * z
+            if past[t] is None:
+                gh = ga[t].dot(W)
+                gc = gc_here * f
+            else:
+                xp.copyto(ga[t], dtype.type(0), where=past[t])
+                gh = xp.where(past[t], gh, ga[t].dot(W))
+                gc = xp.where(past[t], gc, gc_here * f)
+        gW = ga.reshape(T * B, 4 * m).T.dot(hs[:-1].reshape(T * B, m))
+        return [chainer.as_variable(g.astype(u.dtype, copy=False))
+                for g in (ga.transpose(1, 0, 2), gW, gc, gh)]
+
+
+def _split(a, m):
+    return [a[..., n * m:(n + 1) * m] for n in range(4)]
+
+
+def _activate(a, m, xp):
+    """Turns ``(B, 4 * m)`` into gates, in place."""
+    sigmoids = a[:, :3 * m]
+    xp.negative(sigmoids, out=sigmoids)
+    with numpy.errstate(over='ignore'):  # where exp overflows it is 0
+        xp.exp(sigmoids, out=sigmoids)
+    sigmoids += 1
+    xp.reciprocal(sigmoids, out=sigmoids)
+    z = a[:, 3 * m:]
+    xp.tanh(z, out=z)
+
+
+def _by_parts(u, W, c, h, lengths):
+    """The same as a graph of Chainer's functions, for second derivatives."""
+    xp = backend.get_array_module(u.array)
+    B, T, _ = u.shape
+    valid = None if lengths is None else valid_steps(lengths, u.array)
+    if valid is not None:  # what stands past the end may be anything
+        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
+                    xp.zeros_like(u.array))
+    hs = []
+    for t in range(T):
+        i, f, o, z = F.split_axis(u[:, t] + F.linear(h, W), 4, axis=1)
+        c_next = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(z)
+        h_next = F.sigmoid(o) * F.tanh(c_next)
+        y = h_next
+        if valid is not None:
+            here = xp.broadcast_to(valid[:, t, None], c.shape)
+            y = F.where(here, h_next, xp.zeros_like(h.array))
+            c_next = F.where(here, c_next, c)
+            h_next = F.where(here, h_next, h)
+        c, h = c_next, h_next
+        hs.append(y)
+    if not hs:
+        return u[:, :, :c.shape[1]], F.identity(c), F.identity(h)
+    return F.stack(hs, axis=1), c, h

@@ -1,0 +1,109 @@
+from chainer import testing
+from chainer.utils import type_check
+import numpy
+import pytest
+
+from qrnn.functions import lstm
+from qrnn.functions import lstm_ref
+
+from .. import helpers
+from ..helpers import assert_equal
+from ..helpers import gradients
+from ..helpers import uniform
+from ..helpers import variables
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [
+        {'shape': (1, 1, 1)},
+        {'shape': (3, 17, 7)},
+        {'shape': (3, 5, 7), 'lengths': (5, 0, 2)},
+        {'shape': (3, 4, 2), 'given': (1, 0, 0)},
+        {'shape': (3, 4, 2), 'given': (0, 1, 0), 'lengths': (1, 4, 0)},
+        {'shape': (3, 4, 2), 'given': (0, 0, 1), 'lengths': (1, 4, 0)},
+        {'shape': (3, 0, 7), 'lengths': (0, 0, 0)},
+        {'shape': (0, 5, 7), 'lengths': ()},
+    ],
+))
+@helpers.backends
+class TestLSTM(helpers.FunctionTestCase):
+
+    lengths = None
+    given = 1, 1, 1  # which of the outputs' gradients are there
+
+    def generate_inputs(self):
+        B, T, m = self.shape
+        u, W, c0, h0 = (uniform(*shape, dtype=self.dtype) for shape in (
+            (B, T, 4 * m), (4 * m, m), (B, m), (B, m)))
+        return u, W / m, c0, h0
+
+    def forward(self, inputs, device):
+        return lstm(*inputs, lengths=self.lengths)
+
+    def forward_expected(self, inputs):
+        return tuple(y.astype(self.dtype)
+                     for y in lstm_ref(*inputs, lengths=self.lengths))
+
+    def generate_grad_outputs(self, outputs_template):
+        grads = super().generate_grad_outputs(outputs_template)
+        return tuple(g if given else None
+                     for g, given in zip(grads, self.given))
+
+
+def arrays(B=3, T=4, m=2):
+    return uniform(B, T, 4 * m), uniform(4 * m, m), uniform(B, m), uniform(
+        B, m)
+
+
+def run(inputs, lengths, double=False):
+    inputs = variables(*inputs)
+    ys = lstm(*inputs, lengths=lengths)
+    gys = [numpy.ones_like(y.array) for y in ys]
+    return [y.array for y in ys] + gradients(
+        ys, inputs, variables(*gys), double)
+
+
+@pytest.mark.parametrize('double', [False, True])
+@pytest.mark.parametrize('padding', [numpy.nan, 1e30])
+def test_padding_may_hold_anything(padding, double):
+    u, *others = arrays()
+    lengths = 1, 4, 0
+    expected = run((u, *others), lengths)
+    past = numpy.arange(4) >= numpy.array(lengths)[:, None]
+    u[past] = padding
+    assert_equal(run((u, *others), lengths, double), expected)
+
+
+def test_states_may_be_left_out():
+    u, W, c0, h0 = arrays()
+    assert_equal(lstm(u, W), lstm(u, W, 0 * c0, 0 * h0))
+    assert_equal(lstm(u, W, h0=h0), lstm_ref(u, W, h0=h0))
+
+
+def test_inputs_are_left_alone():
+    inputs = arrays()
+    kept = [a.copy() for a in inputs]
+    first = run(inputs, None)
+    assert_equal(run(inputs, None), first, 0)
+    assert_equal(list(inputs), kept, 0)
+
+
+def test_strided_inputs():
+    u, W, c0, h0 = arrays()
+    strided = (u.transpose(1, 0, 2).copy().transpose(1, 0, 2),
+               W.T.copy().T, c0[::-1].copy()[::-1], h0.T.copy().T)
+    assert_equal(run(strided, (4, 2, 3)), run((u, W, c0, h0), (4, 2, 3)))
+
+
+@pytest.mark.parametrize('shapes', [
+    [(2, 8), (8, 2)], [(2, 3, 8), (8, 3)], [(2, 3, 8), (4, 2)],
+    [(2, 3, 8), (8, 2), (3, 2)], [(2, 3, 8), (8, 2), (2, 2), (2, 3)]])
+def test_wrong_shapes(shapes):
+    with pytest.raises(type_check.InvalidType):
+        lstm(*(numpy.zeros(shape, 'f') for shape in shapes))
+
+
+def test_wrong_lengths():
+    with pytest.raises(ValueError, match='between 0 and the 4 steps'):
+        lstm(*arrays(), lengths=[5, 1, 1])
