@@ -86,7 +86,7 @@ def layer(device):
     """A 320-unit layer (k = 2) beside an LSTM, training and inference."""
     if find_torch(device) is None:
         print("PyTorch is not installed here, or sees no GPU: the LSTM is "
-              "Chainer's NStepLSTM.")
+              "LSTMLayer.")
     for B, T in _ON_CPU if device.xp is numpy else sorted(PAPER):
         x = device.send(
             numpy.random.RandomState(0).randn(B, T, _SIZE).astype('f'))

@@ -1,10 +1,9 @@
 """The LSTM to be measured against."""
 from chainer.backends import cuda
-import chainer.functions as F
-import chainer.links as L
 import numpy
 
 from benchmarks import chainer_steps
+import qrnn
 
 
 def lstm(device, size, x):
@@ -12,7 +11,7 @@ def lstm(device, size, x):
 
     It is PyTorch's, which on a GPU is cuDNN's, in full float32 as ours and in
     the layout that suits it, time first; or, where PyTorch is not installed
-    or sees no GPU, Chainer's.
+    or sees no GPU, our own, which is several times as fast as Chainer's.
 
     Args:
         device (chainer.backend.Device): Where to run.
@@ -24,7 +23,7 @@ def lstm(device, size, x):
 
     """
     torch = find_torch(device)
-    return _chainer(device, size, x) if torch is None else _torch(
+    return _ours(device, size, x) if torch is None else _torch(
         torch, device, size, x)
 
 
@@ -61,14 +60,8 @@ def _torch(torch, device, size, x):
     return name, train, infer
 
 
-def _chainer(device, size, x):
-    link = L.NStepLSTM(1, size, size, dropout=0.)
+def _ours(device, size, x):
+    link = qrnn.LSTMLayer(size, size)
     link.to_device(device)
-
-    def call(x):
-        # No padding, no stacking: its own lists, which suit it best.
-        _, _, ys = link(None, None, list(F.separate(x)))
-        return F.concat(ys, axis=0)
-
-    return ("Chainer's NStepLSTM", lambda: chainer_steps.train(link, call, x),
-            lambda: chainer_steps.infer(call, x))
+    return ('LSTMLayer', lambda: chainer_steps.train(link, link, x),
+            lambda: chainer_steps.infer(link, x))
