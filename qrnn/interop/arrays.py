@@ -1,0 +1,149 @@
+"""Named arrays, in files and in parameters."""
+import os
+import zipfile
+
+import chainer
+import numpy
+
+
+def read_arrays(source):
+    """Reads named arrays.
+
+    Nothing is unpickled: a file can give arrays of numbers, and nothing else.
+
+    Args:
+        source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, the
+            latter with the package safetensors; or arrays by name.
+
+    Returns:
+        dict: Arrays by name.
+
+    Raises:
+        ValueError: If the file is of another kind, or damaged.
+        ImportError: If safetensors is needed and not installed.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.interop import read_arrays
+        >>> read_arrays({'layers.0.linear.bias': np.zeros(2)})
+        {'layers.0.linear.bias': array([0., 0.])}
+
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return {name: numpy.asarray(array) for name, array in source.items()}
+    try:
+        if _kind(source) == '.safetensors':
+            return dict(_safetensors(source).load_file(source))
+        with numpy.load(source, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # a damaged file fails in many ways
+        raise ValueError('{} cannot be read: {}'.format(
+            os.fspath(source), error)) from error
+
+
+def write_arrays(path, arrays):
+    """Writes named arrays.
+
+    Args:
+        path (str): Name of a ``.npz`` or ``.safetensors`` file, the latter
+            with the package safetensors.
+        arrays (dict): Arrays by name.
+
+    Raises:
+        ValueError: If the file is of another kind.
+        ImportError: If safetensors is needed and not installed.
+
+    .. admonition:: Example
+
+        >>> import os, tempfile
+        >>> from qrnn import QRNNStack
+        >>> from qrnn.interop import read_arrays, to_state_dict, write_arrays
+        >>> weights = to_state_dict(QRNNStack(1, 3, 5))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, 'weights.npz')
+        ...     write_arrays(path, weights)
+        ...     sorted(read_arrays(path))
+        ['layers.0.linear.bias', 'layers.0.linear.weight']
+
+    """
+    if _kind(path) == '.safetensors':
+        # It writes what lies in memory, in that order, not strided views.
+        _safetensors(path).save_file(
+            {name: numpy.ascontiguousarray(array)
+             for name, array in arrays.items()}, path)
+        return
+    # savez would take a name such as "file" for an argument of its own.
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, array in arrays.items():
+            with archive.open(name + '.npy', 'w', force_zip64=True) as f:
+                numpy.lib.format.write_array(
+                    f, numpy.asarray(array), allow_pickle=False)
+
+
+def assign(values):
+    """Sets the filters and the bias of layers, converted to their dtype.
+
+    Args:
+        values (list): Triples of a :class:`~qrnn.QRNNLayer`, filters
+            ``(k, n, gates * m)`` and bias ``(gates * m,)``.
+
+    """
+    for layer, W, b in values:
+        if layer.W.array is None:
+            with chainer.using_device(layer.device):
+                layer._initialize_params(W.shape[1])
+        set_array(layer.W, W)
+        set_array(layer.b, b)
+
+
+def set_array(param, array):
+    """Sets a parameter, wherever it is."""
+    param.array[...] = param.device.send(
+        array.astype(param.dtype, copy=False))
+
+
+def fitting(arrays, name, shape, whose):
+    """The array of that name, or a complaint if it does not fit.
+
+    Args:
+        arrays (dict): Arrays by name.
+        name (str): Name of one.
+        shape (tuple): The shape that it must have.
+        whose (str): What takes it, to complain about.
+
+    """
+    if name not in arrays:
+        raise ValueError(
+            'the array {} is missing; {} takes it, of shape {}'.format(
+                name, whose, shape))
+    array = arrays[name]
+    if array.shape != shape:
+        raise ValueError('the array {} is of shape {}, but {} takes {}'.format(
+            name, array.shape, whose, shape))
+    if array.dtype.kind != 'f':
+        raise ValueError(
+            'the array {} must hold floating-point numbers, but its dtype is '
+            '{}'.format(name, array.dtype))
+    return array
+
+
+def _kind(path):
+    kind = os.path.splitext(path)[1]
+    if kind not in ('.npz', '.safetensors'):
+        raise ValueError(
+            'weights are read from and written to .npz and .safetensors '
+            'files, not {}'.format(os.fspath(path)))
+    return kind
+
+
+def _safetensors(path):
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise ImportError(
+            '{} needs the package safetensors: pip install '
+            'safetensors'.format(os.fspath(path))) from None
+    return safetensors.numpy
