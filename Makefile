@@ -1,6 +1,7 @@
 # make demo   trains a small language model on text that the project makes
 # make test   runs the tests
-# make clean  removes what the two set up
+# make check  checks style and types
+# make clean  removes what they set up
 #
 # Each sets up what it needs in $(VENV), once, with $(PYTHON).
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 python := $(VENV)/bin/python
 pip := $(python) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test clean
+.PHONY: demo test check clean
 
 # Matrices as small as the demo's gain nothing from a second thread, and lose
 # much by it on a busy machine.
@@ -19,6 +20,10 @@ demo: $(VENV)/.has-experiments
 
 test: $(VENV)/.has-test
 	$(python) -m pytest
+
+check: $(VENV)/.has-dev
+	$(python) -m flake8
+	$(python) -m mypy
 
 clean:
 	rm -rf $(VENV) out/demo

@@ -6,9 +6,12 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.lengths import valid_steps
+from qrnn.types import Input
+from qrnn.types import Lengths
 
 
-def attention_sum(encoding, query, lengths=None):
+def attention_sum(encoding: Input, query: Input,
+                  lengths: Lengths | None = None) -> chainer.Variable:
     """Dot-product attention: weighted sums of encoder states.
 
     .. math::
@@ -67,7 +70,8 @@ def attention_sum(encoding, query, lengths=None):
     return F.matmul(weights, encoding)
 
 
-def attention_sum_ref(encoding, query, lengths=None):
+def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
+                      lengths: Lengths | None = None) -> numpy.ndarray:
     """Reference of :func:`attention_sum` in NumPy and float64.
 
     ============  =============  ===============================

@@ -9,9 +9,13 @@ from chainer.utils import type_check
 from qrnn.functions.blocks import each_block
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.types import Input
+from qrnn.types import Lengths
 
 
-def masked_convolution(x, W, x0=None, lengths=None, lookahead=0):
+def masked_convolution(x: Input, W: Input, x0: Input | None = None,
+                       lengths: Lengths | None = None,
+                       lookahead: int = 0) -> chainer.Variable:
     """Convolution along time that does not see the future.
 
     .. math::
@@ -71,7 +75,10 @@ def masked_convolution(x, W, x0=None, lengths=None, lookahead=0):
     return F.reshape(y, (B, T, m))
 
 
-def masked_convolution_ref(x, W, x0=None, lengths=None, lookahead=0):
+def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
+                           x0: numpy.ndarray | None = None,
+                           lengths: Lengths | None = None,
+                           lookahead: int = 0) -> numpy.ndarray:
     """Reference of :func:`masked_convolution` in NumPy and float64.
 
     ===========  =================  ==============================
@@ -103,7 +110,8 @@ def masked_convolution_ref(x, W, x0=None, lengths=None, lookahead=0):
     return y
 
 
-def last_steps(x, n_steps, x0=None, lengths=None):
+def last_steps(x: Input, n_steps: int, x0: Input | None = None,
+               lengths: Lengths | None = None) -> chainer.Variable:
     """The last steps of each sequence: what the next call's window needs.
 
     Args:

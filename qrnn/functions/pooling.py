@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy
 
 import chainer
@@ -16,10 +18,19 @@ from qrnn.functions.pooling_blocks import pooling_forward
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import draw_mask
 from qrnn.functions.zoneout import zoneout as apply_zoneout
+from qrnn.types import Activations
+from qrnn.types import Input
+from qrnn.types import Lengths
+from qrnn.types import NDArray
+from qrnn.types import Pooling
 
 
-def qrnn_pooling(u, b=None, c0=None, lengths=None, pooling='fo', zoneout=0.,
-                 mask=None, activations=None):
+def qrnn_pooling(
+        u: Input, b: Input | None = None, c0: Input | None = None,
+        lengths: Lengths | None = None, pooling: Pooling = 'fo',
+        zoneout: float = 0., mask: NDArray | None = None,
+        activations: Activations | None = None
+) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """Gates and pooling of a QRNN layer, in one node.
 
     The convolution's output :math:`u` holds the gates' pre-activations side
@@ -105,8 +116,13 @@ def check_pooling(pooling, activations=None):
     return dict(ACTIVATIONS, **(activations or {}))
 
 
-def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
-                     zoneout=0., mask=None, activations=None):
+def qrnn_pooling_ref(
+        u: numpy.ndarray, b: numpy.ndarray | None = None,
+        c0: numpy.ndarray | None = None, lengths: Lengths | None = None,
+        pooling: Pooling = 'fo', zoneout: float = 0.,
+        mask: numpy.ndarray | None = None,
+        activations: Activations | None = None
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`qrnn_pooling` in NumPy and float64.
 
     ===========  ===========================  ============================
@@ -131,8 +147,9 @@ def qrnn_pooling_ref(u, b=None, c0=None, lengths=None, pooling='fo',
         u = u + (b if b.ndim == 1 else b[:, None])
     gates = {name: u[:, :, i * C:(i + 1) * C] for i, name in enumerate(names)}
     activations = dict(ACTIVATIONS, **(activations or {}))
-    functions = {'tanh': numpy.tanh, 'identity': numpy.copy,
-                 'sigmoid': lambda a: 1 / (1 + numpy.exp(-a))}
+    functions: dict[str, Callable] = {
+        'tanh': numpy.tanh, 'identity': numpy.copy,
+        'sigmoid': lambda a: 1 / (1 + numpy.exp(-a))}
     gates = {name: functions[activations[name]](a)
              for name, a in gates.items()}
     h = numpy.zeros((B, T, C))

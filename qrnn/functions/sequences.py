@@ -7,9 +7,12 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.lengths import as_lengths
+from qrnn.types import Input
+from qrnn.types import Lengths
 
 
-def reverse_sequences(x, lengths=None):
+def reverse_sequences(
+        x: Input, lengths: Lengths | None = None) -> chainer.Variable:
     """Turns each sequence of a padded batch around, within its own length.
 
     Args:
@@ -36,7 +39,8 @@ def reverse_sequences(x, lengths=None):
     return _ReverseSequences(lengths).apply((x,))[0]
 
 
-def unpad_sequence(x, lengths):
+def unpad_sequence(
+        x: Input, lengths: Lengths) -> tuple[chainer.Variable, ...]:
     """Takes a padded batch apart: the adjoint of Chainer's ``pad_sequence``.
 
     Args:

@@ -7,9 +7,11 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.types import Input
 
 
-def strnn(f, x, h0=None, reverse=False):
+def strnn(f: Input, x: Input, h0: Input | None = None,
+          reverse: bool = False) -> chainer.Variable:
     """Strongly-typed recurrence: a gated sum along time, channel by channel.
 
     For every sequence, time step and channel it computes
@@ -61,7 +63,9 @@ def strnn(f, x, h0=None, reverse=False):
     return STRNNFunction(reverse).apply(inputs)[0]
 
 
-def strnn_ref(f, x, h0=None, reverse=False):
+def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
+              h0: numpy.ndarray | None = None,
+              reverse: bool = False) -> numpy.ndarray:
     """Reference of :func:`strnn`: plain NumPy, float64, one step at a time.
 
     ======  =============  =======================
@@ -92,10 +96,10 @@ class STRNNFunction(function_node.FunctionNode):
     core.
     """
 
-    def __init__(self, reverse=False):
+    def __init__(self, reverse: bool = False) -> None:
         self.reverse = reverse
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs: Input) -> chainer.Variable:
         return self.apply(inputs)[0]
 
     def check_type_forward(self, in_types):

@@ -5,8 +5,12 @@ from chainer import backend
 from chainer import function_node
 from chainer.utils import type_check
 
+from qrnn.types import Input
+from qrnn.types import NDArray
 
-def zoneout(f, ratio=.1, mask=None):
+
+def zoneout(f: Input, ratio: float = .1,
+            mask: NDArray | None = None) -> chainer.Variable:
     """Zoneout on forget gates: keeps the state of randomly chosen channels.
 
     With probability ``ratio`` a channel's gate is set to 1 at that step, so
@@ -56,7 +60,8 @@ def zoneout(f, ratio=.1, mask=None):
     return _Zoneout(mask).apply((f,))[0]
 
 
-def zoneout_ref(f, ratio=.1, mask=None):
+def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
+                mask: numpy.ndarray | None = None) -> numpy.ndarray:
     """Reference of :func:`zoneout` in NumPy and float64.
 
     ========  ========  =============================================

@@ -1,8 +1,12 @@
+from typing import Any
+
 import chainer
 import chainer.functions as F
 
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.links.qrnn_layer import QRNNLayer
+from qrnn.types import Input
+from qrnn.types import Lengths
 
 
 class BiQRNNLayer(chainer.Chain):
@@ -53,7 +57,8 @@ class BiQRNNLayer(chainer.Chain):
 
     """
 
-    def __init__(self, in_size, out_size, kernel_size=2, **layer_options):
+    def __init__(self, in_size: int | None, out_size: int,
+                 kernel_size: int = 2, **layer_options: Any) -> None:
         super(BiQRNNLayer, self).__init__()
         if layer_options.get('save_state'):
             raise ValueError(
@@ -65,7 +70,8 @@ class BiQRNNLayer(chainer.Chain):
             self.back = QRNNLayer(
                 in_size, out_size, kernel_size, **layer_options)
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: Input,
+                lengths: Lengths | None = None) -> chainer.Variable:
         """Applies both layers to a batch of sequences.
 
         Args:

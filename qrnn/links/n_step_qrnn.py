@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import chainer
 import chainer.functions as F
 from chainer import link
@@ -8,6 +11,8 @@ from qrnn.functions.sequences import unpad_sequence
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
 from qrnn.links.recurrent_layer import last_valid_step
+from qrnn.types import Input
+from qrnn.types import PerLayer
 
 
 class _NStepQRNN(link.ChainList):
@@ -16,8 +21,9 @@ class _NStepQRNN(link.ChainList):
     direction = 1
     n_cells = 2  # states given and returned, as an LSTM has them
 
-    def __init__(self, n_layers, in_size, out_size, dropout, *,
-                 kernel_size=2, **layer_options):
+    def __init__(self, n_layers: int, in_size: int, out_size: int,
+                 dropout: float, *, kernel_size: PerLayer = 2,
+                 **layer_options: Any) -> None:
         if isinstance(kernel_size, int):
             kernel_size = n_layers * (kernel_size,)
         if len(kernel_size) != n_layers:
@@ -33,13 +39,15 @@ class _NStepQRNN(link.ChainList):
         self.out_size = out_size
         self.dropout = dropout
 
-    def init_hx(self, xs):
+    def init_hx(self, xs: Sequence[Input]) -> chainer.Variable:
         """A state of zeros for some sequences, ``(S, B, m)``."""
         with chainer.using_device(self.device):
             return chainer.Variable(self.xp.zeros(
                 (len(self), len(xs), self.out_size), dtype=xs[0].dtype))
 
-    def forward(self, hx, cx, xs):
+    def forward(
+            self, hx: Input | None, cx: Input | None, xs: Sequence[Input]
+    ) -> tuple[chainer.Variable, chainer.Variable, list[chainer.Variable]]:
         """Applies all layers to a list of sequences.
 
         Args:
@@ -69,10 +77,10 @@ class _NStepQRNN(link.ChainList):
         parts, start = [], 0
         for group in groups:
             rows = slice(start, start + len(group))
+            h, c = (
+                None if state is None else state[:, rows] for state in states)
             parts.append(self._run_group(
-                *(None if state is None else state[:, rows]
-                  for state in states),
-                F.pad_sequence([xs[i] for i in group]), lengths[group]))
+                h, c, F.pad_sequence([xs[i] for i in group]), lengths[group]))
             start = rows.stop
         hy, cy = (
             F.permutate(F.concat(each, axis=1), self.xp.asarray(order),

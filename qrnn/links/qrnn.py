@@ -1,3 +1,5 @@
+from typing import Any
+
 import chainer
 from chainer import backend
 import chainer.functions as F
@@ -6,6 +8,8 @@ from chainer import initializers
 
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
+from qrnn.types import Initializer
+from qrnn.types import Input
 
 
 class QRNN(chainer.Chain):
@@ -49,22 +53,27 @@ class QRNN(chainer.Chain):
 
     """
 
-    def __init__(self, in_size, out_size=None, lateral_init=None,
-                 upward_init=None, bias_init=None, forget_bias_init=None, *,
-                 kernel_size=2, **layer_options):
+    h: chainer.Variable | None
+
+    def __init__(self, in_size: int | None, out_size: int | None = None,
+                 lateral_init: Initializer | None = None,
+                 upward_init: Initializer | None = None,
+                 bias_init: Initializer | None = None,
+                 forget_bias_init: Initializer | None = None, *,
+                 kernel_size: int = 2, **layer_options: Any) -> None:
         if out_size is None:
             in_size, out_size = None, in_size
         super(QRNN, self).__init__()
         with self.init_scope():
             self.layer = QRNNLayer(
-                in_size, out_size, kernel_size,
+                in_size, out_size, kernel_size,  # type: ignore
                 initialW=_Weights(
                     lateral_init, upward_init, out_size, kernel_size),
                 initial_bias=_Bias(forget_bias_init, bias_init, out_size),
                 **layer_options)
         self.reset_state()
 
-    def forward(self, x):
+    def forward(self, x: Input) -> chainer.Variable:
         """Takes one step.
 
         Args:
@@ -96,11 +105,11 @@ class QRNN(chainer.Chain):
         return h
 
     @property
-    def c(self):
+    def c(self) -> chainer.Variable | None:
         state = self.layer.state
         return None if state is None else state.c
 
-    def set_state(self, c, h):
+    def set_state(self, c: chainer.Variable, h: chainer.Variable) -> None:
         """Sets the pooled state and the last output.
 
         The inputs before the next step, which the window sees, count as
@@ -117,7 +126,7 @@ class QRNN(chainer.Chain):
         h.to_device(self.device)
         self.h = h
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets the state."""
         self.layer.reset_state()
         self.h = None

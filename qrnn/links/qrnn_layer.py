@@ -1,5 +1,5 @@
-import collections
 import functools
+from typing import NamedTuple
 
 import chainer
 from chainer import backend
@@ -18,15 +18,21 @@ from qrnn.functions.pooling import check_pooling
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling_blocks import GATES
 from qrnn.links.recurrent_layer import RecurrentLayer
+from qrnn.types import Activations
+from qrnn.types import Initializer
+from qrnn.types import Pooling
 
 
-class QRNNState(collections.namedtuple('QRNNState', ('c', 'x'))):
+class QRNNState(NamedTuple):
     """State of a :class:`QRNNLayer`: all it needs to go on.
 
     Attributes:
         c (~chainer.Variable): Pooled state, ``(B, m)``.
         x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
     """
+
+    c: chainer.Variable | None
+    x: chainer.Variable | None
 
 
 class QRNNLayer(RecurrentLayer):
@@ -110,10 +116,14 @@ class QRNNLayer(RecurrentLayer):
 
     state_type = QRNNState
 
-    def __init__(self, in_size, out_size, kernel_size=2, attention=False,
-                 decoder=False, *, pooling='fo', zoneout=0., save_state=False,
-                 lookahead=0, encoder_size=None, activations=None,
-                 initialW=None, initial_bias=None):
+    def __init__(self, in_size: int | None, out_size: int,
+                 kernel_size: int = 2, attention: bool = False,
+                 decoder: bool = False, *, pooling: Pooling = 'fo',
+                 zoneout: float = 0., save_state: bool = False,
+                 lookahead: int = 0, encoder_size: int | None = None,
+                 activations: Activations | None = None,
+                 initialW: Initializer | None = None,
+                 initial_bias: Initializer | None = None) -> None:
         self._activate_output = functools.partial(
             activate, check_pooling(pooling, activations)['o'])
         if kernel_size < 1:
@@ -138,7 +148,8 @@ class QRNNLayer(RecurrentLayer):
         with self.init_scope():
             self.W = variable.Parameter(_AsFilters(initialW))
             self.b = variable.Parameter(
-                0 if initial_bias is None else initial_bias, gates_size)
+                0 if initial_bias is None else initial_bias,  # type: ignore
+                gates_size)
             if self.decoder:
                 self.V = L.Linear(
                     encoder_size, gates_size, nobias=True, initialW=initialW)

@@ -1,4 +1,5 @@
-import collections
+from typing import Any
+from typing import NamedTuple
 
 import chainer
 from chainer import backend
@@ -6,10 +7,12 @@ import chainer.functions as F
 from chainer import link
 
 from qrnn.functions.lengths import as_lengths
+from qrnn.types import Input
+from qrnn.types import Lengths
+from qrnn.types import NDArray
 
 
-class Encoder(collections.namedtuple(
-        'Encoder', ('h', 'last_h', 'last_c', 'lengths', 'bias'))):
+class Encoder(NamedTuple):
     """What a decoder layer keeps of its encoder layer.
 
     Attributes:
@@ -21,6 +24,12 @@ class Encoder(collections.namedtuple(
             ``(B, gates * m)``, in layers that it enters so.
     """
 
+    h: chainer.Variable
+    last_h: chainer.Variable
+    last_c: chainer.Variable | None
+    lengths: NDArray | None
+    bias: chainer.Variable | None
+
 
 class RecurrentLayer(link.Chain):
     """What QRNN and LSTM layers share: calls, state and encoder.
@@ -31,19 +40,21 @@ class RecurrentLayer(link.Chain):
     ``_initial_state()``.
     """
 
-    state_type = None
+    state_type: Any = None
 
-    def __init__(self, in_size, out_size, attention, decoder, save_state):
+    def __init__(self, in_size: int | None, out_size: int, attention: bool,
+                 decoder: bool, save_state: bool) -> None:
         super(RecurrentLayer, self).__init__()
         self.in_size = in_size
         self.out_size = out_size
         self.attention = attention
         self.decoder = decoder or attention
         self.save_state = save_state
-        self.encoder = None
-        self._state = None
+        self.encoder: Encoder | None = None
+        self._state: Any = None
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: Input,
+                lengths: Lengths | None = None) -> chainer.Variable:
         """Applies the layer to a batch of sequences, or to one step.
 
         Args:
@@ -103,7 +114,7 @@ class RecurrentLayer(link.Chain):
     # State
 
     @property
-    def state(self):
+    def state(self) -> Any:
         """What the layer needs to go on: None before the first call.
 
         A named tuple of Variables with the batch as their first axis. Setting
@@ -113,7 +124,7 @@ class RecurrentLayer(link.Chain):
         return self._state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: Any) -> None:
         if state is not None:
             state = self.state_type(*(
                 None if part is None else chainer.as_variable(part)
@@ -123,11 +134,11 @@ class RecurrentLayer(link.Chain):
                     part.to_device(self.device)
         self._state = state
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets the state: the next call starts from the initial one."""
         self._state = None
 
-    def reorder_state(self, indices, encoder=True):
+    def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
         """Takes the state of other sequences of the batch (beam search).
 
         Args:
@@ -144,14 +155,16 @@ class RecurrentLayer(link.Chain):
         if encoder:
             self.encoder = _map(take, self.encoder)
 
-    def unchain_state(self):
+    def unchain_state(self) -> None:
         """Cuts the state off its history (truncated backpropagation)."""
         self._state = _map(
             lambda part: chainer.Variable(part.array.copy()), self._state)
 
     # Encoder
 
-    def init(self, encoder_c=None, encoder_h=None, lengths=None):
+    def init(self, encoder_c: Input | None = None,
+             encoder_h: Input | None = None,
+             lengths: Lengths | None = None) -> None:
         """Gives the layer the states of its encoder layer; clears its own.
 
         Without arguments it clears both.

@@ -1,9 +1,16 @@
+from collections.abc import Sequence
+from typing import Any
+
 import chainer
 import chainer.functions as F
 from chainer import link
 
 from qrnn.links.lstm_layer import LSTMLayer
 from qrnn.links.qrnn_layer import QRNNLayer
+from qrnn.types import Input
+from qrnn.types import Lengths
+from qrnn.types import NDArray
+from qrnn.types import PerLayer
 
 
 class _Stack(link.ChainList):
@@ -14,7 +21,8 @@ class _Stack(link.ChainList):
         self.dropout = dropout
         self.dense = dense
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: Input,
+                lengths: Lengths | None = None) -> chainer.Variable:
         """Applies all layers to sequences, ``(B, T, n)``, or to one step.
 
         Arguments and state are those of :meth:`qrnn.QRNNLayer.forward`.
@@ -26,7 +34,8 @@ class _Stack(link.ChainList):
         """
         return self.encode(x, lengths)[-1]
 
-    def encode(self, x, lengths=None):
+    def encode(self, x: Input, lengths: Lengths | None = None
+               ) -> list[chainer.Variable]:
         """Applies all layers and returns the outputs of every one.
 
         They are what the layers of a decoder take::
@@ -38,7 +47,7 @@ class _Stack(link.ChainList):
         if x.ndim == 3 and not self[0].save_state:
             # Lets go of the graph that the last call's states hang on.
             self.reset_state()
-        outputs = []
+        outputs: list[chainer.Variable] = []
         for layer in self:
             if outputs:
                 h = outputs[-1]
@@ -48,7 +57,9 @@ class _Stack(link.ChainList):
             outputs.append(layer(x, lengths))
         return outputs
 
-    def init(self, encoder_c=None, encoder_h=None, lengths=None):
+    def init(self, encoder_c: Sequence[Input] | None = None,
+             encoder_h: Sequence[Input] | None = None,
+             lengths: Lengths | None = None) -> None:
         """Gives every layer the states of its encoder layer.
 
         Args:
@@ -70,12 +81,12 @@ class _Stack(link.ChainList):
                 None if encoder_h is None else encoder_h[i], lengths)
 
     @property
-    def state(self):
+    def state(self) -> tuple:
         """The state of every layer, a tuple. See :attr:`QRNNLayer.state`."""
         return tuple(layer.state for layer in self)
 
     @state.setter
-    def state(self, states):
+    def state(self, states: Sequence) -> None:
         if len(states) != len(self):
             raise ValueError(
                 'each of the {} layers needs a state, but {} are given'.format(
@@ -83,12 +94,12 @@ class _Stack(link.ChainList):
         for layer, state in zip(self, states):
             layer.state = state
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets the state of every layer."""
         for layer in self:
             layer.reset_state()
 
-    def reorder_state(self, indices, encoder=True):
+    def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
         """Takes the state of other sequences of the batch, in every layer.
 
         See :meth:`qrnn.QRNNLayer.reorder_state`.
@@ -96,7 +107,7 @@ class _Stack(link.ChainList):
         for layer in self:
             layer.reorder_state(indices, encoder)
 
-    def unchain_state(self):
+    def unchain_state(self) -> None:
         """Cuts every layer's state off its history."""
         for layer in self:
             layer.unchain_state()
@@ -134,9 +145,11 @@ class QRNNStack(_Stack):
 
     """
 
-    def __init__(self, n_layers, in_size, out_size, kernel_size=2,
-                 attention=False, decoder=False, *, dropout=0., dense=False,
-                 lookahead=0, **layer_options):
+    def __init__(self, n_layers: int, in_size: int, out_size: int,
+                 kernel_size: PerLayer = 2, attention: bool = False,
+                 decoder: bool = False, *, dropout: float = 0.,
+                 dense: bool = False, lookahead: PerLayer = 0,
+                 **layer_options: Any) -> None:
         kernel_sizes = _of_each('kernel_size', kernel_size, n_layers)
         lookaheads = _of_each('lookahead', lookahead, n_layers)
         sizes = _in_sizes(n_layers, in_size, out_size, dense)
@@ -164,8 +177,10 @@ class LSTMStack(_Stack):
 
     """
 
-    def __init__(self, n_layers, in_size, out_size, attention=False,
-                 decoder=False, *, dropout=0., dense=False, save_state=False):
+    def __init__(self, n_layers: int, in_size: int, out_size: int,
+                 attention: bool = False, decoder: bool = False, *,
+                 dropout: float = 0., dense: bool = False,
+                 save_state: bool = False) -> None:
         sizes = _in_sizes(n_layers, in_size, out_size, dense)
         super(LSTMStack, self).__init__([
             LSTMLayer(

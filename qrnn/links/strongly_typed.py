@@ -1,3 +1,6 @@
+from typing import Any
+
+
 #: Settings of a :class:`~qrnn.QRNNLayer` that make it a strongly-typed RNN.
 #:
 #: With :math:`f = \sigma`,
@@ -17,7 +20,7 @@
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])
-STRONGLY_TYPED = {
+STRONGLY_TYPED: dict[str, dict[str, Any]] = {
     'T-RNN': {'kernel_size': 1, 'pooling': 'f',
               'activations': {'z': 'identity'}},
     'T-GRU': {'kernel_size': 2, 'pooling': 'if',

@@ -56,6 +56,12 @@ def test_public_names_are_those_of_the_packages():
     for name in NAMES:
         value = getattr(qrnn, name)
         if inspect.isfunction(value) and not name.endswith('_ref'):
-            # Beside every function, a reference of the same signature.
+            # Beside every function, a reference of the same signature; it
+            # takes and returns NumPy's arrays alone.
             reference = getattr(qrnn, name + '_ref')
-            assert inspect.signature(reference) == inspect.signature(value)
+            assert _arguments(reference) == _arguments(value)
+
+
+def _arguments(function):
+    return [(each.name, each.kind, each.default)
+            for each in inspect.signature(function).parameters.values()]
