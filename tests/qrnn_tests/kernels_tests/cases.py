@@ -6,7 +6,8 @@ import chainer
 import numpy
 
 from qrnn import kernels
-from qrnn.functions.pooling import GATES
+from qrnn.functions.pooling_blocks import GATES
+from qrnn.kernels import POOLINGS
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn
@@ -24,7 +25,7 @@ STRNN = {
     **SIZES, 'h0': [True, False], 'strided': [False, True]}
 
 POOLING = {
-    'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
+    'pooling': list(POOLINGS), 'dtype': list(TOLERANCE), 'regime': REGIMES,
     **SIZES,
     'lengths': [None, 'some', 'none at all'],
     'zoneout': [None, 'seed', 'mask', 'everywhere'],
