@@ -1,0 +1,82 @@
+"""Makes an ONNX model: ``python -m experiments.imdb.export --help``."""
+import json
+
+import numpy
+
+from experiments.common import arguments
+from experiments.common import errors
+from experiments.common.errors import explained
+from experiments.common.errors import Problem
+from experiments.common.files import replacing
+from experiments.imdb import model as model_module
+from qrnn import onnx_export
+from qrnn import QRNNStack
+
+
+def main(argv=None):
+    """Writes a trained classifier as an ONNX model."""
+    args = parse(argv)
+    model, description = model_module.load(args.model)
+    with explained('{}', ImportError):
+        exported = export(model, description['words'])
+    with replacing(args.out) as f:
+        f.write(exported.SerializeToString())
+    print('Written to {}'.format(args.out))
+
+
+def parse(argv=None):
+    parser = arguments.Parser(
+        prog='python -m experiments.imdb.export',
+        description='Writes the model as ONNX. It takes the numbers of the '
+        'words of each review and how many there are, and gives the '
+        'probability that it is positive.')
+    arguments.add_model(parser)
+    parser.add_argument(
+        '--out', '-o', metavar='FILE', default='model.onnx',
+        help='where to write it (default: model.onnx)')
+    return parser.parse_args(argv)
+
+
+def export(model, words):
+    """Makes an ONNX model of a classifier.
+
+    Its inputs are int64 ``words``, ``(B, T)``, padded with -1, and
+    ``lengths``, ``(B,)``; its outputs ``score``, the logarithm of the odds
+    that a review is positive, and ``probability``, both ``(B,)``. A review
+    without words is judged by nothing but the bias.
+
+    Args:
+        model (SentimentClassifier): The classifier.
+        words (list of str): The vocabulary, which goes with the model as
+            JSON, under ``'words'`` of its metadata.
+
+    Returns:
+        onnx.ModelProto: The model.
+
+    """
+    rnn = getattr(model, 'rnn', None)
+    if not isinstance(rnn, QRNNStack):
+        raise Problem('only a classifier with QRNN layers, such as those of '
+                      '--config qrnn, can be exported')
+    graph = onnx_export.Graph('sentiment')
+    numbers = graph.input('words', numpy.int64, ('batch', 'time'))
+    lengths = graph.input('lengths', numpy.int64, ('batch',))
+    # The number of the padding, -1, is that of the last row: zeros.
+    table = numpy.pad(model.embed.W.array, ((0, 1), (0, 0)))
+    x = graph.add('Gather', graph.constant(table), numbers, axis=0)
+    h = onnx_export.add_link(graph, rnn, x, lengths)
+    # Without a word it is the last step, whose output is 0.
+    last = graph.add('GatherND', h, graph.add(
+        'Unsqueeze', graph.add('Sub', lengths, graph.integers(1)),
+        graph.integers(1)), batch_dims=1)
+    score = graph.add('Squeeze', graph.add(
+        'Gemm', last, graph.constant(model.output.W.array),
+        graph.constant(model.output.b.array), transB=1), graph.integers(1))
+    graph.output('score', score, table.dtype, ('batch',))
+    graph.output('probability', graph.add('Sigmoid', score), table.dtype,
+                 ('batch',))
+    return graph.model({'words': json.dumps(words)})
+
+
+if __name__ == '__main__':
+    errors.run(main)

@@ -1,0 +1,16 @@
+"""Trained links as ONNX models, which run without Chainer.
+
+:func:`export` writes a layer or a stack. A model around one is built with
+:class:`Graph` and :func:`add_link`.
+
+Chainer 7 carries an exporter of its own, ``onnx_chainer``. It imports
+``onnx.mapping``, which newer versions of onnx no longer have (it says "ONNX is
+not installed", and asks for one before 1.7, for which there is no build for
+today's Python); it ends at opset 11; and it records the nodes of one call,
+with that call's batch size and number of steps in them. A converter for the
+pooling would mend none of these, so the links are translated here.
+"""
+
+from qrnn.onnx_export.graph import Graph  # NOQA
+from qrnn.onnx_export.links import add_link  # NOQA
+from qrnn.onnx_export.links import export  # NOQA

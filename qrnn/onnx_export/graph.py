@@ -1,0 +1,148 @@
+import numpy
+
+
+#: What the operators mean, and the file format that goes with it: both old
+#: enough for runtimes from 2022 on.
+_OPSET = 17
+_IR_VERSION = 8
+
+
+class Graph(object):
+    """An ONNX graph that is being built, operator by operator.
+
+    Values are named by strings, which :meth:`input`, :meth:`constant` and
+    :meth:`add` return and :meth:`add` takes.
+
+    Args:
+        name (str): Name of the graph.
+
+    Raises:
+        ImportError: If the package onnx is not installed.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.onnx_export import Graph
+        >>> graph = Graph('double')             # doctest: +SKIP
+        >>> x = graph.input('x', np.float32, ('batch', 3))
+        ...                                     # doctest: +SKIP
+        >>> y = graph.add('Add', x, x)          # doctest: +SKIP
+        >>> graph.output('y', y, np.float32, ('batch', 3))
+        ...                                     # doctest: +SKIP
+        >>> len(graph.model().graph.node)       # doctest: +SKIP
+        2
+
+    """
+
+    def __init__(self, name):
+        try:
+            import onnx
+            from onnx import checker
+            from onnx import helper
+            from onnx import numpy_helper
+        except ImportError:
+            raise ImportError(
+                'ONNX models are made with the package onnx: pip install '
+                'onnx') from None
+        self._onnx = onnx
+        self._check = checker.check_model
+        self._helper = helper
+        self._to_tensor = numpy_helper.from_array
+        self._name = name
+        self._nodes = []
+        self._inputs = []
+        self._outputs = []
+        self._constants = []
+        self._n_values = 0
+
+    def input(self, name, dtype, shape, default=None):
+        """Adds an input.
+
+        Args:
+            name (str): Its name.
+            dtype: Its dtype.
+            shape (tuple): Its shape, with names for what may vary.
+            default (numpy.ndarray): What it is if it is not given.
+
+        """
+        self._inputs.append(self._info(name, dtype, shape))
+        if default is not None:
+            self._constants.append(self._to_tensor(
+                default.astype(dtype), name))
+        return name
+
+    def output(self, name, value, dtype, shape):
+        """Makes a value an output. Arguments are those of :meth:`input`."""
+        self._nodes.append(self._helper.make_node('Identity', [value], [name]))
+        self._outputs.append(self._info(name, dtype, shape))
+
+    def constant(self, array, dtype=None):
+        """Adds a constant: an array, or numbers."""
+        name = self._new_name('constant')
+        self._constants.append(self._to_tensor(
+            numpy.array(array, dtype, order='C'), name))
+        return name
+
+    def integers(self, *numbers):
+        """Adds a vector of integers, for shapes and axes."""
+        return self.constant(numpy.array(numbers, numpy.int64))
+
+    def add(self, operator, *inputs, n_outputs=1, **attributes):
+        """Adds an operator.
+
+        Args:
+            operator (str): Its name.
+            inputs (str): Values that it takes.
+            n_outputs (int): How many values it gives.
+            attributes: Its attributes.
+
+        Returns:
+            str or list of str: The value, or values.
+
+        """
+        outputs = [self._new_name(operator) for _ in range(n_outputs)]
+        self._nodes.append(self._helper.make_node(
+            operator, list(inputs), outputs, **attributes))
+        return outputs[0] if n_outputs == 1 else outputs
+
+    def body(self, name, dtype, inputs, outputs, nodes):
+        """A graph for an operator that runs one, such as Scan.
+
+        Args:
+            name (str): Its name.
+            dtype: Dtype of all that goes in and out.
+            inputs (list): Pairs of names and shapes.
+            outputs (list): Likewise.
+            nodes (list): Triples of an operator, its inputs and its output.
+
+        """
+        return self._helper.make_graph(
+            [self._helper.make_node(operator, takes, [gives])
+             for operator, takes, gives in nodes], name,
+            *([self._info(each, dtype, shape) for each, shape in values]
+              for values in (inputs, outputs)))
+
+    def model(self, metadata=None):
+        """The finished model, checked.
+
+        Args:
+            metadata (dict): Strings by name, to go with the model.
+
+        """
+        helper = self._helper
+        model = helper.make_model(
+            helper.make_graph(self._nodes, self._name, self._inputs,
+                              self._outputs, self._constants),
+            opset_imports=[helper.make_opsetid('', _OPSET)],
+            ir_version=_IR_VERSION, producer_name='qrnn')
+        helper.set_model_props(model, metadata or {})
+        self._check(model, full_check=True)
+        return model
+
+    def _info(self, name, dtype, shape):
+        kind = self._helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+        return self._helper.make_tensor_value_info(name, kind, shape)
+
+    def _new_name(self, kind):
+        self._n_values += 1
+        return '{}_{}'.format(kind.lower(), self._n_values)

@@ -1,0 +1,40 @@
+import doctest
+import importlib
+import sys
+
+import numpy
+import pytest
+
+from qrnn import onnx_export
+from qrnn import QRNNLayer
+
+
+@pytest.mark.parametrize('module', ['graph', 'links'])
+def test_examples_hold(module):
+    """Those that are skipped elsewhere, as onnx may not be installed."""
+    pytest.importorskip('onnx')
+    module = importlib.import_module('qrnn.onnx_export.' + module)
+    tests = [test for test in doctest.DocTestFinder(
+        exclude_empty=True).find(module) if test.examples]
+    assert tests
+    runner = doctest.DocTestRunner(verbose=False)
+    for test in tests:
+        for example in test.examples:
+            example.options.pop(doctest.SKIP, None)
+        assert runner.run(test).failed == 0
+
+
+def test_without_onnx(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    with pytest.raises(ImportError, match='pip install onnx'):
+        onnx_export.export(QRNNLayer(3, 4))
+
+
+def test_what_is_wrong_is_found():
+    onnx = pytest.importorskip('onnx')
+    graph = onnx_export.Graph('wrong')
+    x = graph.input('x', numpy.float32, ('batch', 3))
+    y = graph.add('MatMul', x, graph.constant(numpy.zeros((4, 2), 'f')))
+    graph.output('y', y, numpy.float32, ('batch', 2))
+    with pytest.raises(onnx.shape_inference.InferenceError):
+        graph.model()
