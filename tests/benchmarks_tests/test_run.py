@@ -13,6 +13,7 @@ from benchmarks import imdb_step
 from benchmarks import layer
 from benchmarks import lstm
 from benchmarks import memory
+from benchmarks import onnx_models
 from benchmarks import pooling
 from benchmarks import ptb_step
 from benchmarks import recurrence
@@ -29,6 +30,9 @@ def tiny(monkeypatch):
     monkeypatch.setattr(layer, '_ON_CPU', [(8, 32)])
     monkeypatch.setattr(pooling, '_ON_CPU', [
         ('PTB', (2, 5, 4), 0.), ('PTB, zoneout', (2, 5, 4), .5)])
+    monkeypatch.setattr(onnx_models, '_CONFIGS', {
+        'imdb': imdb_model.TINY, 'ptb': Config(n_units=4)})
+    monkeypatch.setattr(onnx_models, '_N_WORDS', 7)
     monkeypatch.setattr(recurrence, '_CHANNELS', 2)
     monkeypatch.setattr(recurrence, '_ON_CPU', [50, 300])
     monkeypatch.setattr(recurrence, '_BLOCK', 80)
