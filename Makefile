@@ -1,6 +1,7 @@
 # make demo   trains a small language model on text that the project makes
 # make test   runs the tests
 # make check  checks style and types
+# make docs   builds the documentation, out/docs/index.html
 # make clean  removes what they set up
 #
 # Each sets up what it needs in $(VENV), once, with $(PYTHON).
@@ -10,7 +11,7 @@ VENV ?= .venv
 python := $(VENV)/bin/python
 pip := $(python) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 # Matrices as small as the demo's gain nothing from a second thread, and lose
 # much by it on a busy machine.
@@ -25,8 +26,11 @@ check: $(VENV)/.has-dev
 	$(python) -m flake8
 	$(python) -m mypy
 
+docs: $(VENV)/.has-docs
+	$(python) -m sphinx -q -W --keep-going docs out/docs
+
 clean:
-	rm -rf $(VENV) out/demo
+	rm -rf $(VENV) out/demo out/docs
 
 # qrnn with one of the extras in setup.cfg. No build isolation: Chainer builds
 # with the setuptools of the environment alone.

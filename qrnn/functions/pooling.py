@@ -38,13 +38,13 @@ def qrnn_pooling(
     :math:`z = \\tanh(u_z + b_z)` and the gates
     :math:`f, o, i = \\sigma(u + b)` of each channel, it computes one of
 
-    ===========  ================================  ===================
-    ``pooling``  state                             output
-    ===========  ================================  ===================
+    ===========  =================================  =============
+    ``pooling``  state                              output
+    ===========  =================================  =============
     ``'f'``      c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = c_t
     ``'fo'``     c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
     ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
-    ===========  ================================  ===================
+    ===========  =================================  =============
 
     (equations 3 to 5 of the paper). Past a sequence's end the state holds,
     outputs and gradients are 0.
@@ -125,16 +125,16 @@ def qrnn_pooling_ref(
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`qrnn_pooling` in NumPy and float64.
 
-    ===========  ===========================  ============================
-    array        shape                        meaning
-    ===========  ===========================  ============================
-    ``u``        ``(B, T, G * C)``            pre-activations, f, z, o, i
-    ``b``        ``(G * C,)``, ``(B, G * C)``  bias
-    ``c0``       ``(B, C)``                   initial state
-    ``lengths``  ``(B,)``                     steps of every sequence
-    ``mask``     ``(B, T, C)``                true where zoned out
+    ===========  =============================  ==============================
+    array        shape                          meaning
+    ===========  =============================  ==============================
+    ``u``        ``(B, T, G * C)``              pre-activations, f, z, o, i
+    ``b``        ``(G * C,)``, ``(B, G * C)``   bias
+    ``c0``       ``(B, C)``                     initial state
+    ``lengths``  ``(B,)``                       steps of every sequence
+    ``mask``     ``(B, T, C)``                  true where zoned out
     return       two ``(B, T, C)``, ``(B, C)``  outputs, states, last state
-    ===========  ===========================  ============================
+    ===========  =============================  ==============================
 
     ``zoneout`` is not drawn here: it acts through ``mask`` alone.
     """

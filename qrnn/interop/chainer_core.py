@@ -14,17 +14,17 @@ def load_chainer_core(source, link, prefix=''):
 
     Its layers hold, in the order f, z, o,
 
-    ===================  ======================================  =========
-    arrays               shapes                                  layer
-    ===================  ======================================  =========
-    ``W/W``, ``W/b``     ``(3 * m, n)``, ``(3 * m,)``            k = 1
-    ``W/W``,             ``(3 * m, n)`` for this step,           k = 2
-    ``V/W``, ``V/b``     ``(3 * m, n)`` for the last, ``(3 * m,)``
-    ``conv/W``,          ``(3 * m, n, k)``, ``(3 * m,)``         k >= 3
+    ================  =========================================  =========
+    arrays            shapes                                     layer
+    ================  =========================================  =========
+    ``W/W``, ``W/b``  ``(3 * m, n)``, ``(3 * m,)``               k = 1
+    ``W/W``,          ``(3 * m, n)`` for this step,              k = 2
+    ``V/W``, ``V/b``  ``(3 * m, n)`` for the last, ``(3 * m,)``
+    ``conv/W``,       ``(3 * m, n, k)``, ``(3 * m,)``            k >= 3
     ``conv/b``
-    ``U/W``, ``U/b``     ``(3 * m, m)``, ``(3 * m,)``            attention
-    ``o/W``, ``o/b``     ``(m, 2 * m)``, ``(m,)``                attention
-    ===================  ======================================  =========
+    ``U/W``, ``U/b``  ``(3 * m, m)``, ``(3 * m,)``               attention
+    ``o/W``, ``o/b``  ``(m, 2 * m)``, ``(m,)``                   attention
+    ================  =========================================  =========
 
     A decoder layer without attention only starts from its encoder's last c:
     loaded into one of ours, what its encoder's last h adds is set to 0.

@@ -5,13 +5,13 @@ from typing import Any
 #:
 #: With :math:`f = \sigma`,
 #:
-#: ============  =============================  ======================
-#: name          state                          output
-#: ============  =============================  ======================
+#: ============  =================================  =============
+#: name          state                              output
+#: ============  =================================  =============
 #: ``'T-RNN'``   c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = c_t
 #: ``'T-GRU'``   c_t = f_t c_{t-1} + i_t z_t        h_t = c_t
 #: ``'T-LSTM'``  c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
-#: ============  =============================  ======================
+#: ============  =================================  =============
 #:
 #: where z is linear, i and o are tanh, and all see the input, in T-GRU and
 #: T-LSTM also the one before. (The QRNN paper's text pairs T-GRU with fo- and

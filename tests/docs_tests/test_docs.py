@@ -1,0 +1,49 @@
+import doctest
+import importlib.util
+import inspect
+import pathlib
+
+import pytest
+
+import qrnn
+from qrnn import interop
+
+
+DOCS = pathlib.Path(__file__).parents[2] / 'docs'
+PAGES = sorted(DOCS.glob('*.rst'))
+NAMES = [name for module in (qrnn, interop)
+         for name, value in vars(module).items()
+         if name[0] != '_' and not inspect.ismodule(value)]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+def test_examples_of_the_pages_hold(page):
+    assert not doctest.testfile(str(page), module_relative=False).failed
+
+
+def test_pages_have_examples():
+    assert [page.stem for page in PAGES if '>>>' in page.read_text()] == [
+        'from_chainer', 'from_pytorch', 'recurrence', 'relatives', 'state',
+        'tables']
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_public_name_has_a_page(name):
+    listed = (DOCS / 'reference.rst').read_text().split()
+    assert name in listed or (
+        name == 'STRONGLY_TYPED' and 'strongly_typed' in listed)
+
+
+def test_figures_are_drawn(tmp_path):
+    pytest.importorskip('matplotlib')
+    spec = importlib.util.spec_from_file_location(
+        'figures', DOCS / 'figures.py')
+    figures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figures)
+    figures.draw(tmp_path)
+    drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    text = (DOCS / 'recurrence.rst').read_text()
+    assert drawn and all('_figures/' + name in text for name in drawn)
+    figures.draw(tmp_path)  # over the old ones, the same bytes
+    assert all((tmp_path / name).read_bytes() == drawn[name]
+               for name in drawn)
