@@ -36,45 +36,43 @@ def draw(folder):
 
 def data_flow(n_steps=4):
     """What waits for what, in an LSTM layer and in a QRNN layer."""
-    figure = Figure(figsize=(7.5, 2.9))
+    figure = Figure(figsize=(7.5, 2.5))
     lstm, qrnn = figure.subplots(1, 2)
     _lanes(lstm, 'LSTM', n_steps, [
-        ('$W x_t$', PARALLEL), ('$U h_{t-1}$, gates', SEQUENTIAL),
-        ('$c_t$, $h_t$', SEQUENTIAL)])
-    _lanes(qrnn, 'QRNN, fo-pooling, k = 2', n_steps, [
-        ('$W_1 x_{t-1} + W_2 x_t$, gates', PARALLEL),
-        ('$c_t$', SEQUENTIAL), ('$h_t = o_t c_t$', PARALLEL)])
+        ('$W x$', PARALLEL),
+        (r'$+\,U h_{before}$', SEQUENTIAL),
+        ('$c_{here}, h_{here}$', SEQUENTIAL)])
+    _lanes(qrnn, 'QRNN, fo-pooling', n_steps, [
+        (r'$z, f, o\ =\ \tanh, \sigma, \sigma\;(W * x)$', PARALLEL),
+        ('$c_{here}$', SEQUENTIAL),
+        (r'$h\ =\ o \odot c$', PARALLEL)])
     return figure
 
 
 def _lanes(axes, title, n_steps, lanes):
-    """One box along time per parallel step, one per time step otherwise."""
-    width, height = .74, .56
-    for y, (label, colour) in zip(range(len(lanes))[::-1], lanes):
-        if colour == PARALLEL:
-            spans = [(0, n_steps - 1 + width)]
-        else:
-            spans = [(t, width) for t in range(n_steps)]
-        for x, span in spans:
+    """A wide box for what is computed at once, one for each step otherwise."""
+    width, height = .74, .6
+    whole = n_steps - 1 + width
+    rows = range(len(lanes))[::-1]
+    for y, (label, colour) in zip(rows, lanes):
+        spans = [(0, whole, label)] if colour == PARALLEL else [
+            (t, width, label.replace('before', str(t))
+             .replace('here', str(t + 1))) for t in range(n_steps)]
+        for x, span, text in spans:
             axes.add_patch(FancyBboxPatch(
                 (x, y), span, height, boxstyle='round,pad=0,rounding_size=.08',
                 facecolor=colour, edgecolor='#555555', linewidth=.8))
-        axes.text((n_steps - 1 + width) / 2, y + height + .07, label,
-                  ha='center', va='bottom')
+            axes.text(x + span / 2, y + height / 2, text, ha='center',
+                      va='center')
         if y:
-            below = lanes[len(lanes) - y][1]
-            if SEQUENTIAL in (colour, below):
-                for t in range(n_steps):
-                    _arrow(axes, (t + .12, y), (t + .12, y - 1 + height))
-            else:
-                _arrow(axes, (.12, y), (.12, y - 1 + height))
-    rows = [y for y, (_, colour) in zip(range(len(lanes))[::-1], lanes)
-            if colour == SEQUENTIAL]
-    for t in range(n_steps - 1):  # from the last of a step to the next's first
-        _arrow(axes, (t + width, min(rows) + height / 2),
-               (t + 1, max(rows) + height / 2))
-    axes.set(xlim=(-.1, n_steps), ylim=(-.45, len(lanes)), title=title)
-    axes.text((n_steps - 1 + width) / 2, -.35, 'time', ha='center')
+            for x in numpy.arange(n_steps) + width / 2:
+                _arrow(axes, (x, y), (x, y - 1 + height))
+    steps = [y for y, (_, colour) in zip(rows, lanes) if colour == SEQUENTIAL]
+    for t in range(n_steps - 1):  # from a step's last box to the next's first
+        _arrow(axes, (t + width, min(steps) + height / 2),
+               (t + 1, max(steps) + height / 2))
+    axes.set(xlim=(-.1, n_steps), ylim=(-.4, len(lanes)), title=title)
+    axes.text(whole / 2, -.3, r'time $\rightarrow$', ha='center')
     axes.axis('off')
 
 
@@ -98,28 +96,27 @@ def regimes():
         cmap=ListedColormap(COLOURS), norm=BoundaryNorm(range(4), 3))
     for regime in REGIMES:
         rows, columns = numpy.nonzero(chosen == REGIMES.index(regime))
-        axes.text(*_middle_of(regime, channels, steps, rows, columns),
+        # The L of the first is named on its foot.
+        foot = rows[columns == 0] if regime == 'channels' else rows
+        axes.text(_middle(channels[columns]), _middle(steps[foot]),
                   CAPTIONS[regime], ha='center', va='center',
                   color='white' if regime == 'split' else 'black')
-    for name, B, C, T, side in PAPER:
+    for name, B, C, T in PAPER:
         axes.plot(B * C, T, 'o', color='#c0392b', markersize=4)
-        axes.annotate(name, (B * C, T), (5 * side, -3), ha=(
-            'left' if side > 0 else 'right'), textcoords='offset points')
+        axes.annotate(name, (B * C, T), (-6, -3), ha='right',
+                      textcoords='offset points')
     axes.set(xscale='log', yscale='log', xlabel='B C, recurrences at a time',
              ylabel='T, steps')
     return figure
 
 
-#: Experiment, batch, channels, steps of a call, side of the label.
+#: Experiment, batch, channels, steps of a call.
 PAPER = (
-    ('language model', 20, 640, 105, 1),
-    ('sentiment', 24, 256, 231, -1),
+    ('language model', 20, 640, 105),
+    ('sentiment', 24, 256, 231),
 )
 
 
-def _middle_of(regime, channels, steps, rows, columns):
-    """The geometric middle of a regime's columns and rows."""
-    if regime == 'channels':  # it is L-shaped: the upright part
-        columns = columns[rows == rows.max()]
-    return (numpy.sqrt(channels[columns.min()] * channels[columns.max()]),
-            numpy.sqrt(steps[rows.min()] * float(steps[rows.max()])))
+def _middle(values):
+    """The geometric middle."""
+    return numpy.sqrt(float(values.min()) * float(values.max()))
