@@ -7,11 +7,12 @@ import pytest
 
 import qrnn
 from qrnn import interop
+from qrnn import onnx_export
 
 
 DOCS = pathlib.Path(__file__).parents[2] / 'docs'
 PAGES = sorted(DOCS.glob('*.rst'))
-NAMES = [name for module in (qrnn, interop)
+NAMES = [name for module in (qrnn, interop, onnx_export)
          for name, value in vars(module).items()
          if name[0] != '_' and not inspect.ismodule(value)]
 
