@@ -17,6 +17,9 @@ NDArray: TypeAlias = numpy.ndarray | cuda.ndarray
 #: What a differentiable function takes.
 Input: TypeAlias = chainer.Variable | NDArray
 
+#: Named arrays.
+Arrays: TypeAlias = Mapping[str, numpy.ndarray]
+
 #: Number of steps of every sequence of a batch.
 Lengths: TypeAlias = Sequence[int] | NDArray
 

@@ -8,9 +8,13 @@ from chainer.utils import type_check
 
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.types import Input
+from qrnn.types import Lengths
 
 
-def lstm(u, W, c0=None, h0=None, lengths=None):
+def lstm(u: Input, W: Input, c0: Input | None = None,
+         h0: Input | None = None, lengths: Lengths | None = None,
+         ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """The recurrence of an LSTM over whole sequences, in one node.
 
     With the gates' shares of the input :math:`u`, side by side in the order
@@ -66,7 +70,10 @@ def lstm(u, W, c0=None, h0=None, lengths=None):
     return _LSTM(lengths).apply((u, W, c0, h0))
 
 
-def lstm_ref(u, W, c0=None, h0=None, lengths=None):
+def lstm_ref(u: numpy.ndarray, W: numpy.ndarray,
+             c0: numpy.ndarray | None = None,
+             h0: numpy.ndarray | None = None, lengths: Lengths | None = None,
+             ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`lstm` in NumPy and float64.
 
     ===========  ===================  ===============================

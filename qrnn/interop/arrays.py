@@ -5,8 +5,10 @@ import zipfile
 import chainer
 import numpy
 
+from qrnn.types import Arrays
 
-def read_arrays(source):
+
+def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
     """Reads named arrays.
 
     Nothing is unpickled: a file can give arrays of numbers, and nothing else.
@@ -44,7 +46,7 @@ def read_arrays(source):
             os.fspath(source), error)) from error
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: str, arrays: Arrays) -> None:
     """Writes named arrays.
 
     Args:

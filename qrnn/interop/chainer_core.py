@@ -1,4 +1,5 @@
 """Weights of the core that the authors published for Chainer."""
+import chainer
 import numpy
 
 from qrnn.interop.arrays import assign
@@ -7,9 +8,11 @@ from qrnn.interop.arrays import read_arrays
 from qrnn.interop.arrays import set_array
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
+from qrnn.types import Arrays
 
 
-def load_chainer_core(source, link, prefix=''):
+def load_chainer_core(source: str | Arrays, link: chainer.Link,
+                      prefix: str = '') -> None:
     """Loads weights of the authors' published core.
 
     Its layers hold, in the order f, z, o,

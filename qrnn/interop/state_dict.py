@@ -12,6 +12,7 @@ where f is the share of what is new, not of what is kept. As
 sign changed, which is exact.
 """
 import re
+from typing import Any
 
 import chainer
 import numpy
@@ -25,6 +26,7 @@ from qrnn.interop.arrays import read_arrays
 from qrnn.links.n_step_qrnn import NStepQRNN
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
+from qrnn.types import Arrays
 
 
 #: What the arrays of a layer are called, weight and bias, by style.
@@ -38,7 +40,8 @@ _NAMES = {
 }
 
 
-def load_state_dict(source, link, prefix=None):
+def load_state_dict(source: str | Arrays, link: chainer.Link,
+                    prefix: str | None = None) -> None:
     """Loads weights of torchqrnn or fastai into a link.
 
     How the arrays are named tells which: ``layers.0.linear.weight`` in
@@ -99,8 +102,10 @@ def load_state_dict(source, link, prefix=None):
     assign(values)
 
 
-def from_state_dict(source, in_size, output_gate=True, prefix=None,
-                    kind=QRNNStack, dropout=0., **layer_options):
+def from_state_dict(source: str | Arrays, in_size: int,
+                    output_gate: bool = True, prefix: str | None = None,
+                    kind: type = QRNNStack, dropout: float = 0.,
+                    **layer_options: Any) -> Any:
     """Makes a link of weights of torchqrnn or fastai.
 
     The shapes tell the number of layers, their sizes and windows, given the
@@ -159,7 +164,8 @@ def from_state_dict(source, in_size, output_gate=True, prefix=None,
     return link
 
 
-def to_state_dict(link, style='torchqrnn', prefix=''):
+def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
+                  prefix: str = '') -> dict[str, numpy.ndarray]:
     """A link's weights as torchqrnn or fastai has them.
 
     What :func:`load_state_dict` loaded comes out as it was, to the last bit.

@@ -1,4 +1,4 @@
-import collections
+from typing import NamedTuple
 
 import chainer
 import chainer.functions as F
@@ -10,8 +10,11 @@ from qrnn.functions.lstm import lstm
 from qrnn.links.recurrent_layer import RecurrentLayer
 
 
-class LSTMState(collections.namedtuple('LSTMState', ('c', 'h'))):
+class LSTMState(NamedTuple):
     """State of an :class:`LSTMLayer`: cells and outputs, ``(B, m)`` each."""
+
+    c: chainer.Variable
+    h: chainer.Variable
 
 
 class LSTMLayer(RecurrentLayer):
@@ -51,8 +54,8 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    def __init__(self, in_size, out_size, attention=False, decoder=False, *,
-                 save_state=False):
+    def __init__(self, in_size: int, out_size: int, attention: bool = False,
+                 decoder: bool = False, *, save_state: bool = False) -> None:
         super(LSTMLayer, self).__init__(
             in_size, out_size, attention, decoder, save_state)
         with self.init_scope():

@@ -1,3 +1,5 @@
+from typing import Any
+
 import chainer
 import numpy
 
@@ -12,7 +14,8 @@ from qrnn.onnx_export.graph import Graph
 _END = numpy.iinfo(numpy.int64).max  # of a slice that has none
 
 
-def export(link, path=None, state=False, lengths=False):
+def export(link: chainer.Link, path: str | None = None, state: bool = False,
+           lengths: bool = False) -> Any:
     """Makes an ONNX model of a link.
 
     It computes what the link does in evaluation, for any batch size B and any
@@ -55,9 +58,9 @@ def export(link, path=None, state=False, lengths=False):
     first, last = layers[0], layers[-1]
     dtype, n = first.b.dtype, first.in_size
     x = graph.input('x', dtype, ('batch', 'time', n))
-    if lengths:
-        lengths = graph.input('lengths', numpy.int64, ('batch',))
-    h = add_link(graph, link, x, lengths or None, state)
+    n_steps = (graph.input('lengths', numpy.int64, ('batch',)) if lengths
+               else None)
+    h = add_link(graph, link, x, n_steps, state)
     size = last.out_size * (2 if isinstance(link, BiQRNNLayer) else 1)
     graph.output('h', h, dtype, ('batch', 'time', size))
     model = graph.model()
@@ -67,7 +70,8 @@ def export(link, path=None, state=False, lengths=False):
     return model
 
 
-def add_link(graph, link, x, lengths=None, state=False):
+def add_link(graph: Graph, link: chainer.Link, x: str,
+             lengths: str | None = None, state: bool = False) -> str:
     """Adds what a link computes to a graph.
 
     Args:

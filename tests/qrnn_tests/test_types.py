@@ -5,14 +5,15 @@ import chainer
 import pytest
 
 import qrnn
+import qrnn.interop
+import qrnn.onnx_export
 
 
-# The LSTM twins follow their recurrence.
-LINKS = [value for name, value in vars(qrnn).items()
-         if isinstance(value, type) and issubclass(value, chainer.Link)
-         and name != 'LSTMLayer']
+LINKS = [value for value in vars(qrnn).values()
+         if isinstance(value, type) and issubclass(value, chainer.Link)]
 FUNCTIONS = [
-    value for value in vars(qrnn).values() if inspect.isfunction(value)]
+    value for module in (qrnn, qrnn.functions, qrnn.interop, qrnn.onnx_export)
+    for value in vars(module).values() if inspect.isfunction(value)]
 
 
 def _methods(link):
