@@ -234,7 +234,7 @@ def _split(a, m):
 def _activate(a, m, xp):
     """Turns ``(B, 4 * m)`` into gates, in place."""
     sigmoids = a[:, :3 * m]
-    xp.negative(sigmoids, out=sigmoids)
+    sigmoids *= -1
     with numpy.errstate(over='ignore'):  # where exp overflows it is 0
         xp.exp(sigmoids, out=sigmoids)
     sigmoids += 1
