@@ -3,11 +3,9 @@ import json
 
 import numpy
 
-from experiments.common import arguments
 from experiments.common import errors
-from experiments.common.errors import explained
+from experiments.common import exporting
 from experiments.common.errors import Problem
-from experiments.common.files import replacing
 from experiments.ptb import model as model_module
 from qrnn import onnx_export
 from qrnn import QRNNStack
@@ -15,26 +13,11 @@ from qrnn import QRNNStack
 
 def main(argv=None):
     """Writes a trained language model as an ONNX model."""
-    args = parse(argv)
-    model, description = model_module.load(args.model)
-    with explained('{}', ImportError):
-        exported = export(model, description['words'])
-    with replacing(args.out) as f:
-        f.write(exported.SerializeToString())
-    print('Written to {}'.format(args.out))
-
-
-def parse(argv=None):
-    parser = arguments.Parser(
-        prog='python -m experiments.ptb.export',
-        description='Writes the model as ONNX. It takes the numbers of words '
-        'and the state that the last words left, and gives the scores of the '
-        'words that may follow each of them, and the next state.')
-    arguments.add_model(parser)
-    parser.add_argument(
-        '--out', '-o', metavar='FILE', default='model.onnx',
-        help='where to write it (default: model.onnx)')
-    return parser.parse_args(argv)
+    exporting.main(
+        'ptb', model_module.load, export,
+        'It takes the numbers of words and the state that the last words '
+        'left, and gives the scores of the words that may follow each of '
+        'them, and the next state.', argv)
 
 
 def export(model, words):

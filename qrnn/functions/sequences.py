@@ -63,7 +63,8 @@ def unpad_sequence(
     return _UnpadSequence(lengths).apply((x,))
 
 
-class _ReverseSequences(function_node.FunctionNode):
+class _Node(function_node.FunctionNode):
+    """A function of a padded batch and its lengths."""
 
     def __init__(self, lengths):
         self.lengths = lengths
@@ -71,6 +72,9 @@ class _ReverseSequences(function_node.FunctionNode):
     def check_type_forward(self, in_types):
         type_check._argname(in_types, ('x',))
         type_check.expect(in_types[0].ndim >= 2)
+
+
+class _ReverseSequences(_Node):
 
     def forward(self, inputs):
         x, = inputs
@@ -90,14 +94,7 @@ class _ReverseSequences(function_node.FunctionNode):
         return _ReverseSequences(self.lengths).apply(grad_outputs)
 
 
-class _UnpadSequence(function_node.FunctionNode):
-
-    def __init__(self, lengths):
-        self.lengths = lengths
-
-    def check_type_forward(self, in_types):
-        type_check._argname(in_types, ('x',))
-        type_check.expect(in_types[0].ndim >= 2)
+class _UnpadSequence(_Node):
 
     def forward(self, inputs):
         x, = inputs
