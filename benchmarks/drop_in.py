@@ -1,4 +1,6 @@
 """Models written for Chainer's LSTMs, with a QRNN in the LSTM's place."""
+import functools
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -172,12 +174,11 @@ class LanguageModel(Task):
     """The next word, with truncated backpropagation."""
 
     theirs, ours = 'LSTM', 'QRNN'
-    text = Corpus('sample', grammar.sample(1000, 1, 1))
     n_steps = 20
 
     def __init__(self, rnn, size):
         super(LanguageModel, self).__init__()
-        n_words = len(self.text.vocabulary)
+        n_words = len(_text().vocabulary)
         with self.init_scope():
             self.embed = L.EmbedID(n_words, size)
             self.rnn = rnn(size, size)
@@ -193,7 +194,12 @@ class LanguageModel(Task):
     @classmethod
     def batches(cls, batch_size):
         return StreamIterator(
-            cls.text.train, batch_size, cls.n_steps, cls.text.eos)
+            _text().train, batch_size, cls.n_steps, _text().eos)
+
+
+@functools.lru_cache(maxsize=None)
+def _text():
+    return Corpus('sample', grammar.sample(1000, 1, 1))
 
 
 TASKS = Classifier, Tagger, EncoderDecoder, LanguageModel
