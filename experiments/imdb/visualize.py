@@ -7,12 +7,15 @@ from chainer.backends import cuda
 import numpy
 
 from experiments.common import arguments
+from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.errors import Problem
 from experiments.common.files import decode
 from experiments.common.files import replacing
 from experiments.imdb import heat_map
 from experiments.imdb import model as model_module
+from experiments.imdb import reviews
+from experiments.imdb import sample
 from experiments.imdb.predict import describe
 from experiments.imdb.tokens import tokenize
 
@@ -23,9 +26,7 @@ _MAX_WORDS = 5000  # browsers draw no page much wider
 def main(argv=None):
     """Draws the states of the last layer over a review."""
     args = parse(argv)
-    text = (sys.stdin.buffer.read() if args.text is None
-            else os.fsencode(args.text))
-    words = tokenize(decode(text, 'the review', 'words'))
+    words = tokenize(_review(args))
     if not words:
         raise Problem('there is no word in the review; give one as an '
                       'argument or on standard input')
@@ -59,12 +60,52 @@ def parse(argv=None):
     parser.add_argument(
         'text', nargs='?', metavar='REVIEW',
         help='the review (default: standard input)')
+    parser.add_argument(
+        '--find', metavar='PHRASE',
+        help='draw the first test review that says this, instead; the '
+             "paper's says 'not exactly a bad story'")
+    parser.add_argument(
+        '--data', metavar='SOURCE',
+        help='where --find looks, as in training (default: what the model '
+             'was trained on)')
     arguments.add_model(parser)
     parser.add_argument(
         '--out', '-o', metavar='NAME', default='out/states',
         help='what to write, without .png and .html (default: out/states)')
     arguments.add_device(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.find is not None and args.text is not None:
+        parser.error('give a review or --find, not both')
+    return args
+
+
+def _review(args):
+    """The text that the command line asks for."""
+    if args.find is not None:
+        trained_on = best_model.load_description(args.model, 'imdb')['data']
+        return find(args.data or trained_on['source'], args.find)
+    text = (sys.stdin.buffer.read() if args.text is None
+            else os.fsencode(args.text))
+    return decode(text, 'the review', 'words')
+
+
+def find(source, phrase):
+    """The first test review with a phrase in it.
+
+    Args:
+        source (str): As ``--data`` takes it.
+        phrase (str): The phrase, upper and lower case told apart.
+
+    Raises:
+        Problem: If there is none.
+
+    """
+    texts = (sample.sample() if source == 'sample'
+             else reviews.read(reviews.files(source)))
+    for text, _ in texts['test']:
+        if phrase in text:
+            return text
+    raise Problem('no test review of {} says {!r}'.format(source, phrase))
 
 
 def trace(model, words):

@@ -1,9 +1,11 @@
 import io
+import json
 
 import chainer
 import numpy
 import pytest
 
+from experiments.imdb import reviews
 from experiments.imdb import visualize
 from experiments.imdb.batches import pad
 from experiments.imdb.model import load
@@ -65,6 +67,29 @@ def test_standard_input_and_a_single_word(trained, tmp_path, stdin, capsys):
     visualize.main(['--model', trained[0], '--out', str(tmp_path / 'a')])
     assert '"caf\\u00e9"' in (tmp_path / 'a.html').read_text()
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_find(trained, tmp_path, complaint):
+    pytest.importorskip('matplotlib')
+    with open(trained[0] + '/model.json') as f:
+        folder = json.load(f)['data']['source']
+    first, other = [
+        text for text, _ in reviews.read(reviews.files(folder))['test']
+        if 'brilliant' in text][:2]
+    assert visualize.find(folder, 'brilliant') == first
+    assert visualize.find(folder, other[-40:]) == other
+    out = tmp_path / 'a'
+    visualize.main([
+        '--model', trained[0], '--out', str(out), '--find', 'brilliant'])
+    page = out.with_suffix('.html').read_text()
+    for word in tokenize(first):
+        assert json.dumps(word) in page
+    for data in [], ['--data', 'sample']:
+        assert "says 'no such phrase'" in complaint(
+            visualize.main, '--model', trained[0], '--out', out, '--find',
+            'no such phrase', *data)
+    assert 'not both' in complaint(
+        visualize.main, '--model', trained[0], '--find', 'dull', REVIEW)
 
 
 @pytest.mark.parametrize('contents, says', [
