@@ -38,16 +38,17 @@ def _summary(rows):
             factors = _factors(rows, mode, kind)
             if not factors:
                 continue
-            lines.append("  times faster than the LSTM, {}, {} (the paper's, "
-                         'inference)'.format(mode, title))
+            lines.append("  times faster than {}, {}, {} (the paper: than "
+                         "cuDNN's, inference, K40)".format(
+                             _opponent(rows), mode, title))
             lines.append('  {:>9}'.format('B \\ T') + ''.join(
                 '{:>14}'.format(T) for T in _STEPS))
             for B in _BATCHES:
                 cells = ['{:.1f} ({})'.format(factors[B, T], PAPER[B, T])
                          if (B, T) in factors else '' for T in _STEPS]
                 if any(cells):
-                    lines.append('  {:>9}'.format(B) + ''.join(
-                        map('{:>14}'.format, cells)))
+                    lines.append(('  {:>9}'.format(B) + ''.join(
+                        map('{:>14}'.format, cells))).rstrip())
     return '\n'.join(lines)
 
 
@@ -72,8 +73,12 @@ def _draw(rows, figure):
         axes.set_title(mode)
     figure.suptitle(
         "Times faster than {} (the paper: than cuDNN's, inference, K40)"
-        .format(list(rows[0]['milliseconds'])[1])
+        .format(_opponent(rows))
         + (", the GPU's own time" if kind else ''))
+
+
+def _opponent(rows):
+    return list(rows[0]['milliseconds'])[1]
 
 
 def _factors(rows, mode, kind):

@@ -1,28 +1,36 @@
 """The paper's numbers beside ours: ``python -m experiments.report --help``."""
+import contextlib
 import glob
-import importlib
 import os
 
+from benchmarks.all import BENCHMARKS
 from experiments.common import arguments
 from experiments.common import errors
 from experiments.common.errors import Problem
 from experiments.common.files import read_json
+from experiments.common.files import replacing
+from experiments.runs import compares
+from experiments.runs import device
+from experiments.runs import epochs
+from experiments.runs import find_runs
+from experiments.runs import papers
+from experiments.runs import table
 
 
 def main(argv=None):
-    """Prints a table for each experiment that has results."""
+    """Prints a table for each experiment, or writes the whole document."""
     args = parse(argv)
-    papers = _papers()
-    results, problems = _results(args.results, papers)
-    if not results and not problems:
-        print('There are no results in {} yet.'.format(args.results))
-    for name, paper in papers.items():
-        rows = [_row(folder, result, paper)
-                for folder, result in results if result['experiment'] == name]
-        if rows:
-            print('\n{}\n(paper: as reported by the paper)\n'.format(
-                paper.TITLE))
-            _print_table(_heading(paper), rows)
+    if args.write:
+        problems = write(args.results, args.write)
+        print('Written to {}'.format(args.write))
+    else:
+        runs, problems = find_runs(args.results)
+        if not runs and not problems:
+            print('There are no results in {} yet.'.format(args.results))
+        for paper, ours in _by_paper(runs):
+            if ours:
+                print('\n{}\n(paper: as reported by the paper)\n\n{}'.format(
+                    paper.TITLE, table(paper, ours)))
     if problems:
         raise Problem('; '.join(problems))
 
@@ -31,76 +39,174 @@ def parse(argv=None):
     parser = arguments.Parser(prog='python -m experiments.report')
     parser.add_argument(
         '--results', metavar='FOLDER', default='results',
-        help='folder in which to look for result.json, at any depth '
-             '(default: results)')
+        help='folder in which to look for results, at any depth (default: '
+             'results)')
+    parser.add_argument(
+        '--write', metavar='FILE', nargs='?', const='REPRODUCTION.md',
+        help='write all that is known of each run, and the figures, as '
+             'Markdown (default: REPRODUCTION.md)')
     return parser.parse_args(argv)
 
 
-def _papers():
-    """The module ``paper`` of every experiment, by the experiment's name."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    names = sorted(os.path.basename(os.path.dirname(path)) for path in
-                   glob.glob(os.path.join(here, '*', 'paper.py')))
-    return {name: importlib.import_module(
-        'experiments.{}.paper'.format(name)) for name in names}
+def write(results, path):
+    """Writes the document that sets all results beside the paper's.
+
+    Args:
+        results (str): Folder with the results.
+        path (str): Name of the file.
+
+    Returns:
+        list of str: What is wrong with some of them.
+
+    """
+    runs, problems = find_runs(results)
+    document = _Document(results, path)
+    document.add(_HEAD.format(results=results))
+    for paper, ours in _by_paper(runs):
+        document.add('## ' + paper.TITLE, table(paper, ours))
+        for name, result in ours.items():
+            with _noted(problems, name):
+                document.add(_about(name, result, paper))
+            for curve in 'perplexity.png', 'accuracy.png':
+                document.add_picture(
+                    'Curve of {}'.format(name), name, curve)
+    _add_states(document)
+    _add_speed(document, problems)
+    document.write()
+    return problems
 
 
-def _results(folder, papers):
-    """All results with their folders, and what is wrong with others."""
-    results, problems = [], []
-    for path in sorted(glob.glob(os.path.join(folder, '**', 'result.json'),
-                                 recursive=True)):
-        try:
-            result = read_json(path)
-            if not (isinstance(result, dict)
-                    and result.get('experiment') in papers):
-                raise Problem('{} is not the result of an experiment'.format(
-                    path))
-        except Problem as problem:
-            problems.append(str(problem))
-        else:
-            name = os.path.relpath(os.path.dirname(path), folder)
-            results.append((name, result))
-    return results, problems
+@contextlib.contextmanager
+def _noted(problems, name):
+    """Goes on without what is damaged, and adds it to the problems."""
+    try:
+        yield
+    except Problem as problem:
+        problems.append(str(problem))
+    except (KeyError, TypeError):
+        problems.append('{} is damaged, or of another version of this '
+                        'program'.format(name))
 
 
-def _heading(paper):
-    heading = ['run', 'configuration', 'data']
-    for column in paper.COLUMNS:
-        heading += [column + ': paper', 'ours']
-    return heading + ['best of epochs', 's / epoch', 'device']
+_HEAD = """# Reproduction
+
+The paper's numbers, as reported by the paper, beside those of the runs in
+`{results}`. This file is generated: `python -m experiments.report --write`
+writes it anew from what is there, `python -m experiments.reproduce` runs what
+is missing and writes it, too.
+
+Where the epochs are fewer than wanted (`6 of 72`), the run is not finished,
+and its numbers do not answer yet whether the paper's are reached. `best` is
+the epoch whose model was scored, chosen on the validation part; `minutes` are
+those of training in all."""
 
 
-def _row(name, result, paper):
-    data = result.get('data', {})
-    reported = {}
-    if data.get('fingerprint') == paper.FINGERPRINT:
-        # Numbers on other text would not compare.
-        reported = paper.REPORTED.get(result.get('config'), {})
-    row = [name, result.get('config'),
-           paper.DATA if reported else data.get('source')]
-    for key in paper.COLUMNS.values():
-        row += [_number(reported.get(key)), _number(result.get(key))]
-    hardware = result.get('hardware', {})
-    return row + [
-        '{} of {}'.format(result.get('best_epoch'), result.get('epochs')),
-        _number(result.get('seconds_per_epoch')),
-        hardware.get('gpu') or '{}, {} cores'.format(
-            hardware.get('cpu'), hardware.get('cores'))]
+class _Document(object):
+
+    """Paragraphs of Markdown, and pictures by their path from the file."""
+
+    def __init__(self, results, path):
+        self.results = results
+        self._path = path
+        self._paragraphs = []
+
+    def add(self, *paragraphs):
+        self._paragraphs += paragraphs
+
+    def add_picture(self, text, *names):
+        """Adds a picture below the results, if it is there."""
+        path = os.path.join(self.results, *names)
+        if os.path.exists(path):
+            start = os.path.dirname(os.path.abspath(self._path))
+            self.add('![{}]({})'.format(text, os.path.relpath(path, start)))
+
+    def write(self):
+        with replacing(self._path) as f:
+            f.write(('\n\n'.join(self._paragraphs) + '\n').encode('utf-8'))
 
 
-def _number(value):
-    return '-' if value is None else '{:.1f}'.format(value)
+def _by_paper(runs):
+    """Each experiment's module ``paper`` with its own runs."""
+    for name, paper in papers().items():
+        yield paper, {folder: result for folder, result in runs.items()
+                      if result['experiment'] == name}
 
 
-def _print_table(heading, rows):
-    """Prints a table that Markdown understands."""
-    rows = [[str(cell) for cell in row] for row in [heading] + rows]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    rows.insert(1, ['-' * width for width in widths])
-    for row in rows:
-        print('| {} |'.format(' | '.join(
-            cell.ljust(width) for cell, width in zip(row, widths))))
+def _about(name, result, paper):
+    """All that a run's numbers depend on, and how it differs, as a list."""
+    lines = ['### `{}`'.format(name), '']
+    if 'command' in result:
+        lines.append('- `{}`'.format(result['command']))
+    lines.append('- ' + ', '.join(filter(None, [
+        'seed {}'.format(result.get('seed')), _source(result.get('git')),
+        _versions(result.get('versions')),
+        device(result) if 'hardware' in result else ''])))
+    differences = []
+    if 'of' in epochs(result):
+        differences.append('{} epochs'.format(epochs(result)))
+    if not compares(result, paper):
+        differences.append('other data than {}'.format(paper.DATA))
+    differences += paper.differences(result)
+    lines.append('- differs from the paper: ' + (
+        '; '.join(differences) or 'in nothing that is known'))
+    return '\n'.join(lines)
+
+
+def _source(git):
+    if not git:
+        return ''
+    return 'revision {}{}'.format(
+        git['revision'][:12], ' with changes' if git['dirty'] else '')
+
+
+def _versions(versions):
+    names = {'python': 'Python', 'numpy': 'NumPy', 'chainer': 'Chainer',
+             'cupy': 'CuPy'}
+    return ', '.join('{} {}'.format(names[name], version)
+                     for name, version in (versions or {}).items()
+                     if name in names)
+
+
+def _add_states(document):
+    document.add('## Figure 3: states of the last layer over a review')
+    pictures = [os.path.relpath(path, document.results) for path in sorted(
+        glob.glob(os.path.join(document.results, '**', _STATES),
+                  recursive=True))]
+    if not pictures:
+        document.add('Not drawn yet.')
+    for path in pictures:
+        document.add('`{}`'.format(os.path.dirname(path)))
+        document.add_picture('States over a review', path)
+
+
+_STATES = 'states*.png'
+
+
+def _add_speed(document, problems):
+    document.add('## Figure 4: speed')
+    paths = [path for name in _FIGURE_4 for path in sorted(glob.glob(
+        os.path.join(document.results, 'benchmarks', '*', name + '.json')))]
+    if not paths:
+        document.add('Not measured yet.')
+    for path in paths:
+        with _noted(problems, path):
+            _add_benchmark(document, path)
+
+
+_FIGURE_4 = 'layer', 'ptb-step'
+
+
+def _add_benchmark(document, path):
+    result = read_json(path)
+    benchmark = BENCHMARKS[result['benchmark']]
+    name, _ = os.path.splitext(os.path.relpath(path, document.results))
+    document.add(
+        '### `{}`'.format(name),
+        '- `{}`\n- {}'.format(result['command'], ', '.join([
+            _source(result['git']), _versions(result['versions']),
+            device(result)])),
+        '```\n{}\n```'.format(benchmark.summary(result['rows'])))
+    document.add_picture(benchmark.title, name + '.png')
 
 
 if __name__ == '__main__':

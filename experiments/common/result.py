@@ -29,7 +29,7 @@ def write_result(out, facts, outcome, environment, log):
     """
     result = dict(facts)
     result.update(outcome)
-    result['seconds_per_epoch'] = _seconds_per_epoch(log)
+    result['seconds_per_epoch'] = seconds_per_epoch(log)
     result.update(environment)
     result['curve'] = log
     write_json(os.path.join(out, 'result.json'), result)
@@ -52,7 +52,7 @@ def environment(device):
             'versions': _versions(), 'hardware': _hardware(device)}
 
 
-def _seconds_per_epoch(log):
+def seconds_per_epoch(log):
     """The median, which an interruption does not disturb."""
     times = [0] + [entry['elapsed_time'] for entry in log]
     return float(numpy.median(numpy.diff(times))) if log else None

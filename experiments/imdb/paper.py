@@ -5,6 +5,7 @@ TITLE = 'Table 1: sentiment, IMDb (test accuracy in %)'
 # Entries of result.json to compare, by the heading of their column
 COLUMNS = {
     'test accuracy': 'test_accuracy',
+    'development accuracy': 'development_accuracy',
 }
 
 # Of each configuration, as reported by the paper
@@ -18,3 +19,33 @@ REPORTED = {
 DATA = 'IMDb'
 FINGERPRINT = (
     'a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c')
+
+
+def so_far(result):
+    """What of the outcome is known of a run that is not finished.
+
+    Args:
+        result (dict): Its facts, and its log as ``'curve'``.
+
+    """
+    best = max(result['curve'],
+               key=lambda entry: entry['validation/main/accuracy'])
+    return {'best_epoch': best['epoch'],
+            'development_accuracy': 100 * best['validation/main/accuracy']}
+
+
+def differences(result):
+    """What of a run is not as in the paper, or not known to be, in phrases.
+    """
+    phrases = []
+    glove = result.get('glove')
+    if result['settings']['layer'] == 'pqrnn':
+        pass  # it has no word vectors
+    elif glove is None:
+        phrases.append('no word vectors to start from')
+    else:
+        phrases.append(
+            'vectors of {:,} words, {:.1f} % of the running words to train '
+            'on'.format(glove['vectors'], 100 * glove['coverage']))
+    phrases.append('the paper does not give its number of epochs')
+    return phrases

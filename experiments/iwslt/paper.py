@@ -6,6 +6,7 @@ TITLE = 'Table 3: German-English translation, IWSLT (characters)'
 COLUMNS = {
     'training pairs': 'training_pairs',
     'BLEU': 'test_bleu',
+    'development perplexity': 'validation_perplexity',
 }
 
 # Of each configuration, as reported by the paper
@@ -18,3 +19,29 @@ REPORTED = {
 DATA = 'TED.tst2014'
 FINGERPRINT = (
     'ddd82264abb440bc04bfaf83aba0f6454f7fdbe7c2f3bbb23834e9b12708e47a')
+
+
+def so_far(result):
+    """What of the outcome is known of a run that is not finished.
+
+    Args:
+        result (dict): Its facts, and its log as ``'curve'``.
+
+    """
+    best = min(result['curve'],
+               key=lambda entry: entry['validation/main/loss'])
+    return {'best_epoch': best['epoch'],
+            'training_pairs': result['data']['pairs']['train'],
+            'validation_perplexity': best['validation/perplexity']}
+
+
+def differences(result):
+    """What of a run is not as in the paper, or not known to be, in phrases.
+    """
+    n_pairs = result['data']['pairs']['train']
+    paper = REPORTED['qrnn']['training_pairs']
+    if n_pairs == paper:
+        return []
+    return ['{:,} training pairs, {:.0f} % of the paper\'s {:,}, from '
+            '{}'.format(n_pairs, 100 * n_pairs / paper, paper,
+                        ', '.join(result['data']['sets']['train']))]

@@ -19,3 +19,25 @@ REPORTED = {
 DATA = 'Penn Treebank'
 FINGERPRINT = (
     '43fef68838c4f397b381215d0e859a1c191cb1f44851cd201ff67b6e998ec58f')
+
+
+def so_far(result):
+    """What of the outcome is known of a run that is not finished.
+
+    Args:
+        result (dict): Its facts, and its log as ``'curve'``.
+
+    """
+    best = min(result['curve'],
+               key=lambda entry: entry['validation/main/loss'])
+    return {'best_epoch': best['epoch'],
+            'validation_perplexity': best['validation/perplexity']}
+
+
+def differences(result):
+    """What of a run is not as in the paper, or not known to be, in phrases.
+    """
+    if result['settings']['layer'] == 'lstm':
+        return ["settings of our own, since the paper does not give its "
+                "LSTM's"]
+    return []

@@ -83,8 +83,10 @@ def test_shares_of_the_copy(tmp_path, capsys):
 def test_grid_of_figure_4():
     assert len(layer.PAPER) == 30 and layer.PAPER[8, 512] == 16.9
     rows = [{'B': 8, 'T': 512, 'mode': 'inference',
-             'ratio': {'median': .05}, 'device_ratio': {'median': .1}}]
+             'ratio': {'median': .05}, 'device_ratio': {'median': .1},
+             'milliseconds': {'QRNNLayer': {}, "cuDNN's LSTM": {}}}]
     summary = layer._summary(rows)
+    assert "faster than cuDNN's LSTM" in summary
     assert '20.0 (16.9)' in summary and '10.0 (16.9)' in summary
 
 
