@@ -84,7 +84,7 @@ def draw_mask(like, shape, ratio):
     if ratio == 0 or not chainer.config.train:
         return None
     xp = backend.get_array_module(like)
-    return xp.random.rand(*shape) < ratio
+    return xp.random.random_sample(shape) < ratio
 
 
 class _Zoneout(function_node.FunctionNode):

@@ -51,8 +51,9 @@ def test_default_ratio():
     assert abs((zoneout(uniform(100, 1000)).array == 1).mean() - .1) < .01
 
 
-def test_ends():
-    f = numpy.random.rand(3, 4, 5)
+@pytest.mark.parametrize('shape', [(3, 4, 5), ()])
+def test_ends(shape):
+    f = numpy.asarray(numpy.random.rand(*shape))
     assert_equal(zoneout(f, 0), f, 0)
     assert_equal(zoneout(f, 1), numpy.ones_like(f), 0)
 
