@@ -335,7 +335,8 @@ def _pooling_by_parts(pooling, activations, mask, valid, u, b=None, c0=None):
         f = apply_zoneout(f, mask=~valid)
         x = x * valid.astype(x.dtype)
     c = strnn(f, x, c0)
-    h = c * gate_of['o'] if 'o' in gate_of else c
+    # Two outputs, even if they are the same, for each has its gradient.
+    h = c * gate_of['o'] if 'o' in gate_of else F.identity(c)
     if valid is not None:
         h = h * valid.astype(h.dtype)
     if c.shape[1]:
