@@ -7,6 +7,7 @@ import chainer.links as L
 from qrnn.functions.attention import attention_sum
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
+from qrnn.links.recurrent_layer import apply_to_steps
 from qrnn.links.recurrent_layer import RecurrentLayer
 
 
@@ -71,15 +72,13 @@ class LSTMLayer(RecurrentLayer):
         return LSTMState(chainer.as_variable(last_c), last_h)
 
     def _advance(self, x, lengths):
-        B, T, n = x.shape
         if lengths is not None:  # what stands past the end may be anything
             valid = valid_steps(lengths, x.array)[:, :, None]
             x = F.where(self.xp.broadcast_to(valid, x.shape), x,
                         self.xp.zeros_like(x.array))
-        u = F.linear(F.reshape(x, (B * T, n)), self.upward.W, self.upward.b)
-        u = F.reshape(u, (B, T, 4 * self.out_size))
         h, c_last, h_last = lstm(
-            u, self.lateral.W, *(self._state or (None, None)), lengths)
+            apply_to_steps(self.upward, x), self.lateral.W,
+            *(self._state or (None, None)), lengths)
         self._state = LSTMState(c_last, h_last)
         if self.attention:
             h = self._attend(h)
@@ -90,4 +89,4 @@ class LSTMLayer(RecurrentLayer):
     def _attend(self, h):
         context = attention_sum(self.encoder.h, h, self.encoder.lengths)
         return F.tanh(
-            self.attend(F.concat((context, h), axis=2), n_batch_axes=2))
+            apply_to_steps(self.attend, F.concat((context, h), axis=2)))

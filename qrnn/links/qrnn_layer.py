@@ -17,6 +17,7 @@ from qrnn.functions.pooling import activate
 from qrnn.functions.pooling import check_pooling
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling_blocks import GATES
+from qrnn.links.recurrent_layer import apply_to_steps
 from qrnn.links.recurrent_layer import RecurrentLayer
 from qrnn.types import Activations
 from qrnn.types import Initializer
@@ -213,7 +214,8 @@ class QRNNLayer(RecurrentLayer):
         o, b = u[:, :, gate], F.expand_dims(encoder.bias[:, gate], 1)
         o = self._activate_output(o + F.broadcast_to(b, o.shape))
         context = attention_sum(encoder.h, c, encoder.lengths)
-        h = o * self.attend(F.concat((context, c), axis=2), n_batch_axes=2)
+        h = o * apply_to_steps(
+            self.attend, F.concat((context, c), axis=2))
         if lengths is not None:
             h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
         return h, c_last

@@ -240,6 +240,14 @@ def last_valid_step(states, lengths, without=None):
         xp.broadcast_to((last >= 0)[:, None], h.shape), h, without)
 
 
+def apply_to_steps(linear, x):
+    """Applies a linear link to every step: (B, T, n) -> (B, T, m)."""
+    B, T, n = x.shape
+    # Given n_batch_axes, Chainer fails where there is no step.
+    y = F.linear(F.reshape(x, (B * T, n)), linear.W, linear.b)
+    return F.reshape(y, (B, T, y.shape[1]))
+
+
 def _map(function, parts):
     """Applies a function to the parts of a named tuple that are there."""
     if parts is None:

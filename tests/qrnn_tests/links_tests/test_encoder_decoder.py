@@ -46,7 +46,7 @@ def test_splitting_changes_nothing(make, options):
     layer = randomize(make(save_state=True, **options))
     case = uniform(B, T, n), *source(), uniform(B, T, m), LENGTHS
     whole = results(layer, *case)
-    for chunks in [2, 5], [1, 1, 5], T * ['step'], [3, 'step', 3]:
+    for chunks in [2, 5], [0, T, 0], [1, 1, 5], T * ['step'], [3, 'step', 3]:
         assert_equal(results(layer, *case, chunks), whole)
     layer.save_state = False
     assert_equal(results(layer, *case, [4] + 3 * ['step']), whole)
