@@ -38,7 +38,9 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
         if _kind(source) == '.safetensors':
             return dict(_safetensors(source).load_file(source))
         with numpy.load(source, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            # By the members' own names: there may be an a.npy beside an a.
+            return {member.removesuffix('.npy'): arrays[member]
+                    for member in arrays.zip.namelist()}
     except (OSError, ImportError):
         raise
     except Exception as error:  # a damaged file fails in many ways

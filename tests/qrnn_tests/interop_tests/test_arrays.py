@@ -9,6 +9,7 @@ from qrnn import interop
 def test_names_may_be_anything(tmp_path):
     """Those of numpy.savez's own arguments, too."""
     arrays = {'file': numpy.arange(3.), 'a/b': numpy.float32(2.),
+              'a/b.npy': numpy.float32(3.),
               'layers.0.weight': numpy.ones((2, 3)).T}
     path = tmp_path / 'arrays.npz'
     interop.write_arrays(path, arrays)
