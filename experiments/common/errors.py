@@ -1,7 +1,10 @@
 """Errors for people: one sentence instead of a traceback."""
 import contextlib
 import os
+import signal
 import sys
+
+from experiments.common import signals
 
 
 class Problem(Exception):
@@ -14,11 +17,11 @@ def run(main):
 
     Args:
         main: Function without arguments. What it raises as
-            :class:`Problem`, what the operating system refuses (a full
-            disk, a folder that cannot be written) and Ctrl-C end the
-            program with one line on standard error and a status other
-            than 0. Anything else is a fault of the program and keeps its
-            traceback.
+            :class:`Problem` and what the operating system refuses (a full
+            disk, a folder that cannot be written) end the program with
+            one line on standard error and a status other than 0; so do
+            signals, see :func:`~experiments.common.signals.die`. Anything
+            else is a fault of the program and keeps its traceback.
 
     """
     try:
@@ -34,8 +37,17 @@ def run(main):
     except MemoryError:
         _quit('out of memory; choose a smaller configuration or a machine '
               'with more')
-    except KeyboardInterrupt:
-        _quit('interrupted', status=130)
+    except KeyboardInterrupt as interrupt:
+        if not isinstance(interrupt, signals.Interrupted):
+            interrupt = signals.Interrupted(signal.SIGINT)
+        _say(str(interrupt))
+        signals.die(interrupt.number)
+
+
+def warn(message):
+    """Says in one line what went wrong without ending the program."""
+    with contextlib.suppress(OSError):  # where this goes may be full, too
+        print('warning: ' + message, file=sys.stderr, flush=True)
 
 
 def describe(error):
@@ -58,10 +70,16 @@ def explained(message, *kinds):
     try:
         yield
     except kinds as error:
-        raise Problem(message.format(describe(error))) from error
+        raise Problem(message.replace('{}', describe(error))) from error
 
 
-def _quit(message, status=1):
-    sys.stdout.flush()
-    print('error: ' + message, file=sys.stderr)
-    sys.exit(status)
+def _quit(message):
+    _say('error: ' + message)
+    sys.exit(1)
+
+
+def _say(message):
+    for stream, text in (sys.stdout, ''), (sys.stderr, message + '\n'):
+        with contextlib.suppress(OSError):
+            stream.write(text)
+            stream.flush()

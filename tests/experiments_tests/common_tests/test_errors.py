@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from experiments.common import errors
+from experiments.common.signals import Interrupted
 
 
 def raising(exception):
@@ -18,9 +19,12 @@ def raising(exception):
     (OSError('odd\nthings'), 'error: odd things', 1),
     (MemoryError(), 'error: out of memory; choose a smaller configuration '
                     'or a machine with more', 1),
-    (KeyboardInterrupt(), 'error: interrupted', 130),
+    (KeyboardInterrupt(), 'interrupted by Ctrl-C', 130),
+    (Interrupted(15, 'so do c'), 'interrupted by SIGTERM; so do c', 143),
 ])
-def test_one_line(capsys, exception, line, status):
+def test_one_line(capsys, monkeypatch, exception, line, status):
+    monkeypatch.setattr(
+        errors.signals, 'die', lambda number: sys.exit(128 + number))
     with pytest.raises(SystemExit) as info:
         errors.run(raising(exception))
     assert info.value.code == status
@@ -37,6 +41,14 @@ def test_success(capsys):
     assert capsys.readouterr() == ('done\n', '')
 
 
+@pytest.mark.parametrize('full', [False, True])
+def test_warn(capsys, monkeypatch, full):
+    if full:
+        monkeypatch.setattr(sys, 'stderr', open('/dev/full', 'w'))
+    errors.warn('too full')
+    assert capsys.readouterr().err == (1 - full) * 'warning: too full\n'
+
+
 def test_explained():
     with pytest.raises(errors.Problem, match='cannot read x: too short'):
         with errors.explained('cannot read x: {}', ValueError):
@@ -44,6 +56,9 @@ def test_explained():
     with pytest.raises(KeyError):
         with errors.explained('cannot read x: {}', ValueError):
             raise KeyError
+    with pytest.raises(errors.Problem, match='cannot read {a}: short'):
+        with errors.explained('cannot read {a}: {}', ValueError):
+            raise ValueError('short')
 
 
 def test_reader_that_leaves(python):
