@@ -11,6 +11,7 @@ from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.buckets import BucketSampler
 from experiments.common.errors import Problem
+from experiments.common.iterators import TrackingIterator
 from experiments.common.plot import CurvePlot
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
@@ -123,7 +124,7 @@ def _trainer(model, config, corpus, bag_of_words, run):
         run (Run): The run that it is for.
 
     """
-    iterator = chainer.iterators.SerialIterator(
+    iterator = TrackingIterator(
         corpus.train, config.batch_size, order_sampler=BucketSampler(
             corpus.train.lengths, config.batch_size))
     updater = training.updaters.StandardUpdater(

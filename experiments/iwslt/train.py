@@ -9,6 +9,7 @@ from experiments.common import arguments
 from experiments.common import best_model
 from experiments.common import errors
 from experiments.common.buckets import BucketSampler
+from experiments.common.iterators import TrackingIterator
 from experiments.common.plot import CurvePlot
 from experiments.common.training import add_perplexities
 from experiments.common.training import extend
@@ -93,7 +94,7 @@ def _trainer(model, config, corpus, run):
 
     """
     examples = corpus.examples('train')
-    iterator = chainer.iterators.SerialIterator(
+    iterator = TrackingIterator(
         examples, config.batch_size, order_sampler=BucketSampler(
             [n_source + n_target for _, _, n_source, n_target in examples],
             config.batch_size))

@@ -73,6 +73,16 @@ class StreamIterator(chainer.dataset.Iterator):
         return self.current_position == 0
 
     @property
+    def batch_description(self):
+        """The last chunk in words."""
+        start = ((self.current_position or self.n_chunks) - 1) * self._n_steps
+        rows, length = self._targets.shape
+        return ('words {} to {} of each of the {} rows of {} words that the '
+                'text is cut into, counted from 0'.format(
+                    start, min(start + self._n_steps, length) - 1, rows,
+                    length))
+
+    @property
     def epoch_detail(self):
         return self.epoch + self.current_position / self.n_chunks
 

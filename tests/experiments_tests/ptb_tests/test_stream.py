@@ -23,6 +23,15 @@ def test_rows_side_by_side():
     ]
 
 
+def test_batch_description():
+    iterator = stream.StreamIterator(numpy.arange(1, 12, dtype='i'), 2, 3)
+    for where in 'words 0 to 2', 'words 3 to 4', 'words 0 to 2':
+        iterator.next()
+        assert iterator.batch_description == (
+            where + ' of each of the 2 rows of 5 words that the text is cut '
+            'into, counted from 0')
+
+
 @pytest.mark.parametrize('n_steps', [1, 3, 11, 100])
 def test_every_word_once(n_steps):
     words = numpy.arange(1, 12, dtype='i')
