@@ -1,11 +1,15 @@
 """The best model of a run, in files that need nothing else."""
+import hashlib
 import os
 
 from chainer import serializers
 from chainer.training import extension
 import numpy
 
+from experiments.common import snapshots
+from experiments.common.errors import explained
 from experiments.common.errors import Problem
+from experiments.common.errors import warn
 from experiments.common.files import read_json
 from experiments.common.files import replacing
 from experiments.common.files import write_json
@@ -13,7 +17,11 @@ from experiments.common.files import write_json
 
 class BestModel(extension.Extension):
 
-    """Trainer extension that saves the model when it is the best so far.
+    """Trainer extension that chooses and saves the best model so far.
+
+    It chooses before the snapshot is taken and saves afterwards, as
+    :meth:`save` does. Whatever a kill in between leaves, a snapshot whose own
+    parameters are the best ones can replace ``model.npz``.
 
     Args:
         model (~chainer.Link): The model.
@@ -23,6 +31,7 @@ class BestModel(extension.Extension):
     Attributes:
         epoch (int): Epoch after which the best model was saved, 0 before.
         value (float): Its observation.
+        digest (str): Digest of its parameters.
 
     """
 
@@ -34,25 +43,58 @@ class BestModel(extension.Extension):
         self._key = key
         self._sign = -1 if highest else 1
         self.epoch = 0
-        self.value = self._sign * float('inf')
+        self._forget()
 
     def initialize(self, trainer):
-        if self.epoch and not os.path.exists(_npz(trainer.out)):
+        """Looks for the model that the snapshot speaks of."""
+        if not self.epoch:
+            return
+        if self.digest == _digest(_values(self._model)):
+            # Saved in any case: a kill may have come before.
+            save_parameters(trainer.out, self._model)
+        elif not os.path.exists(_npz(trainer.out)):
             raise Problem(
                 'the best model so far, model.npz of epoch {}, is not beside '
                 'the snapshot; it belongs into {}'.format(
                     self.epoch, trainer.out))
+        elif self.digest not in ('', _digest(_load_values(trainer.out))):
+            warn('{} is not the best model that the snapshot speaks of, of '
+                 'epoch {}; the best is chosen from the epochs to come'
+                 .format(_npz(trainer.out), self.epoch))
+            self._forget()
 
     def __call__(self, trainer):
         value = float(trainer.observation[self._key])
         if self._sign * value < self._sign * self.value:
-            save_parameters(trainer.out, self._model)
             self.epoch = trainer.updater.epoch
             self.value = value
+            self.digest = _digest(_values(self._model))
+
+    def save(self, trainer):
+        """Saves the model if it was chosen in this epoch.
+
+        Raises:
+            Problem: If it cannot be written. Going on would lose it.
+
+        """
+        if self.epoch == trainer.updater.epoch:
+            with explained(
+                    'cannot write the best model so far: {{}}; {}'.format(
+                        snapshots.outlook(trainer.out)), OSError):
+                save_parameters(trainer.out, self._model)
 
     def serialize(self, serializer):
         self.epoch = serializer('epoch', self.epoch)
         self.value = serializer('value', self.value)
+        try:
+            self.digest = str(serializer('digest', self.digest))
+        except KeyError:
+            self.digest = ''  # snapshots did not always have it
+
+    def _forget(self):
+        self.epoch = 0
+        self.value = self._sign * float('inf')
+        self.digest = ''
 
 
 def save_description(folder, description):
@@ -106,14 +148,7 @@ def save_parameters(folder, model):
 def load_parameters(folder, model):
     """Loads what :func:`save_parameters` saved."""
     path = _npz(folder)
-    if not os.path.exists(path):
-        raise Problem('there is no trained model in {}: {} is missing'.format(
-            folder, path))
-    try:
-        with numpy.load(path, allow_pickle=False) as arrays:
-            loaded = {name: arrays[name] for name in arrays.files}
-    except Exception:  # a damaged archive fails in many ways
-        raise Problem('{} is damaged'.format(path))
+    loaded = _load_values(folder)
     if ({name: array.shape for name, array in loaded.items()}
             != {name: value.shape for name, value in _values(model).items()}):
         raise Problem('the parameters in {} do not fit the model that '
@@ -126,6 +161,26 @@ def _values(model):
     serializer.save(model)
     return {name: numpy.asarray(value)
             for name, value in serializer.target.items()}
+
+
+def _load_values(folder):
+    path = _npz(folder)
+    if not os.path.exists(path):
+        raise Problem('there is no trained model in {}: {} is missing'.format(
+            folder, path))
+    try:
+        with numpy.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except Exception:  # a damaged archive fails in many ways
+        raise Problem('{} is damaged'.format(path))
+
+
+def _digest(values):
+    digest = hashlib.sha256()
+    for name in sorted(values):
+        digest.update(name.encode())
+        digest.update(numpy.ascontiguousarray(values[name]))
+    return digest.hexdigest()
 
 
 def _npz(folder):

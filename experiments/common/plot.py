@@ -3,6 +3,8 @@ import os
 
 from chainer.training import extension
 
+from experiments.common.errors import describe
+from experiments.common.errors import warn
 from experiments.common.files import replacing
 
 
@@ -48,8 +50,13 @@ class CurvePlot(extension.Extension):
             axes.axhline(height, color='gray', linestyle='--', linewidth=1,
                          label='{} ({:.4g})'.format(label, height))
         _label(axes, self._ylabel, self._scale)
-        with replacing(os.path.join(trainer.out, self._filename)) as f:
-            figure.savefig(f, format='png', dpi=150)
+        path = os.path.join(trainer.out, self._filename)
+        try:
+            with replacing(path) as f:
+                figure.savefig(f, format='png', dpi=150)
+        except OSError as error:
+            warn('cannot draw {}: {}; training goes on'.format(
+                path, describe(error)))
 
 
 def _figure():

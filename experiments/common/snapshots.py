@@ -2,21 +2,21 @@
 import glob
 import json
 import os
+import re
 import shutil
-import sys
 import zipfile
 
 from chainer import serializers
 from chainer.training import extension
-from chainer.training import extensions
 import numpy
 
 from experiments.common.errors import describe
 from experiments.common.errors import Problem
+from experiments.common.errors import warn
+from experiments.common.files import replacing
 
 
 _PREFIX = 'snapshot_iter_'
-_RETAINED = 2  # snapshots kept; the newest might be unreadable
 
 # What a run writes besides its snapshots
 _WRITTEN = 'log', 'model.json', 'model.npz', 'result.json'
@@ -44,14 +44,44 @@ class Identity(extension.Extension):
         serializer('facts', json.dumps(self.facts))
 
 
-def snapshot():
-    """Extension that writes a snapshot of the trainer.
+class Snapshot(extension.Extension):
 
-    The file appears under its name when it is complete and on the disk.
+    """Trainer extension that writes a snapshot of the trainer.
+
+    The file appears under its name when it is complete and on the disk. Only
+    then are others removed: this one and the last before it stay, as the
+    newest might turn out to be unreadable. One that cannot be written is
+    reported, and training goes on.
+
+    Attributes:
+        iteration (int): When it was called last.
+
     """
-    return extensions.snapshot(
-        savefun=_save, filename=_PREFIX + '{.updater.iteration}',
-        n_retains=_RETAINED)
+
+    priority = -100  # after all that changes the trainer's state
+    default_name = 'snapshot'
+    iteration = 0
+
+    def __call__(self, trainer):
+        self.iteration = trainer.updater.iteration
+        path = os.path.join(
+            trainer.out, '{}{}'.format(_PREFIX, self.iteration))
+        serializer = serializers.DictionarySerializer()
+        serializer.save(trainer)
+        try:
+            _save(path, serializer.target)
+            _remove_others(path)
+        except OSError as error:
+            warn('cannot write the snapshot {}: {}; training goes on, {}'
+                 .format(path, describe(error), outlook(trainer.out)))
+
+
+def outlook(out):
+    """Says what ``--resume`` would do with the folder of a run."""
+    found = _found(out)
+    if not found:
+        return 'there is no snapshot yet to go on from'
+    return 'the same command with --resume goes on from {}'.format(found[0])
 
 
 def prepare_folder(out, resume, overwrite):
@@ -113,7 +143,7 @@ def resume(which, out, trainer, facts):
             damaged.append(str(problem))
         else:
             for line in damaged:
-                print(line + '; it was left out.', file=sys.stderr)
+                warn(line + '; it was left out')
             return
     if damaged:
         raise Problem('; '.join(damaged))
@@ -121,10 +151,10 @@ def resume(which, out, trainer, facts):
 
 def _remove_half_written(out):
     """Removes what a killed run was about to write, under other names."""
-    for path in glob.glob(os.path.join(out, '*.tmp[0-9]*')):
+    for path in glob.glob(os.path.join(glob.escape(out), '*.tmp[0-9]*')):
         os.remove(path)
     for pattern in 'tmp' + _PREFIX + '*', 'log' + 8 * '?':  # Chainer's
-        for path in glob.glob(os.path.join(out, pattern)):
+        for path in glob.glob(os.path.join(glob.escape(out), pattern)):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -133,19 +163,40 @@ class _Damaged(Problem):
 
 
 def _found(out):
-    """Names of the snapshots in a folder, the newest first."""
-    return sorted(glob.glob(os.path.join(out, _PREFIX + '*')),
-                  key=os.path.getmtime, reverse=True)
+    """Names of the snapshots in a folder, the newest first.
+
+    Their iteration says which is the newest. Times do not survive copying,
+    and clocks are set back.
+    """
+    paths = glob.glob(os.path.join(glob.escape(out), _PREFIX + '*'))
+    return sorted((path for path in paths if _iteration(path) is not None),
+                  key=_iteration, reverse=True)
+
+
+def _iteration(path):
+    """Iteration of a snapshot, or ``None`` for what has no such name."""
+    match = re.fullmatch(_PREFIX + '([0-9]+)', os.path.basename(path))
+    return int(match.group(1)) if match else None
+
+
+def _remove_others(path):
+    """Removes all snapshots but a new one and the last one before it.
+
+    Those of later iterations are of a past that the run has left: it was
+    resumed from an earlier one.
+    """
+    found = _found(os.path.dirname(path))
+    earlier = [each for each in found if _iteration(each) < _iteration(path)]
+    for each in set(found) - {path} - set(earlier[:1]):
+        os.remove(each)
 
 
 def _save(path, arrays):
     for name, value in arrays.items():
         if numpy.asarray(value).dtype.hasobject:
             raise TypeError('{} would need pickle to be saved'.format(name))
-    with open(path, 'wb') as f:
+    with replacing(path) as f:
         numpy.savez(f, **arrays)
-        f.flush()
-        os.fsync(f.fileno())
 
 
 def _load(path, trainer, facts):
@@ -159,7 +210,9 @@ def _load(path, trainer, facts):
                               path, describe(error)))
     best = os.path.join(os.path.dirname(path), 'model.npz')
     if not _is_in(path, trainer.out) and os.path.exists(best):
-        shutil.copy(best, trainer.out)
+        with open(best, 'rb') as f, replacing(
+                os.path.join(trainer.out, 'model.npz')) as copy:
+            shutil.copyfileobj(f, copy)
     print('Resumed from {}: {:.2f} epochs, {} iterations.'.format(
         path, trainer.updater.epoch_detail, trainer.updater.iteration))
 

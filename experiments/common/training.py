@@ -1,5 +1,7 @@
 """The frame of every training: command, folder, extensions, result."""
+import contextlib
 import math
+import os
 import sys
 import tempfile
 import time
@@ -8,14 +10,23 @@ from chainer import training
 from chainer.training import extensions
 
 from experiments.common import best_model
+from experiments.common import divergence
 from experiments.common import random_state
 from experiments.common import result
+from experiments.common import signals
 from experiments.common import snapshots
-from experiments.common.errors import Problem
+from experiments.common.errors import describe
+from experiments.common.errors import explained
+from experiments.common.errors import warn
+from experiments.common.files import write_json
 
 
 def main(experiment, args, train):
     """Runs a training command, in a folder of its own.
+
+    SIGTERM and Ctrl-C end it with what there is to go on from: while it
+    trains, after the iteration under way, with its evaluation if it has one,
+    and with a snapshot; otherwise at once.
 
     Args:
         experiment (str): Name of the experiment's folder.
@@ -24,13 +35,18 @@ def main(experiment, args, train):
         train: Function that takes them, with ``out`` set.
 
     """
-    if args.test and args.out is None:
-        with tempfile.TemporaryDirectory() as args.out:
-            train(args)
-        print('Everything works.')
-    else:
+    with signals.raised():
+        if args.test and args.out is None:
+            with tempfile.TemporaryDirectory() as args.out:
+                train(args)
+            print('Everything works.')
+            return
         args.out = args.out or 'out/{}-{}'.format(experiment, args.config)
-        train(args)
+        try:
+            train(args)
+        except signals.Interrupted as interrupt:
+            raise signals.Interrupted(
+                interrupt.number, snapshots.outlook(args.out))
 
 
 class Run(object):
@@ -52,6 +68,9 @@ class Run(object):
         self.args = args
         self.facts = facts
         self.device = device
+        self.interruption = signals.Deferred(
+            'the iteration under way is completed and saved, a second signal '
+            'ends the run at once')
         self._environment = result.environment(device)
 
     def train(self, trainer, **description):
@@ -69,18 +88,16 @@ class Run(object):
                 self.args.resume, self.args.out, trainer, self.facts)
         best_model.save_description(
             self.args.out, dict(self.facts, **description))
-        try:
+        with self.interruption:
             trainer.run(show_loop_exception_msg=False)
-        except KeyboardInterrupt:
-            raise Problem(
-                'interrupted; the same command with --resume goes on from '
-                'the last snapshot in {}'.format(self.args.out))
 
     def finish(self, trainer, outcome):
         """Writes ``result.json`` and returns what was written."""
-        written = result.write_result(
-            self.args.out, self.facts, outcome, self._environment,
-            trainer.get_extension('LogReport').log)
+        with explained('cannot write the result: {}; the same command with '
+                       '--resume scores the model again', OSError):
+            written = result.write_result(
+                self.args.out, self.facts, outcome, self._environment,
+                trainer.get_extension('LogReport').log)
         print('Results are in {}'.format(self.args.out))
         return written
 
@@ -95,19 +112,49 @@ def extend(trainer, run, columns, postprocess=None):
         postprocess: Function that completes an entry of the log, or None.
 
     """
-    trainer.extend(_stop_if_diverged)
-    trainer.extend(extensions.LogReport(postprocess=postprocess))
+    trainer.extend(divergence.check_update)
+    trainer.extend(divergence.check_evaluation)
+    trainer.extend(extensions.LogReport(
+        postprocess=postprocess, log_name=None))  # _Log writes it
+    trainer.extend(_Log())
     if sys.stdout.isatty():
-        trainer.extend(extensions.PrintReport(columns))
-        trainer.extend(extensions.ProgressBar(update_interval=10))
+        trainer.extend(extensions.PrintReport(columns, out=_Terminal()))
+        trainer.extend(extensions.ProgressBar(
+            update_interval=10, out=_Terminal()))
     else:
         trainer.extend(extensions.PrintReport(columns, out=_Plain()))
         trainer.extend(_Heartbeat())
     trainer.extend(snapshots.Identity(run.facts))
     trainer.extend(random_state.RandomState(run.device))
-    trainer.extend(snapshots.snapshot(), trigger=lambda trainer: (
-        trainer.updater.is_new_epoch
-        or trainer.updater.iteration % run.args.snapshot_every == 0))
+    _extend_with_snapshots(trainer, run)
+
+
+def _extend_with_snapshots(trainer, run):
+    """Adds what comes last in an iteration: what is to stay is written.
+
+    The best model is chosen before the snapshot and saved after it; see
+    :class:`~experiments.common.best_model.BestModel`.
+    """
+    snapshot = snapshots.Snapshot()
+    best = trainer.get_extension(best_model.BestModel.default_name)
+
+    def is_due(trainer):
+        updater = trainer.updater
+        return (updater.is_new_epoch
+                or updater.iteration % run.args.snapshot_every == 0
+                or run.interruption.number is not None)
+
+    def end_if_interrupted(trainer):
+        # A signal that came too late for this iteration's snapshot waits
+        # for the next one's.
+        if (run.interruption.number is not None
+                and snapshot.iteration == trainer.updater.iteration):
+            raise signals.Interrupted(run.interruption.number)
+
+    trainer.extend(snapshot, trigger=is_due)
+    trainer.extend(lambda trainer: best.save(trainer), name='save_best_model',
+                   trigger=best.trigger, priority=snapshot.priority - 1)
+    trainer.extend(end_if_interrupted, priority=snapshot.priority - 2)
 
 
 def add_perplexities(entry):
@@ -115,20 +162,30 @@ def add_perplexities(entry):
     for prefix in '', 'validation/':
         loss = entry.get(prefix + 'main/loss')
         if loss is not None:
-            entry[prefix + 'perplexity'] = math.exp(loss)
+            with contextlib.suppress(OverflowError):
+                entry[prefix + 'perplexity'] = math.exp(loss)
 
 
-@training.make_extension(priority=training.PRIORITY_EDITOR)
-def _stop_if_diverged(trainer):
-    """Stops before a snapshot of a broken model is taken."""
-    loss = trainer.observation.get('main/loss')
-    loss = float(loss[0] if isinstance(loss, tuple) else loss)
-    if not math.isfinite(loss):
-        raise Problem(
-            'the loss became {} in iteration {} (epoch {}); the snapshots '
-            'taken before are good, a smaller learning rate may help'.format(
-                loss, trainer.updater.iteration,
-                math.ceil(trainer.updater.epoch_detail)))
+class _Log(training.Extension):
+
+    """Writes the entries of ``LogReport``, which a full disk does not stop."""
+
+    trigger = 1, 'epoch'
+    priority = training.PRIORITY_READER - 1  # after LogReport
+    default_name = 'log'
+
+    def initialize(self, trainer):
+        # Of a resumed run, as it was then.
+        if trainer.get_extension('LogReport').log:
+            self(trainer)
+
+    def __call__(self, trainer):
+        path = os.path.join(trainer.out, 'log')
+        try:
+            write_json(path, trainer.get_extension('LogReport').log)
+        except OSError as error:
+            warn('cannot write {}: {}; training goes on, and the next epoch '
+                 'writes it whole'.format(path, describe(error)))
 
 
 class _Heartbeat(training.Extension):
@@ -144,19 +201,42 @@ class _Heartbeat(training.Extension):
         updater, now = trainer.updater, time.time()
         then, iteration = self._last
         if now - then >= self._PERIOD:
-            print('epoch {:.2f}, iteration {}, {:.3g} s per iteration'.format(
-                updater.epoch_detail, updater.iteration,
-                (now - then) / (updater.iteration - iteration)),
-                file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                print('epoch {:.2f}, iteration {}, {:.3g} s per iteration'
+                      .format(updater.epoch_detail, updater.iteration,
+                              (now - then) / (updater.iteration - iteration)),
+                      file=sys.stderr, flush=True)
             self._last = now, updater.iteration
 
 
-class _Plain(object):
+class _Terminal(object):
 
-    """Standard output without the control sequences of a terminal."""
+    """Standard output, where a line lost does not end a training.
+
+    It may be a file on a full disk, or a terminal that was closed.
+    """
 
     def write(self, text):
-        sys.stdout.write(text.replace('\033[J', ''))
+        with self._going_on():
+            sys.stdout.write(text)
 
     def flush(self):
-        sys.stdout.flush()
+        with self._going_on():
+            sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def _going_on(self):
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # nobody reads any more, which ends a command
+        except OSError:
+            pass
+
+
+class _Plain(_Terminal):
+
+    """The same without the control sequences of a terminal."""
+
+    def write(self, text):
+        super(_Plain, self).write(text.replace('\033[J', ''))

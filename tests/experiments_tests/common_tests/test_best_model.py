@@ -24,6 +24,7 @@ def test_best_is_kept(trainer, tmp_path, highest):
         trainer.observation['score'] = -score if highest else score
         trainer.updater.epoch = epoch
         extension(trainer)
+        extension.save(trainer)
     assert (extension.epoch, abs(extension.value)) == (2, 2.)
     loaded = L.Linear(3, 2)
     best_model.load_parameters(str(tmp_path), loaded)
