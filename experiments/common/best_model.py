@@ -69,19 +69,21 @@ class BestModel(extension.Extension):
             self.epoch = trainer.updater.epoch
             self.value = value
             self.digest = _digest(_values(self._model))
+            self._is_chosen = True
 
     def save(self, trainer):
-        """Saves the model if it was chosen in this epoch.
+        """Saves the model if it was chosen since the last call.
 
         Raises:
             Problem: If it cannot be written. Going on would lose it.
 
         """
-        if self.epoch == trainer.updater.epoch:
+        if self._is_chosen:
             with explained(
                     'cannot write the best model so far: {{}}; {}'.format(
                         snapshots.outlook(trainer.out)), OSError):
                 save_parameters(trainer.out, self._model)
+            self._is_chosen = False
 
     def serialize(self, serializer):
         self.epoch = serializer('epoch', self.epoch)
@@ -92,6 +94,7 @@ class BestModel(extension.Extension):
             self.digest = ''  # snapshots did not always have it
 
     def _forget(self):
+        self._is_chosen = False
         self.epoch = 0
         self.value = self._sign * float('inf')
         self.digest = ''

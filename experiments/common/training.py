@@ -152,8 +152,10 @@ def _extend_with_snapshots(trainer, run):
             raise signals.Interrupted(run.interruption.number)
 
     trainer.extend(snapshot, trigger=is_due)
+    # In every iteration: the snapshot has the state of a trigger that comes
+    # after it as it was before, and resumed, it would go off once more.
     trainer.extend(lambda trainer: best.save(trainer), name='save_best_model',
-                   trigger=best.trigger, priority=snapshot.priority - 1)
+                   priority=snapshot.priority - 1)
     trainer.extend(end_if_interrupted, priority=snapshot.priority - 2)
 
 

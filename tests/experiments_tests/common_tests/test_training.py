@@ -31,12 +31,16 @@ def nothing(*_):
     pass
 
 
+def _value(iteration):
+    """Loss of an evaluation: the second epoch is the best."""
+    return abs(iteration - 7)
+
+
 @pytest.fixture
 def run(tmp_path):
     """Runs the toy training, with functions that are called on its way."""
     def start(out=tmp_path, resume=None, update=nothing, evaluate=nothing,
-              score=nothing, value=lambda iteration: 1 / iteration,
-              draw=False):
+              score=nothing, value=_value, draw=False):
         def train(args):
             return _train(args, update, evaluate, score, value, draw)
 
@@ -314,22 +318,25 @@ class TestAgreement(object):
     @pytest.mark.parametrize('iteration', [4, 7, 10])
     def test_killed_before_the_best_model(
             self, run, tmp_path, reference, monkeypatch, iteration):
-        out = tmp_path / 'out'
-        monkeypatch.setattr(best_model.BestModel, 'save', lambda self, trainer:
-                            at(iteration, self_stop)(
-                                trainer.updater.iteration))
-        self_stop = self.stop
+        out, save = tmp_path / 'out', best_model.BestModel.save
+        stop = at(iteration, self.stop)
+
+        def killed(best, trainer):
+            stop(trainer.updater.iteration)
+            save(best, trainer)
+        monkeypatch.setattr(best_model.BestModel, 'save', killed)
         with pytest.raises(Interrupted):
             run(out)
         monkeypatch.undo()
         assert _facts(run(out, resume=True)) == reference
 
-    def test_snapshot_is_older(self, run, tmp_path, reference, capsys):
+    def test_snapshot_is_older(self, run, tmp_path, capsys):
         """Its best model is gone, but the later one is found again."""
-        out = tmp_path / 'out'
-        run(out)
+        out, value = tmp_path / 'out', lambda iteration: 1 / iteration
+        result = run(out, value=value)
         os.remove(out / 'snapshot_iter_10')
-        assert _facts(run(out, resume=True)) == reference
+        again = run(out, resume=True, value=value)
+        assert _facts(again) == _facts(result)
         err = capsys.readouterr().err
         assert 'model.npz is not the best model' in err and 'epoch 2' in err
 
