@@ -1,0 +1,165 @@
+"""Trains the three experiments, kills them at random and lets them go on.
+
+It is a program of its own, ``kills.py FOLDER COUNT SEED``, since it forks: a
+training starts in no time then, and only one thread may be there before. What
+it did goes to standard output as JSON, for ``test_kills.py`` to judge.
+"""
+import contextlib
+import functools
+import importlib
+import io
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import numpy
+
+from experiments.common import errors
+from experiments.imdb import data as imdb_data
+
+
+EXPERIMENTS = 'ptb', 'imdb', 'iwslt'
+PATIENCE = 300  # seconds after which a process hangs
+
+
+def main(folder, count, seed):
+    _load_all()
+    seconds = {}
+    for name in EXPERIMENTS:
+        start = time.time()
+        status = _wait(_start(name, _path(folder, 'reference', name)))
+        assert status == 0, (name, status)
+        seconds[name] = time.time() - start
+    choices = random.Random(seed)
+    kills = []
+    names = itertools.cycle(EXPERIMENTS)
+    for number in itertools.count():
+        if len(kills) >= count:
+            break
+        name = next(names)
+        out = _path(folder, str(number), name)
+        for _ in range(choices.randint(2, 6)):
+            if len(kills) < count:
+                kind = choices.choice(sorted(KINDS))
+                status = KINDS[kind](name, out, seconds[name], choices)
+                if status == 0:
+                    break  # it was done before
+                kills.append([name, os.path.basename(out), kind, status])
+        if status:
+            status = _wait(_start(name, out))
+            kills.append([name, os.path.basename(out), None, status])
+    print(json.dumps(kills))
+
+
+def _load_all():
+    """Loads and makes what all trainings share."""
+    for name in EXPERIMENTS:
+        importlib.import_module('experiments.{}.train'.format(name))
+    with contextlib.suppress(ImportError):
+        importlib.import_module('matplotlib.figure')
+    make = functools.lru_cache(maxsize=None)(imdb_data.sample_corpus)
+    imdb_data.sample_corpus = make
+    make(100, 20)  # what --test trains on
+
+
+def _path(folder, number, name):
+    return os.path.join(folder, '{}-{}'.format(number, name))
+
+
+def _signalled(number):
+    """A training that gets a signal at a random moment."""
+    def run(name, out, seconds, choices):
+        process = _start(name, out)
+        return _wait(process, number, choices.uniform(0, seconds))
+    return run
+
+
+def _in_a_write(number):
+    """One that gets it when a part of a snapshot or a model is written."""
+    def run(name, out, seconds, choices):
+        call, share = choices.randint(1, 5), choices.choice(
+            [0, choices.random(), 1])
+        return _wait(_start(
+            name, out, lambda: _cut_writes(number, call, share)))
+    return run
+
+
+KINDS = {
+    'SIGKILL': _signalled(signal.SIGKILL),
+    'SIGTERM': _signalled(signal.SIGTERM),
+    'SIGINT': _signalled(signal.SIGINT),
+    'SIGKILL in a write': _in_a_write(signal.SIGKILL),
+    'SIGTERM in a write': _in_a_write(signal.SIGTERM),
+}
+
+
+def _cut_writes(number, call, share):
+    savez, calls = numpy.savez, itertools.count(1)
+
+    def cut(f, **arrays):
+        buffer = io.BytesIO()
+        savez(buffer, **arrays)
+        contents = buffer.getvalue()
+        size = int(share * len(contents))
+        f.write(contents[:size])
+        if next(calls) == call:
+            f.flush()
+            os.kill(os.getpid(), number)
+        f.write(contents[size:])
+    numpy.savez = cut
+
+
+def _start(name, out, prepare=lambda: None):
+    """Forks a training; what it says is added to a file beside its folder."""
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    status = 99
+    try:
+        os.setpgid(0, 0)
+        with open(out + '.txt', 'ab') as f:
+            for stream in 1, 2:
+                os.dup2(f.fileno(), stream)
+        train = importlib.import_module('experiments.{}.train'.format(name))
+        prepare()
+        errors.run(lambda: train.main([
+            '--test', '--out', out, '--snapshot-every', '5', '--resume']))
+        status = 0
+    except SystemExit as end:
+        status = end.code
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def _wait(process, number=None, seconds=PATIENCE):
+    """Exit status of a process, after a signal if it is not done by then."""
+    status = _poll(process, seconds)
+    if status is None and number is not None:
+        os.kill(process, number)
+        status = _poll(process, PATIENCE)
+    if status is None:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        return 'hangs'
+    return status
+
+
+def _poll(process, seconds):
+    end = time.time() + seconds
+    while True:
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.time() > end:
+            return None
+        time.sleep(.002)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

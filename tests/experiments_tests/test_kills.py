@@ -1,0 +1,76 @@
+"""Runs that are killed at random and go on end as one that never was.
+
+``QRNN_KILLS=50 QRNN_KILLS_SEED=1 pytest -s tests/experiments_tests/\
+test_kills.py`` does so 50 times, over all experiments.
+"""
+import collections
+import json
+import os
+import signal
+import subprocess
+import sys
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# What a kill must leave behind as the status of the process
+STATUS = {'SIGKILL': -signal.SIGKILL, 'SIGTERM': -signal.SIGTERM,
+          'SIGINT': -signal.SIGINT, None: 0}
+
+
+def test_kills(tmp_path, assert_same_run):
+    count = os.environ.get('QRNN_KILLS', '5')
+    seed = os.environ.get('QRNN_KILLS_SEED', '0')
+    process = subprocess.run(
+        [sys.executable, os.path.join(HERE, 'kills.py'), str(tmp_path), count,
+         seed],
+        env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(HERE)),
+                 OPENBLAS_NUM_THREADS='1'),
+        stdout=subprocess.PIPE, text=True)
+    assert process.returncode == 0
+    done = json.loads(process.stdout)
+
+    failures = [each for each in done if not _is_as_expected(each)]
+    for folder in dict.fromkeys(folder for _, folder, _, _ in done):
+        try:
+            _compare(tmp_path, folder, assert_same_run)
+        except (AssertionError, OSError) as error:
+            failures.append('{}: {}'.format(folder, error))
+    kinds = collections.Counter(kind for _, _, kind, _ in done if kind)
+    print('\n{} kills ({}), {} failures, seed {}'.format(
+        sum(kinds.values()), ', '.join(
+            '{} {}'.format(n, kind) for kind, n in sorted(kinds.items())),
+        len(failures), seed))
+    assert not failures
+    assert sum(kinds.values()) == int(count)
+
+
+def _is_as_expected(each):
+    _, _, kind, status = each
+    return status == STATUS[kind and kind.split()[0]]
+
+
+def _compare(tmp_path, folder, assert_same_run):
+    """Compares a run with the one that nothing interrupted."""
+    name = folder.partition('-')[2]
+    out, reference = tmp_path / folder, tmp_path / ('reference-' + name)
+    last = max((each for each in os.listdir(reference)
+                if each.startswith('snapshot_iter_')),
+               key=lambda each: int(each.rpartition('_')[2]))
+    assert_same_run(reference, out, last)
+    assert _outcome(reference) == _outcome(out)
+    said = (tmp_path / (folder + '.txt')).read_text()
+    assert 'Traceback' not in said
+    assert not [each for each in os.listdir(out) if 'tmp' in each]
+
+
+def _outcome(folder):
+    """What ``result.json`` says but for times and circumstances."""
+    result = json.loads((folder / 'result.json').read_text())
+    for name in 'command', 'git', 'hardware', 'versions':
+        del result[name]
+    for name in 'seconds_per_epoch', 'test_sentences_per_second':
+        result.pop(name, None)
+    for entry in result['curve']:
+        del entry['elapsed_time']
+    return result
