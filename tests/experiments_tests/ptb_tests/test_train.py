@@ -123,6 +123,17 @@ class TestResume(object):
         run_test(out, '--resume', '--epoch', '3')
         assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
 
+    def test_best_model_stays(self, out):
+        """The next iteration's is not taken for that of the epoch's end."""
+        with numpy.load(out / 'model.npz') as arrays:
+            before = dict(arrays)
+        run_test(out, '--resume', '--epoch', '3')
+        with open(out / 'result.json') as f:
+            assert json.load(f)['best_epoch'] == 2
+        with numpy.load(out / 'model.npz') as arrays:
+            for name, array in before.items():
+                assert numpy.array_equal(arrays[name], array)
+
     def test_half_written(self, out):
         (out / 'tmpsnapshot_iter_70abc').mkdir()
         (out / 'log0123abcd').mkdir()
