@@ -121,6 +121,7 @@ class _Document(object):
             self.add('![{}]({})'.format(text, os.path.relpath(path, start)))
 
     def write(self):
+        os.makedirs(os.path.dirname(self._path) or '.', exist_ok=True)
         with replacing(self._path) as f:
             f.write(('\n\n'.join(self._paragraphs) + '\n').encode('utf-8'))
 
