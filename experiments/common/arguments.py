@@ -1,10 +1,13 @@
 """Command lines, the same in every experiment."""
 import argparse
+import dataclasses
 
 import chainer
 from chainer.backends import cuda
 import numpy
 
+from experiments.common import communication
+from experiments.common import errors
 from experiments.common.errors import Problem
 
 
@@ -16,7 +19,7 @@ class Parser(argparse.ArgumentParser):
         super(Parser, self).__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message):
-        self.exit(2, 'error: {} (see --help)\n'.format(message))
+        errors.complain('{} (see --help)'.format(message), status=2)
 
 
 def training_parser(experiment, configs, default_config):
@@ -46,6 +49,15 @@ def training_parser(experiment, configs, default_config):
     parser.add_argument(
         '--epoch', '-e', metavar='N', type=positive,
         help="epochs to train in all (default: the configuration's)")
+    parser.add_argument(
+        '--batch-size', metavar='N', type=positive,
+        help="size of a batch, over all processes (default: the "
+             "configuration's)")
+    parser.add_argument(
+        '--communicator', choices=communication.NAMES,
+        help='how the processes that mpiexec starts train together: naive on '
+             'CPUs, pure_nccl on a GPU for each (default: there is one '
+             'process)')
     parser.add_argument(
         '--seed', metavar='N', type=seed, default=0,
         help='seed of every random choice (default: 0)')
@@ -77,6 +89,23 @@ def evaluation_parser(experiment, sources):
              'on)'.format(sources))
     add_device(parser)
     return parser
+
+
+def configure(config, args, processes):
+    """A configuration with what the command line says otherwise.
+
+    Args:
+        config: An instance of a dataclass.
+        args (argparse.Namespace): Arguments that :func:`training_parser`
+            parsed.
+        processes (~experiments.common.communication.Alone): Those that train,
+            which must be able to share a batch.
+
+    """
+    if args.batch_size is not None:
+        config = dataclasses.replace(config, batch_size=args.batch_size)
+    processes.check_batch_size(config.batch_size)
+    return config
 
 
 def add_device(parser):

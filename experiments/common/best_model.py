@@ -6,6 +6,7 @@ from chainer import serializers
 from chainer.training import extension
 import numpy
 
+from experiments.common import communication
 from experiments.common import snapshots
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
@@ -148,14 +149,13 @@ def save_parameters(folder, model):
         numpy.savez(f, **_values(model))
 
 
-def load_parameters(folder, model):
-    """Loads what :func:`save_parameters` saved."""
-    path = _npz(folder)
-    loaded = _load_values(folder)
+def load_parameters(folder, model, processes=communication.Alone()):
+    """Loads what :func:`save_parameters` saved; the first process reads it."""
+    loaded = processes.once(lambda: _load_values(folder))
     if ({name: array.shape for name, array in loaded.items()}
             != {name: value.shape for name, value in _values(model).items()}):
         raise Problem('the parameters in {} do not fit the model that '
-                      'model.json beside it describes'.format(path))
+                      'model.json beside it describes'.format(_npz(folder)))
     serializers.NpzDeserializer(loaded).load(model)
 
 

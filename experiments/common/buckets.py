@@ -15,16 +15,19 @@ class BucketSampler(object):
         lengths (sequence of int): Length of every example.
         batch_size (int): Number of examples in a batch.
         pool_size (int): Number of batches in a pool.
+        random (numpy.random.RandomState): What shuffles.
 
     """
 
-    def __init__(self, lengths, batch_size, pool_size=100):
+    def __init__(self, lengths, batch_size, pool_size=100,
+                 random=numpy.random):
         self._lengths = numpy.asarray(lengths)
         self._batch_size = batch_size
         self._pool_size = pool_size
+        self._random = random
 
     def __call__(self, current_order, current_position):
-        order = numpy.random.permutation(len(self._lengths))
+        order = self._random.permutation(len(self._lengths))
         size = self._pool_size * self._batch_size
         for start in range(0, len(order), size):
             pool = order[start:start + size]
@@ -32,7 +35,7 @@ class BucketSampler(object):
             pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
         n_whole = len(order) // self._batch_size * self._batch_size
         batches = order[:n_whole].reshape(-1, self._batch_size)
-        numpy.random.shuffle(batches)
+        self._random.shuffle(batches)
         return order
 
 

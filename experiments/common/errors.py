@@ -3,8 +3,15 @@ import contextlib
 import os
 import signal
 import sys
+import time
 
+from experiments.common import launcher
 from experiments.common import signals
+
+
+# Ends the program with a status; where several processes train together, all
+# of them.
+end = sys.exit
 
 
 class Problem(Exception):
@@ -27,16 +34,16 @@ def run(main):
     try:
         main()
     except Problem as problem:
-        _quit(str(problem))
+        complain(str(problem))
     except BrokenPipeError:
         # The reader of our output (``head``, say) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        end(1)
     except OSError as error:
-        _quit(describe(error))
+        complain(describe(error))
     except MemoryError:
-        _quit('out of memory; choose a smaller configuration or a machine '
-              'with more')
+        complain('out of memory; choose a smaller configuration or a machine '
+                 'with more')
     except KeyboardInterrupt as interrupt:
         if not isinstance(interrupt, signals.Interrupted):
             interrupt = signals.Interrupted(signal.SIGINT)
@@ -73,12 +80,21 @@ def explained(message, *kinds):
         raise Problem(message.replace('{}', describe(error))) from error
 
 
-def _quit(message):
+def complain(message, status=1):
+    """Ends the program with a line on standard error and a status."""
     _say('error: ' + message)
-    sys.exit(1)
+    end(status)
+
+
+_PATIENCE = 2  # seconds
 
 
 def _say(message):
+    if launcher.rank():
+        # The first process mostly has the same to say, and its end is that
+        # of all.
+        time.sleep(_PATIENCE)
+        message += ' (process {})'.format(launcher.rank())
     for stream, text in (sys.stdout, ''), (sys.stderr, message + '\n'):
         with contextlib.suppress(OSError):
             stream.write(text)

@@ -6,7 +6,8 @@ import threading
 import time
 
 
-_NUMBERS = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+# mpiexec hands on SIGUSR1, and kills soon after any other.
+_NUMBERS = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1
 
 # Further signals within this many seconds are the same one: ``timeout`` and
 # ``make`` send it to the process and to its group.

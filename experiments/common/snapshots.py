@@ -10,6 +10,7 @@ from chainer import serializers
 from chainer.training import extension
 import numpy
 
+from experiments.common import communication
 from experiments.common.errors import describe
 from experiments.common.errors import Problem
 from experiments.common.errors import warn
@@ -53,6 +54,11 @@ class Snapshot(extension.Extension):
     newest might turn out to be unreadable. One that cannot be written is
     reported, and training goes on.
 
+    Of several processes all give their part, and the first one writes.
+
+    Args:
+        processes (~experiments.common.communication.Alone): Those that train.
+
     Attributes:
         iteration (int): When it was called last.
 
@@ -62,12 +68,17 @@ class Snapshot(extension.Extension):
     default_name = 'snapshot'
     iteration = 0
 
+    def __init__(self, processes=communication.Alone()):
+        self._processes = processes
+
     def __call__(self, trainer):
         self.iteration = trainer.updater.iteration
         path = os.path.join(
             trainer.out, '{}{}'.format(_PREFIX, self.iteration))
         serializer = serializers.DictionarySerializer()
         serializer.save(trainer)
+        if self._processes.rank:
+            return
         try:
             _save(path, serializer.target)
             _remove_others(path)
@@ -114,8 +125,10 @@ def prepare_folder(out, resume, overwrite):
     _remove_half_written(out)
 
 
-def resume(which, out, trainer, facts):
+def resume(which, out, trainer, facts, processes):
     """Puts a trainer into the state of a snapshot.
+
+    Of several processes the first one reads it.
 
     Args:
         which: Name of a snapshot, or ``True`` for the newest good one in
@@ -124,26 +137,27 @@ def resume(which, out, trainer, facts):
         out (str): Folder of the run.
         trainer (~chainer.training.Trainer): The trainer.
         facts (dict): As in :class:`Identity`.
+        processes (~experiments.common.communication.Alone): Those that train.
 
     Raises:
         Problem: If a snapshot is damaged or of another run.
 
     """
     if which is not True:
-        return _load(which, trainer, facts)
-    names = _found(out)
+        return _load(which, trainer, facts, processes)
+    names = processes.once(lambda: _found(out))
     if not names:
         print('There is no snapshot in {}; starting from the beginning.'
               .format(out))
     damaged = []
     for name in names:
         try:
-            _load(name, trainer, facts)
+            _load(name, trainer, facts, processes)
         except _Damaged as problem:
             damaged.append(str(problem))
         else:
             for line in damaged:
-                warn(line + '; it was left out')
+                processes.once(lambda: warn(line + '; it was left out'))
             return
     if damaged:
         raise Problem('; '.join(damaged))
@@ -199,36 +213,41 @@ def _save(path, arrays):
         numpy.savez(f, **arrays)
 
 
-def _load(path, trainer, facts):
-    with _opened(path) as arrays:
-        _check_identity(path, arrays, facts)
-        try:
-            serializers.NpzDeserializer(arrays).load(trainer)
-        except (KeyError, TypeError, ValueError) as error:
-            raise Problem('the snapshot {} does not fit this program ({}); '
-                          'it may be of another version'.format(
-                              path, describe(error)))
-    best = os.path.join(os.path.dirname(path), 'model.npz')
-    if not _is_in(path, trainer.out) and os.path.exists(best):
-        with open(best, 'rb') as f, replacing(
-                os.path.join(trainer.out, 'model.npz')) as copy:
-            shutil.copyfileobj(f, copy)
+def _load(path, trainer, facts, processes):
+    arrays = processes.once(lambda: _read(path, facts))
+    try:
+        serializers.NpzDeserializer(arrays).load(trainer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem('the snapshot {} does not fit this program ({}); it '
+                      'may be of another version'.format(
+                          path, describe(error)))
+    processes.once(lambda: _take_best_model_along(path, trainer.out))
     print('Resumed from {}: {:.2f} epochs, {} iterations.'.format(
         path, trainer.updater.epoch_detail, trainer.updater.iteration))
+
+
+def _take_best_model_along(path, out):
+    best = os.path.join(os.path.dirname(path), 'model.npz')
+    if not _is_in(path, out) and os.path.exists(best):
+        with open(best, 'rb') as f, replacing(
+                os.path.join(out, 'model.npz')) as copy:
+            shutil.copyfileobj(f, copy)
 
 
 def _is_in(path, folder):
     return os.path.realpath(os.path.dirname(path)) == os.path.realpath(folder)
 
 
-def _opened(path):
-    """Opens a snapshot after reading it once, without any pickle."""
+def _read(path, facts):
+    """Reads and checks a snapshot, without any pickle."""
     damaged = _Damaged('the snapshot {} is damaged'.format(path))
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise damaged
-        return numpy.load(path, allow_pickle=False)
+        with numpy.load(path, allow_pickle=False) as arrays:
+            _check_identity(path, arrays, facts)
+            return dict(arrays)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
         raise damaged
 

@@ -1,11 +1,10 @@
 """Scores a saved model: ``python -m experiments.imdb.evaluate --help``."""
-import sys
-
 import chainer
-from chainer.training import extensions
 
 from experiments.common import arguments
+from experiments.common import communication
 from experiments.common import errors
+from experiments.common import sharing
 from experiments.common.buckets import by_length
 from experiments.imdb import data
 from experiments.imdb import model as model_module
@@ -31,7 +30,7 @@ def parse(argv=None):
     return parser.parse_args(argv)
 
 
-def score(model, reviews, batch_size=24):
+def score(model, reviews, batch_size=24, processes=communication.Alone()):
     """Share of reviews that a model gets right.
 
     Args:
@@ -39,22 +38,23 @@ def score(model, reviews, batch_size=24):
         reviews (Reviews): The reviews.
         batch_size (int): Number of reviews taken at a time; it changes
             memory and speed, not the score.
+        processes (~experiments.common.communication.Alone): What takes part.
 
     """
-    return evaluator(reviews, model, batch_size)()['main/accuracy']
+    return evaluator(
+        reviews, model, batch_size, processes)()['main/accuracy']
 
 
-def evaluator(reviews, model, batch_size):
+def evaluator(reviews, model, batch_size, processes):
     """Trainer extension that scores reviews, each exactly once.
 
     Arguments are those of :func:`score`.
     """
-    return extensions.Evaluator(
+    return sharing.Evaluator(
         chainer.iterators.SerialIterator(
             reviews, batch_size, repeat=False,
             order_sampler=lambda order, position: by_length(reviews.lengths)),
-        model, converter=lambda batch, _: pad(batch, model.device),
-        progress_bar=sys.stdout.isatty())
+        model, pad, processes, processes.has_terminal)
 
 
 if __name__ == '__main__':

@@ -8,7 +8,9 @@ import numpy
 
 from experiments.common import arguments
 from experiments.common import best_model
+from experiments.common import communication
 from experiments.common import errors
+from experiments.common import sharing
 from experiments.common.buckets import BucketSampler
 from experiments.common.errors import Problem
 from experiments.common.iterators import TrackingIterator
@@ -58,14 +60,16 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.use_device(args.device)
+    processes = communication.join(args.communicator)
+    device = arguments.use_device(processes.device(args.device))
     if args.test:
         config, corpus = TINY, data.sample_corpus(100, 20)
     else:
         config = CONFIGS[args.config]
-        corpus = data.load(args.data, config.min_count)
+        corpus = processes.once(lambda: data.load(args.data, config.min_count))
+    config = arguments.configure(config, args, processes)
     print(corpus)
-    vectors, vectors_facts = _vectors(args, corpus)
+    vectors, vectors_facts = processes.once(lambda: _vectors(args, corpus))
     if vectors is not None:
         config = dataclasses.replace(config, embed_size=vectors.shape[1])
     run = Run(args, {
@@ -79,13 +83,13 @@ def train(args):
                  'fingerprint': corpus.fingerprint},
         'glove': vectors_facts,
         'seed': args.seed,
-    }, device)
+    }, device, processes)
     model = build(config, corpus.vocabulary, vectors)
     print('{}: {:,} parameters, {:,} of them word vectors, {} epochs'.format(
         args.config, model.count_params(),
         sum(param.size for param in _word_vectors(model)),
         args.epoch or config.n_epochs))
-    bag_of_words = baseline.accuracies(corpus)
+    bag_of_words = processes.once(lambda: baseline.accuracies(corpus))
     trainer, best = _trainer(model, config, corpus, bag_of_words, run)
     run.train(trainer, words=(
         [] if config.layer == 'pqrnn' else corpus.vocabulary))
@@ -125,26 +129,27 @@ def _trainer(model, config, corpus, bag_of_words, run):
 
     """
     iterator = TrackingIterator(
-        corpus.train, config.batch_size, order_sampler=BucketSampler(
-            corpus.train.lengths, config.batch_size))
-    updater = training.updaters.StandardUpdater(
-        iterator, setup_optimizer(model, config), converter=pad,
-        device=run.device)
+        corpus.train, config.batch_size,
+        order_sampler=BucketSampler(
+            corpus.train.lengths, config.batch_size, random=run.order))
+    optimizer = run.processes.multi_node(setup_optimizer(model, config))
+    updater = sharing.Updater(
+        iterator, optimizer, pad, run.device, run.processes)
     trainer = training.Trainer(
         updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
-    trainer.extend(evaluator(corpus.dev, model, config.batch_size))
+    trainer.extend(evaluator(
+        corpus.dev, model, config.batch_size, run.processes))
     best = best_model.BestModel(
         model, 'validation/main/accuracy', highest=True)
-    trainer.extend(best)
-    extend(trainer, run, columns=[
-        'epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
-        'validation/main/accuracy', 'elapsed_time'])
-    trainer.extend(CurvePlot(
+    plot = CurvePlot(
         'accuracy.png',
         {'main/accuracy': 'training',
          'validation/main/accuracy': 'development'},
         'accuracy', ('bag of words, development', bag_of_words['dev']),
-        scale='linear'))
+        scale='linear')
+    extend(trainer, run, best, plot, columns=[
+        'epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
+        'validation/main/accuracy', 'elapsed_time'])
     return trainer, best
 
 
@@ -176,13 +181,14 @@ def _word_vectors(model):
 
 def _finish(trainer, best, model, corpus, bag_of_words, run):
     """Scores the best model, prints and writes the result."""
-    best_model.load_parameters(trainer.out, model)
+    best_model.load_parameters(trainer.out, model, run.processes)
     outcome = {
         'parameters': model.count_params(),
         'epochs': trainer.updater.epoch,
         'best_epoch': best.epoch,
         'development_accuracy': 100 * best.value,
-        'test_accuracy': 100 * score(model, corpus.test),
+        'test_accuracy': 100 * score(
+            model, corpus.test, processes=run.processes),
         'bag_of_words_test_accuracy': 100 * bag_of_words['test'],
     }
     print('Best epoch: {best_epoch} of {epochs}\n'

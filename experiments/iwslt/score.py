@@ -1,11 +1,13 @@
 """Scores of a model on a part of a corpus: perplexity and BLEU."""
 import dataclasses
+import itertools
 import time
 
 import chainer
-from chainer.training import extensions
 import numpy
 
+from experiments.common import communication
+from experiments.common import sharing
 from experiments.common.buckets import by_length
 from experiments.iwslt import bleu
 from experiments.iwslt.beam import Search
@@ -24,18 +26,25 @@ def batch(examples, device=None):
     return chainer.dataset.concat_examples(examples, device, padding=NOTHING)
 
 
-def evaluator(model, corpus, part, batch_size=64):
+def n_targets(examples):
+    """Number of characters that a loss of examples is the mean over."""
+    return sum(int(n) for _, _, _, n in examples)
+
+
+def evaluator(model, corpus, part, batch_size=64,
+              processes=communication.Alone()):
     """Trainer extension that reports the loss of a part per character."""
     examples = corpus.examples(part)
     order = by_length([len(target) for _, target, _, _ in examples])
-    return extensions.Evaluator(
+    return sharing.Evaluator(
         chainer.iterators.SerialIterator(
             [examples[i] for i in order], batch_size, repeat=False,
             shuffle=False),
-        model, converter=batch, device=model.device)
+        model, batch, processes)
 
 
-def scores(model, corpus, part, search=Search(), batch_size=32):
+def scores(model, corpus, part, search=Search(), batch_size=32,
+           processes=communication.Alone()):
     """Scores a model on a part of a corpus.
 
     Args:
@@ -44,16 +53,19 @@ def scores(model, corpus, part, search=Search(), batch_size=32):
         part (str): Name of the part.
         search (Search): How to translate.
         batch_size (int): Number of sentences to translate at a time.
+        processes (~experiments.common.communication.Alone): What takes part.
 
     Returns:
         tuple: The scores, a dict, and the translations, a list of str.
 
     """
-    loss = evaluator(model, corpus, part)()['main/loss']
+    loss = evaluator(
+        model, corpus, part, processes=processes)()['main/loss']
     german, english = zip(*getattr(corpus, part))
     start = time.time()
-    translations = [best[0].text for best in translate(
-        model, corpus.characters, german, search, batch_size)]
+    ours = [best[0].text for best in translate(
+        model, corpus.characters, processes.share(german), search, batch_size)]
+    translations = list(itertools.chain(*processes.gather(ours)))
     seconds = time.time() - start
     outcome = {
         'perplexity': float(numpy.exp(loss)),

@@ -7,7 +7,9 @@ import numpy
 
 from experiments.common import arguments
 from experiments.common import best_model
+from experiments.common import communication
 from experiments.common import errors
+from experiments.common import sharing
 from experiments.common.buckets import BucketSampler
 from experiments.common.iterators import TrackingIterator
 from experiments.common.plot import CurvePlot
@@ -53,13 +55,16 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.use_device(args.device)
+    processes = communication.join(args.communicator)
+    device = arguments.use_device(processes.device(args.device))
     if args.test:
         config = TINY
         corpus = data.sample(config.max_length, sizes=(64, 8, 8))
     else:
         config = CONFIGS[args.config]
-        corpus = data.load(args.data, config.max_length, args.extra)
+        corpus = processes.once(lambda: data.load(
+            args.data, config.max_length, args.extra))
+    config = arguments.configure(config, args, processes)
     print(corpus)
     run = Run(args, {
         'experiment': 'iwslt',
@@ -74,7 +79,7 @@ def train(args):
                  # Of what the scores belong to
                  'fingerprint': corpus.fingerprint('test')},
         'seed': args.seed,
-    }, device)
+    }, device, processes)
     model = Translator(config, len(corpus.characters))
     print('{}: {:,} parameters, {} epochs'.format(
         args.config, model.count_params(), args.epoch or config.n_epochs))
@@ -95,36 +100,39 @@ def _trainer(model, config, corpus, run):
     """
     examples = corpus.examples('train')
     iterator = TrackingIterator(
-        examples, config.batch_size, order_sampler=BucketSampler(
+        examples, config.batch_size,
+        order_sampler=BucketSampler(
             [n_source + n_target for _, _, n_source, n_target in examples],
-            config.batch_size))
+            config.batch_size, random=run.order))
     optimizer = chainer.optimizers.Adam(
         config.alpha, config.beta1, config.beta2, config.eps).setup(model)
     optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(
         config.max_norm))
-    updater = training.updaters.StandardUpdater(
-        iterator, optimizer, converter=score.batch, device=run.device)
+    updater = sharing.Updater(
+        iterator, run.processes.multi_node(optimizer), score.batch,
+        run.device, run.processes, count=score.n_targets)
     trainer = training.Trainer(
         updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
 
-    trainer.extend(score.evaluator(model, corpus, 'dev'))
+    trainer.extend(score.evaluator(
+        model, corpus, 'dev', processes=run.processes))
     best = best_model.BestModel(model)
-    trainer.extend(best)
-    extend(trainer, run,
+    plot = CurvePlot(
+        'perplexity.png',
+        {'perplexity': 'training', 'validation/perplexity': 'development'},
+        'perplexity per character', None)
+    extend(trainer, run, best, plot,
            columns=['epoch', 'perplexity', 'validation/perplexity',
                     'elapsed_time'],
            postprocess=add_perplexities)
-    trainer.extend(CurvePlot(
-        'perplexity.png',
-        {'perplexity': 'training', 'validation/perplexity': 'development'},
-        'perplexity per character', None))
     return trainer, best
 
 
 def _finish(trainer, best, model, corpus, run):
     """Scores the best model, prints and writes the result."""
-    best_model.load_parameters(trainer.out, model)
-    scores, _ = score.scores(model, corpus, 'test')
+    best_model.load_parameters(trainer.out, model, run.processes)
+    scores, _ = score.scores(
+        model, corpus, 'test', processes=run.processes)
     outcome = dict({
         'parameters': model.count_params(),
         'epochs': trainer.updater.epoch,

@@ -126,13 +126,21 @@ class LanguageModel(chainer.Chain):
             rate of 1, it is five times as large, and training diverges first.
 
         """
-        h = self._hidden(x)
-        h = h.reshape(-1, h.shape[-1])
+        return self.loss(self.read(x), t)
+
+    def read(self, x):
+        """What the state and the output of the last layer become."""
+        h = F.dropout(self.embed(x), self._dropout)
+        return F.dropout(self.rnn(h), self._dropout)
+
+    def loss(self, h, t):
+        """Loss of a chunk that was read. See :meth:`forward`."""
         loss = linear_softmax_cross_entropy(
-            h, t.ravel(), self.output.W, self.output.b)
+            h.reshape(-1, h.shape[-1]), t.ravel(), self.output.W,
+            self.output.b)
         # Averages over chunks are weighted by size and taken in float64.
         chainer.report({'loss': (loss.array.astype('f8'), t.size)}, self)
-        return loss * x.shape[0]
+        return loss * t.shape[0]
 
     def step(self, x):
         """Scores of the words that may follow, one step of generation.
@@ -144,7 +152,7 @@ class LanguageModel(chainer.Chain):
             ~chainer.Variable: Logarithms of odds, of shape ``(B, V)``.
 
         """
-        return self.output(self._hidden(x))
+        return self.output(self.read(x))
 
     def reset_state(self):
         """Forgets what came before."""
@@ -153,7 +161,3 @@ class LanguageModel(chainer.Chain):
     def unchain_state(self):
         """Keeps the state but lets no gradient through it."""
         self.rnn.unchain_state()
-
-    def _hidden(self, x):
-        h = F.dropout(self.embed(x), self._dropout)
-        return F.dropout(self.rnn(h), self._dropout)

@@ -2,9 +2,10 @@
 import chainer
 from chainer import serializer as serializer_module
 from chainer import training
-from chainer.training import extensions
 import numpy
 
+from experiments.common import communication
+from experiments.common import sharing
 from experiments.common.errors import Problem
 
 
@@ -104,8 +105,21 @@ class StreamUpdater(training.updaters.StandardUpdater):
     """Updater with truncated backpropagation along a stream.
 
     The state of the model starts anew with every epoch and is carried from
-    one chunk to the next; gradients stop at the boundary.
+    one chunk to the next; gradients stop at the boundary. Several processes
+    share the rows, each with the state of its own.
+
+    Args:
+        iterator (StreamIterator): What gives the chunks.
+        optimizer (~chainer.Optimizer): As ``processes.multi_node`` gave it.
+        device (chainer.backend.Device): Device of the training.
+        processes (~experiments.common.communication.Alone): Those that train.
+
     """
+
+    def __init__(self, iterator, optimizer, device,
+                 processes=communication.Alone()):
+        super(StreamUpdater, self).__init__(iterator, optimizer, device=device)
+        self._processes = processes
 
     def update_core(self):
         iterator = self.get_iterator('main')
@@ -113,14 +127,16 @@ class StreamUpdater(training.updaters.StandardUpdater):
         model = optimizer.target
         if iterator.is_at_start:
             model.reset_state()
-        x, t = self.input_device.send(iterator.next())
-        optimizer.update(model, x, t)
+        x, t = self.input_device.send(tuple(
+            map(self._processes.share, iterator.next())))
+        # The loss is the sum over rows, not the mean.
+        optimizer.update(lambda: self._processes.size * model(x, t))
         model.unchain_state()
 
     def serialize(self, serializer):
         super(StreamUpdater, self).serialize(serializer)
-        # The carried state, without which a snapshot would only do between
-        # two epochs.
+        # The carried state of all rows, without which a snapshot would only
+        # do between two epochs.
         rnn = self.get_optimizer('main').target.rnn
         is_loading = isinstance(serializer, serializer_module.Deserializer)
         states = []
@@ -129,35 +145,48 @@ class StreamUpdater(training.updaters.StandardUpdater):
             fields = layer.state_type._fields
             parts = len(fields) * [None] if is_loading else [
                 # Without previous inputs (k = 1) there is no such part.
-                numpy.empty(0, 'f') if part is None else part.array
+                numpy.empty(0, 'f') if part is None else self._of_all(part)
                 for part in layer.state]
             parts = map(s, fields, parts)
             states.append(layer.state_type(*(
-                part if part.size else None for part in parts)))
+                self._processes.share(part) if part.size else None
+                for part in parts)))
         if is_loading:
             rnn.state = states
 
+    def _of_all(self, part):
+        return numpy.concatenate(self._processes.gather(
+            chainer.backends.cuda.to_cpu(part.array)))
 
-class StreamEvaluator(extensions.Evaluator):
+
+class StreamEvaluator(sharing.Evaluator):
 
     """Trainer extension that scores a whole stream as a single row.
 
     Every word is predicted exactly once, from all the words before it. The
     state that the model carries through training is put back afterwards.
 
+    Several processes take turns at the chunks. The next one goes on from the
+    state while this one predicts the words, which is the larger part of the
+    work.
+
     Args:
         stream (numpy.ndarray): int32 word numbers, ``(n,)``.
         model (LanguageModel): The model.
         eos (int): Number of the word that ends a sentence.
+        processes (~experiments.common.communication.Alone): What takes part.
         n_steps (int): Number of words taken at a time; it changes memory
             and speed, not the score.
 
     """
 
-    def __init__(self, stream, model, eos=0, n_steps=1000):
+    def __init__(self, stream, model, eos=0,
+                 processes=communication.Alone(), n_steps=1000):
+        iterator = StreamIterator(stream, 1, n_steps, eos, repeat=False)
         super(StreamEvaluator, self).__init__(
-            StreamIterator(stream, 1, n_steps, eos, repeat=False), model,
-            converter=lambda chunk, device: model.device.send(chunk))
+            iterator, model, lambda chunk, device: device.send(chunk),
+            processes)
+        self._n_chunks = iterator.n_chunks
 
     def evaluate(self):
         model = self.get_target('main')
@@ -168,20 +197,34 @@ class StreamEvaluator(extensions.Evaluator):
         finally:
             model.rnn.state = state
 
+    def score(self, x, t):
+        model, processes = self.get_target('main'), self.processes
+        if self.n_batches:
+            model.rnn.state = processes.receive(
+                (processes.rank - 1) % processes.size)
+        h = model.read(x)
+        if self.n_batches + 1 < self._n_chunks:
+            processes.send((processes.rank + 1) % processes.size, [
+                [None if part is None else part.array for part in state]
+                for state in model.rnn.state])
+        model.loss(h, t)
 
-def scores(model, corpus):
+
+def scores(model, corpus, processes=communication.Alone()):
     """Perplexities of a model on the validation and the test part.
 
     Args:
         model (LanguageModel): The model.
         corpus (Corpus): The text.
+        processes (~experiments.common.communication.Alone): What takes part.
 
     Returns:
         dict: A float each for ``'valid'`` and ``'test'``.
 
     """
     losses = {
-        part: StreamEvaluator(getattr(corpus, part), model, corpus.eos)()
+        part: StreamEvaluator(
+            getattr(corpus, part), model, corpus.eos, processes)()
         for part in ('valid', 'test')}
     return {part: float(numpy.exp(loss['main/loss']))
             for part, loss in losses.items()}

@@ -7,6 +7,7 @@ from chainer.training import extensions
 
 from experiments.common import arguments
 from experiments.common import best_model
+from experiments.common import communication
 from experiments.common import errors
 from experiments.common.plot import CurvePlot
 from experiments.common.training import add_perplexities
@@ -48,13 +49,15 @@ def train(args):
         dict: What was written to ``result.json``.
 
     """
-    device = arguments.use_device(args.device)
+    processes = communication.join(args.communicator)
+    device = arguments.use_device(processes.device(args.device))
     if args.test:
         config = TINY
         corpus = data.Corpus('sample', grammar.sample(100, 20, 20))
     else:
         config = CONFIGS[args.config]
-        corpus = data.load(args.data)
+        corpus = processes.once(lambda: data.load(args.data))
+    config = arguments.configure(config, args, processes)
     print(corpus)
     run = Run(args, {
         'experiment': 'ptb',
@@ -66,7 +69,7 @@ def train(args):
                             for part in data.PARTS},
                  'fingerprint': corpus.fingerprint},
         'seed': args.seed,
-    }, device)
+    }, device, processes)
     model = LanguageModel(config, len(corpus.vocabulary))
     print('{}: {:,} parameters, {} epochs'.format(
         args.config, model.count_params(), args.epoch or config.n_epochs))
@@ -87,25 +90,26 @@ def _trainer(model, config, corpus, run):
     """
     iterator = stream.StreamIterator(
         corpus.train, config.batch_size, config.n_steps, corpus.eos)
-    optimizer = setup_optimizer(model, config)
-    updater = stream.StreamUpdater(iterator, optimizer, device=run.device)
+    optimizer = run.processes.multi_node(setup_optimizer(model, config))
+    updater = stream.StreamUpdater(
+        iterator, optimizer, run.device, run.processes)
     trainer = training.Trainer(
         updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
 
-    trainer.extend(stream.StreamEvaluator(corpus.valid, model, corpus.eos))
+    trainer.extend(stream.StreamEvaluator(
+        corpus.valid, model, corpus.eos, run.processes))
     trainer.extend(extensions.observe_lr(), trigger=(1, 'epoch'))
     trainer.extend(_learning_rate(optimizer, config))
     best = best_model.BestModel(model)
-    trainer.extend(best)
-    extend(trainer, run,
-           columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
-                    'elapsed_time'],
-           postprocess=add_perplexities)
-    trainer.extend(CurvePlot(
+    plot = CurvePlot(
         'perplexity.png',
         {'perplexity': 'training', 'validation/perplexity': 'validation'},
         'perplexity',
-        ('unigrams, validation', corpus.unigram_perplexity('valid'))))
+        ('unigrams, validation', corpus.unigram_perplexity('valid')))
+    extend(trainer, run, best, plot,
+           columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
+                    'elapsed_time'],
+           postprocess=add_perplexities)
     return trainer, best
 
 
@@ -136,8 +140,8 @@ def _learning_rate(optimizer, config):
 
 def _finish(trainer, best, model, corpus, run):
     """Scores the best model, prints and writes the result."""
-    best_model.load_parameters(trainer.out, model)
-    scores = stream.scores(model, corpus)
+    best_model.load_parameters(trainer.out, model, run.processes)
+    scores = stream.scores(model, corpus, run.processes)
     outcome = {
         'parameters': model.count_params(),
         'epochs': trainer.updater.epoch,

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -30,16 +31,33 @@ def complaint(capsys, monkeypatch):
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def python():
     """Starts Python in the root of the project, as a user would."""
-    def start(*arguments):
-        environment = dict(os.environ, PYTHONPATH=ROOT)
+    def start(*arguments, launcher=()):
+        environment = dict(
+            os.environ, PYTHONPATH=ROOT,
+            # Open MPI's processes are to leave the cores to each other, and
+            # root is to be let do that.
+            OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
+            OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
         return subprocess.run(
-            [sys.executable] + [str(each) for each in arguments], cwd=ROOT,
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True)
+            list(launcher) + [sys.executable] + list(map(str, arguments)),
+            cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
     return start
+
+
+@pytest.fixture(scope='session')
+def mpiexec(python):
+    """Starts Python in several processes at a time."""
+    pytest.importorskip('mpi4py')
+    beside = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
+    command = shutil.which(beside) or shutil.which('mpiexec')
+    if command is None:
+        pytest.skip('there is no mpiexec')
+    return lambda n, *arguments: python(*arguments, launcher=[
+        command, '-n', str(n), '--oversubscribe', '--bind-to', 'none'])
 
 
 # A training that kills itself in the middle of an epoch, right after an

@@ -8,6 +8,7 @@ from experiments.common import random_state
 
 
 CPU = chainer.get_device('@numpy')
+ORDER = numpy.random.RandomState(0)
 
 
 def draw():
@@ -22,14 +23,14 @@ def test_goes_on(tmp_path, n_before):
     random_state.seed_all(0, CPU)
     for _ in range(n_before):
         draw()
-    chainer.serializers.save_npz(path, random_state.RandomState(CPU))
+    chainer.serializers.save_npz(path, random_state.RandomState(CPU, ORDER))
     expected = [draw() for _ in range(3)]
 
     random_state.seed_all(1, CPU)
     assert draw() != expected[0]
     with numpy.load(path, allow_pickle=False) as arrays:
         chainer.serializers.NpzDeserializer(arrays).load(
-            random_state.RandomState(CPU))
+            random_state.RandomState(CPU, ORDER))
     assert [draw() for _ in range(3)] == expected
 
 
@@ -39,8 +40,9 @@ def test_gpu(tmp_path):
     gpu = chainer.get_device('@cupy:0')
     draws = []
     random_state.seed_all(0, gpu)
-    chainer.serializers.save_npz(path, random_state.RandomState(gpu))
+    chainer.serializers.save_npz(path, random_state.RandomState(gpu, ORDER))
     for _ in range(2):
-        chainer.serializers.load_npz(path, random_state.RandomState(gpu))
+        chainer.serializers.load_npz(
+            path, random_state.RandomState(gpu, ORDER))
         draws.append(gpu.xp.random.rand(3).get().tolist())
     assert draws[0] == draws[1]

@@ -75,11 +75,9 @@ def _train(args, update, evaluate, score, value, draw):
 
     trainer.extend(evaluation)
     best = best_model.BestModel(model)
-    trainer.extend(best)
-    training.extend(trainer, run, ['epoch', 'main/loss'])
-    if draw:
-        trainer.extend(plot.CurvePlot(
-            'curve.png', {'main/loss': 'loss'}, 'loss', None))
+    curve = plot.CurvePlot('curve.png', {'main/loss': 'loss'}, 'loss', None)
+    training.extend(trainer, run, best, curve if draw else nothing,
+                    ['epoch', 'main/loss'])
     run.train(trainer)
     best_model.load_parameters(args.out, model)
     score()

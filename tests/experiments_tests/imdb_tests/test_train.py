@@ -63,8 +63,9 @@ def test_best_epoch_is_the_most_accurate(trained):
 def test_best_model_is_scored(tmp_path, monkeypatch, result_of):
     """Not the last one: here every epoch is worse than the one before."""
     scores = []
-    monkeypatch.setattr(train, 'score', lambda model, reviews: scores.append(
-        (model.embed.W.array.copy(), reviews)) or 0.)
+    monkeypatch.setattr(
+        train, 'score', lambda model, reviews, **_: scores.append(
+            (model.embed.W.array.copy(), reviews)) or 0.)
     values = iter([.7, .8, .6])
 
     def evaluator(*_):

@@ -1,0 +1,96 @@
+import os
+import sys
+
+import numpy
+import pytest
+
+from experiments.common import communication
+from experiments.common.errors import Problem
+from experiments.common import plot
+from tests.experiments_tests.common_tests import several
+
+
+NAIVE = '--communicator', 'naive'
+
+
+@pytest.fixture(scope='module', params=[(2, 'float64'), (4, 'float32')])
+def alone_and_together(request, mpiexec, tmp_path_factory):
+    """Two folders: what one process trained, and the same by several."""
+    n, dtype = request.param
+    alone, together = [str(tmp_path_factory.mktemp(name))
+                       for name in ('alone', 'together')]
+    process = mpiexec(n, '-m', several.__name__, together, dtype, *NAIVE)
+    assert process.returncode == 0, process.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plot, '_figure', lambda: None)
+        several.train_all(alone, dtype)
+    return [os.path.join(out, dtype) for out in (alone, together)]
+
+
+@pytest.mark.parametrize('experiment', several.EXPERIMENTS)
+def test_parameters_are_those_of_one_process(
+        alone_and_together, log_of, experiment):
+    one, many = [os.path.join(out, experiment) for out in alone_and_together]
+    dtype = os.path.basename(os.path.dirname(one))
+    rtol = 20 * float(numpy.finfo(dtype).eps)
+    with numpy.load(os.path.join(one, 'model.npz')) as a, \
+            numpy.load(os.path.join(many, 'model.npz')) as b:
+        assert set(a.files) == set(b.files)
+        for key in a.files:
+            assert a[key].dtype == b[key].dtype == dtype
+            numpy.testing.assert_allclose(
+                a[key], b[key], rtol=0, atol=rtol * abs(a[key]).max(),
+                err_msg=key)
+    for entry, other in zip(log_of(one), log_of(many)):
+        assert entry == pytest.approx(other, rel=100 * rtol)
+
+
+class Rank(communication.Alone):
+
+    def __init__(self, rank, size):
+        self.rank = rank
+        self.size = size
+
+
+@pytest.mark.parametrize('size', [1, 2, 3, 7])
+def test_shares_are_the_whole(size):
+    for n in 0, 1, 6, 7, 12:
+        shares = [Rank(rank, size).share(range(n)) for rank in range(size)]
+        assert [i for share in shares for i in share] == list(range(n))
+        lengths = list(map(len, shares))
+        assert max(lengths) - min(lengths) <= (n % size > 0)
+
+
+def test_batch_that_cannot_be_shared():
+    Rank(0, 4).check_batch_size(24)
+    with pytest.raises(Problem, match='a batch of 10 cannot be shared'):
+        Rank(0, 4).check_batch_size(10)
+
+
+class TestJoin(object):
+
+    def test_alone(self, python):
+        process = python('-c', """if True:
+            import sys
+            from experiments.ptb import train
+            assert train.communication.join(None).size == 1
+            print({name.partition('.')[0] for name in sys.modules})""")
+        assert "'experiments'" in process.stdout, process.stderr
+        assert "'mpi4py'" not in process.stdout
+        assert "'chainermn'" not in process.stdout
+
+    def test_several_that_do_not_know(self, monkeypatch):
+        monkeypatch.setenv('OMPI_COMM_WORLD_SIZE', '2')
+        with pytest.raises(Problem, match='each of these 2 processes'):
+            communication.join(None)
+
+    def test_without_mpi4py(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'chainermn', None)
+        with pytest.raises(Problem, match='needs mpi4py and an MPI'):
+            communication.join('naive')
+
+    def test_without_mpiexec(self, mpiexec, python):
+        process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
+        assert process.returncode == 1
+        assert 'processes that mpiexec starts' in process.stderr
+        assert 'Traceback' not in process.stderr
