@@ -9,6 +9,7 @@ import numpy
 from experiments.common import communication
 from experiments.common import errors
 from experiments.common.errors import Problem
+from experiments.common.precision import DTYPES
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,6 +62,10 @@ def training_parser(experiment, configs, default_config):
     parser.add_argument(
         '--seed', metavar='N', type=seed, default=0,
         help='seed of every random choice (default: 0)')
+    parser.add_argument(
+        '--dtype', choices=DTYPES, default='float32',
+        help="precision to train in; mixed16 is Chainer's own mix of float16 "
+             'and float32, for GPUs (default: float32)')
     parser.add_argument(
         '--snapshot-every', metavar='N', type=positive, default=200,
         help='iterations between two snapshots (default: 200); one is taken '

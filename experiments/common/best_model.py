@@ -7,6 +7,7 @@ from chainer.training import extension
 import numpy
 
 from experiments.common import communication
+from experiments.common import precision
 from experiments.common import snapshots
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
@@ -121,7 +122,8 @@ def load(folder, experiment, build):
     """
     description = load_description(folder, experiment)
     try:
-        model = build(description)
+        with precision.using(description.get('dtype', 'float32')):
+            model = build(description)
     except (KeyError, TypeError, ValueError):
         raise Problem('{}/model.json is damaged, or of another version of '
                       'this program'.format(folder))

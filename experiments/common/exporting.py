@@ -1,4 +1,6 @@
 """The command that writes a trained model as ONNX."""
+import numpy
+
 from experiments.common import arguments
 from experiments.common.errors import explained
 from experiments.common.files import replacing
@@ -26,6 +28,9 @@ def main(experiment, load, export, description, argv=None):
         help='where to write it (default: model.onnx)')
     args = parser.parse_args(argv)
     model, facts = load(args.model)
+    for param in model.params():  # few runtimes compute in float16 on a CPU
+        param.array = param.array.astype(
+            numpy.promote_types(param.dtype, numpy.float32), copy=False)
     with explained('{}', ImportError):
         exported = export(model, facts['words'])
     with replacing(args.out) as f:

@@ -256,6 +256,7 @@ def _check_identity(path, arrays, facts):
     try:
         found = json.loads(str(arrays['extensions/identity/facts']))
         found['experiment']
+        found.setdefault('dtype', 'float32')  # once there was no other
     except (KeyError, TypeError, ValueError):
         raise Problem('{} is not a snapshot of a training run'.format(path))
     for name in facts:

@@ -13,6 +13,7 @@ import numpy
 from experiments.common import best_model
 from experiments.common import communication
 from experiments.common import divergence
+from experiments.common import precision
 from experiments.common import random_state
 from experiments.common import result
 from experiments.common import signals
@@ -37,7 +38,7 @@ def main(experiment, args, train):
         train: Function that takes them, with ``out`` set.
 
     """
-    with signals.raised():
+    with signals.raised(), precision.using(args.dtype):
         if args.test and args.out is None:
             with tempfile.TemporaryDirectory() as args.out:
                 train(args)
@@ -70,7 +71,7 @@ class Run(object):
             args.out, args.resume, args.overwrite))
         random_state.seed_all(args.seed, device, processes.rank)
         self.args = args
-        self.facts = facts
+        self.facts = dict(facts, dtype=precision.in_use())
         self.device = device
         self.processes = processes
         # What the order of examples is drawn from: the same in every process,
@@ -123,6 +124,7 @@ def extend(trainer, run, best, plot, columns, postprocess=None):
         postprocess: Function that completes an entry of the log, or None.
 
     """
+    precision.extend(trainer)
     trainer.extend(random_state.RandomState(
         run.device, run.order, run.processes))
     trainer.extend(lambda trainer: run.processes.merge(trainer.observation),

@@ -5,6 +5,7 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
+from experiments.common.precision import linear
 from experiments.imdb.batches import PAD
 from experiments.imdb.classifier import Classifier
 from experiments.imdb.data import number_of
@@ -134,7 +135,8 @@ class SentimentClassifier(Classifier):
         h = self.states(words, lengths)
         last = self.xp.asarray(lengths) - 1
         # Without a word it is the padding's output, 0.
-        return self.output(h[self.xp.arange(len(h)), last])[:, 0]
+        h = h[self.xp.arange(len(h)), last]
+        return linear(self.output, h)[:, 0]
 
     def states(self, words, lengths):
         """Outputs of the last layer, ``(B, T, m)``."""

@@ -4,6 +4,7 @@ import chainer.functions as F
 import chainer.links as L
 import numpy
 
+from experiments.common.precision import linear
 from experiments.imdb.classifier import Classifier
 from experiments.imdb.projection import Projection
 from qrnn import attention_sum
@@ -60,11 +61,12 @@ class PQRNN(Classifier):
         words = chainer.backends.cuda.to_cpu(words)
         B, T = words.shape
         # Batch normalisation must not see the padding.
-        x = self.project(words[words >= 0])
-        x = F.relu(self.norm(self.bottleneck(x)))
+        x = linear(self.bottleneck, self.project(words[words >= 0]))
+        x = F.cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
         ends = numpy.cumsum(lengths)[:-1]
         h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
         for layer in self.rnn:
             h = layer(F.dropout(h, self._dropout), lengths)
         query = F.broadcast_to(self.query, (B, 1, h.shape[2]))
-        return self.output(attention_sum(h, query, lengths)[:, 0])[:, 0]
+        last = attention_sum(h, query, lengths)[:, 0]
+        return linear(self.output, last)[:, 0]

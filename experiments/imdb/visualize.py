@@ -12,6 +12,7 @@ from experiments.common import errors
 from experiments.common.errors import Problem
 from experiments.common.files import decode
 from experiments.common.files import replacing
+from experiments.common.precision import linear
 from experiments.imdb import heat_map
 from experiments.imdb import model as model_module
 from experiments.imdb import reviews
@@ -126,7 +127,7 @@ def trace(model, words):
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         for word in words:
             x = model.embed(model.xp.array([word], 'i'))
-            p = chainer.functions.sigmoid(model.output(model.rnn(x)))
+            p = chainer.functions.sigmoid(linear(model.output, model.rnn(x)))
             states.append(cuda.to_cpu(model.rnn.state[-1].c.array)[0])
             probabilities.append(float(p.array[0, 0]))
     model.rnn.reset_state()

@@ -7,6 +7,8 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
+from experiments.common.precision import in_float32
+from experiments.common.precision import linear
 from experiments.iwslt.characters import Characters
 from experiments.iwslt.characters import NOTHING
 from qrnn import LSTMStack
@@ -190,7 +192,8 @@ class Translator(chainer.Chain):
             queries.append(
                 layer.state.h if self._is_lstm else layer.state.c)
         return F.softmax(F.matmul(
-            F.stack(queries, axis=1), layer.encoder.h, transb=True), axis=2)
+            in_float32(F.stack(queries, axis=1)),
+            in_float32(layer.encoder.h), transb=True), axis=2)
 
     def reorder(self, indices, sentences=True):
         """Goes on from other translations of the batch.
@@ -218,4 +221,4 @@ class Translator(chainer.Chain):
     def _write(self, y):
         """Scores, (B, T, V) or (B, V), of what follows each character."""
         h = self._dropped(self.decoder(self._embedded(y)))
-        return self.output(h, n_batch_axes=h.ndim - 1)
+        return linear(self.output, h)

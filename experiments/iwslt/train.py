@@ -13,6 +13,7 @@ from experiments.common import sharing
 from experiments.common.buckets import BucketSampler
 from experiments.common.iterators import TrackingIterator
 from experiments.common.plot import CurvePlot
+from experiments.common.precision import GradientClipping
 from experiments.common.training import add_perplexities
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
@@ -106,8 +107,7 @@ def _trainer(model, config, corpus, run):
             config.batch_size, random=run.order))
     optimizer = chainer.optimizers.Adam(
         config.alpha, config.beta1, config.beta2, config.eps).setup(model)
-    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(
-        config.max_norm))
+    optimizer.add_hook(GradientClipping(config.max_norm))
     updater = sharing.Updater(
         iterator, run.processes.multi_node(optimizer), score.batch,
         run.device, run.processes, count=score.n_targets)

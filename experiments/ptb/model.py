@@ -7,6 +7,7 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
+from experiments.common.precision import linear
 from experiments.ptb.loss import linear_softmax_cross_entropy
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -152,7 +153,7 @@ class LanguageModel(chainer.Chain):
             ~chainer.Variable: Logarithms of odds, of shape ``(B, V)``.
 
         """
-        return self.output(self.read(x))
+        return linear(self.output, self.read(x))
 
     def reset_state(self):
         """Forgets what came before."""

@@ -10,6 +10,7 @@ from experiments.common import best_model
 from experiments.common import communication
 from experiments.common import errors
 from experiments.common.plot import CurvePlot
+from experiments.common.precision import GradientClipping
 from experiments.common.training import add_perplexities
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
@@ -119,8 +120,7 @@ def setup_optimizer(model, config):
     # The decay belongs to the loss, so it comes before the clipping.
     if config.l2:
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(config.l2))
-    optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(
-        config.max_norm))
+    optimizer.add_hook(GradientClipping(config.max_norm))
     return optimizer
 
 

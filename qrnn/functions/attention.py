@@ -1,3 +1,5 @@
+import functools
+
 import numpy
 
 import chainer
@@ -5,6 +7,7 @@ from chainer import backend
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -19,7 +22,8 @@ def attention_sum(encoding: Input, query: Input,
         \\alpha_{s,t} = \\mathrm{softmax}_s (q_t \\cdot e_s), \\qquad
         k_t = \\sum_s \\alpha_{s,t} e_s
 
-    with no scale factor (equation 8 of the paper).
+    with no scale factor (equation 8 of the paper). The softmax is taken in
+    float32 at least.
 
     Args:
         encoding (:class:`~chainer.Variable` or :ref:`ndarray`): Encoder
@@ -60,14 +64,17 @@ def attention_sum(encoding: Input, query: Input,
         encoding = F.where(
             xp.broadcast_to(valid[:, :, None], encoding.shape),
             encoding, xp.zeros_like(encoding.array))
-    scores = F.matmul(query, encoding, transb=True)
+    dtype = query.dtype
+    scores = multiply(
+        functools.partial(F.matmul, transb=True), query, encoding)
+    scores = F.cast(scores, numpy.promote_types(dtype, numpy.float32))
     if valid is not None:
         lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
                          scores.dtype)
         scores = F.where(
             xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
     weights = F.softmax(scores, axis=2) if scores.size else scores
-    return F.matmul(weights, encoding)
+    return multiply(F.matmul, F.cast(weights, dtype), encoding)
 
 
 def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,

@@ -7,6 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.blocks import each_block
+from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -71,7 +72,8 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
     windows, = _Windows(W, lengths, lookahead).apply(inputs)
     B, T, k, n = windows.shape
     m = W.shape[2]
-    y = F.matmul(F.reshape(windows, (B * T, k * n)), F.reshape(W, (k * n, m)))
+    y = multiply(F.matmul, F.reshape(windows, (B * T, k * n)),
+                 F.reshape(W, (k * n, m)))
     return F.reshape(y, (B, T, m))
 
 

@@ -6,6 +6,7 @@ from chainer import backend
 import chainer.functions as F
 from chainer import link
 
+from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import as_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -244,7 +245,7 @@ def apply_to_steps(linear, x):
     """Applies a linear link to every step: (B, T, n) -> (B, T, m)."""
     B, T, n = x.shape
     # Given n_batch_axes, Chainer fails where there is no step.
-    y = F.linear(F.reshape(x, (B * T, n)), linear.W, linear.b)
+    y = multiply(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
     return F.reshape(y, (B, T, y.shape[1]))
 
 

@@ -1,0 +1,197 @@
+import importlib
+import json
+
+import chainer
+import chainer.functions as F
+import numpy
+import pytest
+
+from experiments.common import precision
+from experiments.common.errors import Problem
+from experiments.imdb.model import build
+from experiments.imdb.model import Config
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory):
+    """Runs a tiny training with further arguments, each once."""
+    folders = {}
+
+    def run(experiment, *arguments):
+        if (experiment,) + arguments not in folders:
+            out = tmp_path_factory.mktemp('run')
+            train(experiment, out, *arguments)
+            folders[(experiment,) + arguments] = out
+        return folders[(experiment,) + arguments]
+    return run
+
+
+def train(experiment, out, *arguments):
+    module = importlib.import_module(
+        'experiments.{}.train'.format(experiment))
+    module.main(['--test', '--out', str(out)] + list(arguments))
+
+
+def result(out):
+    with open(str(out / 'result.json')) as f:
+        return json.load(f)
+
+
+experiments = pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
+
+
+@experiments
+def test_mixed16(experiment, runs):
+    mixed, single = (
+        runs(experiment, '--epoch', '1', '--dtype', dtype)
+        for dtype in ('mixed16', 'float32'))
+    assert result(mixed)['dtype'] == 'mixed16'
+    first, = result(mixed)['curve']
+    expected, = result(single)['curve']
+    for name in 'main/loss', 'validation/main/loss':
+        assert abs(first[name] - expected[name]) < 3e-3 * expected[name]
+    assert first['loss_scale'] > 1
+    with numpy.load(str(mixed / 'model.npz')) as arrays:
+        assert {arrays[name].dtype.char for name in arrays.files} == {'e'}
+    module = importlib.import_module(
+        'experiments.{}.model'.format(experiment))
+    loaded = module.load(str(mixed))[0]
+    assert {param.dtype.char for param in loaded.params()} == {'e'}
+
+
+@experiments
+def test_resumed(experiment, runs, assert_same_run, tmp_path):
+    """The scale and the parameters in float32 are in the snapshot."""
+    whole = runs(experiment, '--dtype', 'mixed16')
+    for epoch in '1', '2':
+        train(experiment, tmp_path, '--dtype', 'mixed16', '--epoch', epoch,
+              '--resume')
+    last = max(path.name for path in whole.glob('snapshot_iter_*'))
+    assert_same_run(whole, tmp_path, last)
+    with numpy.load(str(whole / last)) as arrays:
+        copies = [name for name in arrays.files if '/float32/' in name]
+        assert copies
+        for name in copies:
+            assert arrays[name].dtype == numpy.float32
+        assert arrays['extensions/mixed_precision/loss_scale'] > 1
+
+
+def test_pqrnn():
+    """Its batch normalisation stays in float32."""
+    with precision.using('mixed16'):
+        model = build(Config(
+            layer='pqrnn', n_layers=2, n_units=3, embed_size=4,
+            n_features=8), ['good', 'bad'])
+        loss = model(numpy.array([[0, 1, 0], [1, -1, -1]], 'i'), [3, 1],
+                     numpy.array([1, 0], 'i'))
+        assert loss.dtype == numpy.float32
+        model.cleargrads()
+        loss.backward()
+    for name, param in model.namedparams():
+        kept = name.startswith('/norm')
+        assert param.dtype == param.grad.dtype == (
+            numpy.float32 if kept else numpy.float16)
+        assert numpy.isfinite(param.grad).all()
+
+
+def test_snapshot_of_another_precision(runs, complaint):
+    out = runs('imdb', '--epoch', '1', '--dtype', 'float32')
+    module = importlib.import_module('experiments.imdb.train')
+    assert 'its dtype is float32, not mixed16' in complaint(
+        module.main, '--test', '--out', out, '--resume', '--dtype', 'mixed16')
+
+
+def test_snapshot_from_before_there_was_a_choice(runs, tmp_path, capsys):
+    out = runs('imdb', '--epoch', '1', '--dtype', 'float32')
+    newest, = out.glob('snapshot_iter_*')
+    with numpy.load(str(newest)) as arrays:
+        arrays = dict(arrays)
+    facts = json.loads(str(arrays['extensions/identity/facts']))
+    assert facts.pop('dtype') == 'float32'
+    arrays['extensions/identity/facts'] = numpy.array(json.dumps(facts))
+    with open(str(tmp_path / newest.name), 'wb') as f:
+        numpy.savez(f, **arrays)
+    (tmp_path / 'model.npz').write_bytes((out / 'model.npz').read_bytes())
+    train('imdb', tmp_path, '--resume', '--epoch', '1')
+    assert 'Resumed from' in capsys.readouterr().out
+
+
+def linear(dtype, scale=None):
+    """A link with a gradient, and an optimizer for it."""
+    with precision.using(dtype):
+        link = chainer.links.Linear(40, 30)
+    optimizer = chainer.optimizers.SGD(.1).setup(link)
+    if dtype == 'mixed16':
+        optimizer.use_fp32_update()
+        optimizer.loss_scaling()
+        optimizer._loss_scale = scale
+    numpy.random.seed(0)
+    for param in link.params():
+        g = numpy.random.uniform(-1, 1, param.shape)
+        param.grad = (g * (scale or 1)).astype(param.dtype)
+    return link, optimizer
+
+
+@pytest.mark.parametrize('threshold', [.01, 5., 100.])
+def test_clipping_in_float32_is_that_of_chainer(threshold):
+    grads = []
+    for make in (precision.GradientClipping,
+                 chainer.optimizer_hooks.GradientClipping):
+        link, optimizer = linear('float32')
+        make(threshold)(optimizer)
+        grads.append([param.grad for param in link.params()])
+    for ours, theirs in zip(*grads):
+        numpy.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize('threshold', [.5, 5., 100.])
+def test_clipping_of_scaled_gradients(threshold):
+    """They are large enough for their squares to overflow in float16."""
+    link, optimizer = linear('mixed16', 2. ** 13)
+    expected, single = linear('float32')
+    for each in optimizer, single:
+        precision.GradientClipping(threshold)(each)
+    for ours, theirs in zip(link.params(), expected.params()):
+        assert ours.dtype == numpy.float16
+        numpy.testing.assert_allclose(
+            ours.grad.astype('d') / 2 ** 13, theirs.grad, rtol=2e-3,
+            atol=1e-6)
+
+
+def test_overflow_halves_the_scale_and_nothing_else():
+    link, optimizer = linear('mixed16', 1024.)
+    extension = precision.MixedPrecision(optimizer)
+    before = link.W.array.copy()
+    link.W.grad[0, 0] = numpy.inf
+    trainer = type('Trainer', (), {
+        'observation': {}, 'updater': type('Updater', (), {'iteration': 7})})
+    with pytest.warns(UserWarning, match='Non finite'):
+        optimizer.update()
+    numpy.testing.assert_array_equal(link.W.array, before)
+    extension(trainer)
+    assert trainer.observation == {'loss_scale': 512.}
+    with pytest.raises(Problem, match='50 iterations, up to iteration 7'):
+        for _ in range(49):
+            extension(trainer)
+
+
+def test_small_gradients_and_updates_count():
+    """Not in float16: it has no 1e-8, and 1 + 1e-4 is 1 there."""
+    with precision.using('mixed16'):
+        link = chainer.links.Linear(1, 1, initialW=1, nobias=True)
+    optimizer = chainer.optimizers.SGD(1e4).setup(link)
+    optimizer.use_fp32_update()
+    optimizer.loss_scaling(scale=1024)
+    x = numpy.ones((1, 1), 'e')
+    for _ in range(20):
+        optimizer.update(lambda: F.sum(precision.linear(link, x)) * -1e-8)
+    assert abs(link.W.array - 1.002).max() < 1e-3
+
+
+def test_scores_are_in_float32_at_least():
+    for dtype, expected in [('e', 'f'), ('f', 'f'), ('d', 'd')]:
+        x = numpy.ones((2, 3, 4), dtype)
+        assert precision.in_float32(chainer.Variable(x)).dtype == expected
+        with chainer.using_config('dtype', dtype):
+            y = precision.linear(chainer.links.Linear(4, 5), x)
+        assert (y.dtype, y.shape) == (expected, (2, 3, 5))
