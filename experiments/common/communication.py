@@ -16,6 +16,8 @@ equal.
 import os
 import sys
 
+from chainer.backends import cuda
+
 from experiments.common import errors
 from experiments.common import launcher
 from experiments.common.errors import explained
@@ -119,11 +121,13 @@ class Alone(object):
                           'processes; --batch-size sets another'.format(
                               batch_size, self.size))
 
-    def merge(self, observation):
-        """Turns the means that a share of a batch had into the whole's.
+    def merge(self, observation, model):
+        """Turns what came of a share of a batch into what comes of the whole.
 
         Args:
             observation (dict): Pairs of a mean and its weight, which change.
+            model (~chainer.Link): The model. Of its persistent values, such
+                as running averages, every process gets the means.
 
         """
 
@@ -217,7 +221,7 @@ class _Together(Alone):
         several.is_changed(optimizer.target)
         return several
 
-    def merge(self, observation):
+    def merge(self, observation, model):
         theirs = self.gather(dict(observation))
         for key in observation:
             # ChainerMN's ObservationAggregator would need to be told how.
@@ -225,3 +229,10 @@ class _Together(Alone):
             weight = sum(weight for _, weight in pairs)
             observation[key] = sum(
                 mean * weight for mean, weight in pairs) / weight, weight
+        # ChainerMN's AllreducePersistent would need an MPI that knows CUDA.
+        for link in model.links():
+            for name in sorted(link._persistent):
+                value = getattr(link, name)
+                if isinstance(value, link.xp.ndarray):
+                    value[...] = link.xp.asarray(sum(self.gather(
+                        cuda.to_cpu(value))) / self.size)

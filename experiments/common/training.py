@@ -127,7 +127,9 @@ def extend(trainer, run, best, plot, columns, postprocess=None):
     precision.extend(trainer)
     trainer.extend(random_state.RandomState(
         run.device, run.order, run.processes))
-    trainer.extend(lambda trainer: run.processes.merge(trainer.observation),
+    trainer.extend(lambda trainer: run.processes.merge(
+                       trainer.observation,
+                       trainer.updater.get_optimizer('main').target),
                    name='merge', trigger=(1, 'iteration'),
                    priority=divergence.check_update.priority + 1)
     _extend_with_snapshots(trainer, run)

@@ -19,7 +19,8 @@ def alone_and_together(request, mpiexec, tmp_path_factory):
     n, dtype = request.param
     alone, together = [str(tmp_path_factory.mktemp(name))
                        for name in ('alone', 'together')]
-    process = mpiexec(n, '-m', several.__name__, together, dtype, *NAIVE)
+    process = mpiexec(
+        n, '-m', several.__name__, 'train_all', together, dtype, *NAIVE)
     assert process.returncode == 0, process.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plot, '_figure', lambda: None)
@@ -43,6 +44,75 @@ def test_parameters_are_those_of_one_process(
                 err_msg=key)
     for entry, other in zip(log_of(one), log_of(many)):
         assert entry == pytest.approx(other, rel=100 * rtol)
+
+
+@pytest.fixture(scope='module')
+def broken(mpiexec, tmp_path_factory):
+    """Folder of runs with breaks, and the process that ended in a kill."""
+    out = tmp_path_factory.mktemp('broken')
+    return out, mpiexec(
+        2, '-m', several.__name__, 'train_with_breaks', out, *NAIVE)
+
+
+@pytest.mark.parametrize('experiment', several.EXPERIMENTS)
+def test_goes_on(broken, assert_same_run, experiment):
+    """With the same bits, and with what every process draws and keeps."""
+    out, process = broken
+    last = {'ptb': 32, 'imdb': 23, 'iwslt': 16}[experiment]
+    assert_same_run(out / 'whole' / experiment, out / 'cut' / experiment,
+                    'snapshot_iter_{}'.format(last))
+
+
+def test_signal_to_any_process_ends_all(broken):
+    out, process = broken
+    assert 'Resumed from {}'.format(
+        out / 'cut/iwslt/snapshot_iter_7') in process.stdout
+    assert process.stderr.count('interrupted by SIGUSR1') == 1
+
+
+def test_killed_process_ends_all(broken):
+    out, process = broken
+    assert process.returncode not in (0, None)
+    assert 'rank 1' in process.stderr and 'Killed' in process.stderr
+    assert not (out / 'killed/ptb/result.json').exists()
+
+
+def test_goes_on_alone(broken, capsys):
+    out, process = broken
+    several.train(
+        several.EXPERIMENTS['ptb'], str(out / 'killed/ptb'), '--resume',
+        '--snapshot-every', '3', '--epoch', '2', **several.RANDOM['ptb'])
+    stdout = capsys.readouterr().out
+    assert 'The snapshot is of 2 processes, not 1' in stdout
+    assert 'snapshot_iter_6: 0.38 epochs' in stdout
+    assert (out / 'killed/ptb/result.json').exists()
+
+
+def test_one_process_raises(mpiexec):
+    process = mpiexec(2, '-c', """if True:
+        from experiments.common import errors
+        from experiments.ptb import train
+        def update(self):
+            assert self._processes.rank == 0
+        train.stream.StreamUpdater.update_core = update
+        errors.run(lambda: train.main(
+            ['--test', '--communicator', 'naive']))""")
+    assert process.returncode not in (0, None)
+    assert 'AssertionError' in process.stderr
+    assert 'Uncaught exception on rank 1' in process.stderr
+
+
+@pytest.mark.parametrize('arguments, says', [
+    (['--data', 'nowhere'], 'error: there is no folder nowhere'),
+    (['--batch-size', '5', '--test'], 'error: a batch of 5 cannot be shared'),
+    (['--epoch', 'many'], 'error: argument --epoch'),
+])
+def test_complains_once(mpiexec, arguments, says):
+    process = mpiexec(
+        2, '-m', 'experiments.ptb.train', *arguments, *NAIVE)
+    assert process.returncode not in (0, None)
+    assert process.stderr.count('error: ') == process.stderr.count(says) == 1
+    assert 'Traceback' not in process.stderr
 
 
 class Rank(communication.Alone):
