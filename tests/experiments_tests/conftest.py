@@ -57,7 +57,8 @@ def mpiexec(python):
     if command is None:
         pytest.skip('there is no mpiexec')
     return lambda n, *arguments: python(*arguments, launcher=[
-        command, '-n', str(n), '--oversubscribe', '--bind-to', 'none'])
+        command, '-n', str(n), '--oversubscribe', '--bind-to', 'none',
+        '--timeout', '300'])
 
 
 # A training that kills itself in the middle of an epoch, right after an
