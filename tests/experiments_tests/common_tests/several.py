@@ -11,9 +11,7 @@ import sys
 
 import qrnn  # NOQA  mends Chainer before it is imported
 
-import chainer
 from chainer.training import updaters
-import numpy
 
 from experiments.common import errors
 from experiments.common import launcher
@@ -39,10 +37,10 @@ RANDOM = {
 
 
 def train_all(out, dtype, *arguments):
-    """Trains every model, with all numbers of a dtype."""
-    with chainer.using_config('dtype', numpy.dtype(dtype)):
-        for name, module in EXPERIMENTS.items():
-            train(module, os.path.join(out, dtype, name), *arguments)
+    """Trains every model in a precision."""
+    for name, module in EXPERIMENTS.items():
+        train(module, os.path.join(out, dtype, name), '--dtype', dtype,
+              *arguments)
 
 
 def train_with_breaks(out, *arguments):
