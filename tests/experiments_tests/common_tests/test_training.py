@@ -46,7 +46,7 @@ def run(tmp_path):
 
         args = argparse.Namespace(
             out=str(out), resume=resume, overwrite=False, seed=0, test=False,
-            config='toy', snapshot_every=2)
+            config='toy', snapshot_every=2, dtype='float32')
         outcome = []
         training.main('toy', args, lambda args: outcome.append(train(args)))
         return outcome[0]
