@@ -142,9 +142,11 @@ class _Together(Alone):
     """
 
     def __init__(self, name):
-        with explained('--communicator needs mpi4py and an MPI, as the README '
-                       'tells how to install them: {}',
-                       ImportError, RuntimeError):
+        advice = '; the README tells how to install it'
+        with explained('--communicator needs mpi4py ({})' + advice,
+                       ImportError), \
+                explained('--communicator needs an MPI, which mpi4py does not '
+                          'find' + advice, RuntimeError):
             import chainermn
             from chainermn import global_except_hook
             # It is for objects and arrays on the CPU.

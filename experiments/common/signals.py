@@ -54,7 +54,7 @@ class Deferred(object):
     of the context raises :class:`Interrupted`.
 
     Args:
-        notice (str): What to print when a signal comes.
+        notice (str): What to print when a signal comes, or ``None``.
 
     Attributes:
         number (int): Number of the signal, or ``None``.
@@ -77,6 +77,8 @@ class Deferred(object):
 
     def _arrived(self, number):
         self.number = number
+        if self._notice is None:
+            return
         # Not print: what is interrupted may be writing to the same stream.
         with contextlib.suppress(OSError):
             os.write(2, '{}; {}\n'.format(

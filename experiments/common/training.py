@@ -79,7 +79,7 @@ class Run(object):
         self.order = numpy.random.RandomState(args.seed)
         self.interruption = signals.Deferred(
             'the iteration under way is completed and saved, a second signal '
-            'ends the run at once')
+            'ends the run at once' if processes.rank == 0 else None)
         self._environment = dict(
             result.environment(device), processes=processes.size)
 

@@ -67,7 +67,6 @@ def test_signal_to_any_process_ends_all(broken):
     out, process = broken
     assert 'Resumed from {}'.format(
         out / 'cut/iwslt/snapshot_iter_7') in process.stdout
-    assert process.stderr.count('interrupted by SIGUSR1') == 1
 
 
 def test_killed_process_ends_all(broken):
@@ -156,7 +155,7 @@ class TestJoin(object):
 
     def test_without_mpi4py(self, monkeypatch):
         monkeypatch.setitem(sys.modules, 'chainermn', None)
-        with pytest.raises(Problem, match='needs mpi4py and an MPI'):
+        with pytest.raises(Problem, match='needs mpi4py'):
             communication.join('naive')
 
     def test_without_mpiexec(self, mpiexec, python):
