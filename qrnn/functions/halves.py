@@ -15,3 +15,12 @@ def multiply(function, *xs):
         return function(*xs)
     y = function(*(F.cast(x, numpy.float32) for x in xs))
     return F.cast(y, numpy.float16)
+
+
+def multiply_arrays(a, b):
+    """The matrix product of two arrays, as :func:`multiply` takes it."""
+    xp = backend.get_array_module(a)
+    if a.dtype != numpy.float16 or xp is not numpy:
+        return xp.matmul(a, b)
+    y = numpy.matmul(a.astype(numpy.float32), b.astype(numpy.float32))
+    return y.astype(numpy.float16)

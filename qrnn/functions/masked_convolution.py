@@ -8,6 +8,7 @@ from chainer.utils import type_check
 
 from qrnn.functions.blocks import each_block
 from qrnn.functions.halves import multiply
+from qrnn.functions.halves import multiply_arrays
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -68,13 +69,8 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
         raise ValueError(
             'previous inputs (x0) go with a masked convolution only, but '
             'lookahead is {}'.format(lookahead))
-    inputs = (x,) if x0 is None else (x, x0)
-    windows, = _Windows(W, lengths, lookahead).apply(inputs)
-    B, T, k, n = windows.shape
-    m = W.shape[2]
-    y = multiply(F.matmul, F.reshape(windows, (B * T, k * n)),
-                 F.reshape(W, (k * n, m)))
-    return F.reshape(y, (B, T, m))
+    inputs = (x, W) if x0 is None else (x, W, x0)
+    return _MaskedConvolution(lengths, lookahead).apply(inputs)[0]
 
 
 def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
@@ -142,21 +138,17 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
     return x[xp.arange(B)[:, None], first + xp.arange(n_steps)]
 
 
-class _Windows(function_node.FunctionNode):
-    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
+class _MaskedConvolution(function_node.FunctionNode):
+    """The convolution in one node: on a GPU, Python's time for each counts."""
 
-    def __init__(self, W, lengths, lookahead):
-        self.W = chainer.as_variable(W).array  # only to check against
-        self.k = len(self.W)
+    def __init__(self, lengths, lookahead):
         self.lengths = lengths
         self.lookahead = lookahead
 
     def check_type_forward(self, in_types):
-        type_check.expect(1 <= in_types.size(), in_types.size() <= 2)
-        type_check._argname(in_types[:1], ('x',))
-        x_type = in_types[0]
-        W_type = type_check.make_variable(
-            type_check.TypeInfo(self.W.shape, self.W.dtype), 'W')
+        type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
+        type_check._argname(in_types[:2], ('x', 'W'))
+        x_type, W_type = in_types[:2]
         type_check.expect(
             x_type.dtype.kind == 'f',
             x_type.ndim == 3,
@@ -167,9 +159,9 @@ class _Windows(function_node.FunctionNode):
             W_type.dtype == x_type.dtype,
             W_type.shape[1] == x_type.shape[2],
         )
-        if type_check.eval(in_types.size()) == 2:
-            type_check._argname(in_types[1:], ('x0',))
-            x0_type = in_types[1]
+        if type_check.eval(in_types.size()) == 3:
+            type_check._argname(in_types[2:], ('x0',))
+            x0_type = in_types[2]
             type_check.expect(
                 x0_type.dtype == x_type.dtype,
                 x0_type.ndim == 3,
@@ -179,6 +171,63 @@ class _Windows(function_node.FunctionNode):
                 x0_type.shape[1] == W_type.shape[0] - 1,
                 x0_type.shape[2] == x_type.shape[2],
             )
+
+    def forward(self, inputs):
+        self.retain_inputs(tuple(range(len(inputs))))
+        x, W = inputs[:2]
+        x0 = inputs[2] if len(inputs) == 3 else None
+        B, T, _ = x.shape
+        k, n, m = W.shape
+        self.valid = (
+            None if self.lengths is None else valid_steps(self.lengths, x))
+        windows = unfold(x, x0, k, self.lookahead, self.valid)
+        self.windows = windows.reshape(B * T, k * n)
+        y = multiply_arrays(self.windows, W.reshape(k * n, m))
+        return y.reshape(B, T, m),
+
+    def backward(self, indexes, grad_outputs):
+        inputs = self.get_retained_inputs()
+        if chainer.config.enable_backprop:
+            # The same gradients as a graph
+            y = _by_parts(self.lengths, self.lookahead, *inputs)
+            return chainer.grad(
+                [y], [inputs[i] for i in indexes], grad_outputs,
+                enable_double_backprop=True)
+        x, W = (variable.array for variable in inputs[:2])
+        B, T, _ = x.shape
+        k, n, m = W.shape
+        gy = grad_outputs[0].array.reshape(B * T, m)
+        grads = {}
+        if 1 in indexes:
+            grads[1] = multiply_arrays(
+                self.windows.T, gy).reshape(k, n, m)
+        if 0 in indexes or 2 in indexes:
+            gwindows = multiply_arrays(gy, W.reshape(k * n, m).T)
+            grads[0], grads[2] = fold(
+                gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
+                self.valid)
+        return tuple(chainer.as_variable(grads[i]) for i in indexes)
+
+
+def _by_parts(lengths, lookahead, x, W, x0=None):
+    """The convolution as a graph of nodes, differentiable any number of times.
+    """
+    k, n, m = W.shape
+    B, T, _ = x.shape
+    windows, = _Windows(k, lengths, lookahead).apply(
+        (x,) if x0 is None else (x, x0))
+    y = multiply(F.matmul, F.reshape(windows, (B * T, k * n)),
+                 F.reshape(W, (k * n, m)))
+    return F.reshape(y, (B, T, m))
+
+
+class _Windows(function_node.FunctionNode):
+    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
+
+    def __init__(self, k, lengths, lookahead):
+        self.k = k
+        self.lengths = lengths
+        self.lookahead = lookahead
 
     def forward(self, inputs):
         x = inputs[0]
@@ -211,7 +260,7 @@ class _Fold(function_node.FunctionNode):
             xp = backend.get_array_module(ggx0.array)
             ggx = chainer.as_variable(xp.zeros(w.x_shape, ggx0.dtype))
         inputs = (ggx,) if ggx0 is None else (ggx, ggx0)
-        return _Windows(w.W, w.lengths, w.lookahead).apply(inputs)
+        return _Windows(w.k, w.lengths, w.lookahead).apply(inputs)
 
 
 def unfold(x, x0, k, lookahead, valid):
