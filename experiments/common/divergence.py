@@ -14,16 +14,20 @@ def check_update(trainer):
 
     A gradient that is not finite gets into the parameters at once. This comes
     first in every iteration, so no such model is evaluated or gets into a
-    snapshot.
+    snapshot. It looks at a GPU once, not at every parameter: each look waits
+    for all that was sent before.
     """
     loss = trainer.observation.get('main/loss')
-    loss = float(chainer.as_array(
-        loss[0] if isinstance(loss, tuple) else loss))
-    if not math.isfinite(loss):
-        raise _problem('the loss became {}'.format(loss), trainer)
+    loss = chainer.as_array(loss[0] if isinstance(loss, tuple) else loss)
     model = trainer.updater.get_optimizer('main').target
-    for name, param in sorted(model.namedparams()):
-        if not _is_finite(param.array):
+    arrays = {name: param.array for name, param in sorted(model.namedparams())
+              if param.array is not None and param.array.size}
+    if _are_finite([loss, *arrays.values()], model.xp):
+        return
+    if not math.isfinite(float(loss)):
+        raise _problem('the loss became {}'.format(float(loss)), trainer)
+    for name, array in arrays.items():
+        if not _are_finite([array], model.xp):
             raise _problem('{} became infinite or NaN'.format(name), trainer)
 
 
@@ -37,12 +41,11 @@ def check_evaluation(trainer):
             float(loss)), trainer)
 
 
-def _is_finite(array):
+def _are_finite(arrays, xp):
     """Whether there is neither infinity nor NaN, which minima hand on."""
-    if array is None or not array.size:
-        return True
-    xp = chainer.backend.get_array_module(array)
-    return bool(xp.isfinite(array.min()) & xp.isfinite(array.max()))
+    extremes = [xp.asarray(extreme) for array in arrays
+                for extreme in (xp.min(array), xp.max(array))]
+    return bool(xp.isfinite(xp.stack(extremes)).all())
 
 
 def _problem(what, trainer):

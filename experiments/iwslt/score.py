@@ -20,10 +20,15 @@ def batch(examples, device=None):
 
     Returns:
         tuple: The arguments of
-        :meth:`~experiments.iwslt.model.Translator.forward`.
+        :meth:`~experiments.iwslt.model.Translator.forward`. The numbers of
+        characters stay on the CPU: to add them up would wait for a GPU.
 
     """
-    return chainer.dataset.concat_examples(examples, device, padding=NOTHING)
+    *arrays, counts = chainer.dataset.concat_examples(
+        examples, padding=NOTHING)
+    if device is not None:
+        arrays = device.send(arrays)
+    return (*arrays, counts)
 
 
 def n_targets(examples):
