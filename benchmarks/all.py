@@ -6,4 +6,5 @@ from benchmarks import onnx_models  # NOQA
 from benchmarks import pooling  # NOQA
 from benchmarks import ptb_step  # NOQA
 from benchmarks import recurrence  # NOQA
+from benchmarks import training_memory  # NOQA
 from benchmarks.registry import BENCHMARKS  # NOQA

@@ -38,13 +38,28 @@ class Comparison(object):
 
 
 @dataclasses.dataclass(frozen=True)
+class Measurement(object):
+
+    """What a benchmark measured that a clock does not show.
+
+    Attributes:
+        case (dict): As in :class:`Comparison`.
+        values (dict): What was measured, by name.
+
+    """
+
+    case: dict
+    values: dict
+
+
+@dataclasses.dataclass(frozen=True)
 class Benchmark(object):
 
     """What a name stands for.
 
     Attributes:
-        comparisons: Generator function from a device to comparisons. Its
-            docstring tells what it is.
+        comparisons: Generator function from a device to comparisons, or to
+            measurements. Its docstring tells what it is.
         summary: Function from the rows of the results to a text, or None.
         draw: Function that draws the rows into a figure of matplotlib, or
             None.

@@ -6,6 +6,7 @@ import numpy
 
 from benchmarks.all import BENCHMARKS
 from benchmarks.draw import draw
+from benchmarks.registry import Measurement
 from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
 from experiments.common import arguments
@@ -53,6 +54,10 @@ def run(name, device, args):
     repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
     for comparison in benchmark.comparisons(device):
+        if isinstance(comparison, Measurement):
+            rows.append(dict(comparison.case, **comparison.values))
+            _print(rows[-1])
+            continue
         comparison.check()
         rows.append(_row(comparison, time_in_turn(
             comparison.contestants, device, repeats, comparison.calls)))

@@ -18,6 +18,7 @@ from benchmarks import pooling
 from benchmarks import ptb_step
 from benchmarks import recurrence
 from benchmarks import run
+from benchmarks import training_memory
 from benchmarks.all import BENCHMARKS
 from experiments.imdb import model as imdb_model
 from experiments.ptb.model import Config
@@ -43,6 +44,11 @@ def tiny(monkeypatch):
         imdb_model.TINY, dropout=0., lr=.01)})
     monkeypatch.setattr(imdb_step, '_N_WORDS', 50)
     monkeypatch.setattr(imdb_step, '_LENGTH', 6)
+    monkeypatch.setattr(training_memory, '_GROWTH', {'ptb': ['--test']})
+    monkeypatch.setattr(training_memory, '_WARM_UP', 1)
+    monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
+    monkeypatch.setattr(training_memory, '_STEPS', (2, 3))
+    monkeypatch.setattr(training_memory, '_SIZE', 64)
     config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
     monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
     monkeypatch.setattr(ptb_step, '_N_WORDS', 7)
@@ -56,6 +62,9 @@ def test_run(name, tmp_path, capsys):
     assert result['benchmark'] == name and result['repeats'] == 2
     assert result['versions']['numpy'] == numpy.__version__
     for row in result['rows']:
+        if name == 'memory':
+            assert row['what'] == 'growth' or row['bytes_per_element'] > 10
+            continue
         ratio = row['ratio']
         assert 0 < ratio['min'] <= ratio['median'] <= ratio['max']
         assert 'device_ratio' not in row

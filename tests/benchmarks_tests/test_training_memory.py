@@ -1,0 +1,56 @@
+import chainer
+import pytest
+
+from benchmarks import training_memory
+from experiments.common.plot import CurvePlot
+from experiments.ptb.model import LanguageModel
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(training_memory, '_GROWTH', {
+        name: ['--test', '--epoch', '99', '--snapshot-every', '10']
+        for name in training_memory._GROWTH})
+    monkeypatch.setattr(CurvePlot, '__call__', lambda self, trainer: None)
+    monkeypatch.setattr(training_memory, '_WARM_UP', 40)
+    monkeypatch.setattr(training_memory, '_ITERATIONS', 30)
+
+
+@pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
+def test_no_growth(experiment):
+    grown = training_memory.growth(experiment)
+    # The log has an entry for every epoch, and there are two at most.
+    assert grown['allocated'] < 30e3, grown
+    assert grown['objects'] < 100, grown
+
+
+def test_growth_is_seen(monkeypatch):
+    """A state that is not cut off its history drags all chunks along."""
+    monkeypatch.setattr(LanguageModel, 'unchain_state', lambda self: None)
+    monkeypatch.setattr(training_memory, '_WARM_UP', 2)
+    monkeypatch.setattr(training_memory, '_ITERATIONS', 20)
+    grown = training_memory.growth('ptb')
+    assert grown['allocated'] > 300e3, grown
+    assert grown['objects'] > 1000, grown
+
+
+@pytest.mark.parametrize('name,limit', [
+    ('QRNNLayer, f', 45), ('QRNNLayer, fo', 61), ('QRNNLayer, if', 57),
+    ('QRNNLayer, ifo', 73), ('QRNNLayer, fo, k = 6', 94),
+    ('QRNNLayer, fo, zoneout', 62), ('ptb', 190), ('imdb', 280),
+    ('iwslt, S = 200', 400)])
+def test_peak_is_linear_in_time(name, limit):
+    """Bytes for each more step; what any number of them takes is left out."""
+    make = training_memory._STEPS_OF[name]
+    peaks = [training_memory.peak(make(T)) for T in (800, 1200, 1600)]
+    elements = training_memory._B * 400 * training_memory._SIZE
+    first, second = (
+        (after - before) / elements for before, after in zip(peaks, peaks[1:]))
+    assert abs(first - second) < .03 * second
+    assert second < limit
+
+
+def test_peak_counts_all_that_is_there_at_a_time():
+    array = chainer.Variable(training_memory.numpy.zeros(10000, 'f'))
+    assert 80000 <= training_memory.peak(
+        lambda: (array * 2) * 3) < 90000
