@@ -4,6 +4,7 @@ It is a program of its own, ``kills.py FOLDER COUNT SEED``, since it forks: a
 training starts in no time then, and only one thread may be there before. What
 it did goes to standard output as JSON, for ``test_kills.py`` to judge.
 """
+import collections
 import contextlib
 import functools
 import importlib
@@ -27,6 +28,8 @@ PATIENCE = 300  # seconds after which a process hangs
 
 
 def main(folder, count, seed):
+    # It is ignored by what a shell starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _load_all()
     seconds = {}
     for name in EXPERIMENTS:
@@ -35,24 +38,32 @@ def main(folder, count, seed):
         assert status == 0, (name, status)
         seconds[name] = time.time() - start
     choices = random.Random(seed)
-    kills = []
+    kills = []  # run, kind and exit status of each
     names = itertools.cycle(EXPERIMENTS)
     for number in itertools.count():
         if len(kills) >= count:
             break
         name = next(names)
-        out = _path(folder, str(number), name)
-        for _ in range(choices.randint(2, 6)):
-            if len(kills) < count:
-                kind = choices.choice(sorted(KINDS))
-                status = KINDS[kind](name, out, seconds[name], choices)
-                if status == 0:
-                    break  # it was done before
-                kills.append([name, os.path.basename(out), kind, status])
-        if status:
+        out = _path(folder, number, name)
+        status = None
+        for _ in range(min(choices.randint(2, 6), count - len(kills))):
+            kind = _rarest(kills, choices)
+            status = KINDS[kind](name, out, seconds[name], choices)
+            if status == 0:
+                break  # it was done before
+            kills.append([os.path.basename(out), kind, status])
+        if status != 0:
             status = _wait(_start(name, out))
-            kills.append([name, os.path.basename(out), None, status])
+            assert status == 0, (name, status)
     print(json.dumps(kills))
+
+
+def _rarest(kills, choices):
+    """One of the kinds of which there are the fewest."""
+    counts = collections.Counter(dict.fromkeys(sorted(KINDS), 0))
+    counts.update(kind for _, kind, _ in kills)
+    return choices.choice([kind for kind, n in counts.items()
+                           if n == min(counts.values())])
 
 
 def _load_all():
