@@ -9,6 +9,7 @@ import numpy
 from experiments.common import communication
 from experiments.common import precision
 from experiments.common import snapshots
+from experiments.common.arrays import read_arrays
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
 from experiments.common.errors import warn
@@ -121,14 +122,34 @@ def load(folder, experiment, build):
 
     """
     description = load_description(folder, experiment)
+    # No size of a model is above the number of its parameters; such a one
+    # must not be built.
+    limit = sum(array.size for array in _load_values(folder).values())
     try:
+        _check(description, limit)
         with precision.using(description.get('dtype', 'float32')):
             model = build(description)
-    except (KeyError, TypeError, ValueError):
+    except Exception:  # it may say anything
         raise Problem('{}/model.json is damaged, or of another version of '
                       'this program'.format(folder))
     load_parameters(folder, model)
     return model, description
+
+
+def _check(description, limit):
+    """Raises an exception for a description that no training has written."""
+    for size in description['settings'].values():
+        for each in size if isinstance(size, list) else [size]:
+            if not isinstance(each, (int, float, str, type(None))) or (
+                    isinstance(each, int) and not 0 <= each <= limit):
+                raise ValueError
+    if not isinstance(description['data']['source'], str):
+        raise TypeError
+    for text in description.get('words', []), description.get(
+            'characters', []):
+        if not (isinstance(text, list)
+                and all(isinstance(each, str) for each in text)):
+            raise TypeError
 
 
 def load_description(folder, experiment):
@@ -154,8 +175,11 @@ def save_parameters(folder, model):
 def load_parameters(folder, model, processes=communication.Alone()):
     """Loads what :func:`save_parameters` saved; the first process reads it."""
     loaded = processes.once(lambda: _load_values(folder))
-    if ({name: array.shape for name, array in loaded.items()}
-            != {name: value.shape for name, value in _values(model).items()}):
+    values = _values(model)
+    if (set(loaded) != set(values) or not all(
+            loaded[name].shape == value.shape
+            and numpy.can_cast(loaded[name].dtype, value.dtype, 'same_kind')
+            for name, value in values.items())):
         raise Problem('the parameters in {} do not fit the model that '
                       'model.json beside it describes'.format(_npz(folder)))
     serializers.NpzDeserializer(loaded).load(model)
@@ -173,11 +197,7 @@ def _load_values(folder):
     if not os.path.exists(path):
         raise Problem('there is no trained model in {}: {} is missing'.format(
             folder, path))
-    try:
-        with numpy.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except Exception:  # a damaged archive fails in many ways
-        raise Problem('{} is damaged'.format(path))
+    return read_arrays(path)
 
 
 def _digest(values):

@@ -1,6 +1,7 @@
 """Errors for people: one sentence instead of a traceback."""
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -54,7 +55,7 @@ def run(main):
 def warn(message):
     """Says in one line what went wrong without ending the program."""
     with contextlib.suppress(OSError):  # where this goes may be full, too
-        print('warning: ' + message, file=sys.stderr, flush=True)
+        print('warning: ' + _printable(message), file=sys.stderr, flush=True)
 
 
 def describe(error):
@@ -95,7 +96,13 @@ def _say(message):
         # of all.
         time.sleep(_PATIENCE)
         message += ' (process {})'.format(launcher.rank())
-    for stream, text in (sys.stdout, ''), (sys.stderr, message + '\n'):
+    line = _printable(message) + '\n'
+    for stream, text in (sys.stdout, ''), (sys.stderr, line):
         with contextlib.suppress(OSError):
             stream.write(text)
             stream.flush()
+
+
+def _printable(message):
+    """Without what controls a terminal, which names of files may hold."""
+    return re.sub('[\x00-\x1f\x7f-\x9f]', '?', message)

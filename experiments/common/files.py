@@ -9,6 +9,12 @@ from experiments.common.errors import explained
 from experiments.common.errors import Problem
 
 
+# What a file may unpack to: as many times its own size (text becomes ten
+# times as long at most), or so many bytes in any case.
+_GROWTH = 200
+_SMALL = 2 ** 26
+
+
 @contextlib.contextmanager
 def replacing(path):
     """Opens a binary file that takes the place of ``path`` when complete.
@@ -39,7 +45,7 @@ def read_json(path):
     try:
         with open(path, encoding='utf-8') as f:
             return json.load(f)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Problem('{} is damaged: it is not JSON'.format(path))
 
 
@@ -48,7 +54,46 @@ def read_bytes(path):
     with explained('cannot read {}: {{}}'.format(path),
                    OSError, EOFError, zlib.error):
         with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
-            return f.read()
+            return Bounded(f, path).read()
+
+
+def check_growth(path, size):
+    """Raises a :class:`Problem` if a file unpacks to too many bytes."""
+    if size > _limit(path):
+        raise Problem('{} unpacks to more than {} times its size; it is not '
+                      'what it seems'.format(path, _GROWTH))
+
+
+class Bounded(object):
+
+    """An open file that gives no more bytes than its size on disk lets expect.
+
+    Args:
+        f: The open file, seekable, that unpacks what it reads.
+        path (str): Name of the file on disk.
+
+    Raises:
+        Problem: If there is more to read.
+
+    """
+
+    def __init__(self, f, path):
+        self._f = f
+        self._path = path
+        self._limit = _limit(path)
+        self.seek, self.tell = f.seek, f.tell
+
+    def read(self, size=-1):
+        left = max(0, self._limit - self.tell())
+        if size is None or not 0 <= size <= left:
+            size = left + 1
+        contents = self._f.read(size)
+        check_growth(self._path, self.tell())
+        return contents
+
+
+def _limit(path):
+    return max(_SMALL, _GROWTH * os.path.getsize(path))
 
 
 def decode(contents, path, content):

@@ -1,5 +1,6 @@
 """Batches that can be named when something is wrong with one."""
 import chainer
+import numpy
 
 
 class TrackingIterator(chainer.iterators.SerialIterator):
@@ -15,6 +16,13 @@ class TrackingIterator(chainer.iterators.SerialIterator):
         return super(TrackingIterator, self).__next__()
 
     next = __next__
+
+    def serialize(self, serializer):
+        super(TrackingIterator, self).serialize(serializer)
+        n, order = len(self.dataset), self._state.order
+        if (not numpy.array_equal(numpy.sort(order), numpy.arange(n))
+                or not 0 <= self.current_position < max(n, 1)):
+            raise ValueError('its order is not one of {} examples'.format(n))
 
     @property
     def last_indices(self):

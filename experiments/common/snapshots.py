@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shutil
-import zipfile
 
 from chainer import serializers
 from chainer.training import extension
 import numpy
 
 from experiments.common import communication
+from experiments.common.arrays import read_arrays
 from experiments.common.errors import describe
 from experiments.common.errors import Problem
 from experiments.common.errors import warn
@@ -217,7 +217,10 @@ def _load(path, trainer, facts, processes):
     arrays = processes.once(lambda: _read(path, facts))
     try:
         serializers.NpzDeserializer(arrays).load(trainer)
-    except (KeyError, TypeError, ValueError) as error:
+        for entry in trainer.get_extension('LogReport').log:
+            for name in 'epoch', 'iteration', 'elapsed_time':
+                float(entry[name])
+    except Exception as error:  # whatever somebody may have put there
         raise Problem('the snapshot {} does not fit this program ({}); it '
                       'may be of another version'.format(
                           path, describe(error)))
@@ -239,17 +242,13 @@ def _is_in(path, folder):
 
 
 def _read(path, facts):
-    """Reads and checks a snapshot, without any pickle."""
-    damaged = _Damaged('the snapshot {} is damaged'.format(path))
+    """Reads and checks a snapshot."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                raise damaged
-        with numpy.load(path, allow_pickle=False) as arrays:
-            _check_identity(path, arrays, facts)
-            return dict(arrays)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
-        raise damaged
+        arrays = read_arrays(path)
+    except Problem:
+        raise _Damaged('the snapshot {} is damaged'.format(path))
+    _check_identity(path, arrays, facts)
+    return arrays
 
 
 def _check_identity(path, arrays, facts):
@@ -257,7 +256,7 @@ def _check_identity(path, arrays, facts):
         found = json.loads(str(arrays['extensions/identity/facts']))
         found['experiment']
         found.setdefault('dtype', 'float32')  # once there was no other
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise Problem('{} is not a snapshot of a training run'.format(path))
     for name in facts:
         ours = json.loads(json.dumps(facts[name]))

@@ -5,11 +5,11 @@ import json
 import multiprocessing
 import os
 import sys
-import zipfile
 
 import chainer
 import numpy
 
+from experiments.common.arrays import read_arrays
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
 from experiments.imdb import reviews
@@ -226,14 +226,27 @@ class _Damaged(Exception):
 
 def _load(path):
     try:
-        with numpy.load(path, allow_pickle=False) as arrays:
-            return json.loads(arrays['types'].tobytes().decode()), {
-                part: Reviews(*(arrays[part + '_' + name]
-                                for name in ('words', 'lengths', 'labels')))
-                for part in reviews.PARTS}
-    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError,
-            NotImplementedError):
+        arrays = read_arrays(path)
+        types = json.loads(arrays['types'].tobytes().decode())
+        if not all(isinstance(word, str) for word in types):
+            raise TypeError
+        return types, {part: _checked(len(types), *(
+            arrays[part + '_' + name].astype('i', casting='safe')
+            for name in ('words', 'lengths', 'labels')))
+            for part in reviews.PARTS}
+    except (Problem, KeyError, TypeError, ValueError, RecursionError):
         raise _Damaged
+
+
+def _checked(n_types, words, lengths, labels):
+    """Reviews of arrays that fit together."""
+    if ((words.ndim, lengths.ndim, labels.ndim) != (1, 1, 1)
+            or len(lengths) != len(labels)
+            or (lengths < 0).any() or lengths.sum(dtype='i8') != len(words)
+            or ((words < 0) | (words >= n_types)).any()
+            or ((labels < 0) | (labels > 1)).any()):
+        raise ValueError
+    return Reviews(words, lengths, labels)
 
 
 def _digest(names):

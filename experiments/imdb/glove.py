@@ -1,14 +1,18 @@
 """Word vectors: GloVe's, and for other words some that match in scale."""
-import io
+import lzma
 import re
 import zipfile
 import zlib
 
 import numpy
 
+from experiments.common.arrays import read_arrays
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
+from experiments.common.files import check_growth
 
+
+_LINE = 2 ** 16  # bytes that no line has, with 1,000 numbers either
 
 # Where neither the word nor its lower-cased form has a vector
 _ALSO = {'"': "''"}
@@ -78,12 +82,14 @@ def _entries(path, wanted):
     """Pairs of a wanted word and its vector."""
     with explained('cannot read {}: {{}}'.format(path),
                    OSError, zipfile.BadZipFile, EOFError, zlib.error,
-                   RuntimeError):  # of an encrypted archive
+                   lzma.LZMAError, RuntimeError):  # of an encrypted archive
         if path.endswith('.npz'):
             yield from _in_arrays(path, wanted)
         elif path.endswith('.zip'):
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
+                check_growth(path, sum(
+                    each.file_size for each in archive.infolist()))
                 if len(names) != 1:
                     raise Problem('{} must hold one file, but it holds '
                                   '{}'.format(path, len(names)))
@@ -96,13 +102,14 @@ def _entries(path, wanted):
 
 def _in_arrays(path, wanted):
     try:
-        with numpy.load(path, allow_pickle=False) as arrays:
-            words, vectors = arrays['words'], arrays['vectors']
-        if ((words.ndim, vectors.ndim) != (1, 2)
+        arrays = read_arrays(path)
+        words, vectors = arrays['words'], arrays['vectors']
+        if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
+                or (words.ndim, vectors.ndim) != (1, 2)
                 or len(words) != len(vectors) or not vectors.shape[1]
                 or not numpy.isfinite(vectors).all()):
             raise ValueError
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
+    except (KeyError, ValueError, Problem):
         raise Problem('{} is damaged, or does not hold words, (N,), and '
                       'vectors, (N, D)'.format(path))
     for word, vector in zip(words.tolist(), vectors):
@@ -112,7 +119,11 @@ def _in_arrays(path, wanted):
 
 def _in_lines(path, f, wanted):
     size = None
-    for number, line in enumerate(io.BufferedReader(f), 1):
+    lines = iter(lambda: f.readline(_LINE), b'')
+    for number, line in enumerate(lines, 1):
+        if len(line) == _LINE:
+            raise Problem('line {} of {} has more than {} bytes'.format(
+                number, path, _LINE))
         line = line.rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
             continue  # how many words and numbers, as word2vec has it

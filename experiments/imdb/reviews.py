@@ -1,5 +1,7 @@
 """Where reviews come from: a folder, an archive, the web, the sample."""
+import bz2
 import glob
+import gzip
 import json
 import lzma
 import os
@@ -10,12 +12,15 @@ import zlib
 from experiments.common.download import download
 from experiments.common.errors import explained
 from experiments.common.errors import Problem
+from experiments.common.files import Bounded
 from experiments.common.files import decode
 from experiments.common.files import either
 from experiments.common.files import read_bytes
 
 
 PARTS = 'train', 'test'
+
+_LONGEST = 2 ** 20  # bytes that no review has; the real ones have 14,000
 
 _LABELS = {'neg': 0, 'pos': 1}
 _URL = 'https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz'
@@ -135,22 +140,37 @@ def _place(item):
 
 
 def _split(name):
-    return re.split(r'[/\\]', name)[-3:]
+    return name.split('/')[-3:]
 
 
 def _archived(path):
     """Reviews in an archive by name; nothing is unpacked to the disk."""
     member_name = re.compile(
-        r'(.*/)?({})/({})/[^/]+\.txt'.format(
+        r'(.*/)?({})/({})/[^/]{{1,200}}\.txt'.format(
             '|'.join(PARTS), '|'.join(_LABELS)))
     with explained('cannot read the archive {}: {{}}'.format(path),
                    tarfile.TarError, EOFError, OSError, zlib.error,
-                   lzma.LZMAError):
-        with tarfile.open(path) as archive:
+                   lzma.LZMAError, ValueError, OverflowError):
+        with _unpacked(path) as f, tarfile.open(
+                fileobj=Bounded(f, path), mode='r:') as archive:
             for member in archive:
                 if member.isreg() and member_name.fullmatch(member.name):
+                    if member.size > _LONGEST:
+                        raise Problem('{} in {} is longer than any review'
+                                      .format(member.name, path))
                     yield member.name, archive.extractfile(member).read()
             # To tarfile, one that breaks off between two members is whole.
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(1) != tarfile.NUL:
                 raise EOFError('it breaks off or is damaged')
+
+
+def _unpacked(path):
+    """Opens an archive that may be compressed."""
+    with open(path, 'rb') as f:
+        start = f.read(6)
+    for magic, opener in ((b'\x1f\x8b', gzip.open), (b'BZh', bz2.open),
+                          (b'\xfd7zXZ', lzma.open)):
+        if start.startswith(magic):
+            return opener(path)
+    return open(path, 'rb')

@@ -227,10 +227,12 @@ _TAG_LINE = re.compile(
     r'\s*</?(url|keywords|speaker|talkid|title|description|reviewer|'
     r'translator|doc)\b')
 # A document's number, or a segment's and its text. The release's files are
-# not always well-formed, so no parser of XML reads them.
+# not always well-formed, so no parser of XML reads them. A tag is short and a
+# segment ends before the next one, or else this would take forever on some.
 _XML = re.compile(
-    r'<doc\b[^>]*\bdocid="([^"]*)"|'
-    r'<seg\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</seg>', re.IGNORECASE | re.DOTALL)
+    r'<doc\b[^<>]{0,500}\bdocid="([^"<>]*)"|'
+    r'<seg\b[^<>]{0,50}\bid="([^"<>]*)"[^<>]*>((?:(?!<seg\b).)*?)</seg>',
+    re.IGNORECASE | re.DOTALL)
 
 
 def _lines(path):

@@ -71,6 +71,7 @@ def load(folder):
 
     """
     def build(description):
+        Characters(description['characters'])
         return Translator(
             Config(**description['settings']), len(description['characters']))
 

@@ -8,6 +8,7 @@ import chainer.links as L
 
 from experiments.common import best_model
 from experiments.common.precision import linear
+from experiments.ptb.data import EOS
 from experiments.ptb.loss import linear_softmax_cross_entropy
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -73,6 +74,7 @@ def load(folder):
 
     """
     def build(description):
+        description['words'].index(EOS)  # which evaluation relies on
         return LanguageModel(
             Config(**description['settings']), len(description['words']))
 

@@ -44,6 +44,7 @@ class StreamIterator(chainer.dataset.Iterator):
             words[rows[0]].reshape(rows[1]) for words in (shifted, stream)]
         self._n_steps = n_steps
         self._repeat = repeat
+        self.n_rows = batch_size
         self.n_chunks = -(-length // n_steps)
         self.reset()
 
@@ -98,6 +99,9 @@ class StreamIterator(chainer.dataset.Iterator):
         self.epoch = serializer('epoch', self.epoch)
         self.is_new_epoch = bool(serializer(
             'is_new_epoch', int(self.is_new_epoch)))
+        if not 0 <= self.current_position < self.n_chunks:
+            raise ValueError('it is of a text with more chunks than {}'.format(
+                self.n_chunks))
 
 
 class StreamUpdater(training.updaters.StandardUpdater):
@@ -137,7 +141,8 @@ class StreamUpdater(training.updaters.StandardUpdater):
         super(StreamUpdater, self).serialize(serializer)
         # The carried state of all rows, without which a snapshot would only
         # do between two epochs.
-        rnn = self.get_optimizer('main').target.rnn
+        model = self.get_optimizer('main').target
+        rnn = model.rnn
         is_loading = isinstance(serializer, serializer_module.Deserializer)
         states = []
         for i, layer in enumerate(rnn):
@@ -149,14 +154,23 @@ class StreamUpdater(training.updaters.StandardUpdater):
                 for part in layer.state]
             parts = map(s, fields, parts)
             states.append(layer.state_type(*(
-                self._processes.share(part) if part.size else None
-                for part in parts)))
+                self._own(part, model.embed.W.shape[1]) for part in parts)))
         if is_loading:
             rnn.state = states
 
     def _of_all(self, part):
         return numpy.concatenate(self._processes.gather(
             chainer.backends.cuda.to_cpu(part.array)))
+
+    def _own(self, part, n_units):
+        """This process's share of a part of the state of all rows."""
+        if not part.size:
+            return None
+        if not (part.dtype.kind == 'f' and part.ndim > 1
+                and part.shape[0] == self.get_iterator('main').n_rows
+                and part.shape[-1] == n_units):
+            raise ValueError('it has the state of another model')
+        return self._processes.share(part)
 
 
 class StreamEvaluator(sharing.Evaluator):

@@ -191,7 +191,7 @@ class TestResume(object):
         arrays['extensions/identity/facts'] = numpy.array([None])
         with open(path, 'wb') as f:
             numpy.savez(f, **arrays)
-        assert 'is not a snapshot' in resumed(path)
+        assert 'is damaged' in resumed(path)
 
     def test_another_run(self, resumed):
         assert 'its seed is 0, not 1' in resumed('--seed', '1')
