@@ -291,7 +291,7 @@ class States(object):
     def __init__(self, setting, training):
         self._setting = setting
         self.waits_for = training
-        self._out = os.path.join(training.folder, 'states-paper')
+        self._out = os.path.join(training.folder, 'states')
 
     def command(self):
         return ['-m', 'experiments.imdb.visualize', '--model',

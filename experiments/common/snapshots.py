@@ -259,11 +259,19 @@ def _check_identity(path, arrays, facts):
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise Problem('{} is not a snapshot of a training run'.format(path))
     for name in facts:
-        ours = json.loads(json.dumps(facts[name]))
-        if found.get(name) != ours:
+        ours = _identifying(json.loads(json.dumps(facts[name])))
+        theirs = _identifying(found.get(name))
+        if theirs != ours:
             raise Problem(
                 'the snapshot {} belongs to another run: its {}'.format(
-                    path, _difference(name, found.get(name), ours)))
+                    path, _difference(name, theirs, ours)))
+
+
+def _identifying(fact):
+    """A fact without where the data are, which may be moved."""
+    if not isinstance(fact, dict):
+        return fact
+    return {key: fact[key] for key in fact if key != 'source'}
 
 
 def _difference(name, theirs, ours):

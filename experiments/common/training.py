@@ -20,6 +20,7 @@ from experiments.common import signals
 from experiments.common import snapshots
 from experiments.common.errors import describe
 from experiments.common.errors import explained
+from experiments.common.errors import Problem
 from experiments.common.errors import warn
 from experiments.common.files import write_json
 
@@ -96,10 +97,21 @@ class Run(object):
         if self.args.resume:
             snapshots.resume(self.args.resume, self.args.out, trainer,
                              self.facts, self.processes)
+            self._check_length(trainer)
         self.processes.once(lambda: best_model.save_description(
             self.args.out, dict(self.facts, **description)))
         with self.interruption:
             trainer.run(show_loop_exception_msg=False)
+
+    def _check_length(self, trainer):
+        """Complains about a snapshot that has trained too long already."""
+        updater, n_epochs = trainer.updater, trainer.stop_trigger.period
+        if updater.epoch > n_epochs or (
+                updater.epoch == n_epochs and not updater.is_new_epoch):
+            raise Problem(
+                'the snapshot has trained for {:.2f} epochs, more than the {} '
+                'asked for; give a longer --epoch, or start over with '
+                '--overwrite'.format(updater.epoch_detail, n_epochs))
 
     def finish(self, trainer, outcome):
         """Writes ``result.json`` and returns what was written."""

@@ -228,7 +228,7 @@ class TestDocument(object):
         speed = tmp_path / 'results' / 'benchmarks' / 'gpu'
         for folder in states, speed:
             folder.mkdir(parents=True)
-        (states / 'states-paper.png').write_bytes(b'')
+        (states / 'states.png').write_bytes(b'')
         (speed / 'layer.png').write_bytes(b'')
         about = {name: result[name]
                  for name in ('git', 'command', 'versions', 'hardware')}
@@ -241,7 +241,7 @@ class TestDocument(object):
               'ptb-step.json')
         write(speed, dict(about, benchmark='onnx', rows=[]), 'onnx.json')
         text = self.write(tmp_path)
-        assert '(results/imdb/qrnn/states-paper.png)' in text
+        assert '(results/imdb/qrnn/states.png)' in text
         assert '(results/benchmarks/gpu/layer.png)' in text
         assert '10.0 (8.8)' in text and 'cuDNN' in text
         assert 'optimisation 3.0 (35)' in text

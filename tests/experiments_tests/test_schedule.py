@@ -190,10 +190,10 @@ class TestProgress(object):
         assert row.waits_for.name == 'table1 qrnn'
         assert row.progress().state == 'not begun'
         folder = row.waits_for.folder
-        write(folder, 'states-paper.png', '')
+        write(folder, 'states.png', '')
         assert row.progress().state == 'finished'  # as in a clone
         write(folder, 'model.npz', '')
-        os.utime(os.path.join(folder, 'states-paper.png'), (0, 0))
+        os.utime(os.path.join(folder, 'states.png'), (0, 0))
         assert row.progress().state == 'not begun'
 
     @pytest.mark.parametrize('device, folder', [

@@ -1,3 +1,4 @@
+import json
 import os
 import types
 
@@ -5,6 +6,7 @@ import numpy
 import pytest
 
 from experiments.common import snapshots
+from experiments.common.errors import Problem
 
 
 @pytest.fixture
@@ -81,3 +83,24 @@ def test_failed_write_keeps_all(take, tmp_path, monkeypatch, capsys):
     assert sorted(os.listdir(tmp_path)) == [
         'snapshot_iter_1', 'snapshot_iter_2']
     assert 'training goes on' in capsys.readouterr().err
+
+
+class TestIdentity(object):
+
+    def check(self, facts):
+        snapshots._check_identity(
+            'a snapshot', {'extensions/identity/facts': json.dumps({
+                'experiment': 'toy', 'seed': 0,
+                'data': {'source': 'here', 'fingerprint': 'abc'}})}, facts)
+
+    def test_data_that_were_moved(self):
+        self.check({'data': {'source': 'there', 'fingerprint': 'abc'}})
+
+    @pytest.mark.parametrize(('facts', 'difference'), [
+        ({'seed': 1}, 'its seed is 0, not 1'),
+        ({'data': {'source': 'here', 'fingerprint': 'abd'}},
+         'its fingerprint is abc, not abd'),
+    ])
+    def test_another_run(self, facts, difference):
+        with pytest.raises(Problem, match=difference):
+            self.check(facts)

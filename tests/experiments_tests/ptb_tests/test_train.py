@@ -123,6 +123,14 @@ class TestResume(object):
         run_test(out, '--resume', '--epoch', '3')
         assert [entry['epoch'] for entry in log_of(out)] == [1, 2, 3]
 
+    def test_longer_than_asked_for(self, out, resumed):
+        before = set(os.listdir(str(out)))
+        assert resumed('--epoch', '1') == (
+            'error: the snapshot has trained for 2.00 epochs, more than the 1 '
+            'asked for; give a longer --epoch, or start over with '
+            '--overwrite')
+        assert set(os.listdir(str(out))) == before
+
     def test_best_model_stays(self, out):
         """The next iteration's is not taken for that of the epoch's end."""
         with numpy.load(out / 'model.npz') as arrays:
