@@ -131,11 +131,18 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
     xp = backend.get_array_module(x.array)
     if x0 is None:
         x0 = xp.zeros((B, n_steps, n), x.dtype)
-    x = F.concat((x0, x), axis=1)
     if lengths is None:
-        return x[:, T:]
-    first = xp.asarray(as_lengths(lengths, B, T))[:, None]
-    return x[xp.arange(B)[:, None], first + xp.arange(n_steps)]
+        return F.concat((x0, x), axis=1)[:, T:]
+    ends = xp.asarray(as_lengths(lengths, B, T))[:, None]
+    steps = ends + xp.arange(-n_steps, 0)  # (B, n_steps), in x0 below 0
+    # Not from both in one row, which would copy all of x.
+    b = xp.arange(B)[:, None]
+    before = chainer.as_variable(x0)[b, xp.minimum(steps, -1)]
+    if T == 0:
+        return before
+    return F.where(
+        xp.broadcast_to((steps >= 0)[:, :, None], before.shape),
+        x[b, xp.maximum(steps, 0)], before)
 
 
 class _MaskedConvolution(function_node.FunctionNode):
