@@ -35,7 +35,7 @@ USE = [('ptb', ptb_generate), ('imdb', imdb_predict),
 SNAPSHOT = 'snapshot_iter_5'
 DEEP = '[' * 100000
 
-MANY = 2 ** 27  # bytes that a small file unpacks to
+MANY = 2 ** 26 + 2 ** 20  # bytes that a small file unpacks to
 
 
 class Harm(object):
