@@ -1,8 +1,10 @@
 """Reviews as numbers: tokenised once, kept, split and numbered."""
+import concurrent.futures
+from concurrent.futures.process import BrokenProcessPool
+import contextlib
 import hashlib
 import itertools
 import json
-import multiprocessing
 import os
 import sys
 
@@ -190,11 +192,12 @@ def _tokenised(texts):
     """Types and numbered reviews of texts with their labels."""
     numbers, parts = {}, {}
     n_done, n_all = 0, sum(map(len, texts.values()))
-    with multiprocessing.Pool() as pool:
+    with _pool() as pool:
         for part, pairs in texts.items():
             words, lengths = [], []
-            for each in pool.imap(
-                    tokens.tokenize, (text for text, _ in pairs), 100):
+            for each in pool.map(
+                    tokens.tokenize, (text for text, _ in pairs),
+                    chunksize=100):
                 lengths.append(len(each))
                 words.append(numpy.array(
                     [numbers.setdefault(word, len(numbers)) for word in each],
@@ -207,6 +210,22 @@ def _tokenised(texts):
                 numpy.concatenate(words), numpy.array(lengths, 'i'),
                 numpy.array([label for _, label in pairs], 'i'))
     return list(numbers), parts
+
+
+@contextlib.contextmanager
+def _pool():
+    """Processes on every core.
+
+    Those of ``multiprocessing.Pool`` would be waited for in vain when they
+    were killed, as Ctrl-C in a terminal kills them.
+    """
+    pool = concurrent.futures.ProcessPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        with explained('a process that tokenised reviews was killed; is there '
+                       'enough memory?', BrokenProcessPool):
+            yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _save(path, tokenised):

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 
 import chainer
 import numpy
@@ -26,6 +27,19 @@ TEST = [('all review0 unheard', 1), ('', 0)]
 @pytest.fixture
 def folder(tmp_path, write_lines):
     return write_lines(tmp_path, train=TRAIN, test=TEST)
+
+
+def killed(text):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_while_tokenising(monkeypatch):
+    """As by Ctrl-C in a terminal, or where memory runs out."""
+    for name in '__module__', '__qualname__':  # by which workers find it
+        monkeypatch.setattr(killed, name, getattr(tokens.tokenize, name))
+    monkeypatch.setattr(tokens, 'tokenize', killed)
+    with pytest.raises(Problem, match='tokenised reviews was killed'):
+        data.sample_corpus(10, 10)
 
 
 @pytest.fixture(autouse=True)
