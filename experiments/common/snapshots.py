@@ -217,9 +217,10 @@ def _load(path, trainer, facts, processes):
     arrays = processes.once(lambda: _read(path, facts))
     try:
         serializers.NpzDeserializer(arrays).load(trainer)
-        for entry in trainer.get_extension('LogReport').log:
-            for name in 'epoch', 'iteration', 'elapsed_time':
-                float(entry[name])
+        if processes.rank == 0:  # the only one with a log
+            for entry in trainer.get_extension('LogReport').log:
+                for name in 'epoch', 'iteration', 'elapsed_time':
+                    float(entry[name])
     except Exception as error:  # whatever somebody may have put there
         raise Problem('the snapshot {} does not fit this program ({}); it '
                       'may be of another version'.format(
