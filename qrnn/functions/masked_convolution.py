@@ -187,10 +187,14 @@ class _MaskedConvolution(function_node.FunctionNode):
         k, n, m = W.shape
         self.valid = (
             None if self.lengths is None else valid_steps(self.lengths, x))
-        windows = unfold(x, x0, k, self.lookahead, self.valid)
-        self.windows = windows.reshape(B * T, k * n)
-        y = multiply_arrays(self.windows, W.reshape(k * n, m))
+        y = multiply_arrays(
+            self._windows(x, k, x0), W.reshape(k * n, m))
         return y.reshape(B, T, m),
+
+    def _windows(self, x, k, x0=None):
+        B, T, n = x.shape
+        return unfold(x, x0, k, self.lookahead, self.valid).reshape(
+            B * T, k * n)
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
@@ -200,14 +204,16 @@ class _MaskedConvolution(function_node.FunctionNode):
             return chainer.grad(
                 [y], [inputs[i] for i in indexes], grad_outputs,
                 enable_double_backprop=True)
-        x, W = (variable.array for variable in inputs[:2])
+        x, W, *x0 = (variable.array for variable in inputs)
         B, T, _ = x.shape
         k, n, m = W.shape
         gy = grad_outputs[0].array.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
+            # Windows laid anew cost less than keeping those of every layer:
+            # k times its inputs.
             grads[1] = multiply_arrays(
-                self.windows.T, gy).reshape(k, n, m)
+                self._windows(x, k, *x0).T, gy).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
             gwindows = multiply_arrays(gy, W.reshape(k * n, m).T)
             grads[0], grads[2] = fold(
