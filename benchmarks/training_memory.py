@@ -33,42 +33,42 @@ _SIZE = 32  # channels of a layer
 
 
 def _summary(rows):
-    growth = [
-        '{experiment}: in {iterations:,} iterations {0:+.2f} MB resident, '
-        '{1:+.3f} MB allocated, {objects:+,} objects'.format(
-            row['resident'] / 1e6, row['allocated'] / 1e6, **row)
-        for row in rows if row['what'] == 'growth']
     peaks = {}
     for row in rows:
-        if row['what'] == 'peak':
-            peaks.setdefault(row['model'], []).append(row)
-    return '\n'.join(growth + [
+        peaks.setdefault(row['model'], []).append(row)
+    return '\n'.join(
         '{}: {:.0f} bytes an element at T = {}, {:.0f} at {}'.format(
             model, each[0]['bytes_per_element'], each[0]['T'],
             each[-1]['bytes_per_element'], each[-1]['T'])
-        for model, each in peaks.items()])
+        for model, each in peaks.items())
 
 
 @benchmark('memory', _summary)
 def memory(device):
-    """Growth of a training over 1,000 iterations; a step's peak over T.
+    """The most that a training step allocates at a time, over T.
 
     Bytes an element are those of a step for each element of a layer's output,
     B x T x 32, in all of the model.
     """
     if device.xp is not numpy:
         return  # CuPy's pool is not seen from here
-    for experiment in _GROWTH:
-        yield Measurement(
-            {'what': 'growth', 'experiment': experiment,
-             'iterations': _ITERATIONS}, growth(experiment))
     for name, make in _STEPS_OF.items():
         for T in _STEPS:
             n_bytes = peak(make(T))
             yield Measurement(
-                {'what': 'peak', 'model': name, 'B': _B, 'T': T, 'C': _SIZE},
+                {'model': name, 'B': _B, 'T': T, 'C': _SIZE},
                 {'bytes': n_bytes,
                  'bytes_per_element': n_bytes / (_B * T * _SIZE)})
+
+
+@benchmark('memory-growth')
+def memory_growth(device):
+    """What trainings have more of after 1,000 iterations."""
+    if device.xp is numpy:
+        for experiment in _GROWTH:
+            yield Measurement(
+                {'experiment': experiment, 'iterations': _ITERATIONS},
+                growth(experiment))
 
 
 def growth(experiment):
