@@ -9,10 +9,10 @@ from experiments.common import errors
 from experiments.common.errors import Problem
 from experiments.common.files import read_json
 from experiments.common.files import replacing
-from experiments.runs import compares
 from experiments.runs import device
 from experiments.runs import epochs
 from experiments.runs import find_runs
+from experiments.runs import has_data
 from experiments.runs import papers
 from experiments.runs import table
 
@@ -145,7 +145,9 @@ def _about(name, result, paper):
     differences = []
     if 'of' in epochs(result):
         differences.append('{} epochs'.format(epochs(result)))
-    if not compares(result, paper):
+    if result.get('config') not in paper.REPORTED:
+        differences.append('it has no such model')
+    if not has_data(result, paper):
         differences.append('other data than {}'.format(paper.DATA))
     differences += paper.differences(result)
     lines.append('- differs from the paper: ' + (

@@ -55,9 +55,12 @@ def compares(result, paper):
 
     Numbers on other text would not compare.
     """
-    return (result.get('config') in paper.REPORTED
-            and result.get('data', {}).get('fingerprint')
-            == paper.FINGERPRINT)
+    return result.get('config') in paper.REPORTED and has_data(result, paper)
+
+
+def has_data(result, paper):
+    """Whether a run was scored on the paper's data."""
+    return result.get('data', {}).get('fingerprint') in paper.FINGERPRINTS
 
 
 def table(paper, runs):
@@ -156,7 +159,8 @@ def _mean(results, paper):
 
 def _row(name, result, reported, paper):
     row = [name, result.get('config'), _plain(result.get('seed')),
-           paper.DATA if reported else result.get('data', {}).get('source')]
+           paper.DATA if reported or has_data(result, paper)
+           else result.get('data', {}).get('source')]
     for key in paper.COLUMNS.values():
         if _is_reported(key, paper):
             row.append(_plain(reported.get(key)))
@@ -183,8 +187,9 @@ def device(result):
     hardware = result.get('hardware')
     if not hardware:
         return '-'
-    return hardware.get('gpu') or '{}, {} cores'.format(
-        hardware.get('cpu'), hardware.get('cores'))
+    return hardware.get('gpu') or '{}, {} core{}'.format(
+        hardware.get('cpu'), hardware.get('cores'),
+        's' * (hardware.get('cores') != 1))
 
 
 def _is_reported(key, paper):

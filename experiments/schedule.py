@@ -8,6 +8,7 @@ import typing
 
 from experiments.common.errors import Problem
 from experiments.common.files import read_json
+from experiments.runs import has_data
 from experiments.runs import papers
 
 
@@ -269,8 +270,7 @@ class Training(object):
         data = result.get('data', {})
         return (self._setting.test
                 or data.get('source') == self._setting.sources[self.experiment]
-                or data.get('fingerprint')
-                == papers()[self.experiment].FINGERPRINT)
+                or has_data(result, papers()[self.experiment]))
 
 
 class States(object):

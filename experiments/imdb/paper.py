@@ -15,10 +15,12 @@ REPORTED = {
     'lstm': {'test_accuracy': 90.9},
 }
 
-# Name and digest of the reviews that these numbers belong to
+# Name and digests of the reviews that these numbers belong to: numbered by a
+# vocabulary of words that occur twice, and of all words
 DATA = 'IMDb'
-FINGERPRINT = (
-    'a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c')
+FINGERPRINTS = (
+    'a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c',
+    '6d4380cb960af0061d8a8d7da50cc42ae12a3823e5bdc402a29c19631fcfccc1')
 
 
 def so_far(result):

@@ -15,10 +15,10 @@ REPORTED = {
     'lstm': {'training_pairs': 209772, 'test_bleu': 16.53},
 }
 
-# Name and digest of the test part that these numbers belong to
+# Name and digests of the test part that these numbers belong to
 DATA = 'TED.tst2014'
-FINGERPRINT = (
-    'ddd82264abb440bc04bfaf83aba0f6454f7fdbe7c2f3bbb23834e9b12708e47a')
+FINGERPRINTS = (
+    'ddd82264abb440bc04bfaf83aba0f6454f7fdbe7c2f3bbb23834e9b12708e47a',)
 
 
 def so_far(result):

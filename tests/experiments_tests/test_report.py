@@ -16,7 +16,7 @@ def result():
         'settings': {'n_epochs': 72, 'layer': 'qrnn'}, 'seed': 0,
         'best_epoch': 70, 'validation_perplexity': 82.46,
         'test_perplexity': 79.04, 'seconds_per_epoch': 512.3,
-        'data': {'source': 'folder', 'fingerprint': paper.FINGERPRINT},
+        'data': {'source': 'folder', 'fingerprint': paper.FINGERPRINTS[0]},
         'hardware': {'cpu': 'Some CPU', 'cores': 2},
         'command': 'python -m anything', 'versions': {'numpy': '2.5'},
         'git': {'revision': '0123456789abcdef', 'dirty': True},
@@ -207,7 +207,7 @@ class TestDocument(object):
                 settings={'layer': layer}))
         write(folder / 'iwslt', dict(result, experiment='iwslt', data={
             'pairs': {'train': 20977}, 'sets': {'train': ['train', 'TED']},
-            'fingerprint': translation.FINGERPRINT}, config='qrnn'))
+            'fingerprint': translation.FINGERPRINTS[0]}, config='qrnn'))
         text = self.write(tmp_path)
         differs = {
             part.splitlines()[0].strip('`'): part.split('paper: ')[1]

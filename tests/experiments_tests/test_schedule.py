@@ -102,7 +102,7 @@ class TestProgress(object):
         return {'experiment': 'ptb', 'config': 'qrnn', 'seed': 0,
                 'settings': dataclasses.asdict(CONFIGS['qrnn']),
                 'data': {'source': 'moved',
-                         'fingerprint': paper.FINGERPRINT}, 'epochs': 72}
+                         'fingerprint': paper.FINGERPRINTS[0]}, 'epochs': 72}
 
     def test_not_begun(self, row):
         assert row.progress() == schedule.Progress('not begun', 'not begun')

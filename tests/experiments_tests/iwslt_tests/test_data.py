@@ -218,7 +218,7 @@ def test_iwslt():
     corpus = data.load(IWSLT, 300, ['TED'])
     assert (len(corpus.dev), len(corpus.test)) == (993, 1305)
     assert len(corpus.train) == 29774
-    assert corpus.fingerprint('test') == paper.FINGERPRINT
+    assert corpus.fingerprint('test') in paper.FINGERPRINTS
     assert len(data.load(IWSLT, 300).train) == 19406
 
 

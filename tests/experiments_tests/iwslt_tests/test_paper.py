@@ -5,4 +5,4 @@ from experiments.iwslt.model import CONFIGS
 def test_every_configuration_of_the_paper():
     assert set(paper.REPORTED) == set(CONFIGS) - {'small'}
     for reported in paper.REPORTED.values():
-        assert set(reported) == set(paper.COLUMNS.values())
+        assert set(reported) <= set(paper.COLUMNS.values())
