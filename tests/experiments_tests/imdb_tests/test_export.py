@@ -27,7 +27,7 @@ def save(tmp_path):
                 -1, 1, param.shape)
         best_model.save_description(str(tmp_path), {
             'experiment': 'imdb', 'settings': dataclasses.asdict(config),
-            'words': WORDS})
+            'data': {'source': 'sample'}, 'words': WORDS})
         best_model.save_parameters(str(tmp_path), model)
         return str(tmp_path), model
     return make

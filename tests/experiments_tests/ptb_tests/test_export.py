@@ -23,7 +23,7 @@ def save(tmp_path):
         model = LanguageModel(config, len(WORDS))
         best_model.save_description(str(tmp_path), {
             'experiment': 'ptb', 'settings': dataclasses.asdict(config),
-            'words': WORDS})
+            'data': {'source': 'sample'}, 'words': WORDS})
         best_model.save_parameters(str(tmp_path), model)
         return str(tmp_path), model
     return make
