@@ -154,6 +154,9 @@ class _Together(Alone):
         self._name = name
         self._chainermn = chainermn
         self.rank, self.size = self._host.rank, self._host.size
+        if launcher.size() is None and self.size == 1:
+            raise Problem('--communicator is for processes that mpiexec '
+                          'starts: mpiexec -n 2 python -m ...')
         # From here on a process that ends by itself would be waited for.
         errors.end = self._host.mpi_comm.Abort
         if sys.excepthook is sys.__excepthook__:
@@ -172,9 +175,6 @@ class _Together(Alone):
 
     def _check_launcher(self):
         started = launcher.size()
-        if started is None and self.size == 1:
-            raise Problem('--communicator is for processes that mpiexec '
-                          'starts: mpiexec -n 2 python -m ...')
         if started not in (None, self.size):
             raise Problem('mpiexec started {} processes, but each finds {}; '
                           'it belongs to another MPI than mpi4py'.format(

@@ -45,6 +45,18 @@ def complaint(capsys, monkeypatch):
 
 
 @pytest.fixture(scope='session')
+def write_lines():
+    """Writes pairs of a text and its label as train.jsonl and test.jsonl."""
+    def write(folder, **parts):
+        for part, pairs in parts.items():
+            (folder / (part + '.jsonl')).write_text(''.join(
+                json.dumps({'text': text, 'label': label}) + '\n'
+                for text, label in pairs))
+        return folder
+    return write
+
+
+@pytest.fixture(scope='session')
 def python():
     """Starts Python in the root of the project, as a user would."""
     def start(*arguments, launcher=()):

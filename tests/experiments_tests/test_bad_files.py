@@ -207,17 +207,6 @@ class TestArchives(object):
         assert arrays_of(path).keys() == numpy.load(io.BytesIO(good)).keys()
 
 
-@pytest.fixture
-def write_lines():
-    def write(folder, **parts):
-        for part, pairs in parts.items():
-            (folder / (part + '.jsonl')).write_text(''.join(
-                json.dumps({'text': text, 'label': label}) + '\n'
-                for text, label in pairs))
-        return folder
-    return write
-
-
 def changed(**changes):
     def change(description):
         for path, value in changes.items():

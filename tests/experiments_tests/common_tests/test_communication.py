@@ -161,5 +161,8 @@ class TestJoin(object):
     def test_without_mpiexec(self, mpiexec, python):
         process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
         assert process.returncode == 1
-        assert 'processes that mpiexec starts' in process.stderr
+        # One line of ours, and none of MPI's
+        assert process.stderr == (
+            'error: --communicator is for processes that mpiexec starts: '
+            'mpiexec -n 2 python -m ...\n')
         assert 'Traceback' not in process.stderr

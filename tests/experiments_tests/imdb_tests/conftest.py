@@ -1,5 +1,4 @@
 import dataclasses
-import json
 
 import chainer
 import pytest
@@ -16,18 +15,6 @@ def user_cache(tmp_path_factory):
     chainer.dataset.set_dataset_root(str(tmp_path_factory.mktemp('cache')))
     yield root
     chainer.dataset.set_dataset_root(root)
-
-
-@pytest.fixture(scope='session')
-def write_lines():
-    """Writes pairs of a text and its label as train.jsonl and test.jsonl."""
-    def write(folder, **parts):
-        for part, pairs in parts.items():
-            (folder / (part + '.jsonl')).write_text(''.join(
-                json.dumps({'text': text, 'label': label}) + '\n'
-                for text, label in pairs))
-        return folder
-    return write
 
 
 @pytest.fixture(scope='session')
