@@ -41,7 +41,8 @@ def pooling_forward(u, b, c0, valid, pooling, activations, mask):
             gates[block] = u[block]
         else:
             bias = b if b.ndim == 1 else b[block[0], None]
-            xp.add(u[block], bias, out=gates[block])
+            # Halves are added up in float32, as the kernels do.
+            xp.add(u[block], bias, out=gates[block], dtype=dtype)
         for name, gate in gate_of.items():
             _activate(activations[name], gate, xp)
         if mask is not None:

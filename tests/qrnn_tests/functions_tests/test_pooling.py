@@ -340,6 +340,16 @@ def test_wrong_dtypes(dtypes):
         qrnn_pooling(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))
 
 
+def test_float16_bias_is_added_in_float32():
+    # In float16 1024 + 0.25 is 1024.
+    u = numpy.array([[[0, 1024]]], 'e')
+    b = numpy.array([0, .25], 'e')
+    c0 = numpy.array([[-1024]], 'e')
+    h, _, _ = qrnn_pooling(
+        u, b, c0, pooling='f', activations={'z': 'identity'})
+    assert h.array == .125
+
+
 def test_float16_bias_gradient_is_summed_in_float32():
     # In float16 the sum would stop growing: 1 + 0.0005 is 1 there.
     u = numpy.zeros((4, 2000, 3), 'e')
