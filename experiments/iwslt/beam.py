@@ -88,12 +88,12 @@ def beam_search(model, characters, lines, search):
     """Translates a batch of lines, none of them empty.
 
     All hypotheses of all lines go through the model as one batch, one
-    character at a time. A hypothesis that has ended stays in its line's beam
-    as long as its score is among the best; the search for a line is over when
-    no hypothesis can get into its ``n_best`` any more. Hypotheses of the same
-    score stay in the order of their predecessors, then of their characters'
-    numbers. The choices are made on the host, in float64, the same on every
-    device.
+    character at a time; those of a line share what the encoder made of it. A
+    hypothesis that has ended stays in its line's beam as long as its score is
+    among the best; the search for a line is over when no hypothesis can get
+    into its ``n_best`` any more. Hypotheses of the same score stay in the
+    order of their predecessors, then of their characters' numbers. The choices
+    are made on the host, in float64, the same on every device.
 
     Args:
         model (Translator): The model.
@@ -113,7 +113,6 @@ def beam_search(model, characters, lines, search):
         model.read(*chainer.dataset.concat_examples(
             [(source, len(source)) for source in sources], model.device,
             padding=-1))
-        model.reorder(xp.asarray(beams.places()))
         while len(beams.lines):
             log_p = model.step(xp.asarray(beams.last.ravel()))
             parents = beams.extend(cuda.to_cpu(log_p.array))
@@ -154,10 +153,6 @@ class _Beams(object):
         self.log_p = numpy.full(shape, -numpy.inf)
         self.log_p[:, 0] = 0
         self.score = self.log_p
-
-    def places(self):
-        """The line of each hypothesis in a batch of one of each line."""
-        return numpy.repeat(self.lines, self._search.width)
 
     @property
     def last(self):

@@ -147,6 +147,8 @@ class Translator(chainer.Chain):
     def read(self, source, lengths):
         """Reads sentences, and gets ready to write their translations.
 
+        There may be several of each, which then stand together.
+
         Args:
             source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
                 each row reversed.
@@ -164,11 +166,11 @@ class Translator(chainer.Chain):
         """Scores of the characters that may follow, one step of writing.
 
         Args:
-            y (:ref:`ndarray`): int32 characters before, of shape ``(B,)``;
+            y (:ref:`ndarray`): int32 characters before, of shape ``(N,)``;
                 the end of a sentence at first.
 
         Returns:
-            ~chainer.Variable: Log-probabilities, of shape ``(B, V)``.
+            ~chainer.Variable: Log-probabilities, of shape ``(N, V)``.
 
         """
         return F.log_softmax(self._write(y))
@@ -202,7 +204,8 @@ class Translator(chainer.Chain):
         Args:
             indices (:ref:`ndarray`): Number of the one that each of the new
                 batch goes on from.
-            sentences (bool): Whether their sources differ.
+            sentences (bool): Whether their sources differ. Those of a source
+                stand together before and after.
 
         """
         self.decoder.reorder_state(indices, encoder=sentences)

@@ -4,7 +4,6 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
-from qrnn.functions.attention import attention_sum
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
 from qrnn.links.recurrent_layer import apply_to_steps
@@ -65,11 +64,12 @@ class LSTMLayer(RecurrentLayer):
             if attention:
                 self.attend = L.Linear(2 * out_size, out_size)
 
-    def _initial_state(self):
+    def _initial_state(self, batch_size):
         last_h, last_c = self.encoder.last_h, self.encoder.last_c
         if last_c is None:
-            last_c = self.xp.zeros_like(last_h.array)
-        return LSTMState(chainer.as_variable(last_c), last_h)
+            last_c = chainer.as_variable(self.xp.zeros_like(last_h.array))
+        return LSTMState(*(
+            self._of_source(part, batch_size) for part in (last_c, last_h)))
 
     def _advance(self, x, lengths):
         if lengths is not None:  # what stands past the end may be anything
@@ -87,6 +87,5 @@ class LSTMLayer(RecurrentLayer):
         return h
 
     def _attend(self, h):
-        context = attention_sum(self.encoder.h, h, self.encoder.lengths)
-        return F.tanh(
-            apply_to_steps(self.attend, F.concat((context, h), axis=2)))
+        return F.tanh(apply_to_steps(
+            self.attend, F.concat((self._context(h), h), axis=2)))

@@ -9,7 +9,6 @@ from chainer import initializers
 import chainer.links as L
 from chainer import variable
 
-from qrnn.functions.attention import attention_sum
 from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import last_steps
@@ -175,8 +174,10 @@ class QRNNLayer(RecurrentLayer):
         if self.W.array is not None:
             self.in_size = self.W.shape[1]
 
-    def _initial_state(self):
-        return QRNNState(self.encoder.last_c, None)
+    def _initial_state(self, batch_size):
+        c = self.encoder.last_c
+        return QRNNState(
+            None if c is None else self._of_source(c, batch_size), None)
 
     def _encoder_bias(self, last_h):
         # V h~ enters every step alike: with the bias, once and for all.
@@ -199,24 +200,27 @@ class QRNNLayer(RecurrentLayer):
         self._state = QRNNState(c_last, x0)
         return h
 
+    def _bias(self, batch_size):
+        return (self._of_source(self.encoder.bias, batch_size)
+                if self.decoder else self.b)
+
     def _pool(self, u, c0, lengths):
         h, _, c_last = qrnn_pooling(
-            u, self.encoder.bias if self.decoder else self.b, c0, lengths,
-            self.pooling, self.zoneout, activations=self.activations)
+            u, self._bias(len(u)), c0, lengths, self.pooling, self.zoneout,
+            activations=self.activations)
         return h, c_last
 
     def _attend(self, u, c0, lengths):
-        encoder, m = self.encoder, self.out_size
+        bias, m = self._bias(len(u)), self.out_size
         _, c, c_last = qrnn_pooling(
-            u, encoder.bias, c0, lengths, self.pooling, self.zoneout,
+            u, bias, c0, lengths, self.pooling, self.zoneout,
             activations=self.activations)
         # The output gate closes over c and its context, not over c alone.
         gate = slice(2 * m, 3 * m)
-        o, b = u[:, :, gate], F.expand_dims(encoder.bias[:, gate], 1)
+        o, b = u[:, :, gate], F.expand_dims(bias[:, gate], 1)
         o = self._activate_output(o + F.broadcast_to(b, o.shape))
-        context = attention_sum(encoder.h, c, encoder.lengths)
         h = o * apply_to_steps(
-            self.attend, F.concat((context, c), axis=2))
+            self.attend, F.concat((self._context(c), c), axis=2))
         if lengths is not None:
             h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
         return h, c_last

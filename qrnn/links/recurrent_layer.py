@@ -6,6 +6,7 @@ from chainer import backend
 import chainer.functions as F
 from chainer import link
 
+from qrnn.functions.attention import attention_sum
 from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import as_lengths
 from qrnn.types import Input
@@ -38,7 +39,7 @@ class RecurrentLayer(link.Chain):
     A subclass defines :attr:`state_type`, a named tuple of arrays with the
     batch first; ``_advance(x, lengths)``, which runs sequences from
     ``self._state`` on, sets it and returns the outputs; and, for decoders,
-    ``_initial_state()``.
+    ``_initial_state(batch_size)``.
     """
 
     state_type: Any = None
@@ -98,12 +99,9 @@ class RecurrentLayer(link.Chain):
                 raise ValueError(
                     'this is a decoder layer: give it the states of its '
                     'encoder layer by init(encoder_h=...) before calling it')
-            if len(self.encoder.last_h) != len(x):
-                raise ValueError(
-                    'the encoder read {} sequences, but x has {}'.format(
-                        len(self.encoder.last_h), len(x)))
+            self._sequences_per_source(len(x))  # fits, or raises
             if self._state is None:
-                self._state = self._initial_state()
+                self._state = self._initial_state(len(x))
         for part in self._state or ():
             if part is not None and len(part) != len(x):
                 raise ValueError(
@@ -147,14 +145,18 @@ class RecurrentLayer(link.Chain):
                 one of the old batch that it goes on from.
             encoder (bool): Whether a decoder layer takes its encoder's states
                 along. It need not where hypotheses stay in their sentence.
+                Where several share a sentence, those of a new sentence must
+                all go on from one old sentence.
 
         """
-        def take(part):
-            return part[indices]
-
-        self._state = _map(take, self._state)
-        if encoder:
-            self.encoder = _map(take, self.encoder)
+        if encoder and self.encoder is not None:
+            sources = indices
+            if self._state is not None:
+                n = self._sequences_per_source(len(self._state.c))
+                if n > 1:
+                    sources = indices[::n] // n
+            self.encoder = _map(lambda part: part[sources], self.encoder)
+        self._state = _map(lambda part: part[indices], self._state)
 
     def unchain_state(self) -> None:
         """Cuts the state off its history (truncated backpropagation)."""
@@ -168,7 +170,10 @@ class RecurrentLayer(link.Chain):
              lengths: Lengths | None = None) -> None:
         """Gives the layer the states of its encoder layer; clears its own.
 
-        Without arguments it clears both.
+        Without arguments it clears both. The layer then takes as many
+        sequences as the encoder read, or the same number for each: the first
+        ``n`` share the encoder's first one, and so on, as the hypotheses of a
+        beam search do.
 
         Args:
             encoder_c (~chainer.Variable): The encoder's pooled states,
@@ -212,6 +217,33 @@ class RecurrentLayer(link.Chain):
 
     def _encoder_bias(self, last_h):
         return None
+
+    def _sequences_per_source(self, batch_size):
+        n_sources = len(self.encoder.last_h)
+        n = batch_size // n_sources if n_sources else 1
+        if n == 0 or n * n_sources != batch_size:
+            raise ValueError(
+                'the encoder read {} sequences, but x has {}: it must have as '
+                'many, or the same number for each'.format(
+                    n_sources, batch_size))
+        return n
+
+    def _of_source(self, part, batch_size):
+        """What the encoder has, ``(B', ...)``, for each sequence of a batch.
+
+        Those that share a source stand together.
+        """
+        n = self._sequences_per_source(batch_size)
+        return part if n == 1 else F.repeat(part, n, axis=0)
+
+    def _context(self, query):
+        """Attends to the encoder's states: (B, T, m) -> (B, T, m)."""
+        # To attention, those that share a source are steps of one sequence.
+        encoder, shape = self.encoder, query.shape
+        n = self._sequences_per_source(len(query))
+        query = query.reshape(len(encoder.h), n * shape[1], shape[2])
+        return attention_sum(
+            encoder.h, query, encoder.lengths).reshape(shape)
 
     def device_resident_accept(self, visitor):
         super(RecurrentLayer, self).device_resident_accept(visitor)

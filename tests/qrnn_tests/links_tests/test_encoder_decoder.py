@@ -128,6 +128,39 @@ def test_reordering_for_beam_search(make, options):
             assert_equal(layer(x[indices, t]), expected[indices, t])
 
 
+@layers
+@decoders
+def test_sequences_that_share_a_source(make, options):
+    """As if each had a source of its own."""
+    layer = randomize(make(**options))
+    x, (c, h), gy = uniform(2 * B, T, n), source(), uniform(2 * B, T, m)
+    y, (gx, gc, gh, *gparams) = results(layer, x, c, h, gy, LENGTHS)
+    own = results(layer, x, c.repeat(2, 0), h.repeat(2, 0), gy,
+                  numpy.repeat(LENGTHS, 2))
+    assert_equal(y, own[0])
+    assert_equal([gx] + gparams, own[1][:1] + own[1][3:])
+    for shared, each in zip([gc, gh], own[1][1:3]):
+        assert_equal(shared, each.reshape(B, 2, S, m).sum(1))
+
+
+@layers
+@decoders
+def test_reordering_those_that_share_a_source(make, options):
+    layer = randomize(make(**options))
+    x, (c, h) = uniform(2 * B, 3, n), source()
+    layer.init(c.repeat(2, 0), h.repeat(2, 0), numpy.repeat(LENGTHS, 2))
+    expected = layer(x).array
+    for indices, encoder in [
+            ([5, 4, 1, 0], True), ([2, 2], True), (range(6), True),
+            ([1, 1, 2, 3, 5, 4], False), ([], True)]:
+        indices = numpy.array(indices, int)
+        layer.init(c, h, LENGTHS)
+        layer(x[:, 0])
+        layer.reorder_state(indices, encoder)
+        for t in 1, 2:
+            assert_equal(layer(x[indices, t]), expected[indices, t])
+
+
 # Errors: one clear line
 
 @layers
@@ -172,6 +205,7 @@ def test_other_batch_than_the_encoder(make, options):
     layer = make(**options)
     for c in None, uniform(2, S, m):
         layer.init(c, uniform(2, S, m))
-        for x in uniform(B, T, n), uniform(1, T, n), uniform(B, n):
-            with pytest.raises(ValueError, match='2 sequences'):
-                layer(x)
+        for B in 0, 1, 3:
+            for x in uniform(B, T, n), uniform(B, n):
+                with pytest.raises(ValueError, match='2 sequences'):
+                    layer(x)
