@@ -8,6 +8,7 @@ from chainer.training import extension
 import numpy
 
 from experiments.common.errors import Problem
+from qrnn.functions.halves import cast
 
 
 #: What ``--dtype`` takes. With mixed16 links compute in float16, and the
@@ -36,15 +37,15 @@ def in_use():
 
 def in_float32(x):
     """A Variable in float32 at least, as losses and scores should be."""
-    return F.cast(x, numpy.promote_types(x.dtype, numpy.float32))
+    return cast(x, numpy.promote_types(x.dtype, numpy.float32))
 
 
 def linear(link, x):
     """Applies a linear link to the last axis, in float32 at least."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)
-    W, b = (None if each is None else F.cast(each, dtype)
+    W, b = (None if each is None else cast(each, dtype)
             for each in (link.W, link.b))
-    return F.linear(F.cast(x, dtype), W, b, n_batch_axes=x.ndim - 1)
+    return F.linear(cast(x, dtype), W, b, n_batch_axes=x.ndim - 1)
 
 
 def extend(trainer):

@@ -9,6 +9,7 @@ from experiments.imdb.classifier import Classifier
 from experiments.imdb.projection import Projection
 from qrnn import attention_sum
 from qrnn import BiQRNNLayer
+from qrnn.functions.halves import cast
 
 
 class PQRNN(Classifier):
@@ -62,7 +63,7 @@ class PQRNN(Classifier):
         B, T = words.shape
         # Batch normalisation must not see the padding.
         x = linear(self.bottleneck, self.project(words[words >= 0]))
-        x = F.cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
+        x = cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
         ends = numpy.cumsum(lengths)[:-1]
         h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
         for layer in self.rnn:

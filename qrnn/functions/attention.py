@@ -7,6 +7,7 @@ from chainer import backend
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn.functions.halves import cast
 from qrnn.functions.halves import multiply
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -67,14 +68,14 @@ def attention_sum(encoding: Input, query: Input,
     dtype = query.dtype
     scores = multiply(
         functools.partial(F.matmul, transb=True), query, encoding)
-    scores = F.cast(scores, numpy.promote_types(dtype, numpy.float32))
+    scores = cast(scores, numpy.promote_types(dtype, numpy.float32))
     if valid is not None:
         lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
                          scores.dtype)
         scores = F.where(
             xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
     weights = F.softmax(scores, axis=2) if scores.size else scores
-    return multiply(F.matmul, F.cast(weights, dtype), encoding)
+    return multiply(F.matmul, cast(weights, dtype), encoding)
 
 
 def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,

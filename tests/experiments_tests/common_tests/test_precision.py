@@ -190,8 +190,10 @@ def test_small_gradients_and_updates_count():
 
 def test_scores_are_in_float32_at_least():
     for dtype, expected in [('e', 'f'), ('f', 'f'), ('d', 'd')]:
-        x = numpy.ones((2, 3, 4), dtype)
-        assert precision.in_float32(chainer.Variable(x)).dtype == expected
+        x = chainer.Variable(numpy.ones((2, 3, 4), dtype))
+        y = precision.in_float32(x)
+        assert y.dtype == expected
+        assert (y is x) == (dtype == expected)  # no node that does nothing
         with chainer.using_config('dtype', dtype):
             y = precision.linear(chainer.links.Linear(4, 5), x)
         assert (y.dtype, y.shape) == (expected, (2, 3, 5))
