@@ -114,7 +114,10 @@ def _unfinished(description, curve):
         return None
     result = dict(description, curve=curve, epochs=curve[-1]['epoch'],
                   seconds_per_epoch=seconds_per_epoch(curve))
-    result.update(papers()[result['experiment']].so_far(result))
+    paper = papers()[result['experiment']]
+    key, choose = paper.BEST
+    best = choose(curve, key=lambda entry: entry[key])
+    result.update(paper.so_far(result, best), best_epoch=best['epoch'])
     return result
 
 

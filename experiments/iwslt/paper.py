@@ -21,17 +21,19 @@ FINGERPRINTS = (
     'ddd82264abb440bc04bfaf83aba0f6454f7fdbe7c2f3bbb23834e9b12708e47a',)
 
 
-def so_far(result):
+# Entry of the log that the best epoch is chosen by, and what chooses it
+BEST = 'validation/main/loss', min
+
+
+def so_far(result, best):
     """What of the outcome is known of a run that is not finished.
 
     Args:
-        result (dict): Its facts, and its log as ``'curve'``.
+        result (dict): Its facts.
+        best (dict): What the log has of its best epoch.
 
     """
-    best = min(result['curve'],
-               key=lambda entry: entry['validation/main/loss'])
-    return {'best_epoch': best['epoch'],
-            'training_pairs': result['data']['pairs']['train'],
+    return {'training_pairs': result['data']['pairs']['train'],
             'validation_perplexity': best['validation/perplexity']}
 
 

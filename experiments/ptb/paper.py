@@ -21,17 +21,19 @@ FINGERPRINTS = (
     '43fef68838c4f397b381215d0e859a1c191cb1f44851cd201ff67b6e998ec58f',)
 
 
-def so_far(result):
+# Entry of the log that the best epoch is chosen by, and what chooses it
+BEST = 'validation/main/loss', min
+
+
+def so_far(result, best):
     """What of the outcome is known of a run that is not finished.
 
     Args:
-        result (dict): Its facts, and its log as ``'curve'``.
+        result (dict): Its facts.
+        best (dict): What the log has of its best epoch.
 
     """
-    best = min(result['curve'],
-               key=lambda entry: entry['validation/main/loss'])
-    return {'best_epoch': best['epoch'],
-            'validation_perplexity': best['validation/perplexity']}
+    return {'validation_perplexity': best['validation/perplexity']}
 
 
 def differences(result):
