@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -112,6 +113,15 @@ def kill(python):
             '-c', _KILLED.format(experiment), iteration, *arguments)
         assert process.returncode == -9, process.stderr
     return run
+
+
+@pytest.fixture
+def full_stream():
+    """A text stream, like standard output, on a disk that is full."""
+    stream = open('/dev/full', 'w')
+    yield stream
+    with contextlib.suppress(OSError):  # which closes it all the same
+        stream.close()
 
 
 @pytest.fixture(scope='session')

@@ -42,9 +42,9 @@ def test_success(capsys):
 
 
 @pytest.mark.parametrize('full', [False, True])
-def test_warn(capsys, monkeypatch, full):
+def test_warn(capsys, monkeypatch, full_stream, full):
     if full:
-        monkeypatch.setattr(sys, 'stderr', open('/dev/full', 'w'))
+        monkeypatch.setattr(sys, 'stderr', full_stream)
     errors.warn('too full')
     assert capsys.readouterr().err == (1 - full) * 'warning: too full\n'
 

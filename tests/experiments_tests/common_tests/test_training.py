@@ -268,9 +268,10 @@ class TestFullDisk(object):
         monkeypatch.undo()
         assert _facts(run(out, resume=True)) == reference
 
-    def test_output(self, run, tmp_path, reference, monkeypatch):
+    def test_output(
+            self, run, tmp_path, reference, monkeypatch, full_stream):
         """Of a run whose output goes to a file on the same disk."""
-        monkeypatch.setattr(training.sys, 'stdout', open('/dev/full', 'w'))
+        monkeypatch.setattr(training.sys, 'stdout', full_stream)
         with pytest.raises(OSError):
             print('it is full', flush=True)
         monkeypatch.setattr(training, 'print', nothing, raising=False)
