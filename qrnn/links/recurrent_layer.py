@@ -154,7 +154,7 @@ class RecurrentLayer(link.Chain):
             if self._state is not None:
                 n = self._sequences_per_source(len(self._state.c))
                 if n > 1:
-                    sources = indices[::n] // n
+                    sources = self.xp.asarray(indices[::n], 'i') // n
             self.encoder = _map(lambda part: part[sources], self.encoder)
         self._state = _map(lambda part: part[indices], self._state)
 

@@ -151,9 +151,9 @@ def test_reordering_those_that_share_a_source(make, options):
     layer.init(c.repeat(2, 0), h.repeat(2, 0), numpy.repeat(LENGTHS, 2))
     expected = layer(x).array
     for indices, encoder in [
-            ([5, 4, 1, 0], True), ([2, 2], True), (range(6), True),
-            ([1, 1, 2, 3, 5, 4], False), ([], True)]:
-        indices = numpy.array(indices, int)
+            ([5, 4, 1, 0], True), (numpy.array([2, 2]), True),
+            ([0, 1, 2, 3, 4, 5], True), ([1, 1, 2, 3, 5, 4], False),
+            ([], True)]:
         layer.init(c, h, LENGTHS)
         layer(x[:, 0])
         layer.reorder_state(indices, encoder)
