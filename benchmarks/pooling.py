@@ -8,11 +8,12 @@ from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 import qrnn
-from qrnn import kernels
+from qrnn.kernels import cuda as kernels
 from qrnn.functions import pooling_blocks
-from qrnn.functions.pooling_blocks import GATES
-from qrnn.kernels import plans
-from qrnn.kernels import traffic
+from qrnn.gates import ACTIVATIONS
+from qrnn.gates import GATES
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda import traffic
 
 
 # Name, (B, T, C) and zoneout; the kernels' three regimes among them.
@@ -136,7 +137,7 @@ class _Set(object):
         else:
             *self.outputs, self.gates = pooling_blocks.pooling_forward(
                 self.u, self.b, None, None, self.pooling,
-                pooling_blocks.ACTIVATIONS, self.mask)
+                ACTIVATIONS, self.mask)
 
     def backward(self):
         self.grads = None
@@ -148,7 +149,7 @@ class _Set(object):
         else:
             gu, _ = pooling_blocks.pooling_backward(
                 self.gates, c, None, None, self.pooling,
-                pooling_blocks.ACTIVATIONS, self.gh, None, None)
+                ACTIVATIONS, self.gh, None, None)
             self.grads = gu, gu.sum((0, 1))
 
     def check(self, direction):

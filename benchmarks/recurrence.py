@@ -8,8 +8,8 @@ from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 import qrnn
-from qrnn.kernels import plans
-from qrnn.kernels import traffic
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda import traffic
 
 
 _CHANNELS = 512  # B * C

@@ -8,8 +8,8 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.patches import FancyBboxPatch
 import numpy
 
-from qrnn.kernels.plans import choose_regime
-from qrnn.kernels.plans import REGIMES
+from qrnn.kernels.cuda.plans import choose_regime
+from qrnn.kernels.cuda.plans import REGIMES
 
 
 PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # over time

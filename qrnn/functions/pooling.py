@@ -8,16 +8,17 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
-from qrnn import kernels
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
-from qrnn.functions.pooling_blocks import ACTIVATIONS
-from qrnn.functions.pooling_blocks import GATES
 from qrnn.functions.pooling_blocks import pooling_backward
 from qrnn.functions.pooling_blocks import pooling_forward
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import draw_mask
 from qrnn.functions.zoneout import zoneout as apply_zoneout
+from qrnn.gates import ACTIVATIONS
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
+from qrnn.kernels import cuda as kernels
 from qrnn.types import Activations
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -99,21 +100,6 @@ def qrnn_pooling(
     names = tuple(n for n in optional if optional[n] is not None)
     node = QRNNPooling(pooling, activations, names, lengths, zoneout, mask)
     return node.apply((u,) + tuple(optional[n] for n in names))
-
-
-def check_pooling(pooling, activations=None):
-    """Completes activations with those of the paper, or complains."""
-    if pooling not in GATES:
-        raise ValueError(
-            "pooling must be 'f', 'fo', 'if' or 'ifo', not {!r}".format(
-                pooling))
-    for gate, name in (activations or {}).items():
-        if gate not in 'zoi' or name not in _ACTIVATION_OF:
-            raise ValueError(
-                "activations must give 'tanh', 'sigmoid' or 'identity' for "
-                "some of the gates 'z', 'o' and 'i', not {!r} for {!r}".format(
-                    name, gate))
-    return dict(ACTIVATIONS, **(activations or {}))
 
 
 def qrnn_pooling_ref(

@@ -6,13 +6,7 @@ from chainer import backend
 
 from qrnn.functions.blocks import each_block
 from qrnn.functions.strnn import scan
-
-
-#: The gates of every pooling, in the order in which they are stacked.
-GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
-
-#: The activation of every gate, unless others are asked for.
-ACTIVATIONS = {'f': 'sigmoid', 'z': 'tanh', 'o': 'sigmoid', 'i': 'sigmoid'}
+from qrnn.gates import GATES
 
 
 def pooling_forward(u, b, c0, valid, pooling, activations, mask):

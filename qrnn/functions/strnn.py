@@ -6,7 +6,7 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
-from qrnn import kernels
+from qrnn.kernels import cuda as kernels
 from qrnn.types import Input
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import chainer
 import numpy
 
-from qrnn.functions.pooling import check_pooling
-from qrnn.functions.pooling_blocks import ACTIVATIONS
-from qrnn.functions.pooling_blocks import GATES
+from qrnn.gates import ACTIVATIONS
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
 from qrnn.interop.arrays import assign
 from qrnn.interop.arrays import fitting
 from qrnn.interop.arrays import read_arrays

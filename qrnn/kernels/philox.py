@@ -48,7 +48,7 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
     .. admonition:: Example
 
-        >>> from qrnn.kernels import zoneout_mask
+        >>> from qrnn.kernels.philox import zoneout_mask
         >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
         array([ True, False, False, False])
 

@@ -14,9 +14,9 @@ from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.pooling import activate
-from qrnn.functions.pooling import check_pooling
 from qrnn.functions.pooling import qrnn_pooling
-from qrnn.functions.pooling_blocks import GATES
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
 from qrnn.links.recurrent_layer import apply_to_steps
 from qrnn.links.recurrent_layer import RecurrentLayer
 from qrnn.types import Activations

@@ -3,8 +3,8 @@ from typing import Any
 import chainer
 import numpy
 
-from qrnn.functions.pooling import check_pooling
-from qrnn.functions.pooling_blocks import GATES
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack

@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from benchmarks import timing
-from qrnn.kernels import resources
+from qrnn.kernels.cuda import resources
 
 
 class FakeGpu(timing.Clock):

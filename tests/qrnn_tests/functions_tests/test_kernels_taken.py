@@ -10,7 +10,7 @@ from chainer import gradient_check
 import numpy
 import pytest
 
-from qrnn import kernels
+from qrnn.kernels import cuda as kernels
 from qrnn import qrnn_pooling
 from qrnn import qrnn_pooling_ref
 from qrnn import strnn

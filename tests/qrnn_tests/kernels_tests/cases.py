@@ -5,9 +5,9 @@ import itertools
 import chainer
 import numpy
 
-from qrnn import kernels
-from qrnn.functions.pooling_blocks import GATES
-from qrnn.kernels import POOLINGS
+from qrnn.kernels import cuda as kernels
+from qrnn.gates import GATES
+from qrnn.kernels.cuda import POOLINGS
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn

@@ -1,8 +1,8 @@
 """A device for the kernels' plans on a machine without a GPU.
 
 The kernels' own text, the launcher's options and the launches of
-``qrnn.kernels.plans`` go to g++ and to a process of its own, under the address
-and undefined-behaviour sanitizers. Only ``device.cu`` is replaced, by
+``qrnn.kernels.cuda.plans`` go to g++ and to a process of its own, under the
+address and undefined-behaviour sanitizers. Only ``device.cu`` is replaced, by
 ``host/device.h``.
 """
 import atexit
@@ -19,7 +19,7 @@ import tempfile
 
 import numpy
 
-from qrnn.kernels import launch as launcher
+from qrnn.kernels.cuda import launch as launcher
 
 
 HERE = pathlib.Path(__file__).parent / 'host'
@@ -68,7 +68,7 @@ class HostDevice:
 @functools.lru_cache(maxsize=None)
 def start(family, bits, pooling, edit=None):
     text = launcher.source(family)
-    device = importlib.resources.files('qrnn.kernels') / 'device.cu'
+    device = importlib.resources.files('qrnn.kernels.cuda') / 'device.cu'
     text = text.replace(device.read_text(encoding='utf-8'), '', 1)
     if edit is not None:
         text = edit(text)

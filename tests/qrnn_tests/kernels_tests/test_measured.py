@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from benchmarks import pooling
-from qrnn import kernels
+from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import host_device
 
 

@@ -5,7 +5,7 @@ import pytest
 from chainer import gradient_check
 from chainer.backends import cuda
 import qrnn
-from qrnn import kernels
+from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import cases
 
 

@@ -3,8 +3,8 @@ import itertools
 import numpy
 import pytest
 
-from qrnn.kernels import launch
-from qrnn.kernels import plans
+from qrnn.kernels.cuda import launch
+from qrnn.kernels.cuda import plans
 
 
 @pytest.mark.parametrize('B, C, T, regime', [

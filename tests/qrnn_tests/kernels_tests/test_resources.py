@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from qrnn.kernels import launch
-from qrnn.kernels import resources
+from qrnn.kernels.cuda import launch
+from qrnn.kernels.cuda import resources
 
 
 pytestmark = pytest.mark.skipif(

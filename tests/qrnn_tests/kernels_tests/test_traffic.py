@@ -2,8 +2,8 @@
 import numpy
 import pytest
 
-from qrnn import kernels
-from qrnn.kernels import traffic
+from qrnn.kernels import cuda as kernels
+from qrnn.kernels.cuda import traffic
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests.host_device import HostDevice
 

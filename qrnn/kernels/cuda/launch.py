@@ -6,7 +6,7 @@ from chainer.backends.cuda import cupy
 from chainer.backends.cuda import ndarray  # no array is one without CuPy
 import numpy
 
-from qrnn.kernels import plans
+from qrnn.kernels.cuda import plans
 
 
 #: The files of every module, in the order in which they build on each other.
@@ -70,7 +70,7 @@ def _compiled(family, bits, pooling):
 def source(family):
     """The CUDA C++ text of a family of kernels, ``'strnn'`` or ``'pooling'``.
     """
-    folder = importlib.resources.files('qrnn.kernels')
+    folder = importlib.resources.files('qrnn.kernels.cuda')
     return ''.join(
         '#line 1 "{}"\n{}'.format(
             name, folder.joinpath(name).read_text(encoding='utf-8'))

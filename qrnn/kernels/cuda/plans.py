@@ -25,7 +25,7 @@ BLOCKS_ALONE = 256
 
 # By direction and dtype: steps of loads in flight ahead of a chain, and steps
 # of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
-# registers: qrnn.kernels.resources shows them.
+# registers: qrnn.kernels.cuda.resources shows them.
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 8, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 

@@ -1,8 +1,8 @@
-from qrnn.kernels import plans
-from qrnn.kernels.arrays import by_rows
-from qrnn.kernels.arrays import contiguous
-from qrnn.kernels.launch import cuda
-from qrnn.kernels.launch import POOLINGS
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda.arrays import by_rows
+from qrnn.kernels.cuda.arrays import contiguous
+from qrnn.kernels.cuda.launch import cuda
+from qrnn.kernels.cuda.launch import POOLINGS
 from qrnn.kernels.philox import limit_of
 
 
@@ -31,7 +31,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
         zoneout (float): Probability of zoning out, where no mask is given.
         seed (int): Which draw of it: the same seed draws the same mask (that
             of :func:`~qrnn.kernels.zoneout_mask`) in forward and backward.
-        regime (str): One of :data:`~qrnn.kernels.plans.REGIMES`; chosen from
+        regime (str): One of ``plans.REGIMES``; chosen from
             the sizes if omitted.
         device: Where to run.
 

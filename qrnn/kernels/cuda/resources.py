@@ -1,6 +1,6 @@
 """Compiles every kernel without a GPU and prints what each one uses.
 
-Run as ``python -m qrnn.kernels.resources [--json] [sm_90 ...]``. It needs
+Run as ``python -m qrnn.kernels.cuda.resources [--json] [sm_90 ...]``. It needs
 NVRTC, from a CUDA toolkit or the wheel ``nvidia-cuda-nvrtc`` (for CUDA 12
 ``nvidia-cuda-nvrtc-cu12``), but neither a GPU nor CuPy.
 """
@@ -14,15 +14,16 @@ import os
 import re
 import sys
 
-from qrnn.kernels import launch
-from qrnn.kernels import traffic
+from qrnn.kernels.cuda import launch
+from qrnn.kernels.cuda import traffic
 
 
 ARCHITECTURES = ('sm_70', 'sm_75', 'sm_80', 'sm_90', 'sm_100')
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog='python -m qrnn.kernels.resources')
+    parser = argparse.ArgumentParser(
+        prog='python -m qrnn.kernels.cuda.resources')
     parser.add_argument(
         'architectures', nargs='*', metavar='sm_90', default=ARCHITECTURES,
         help='what to compile for (default: {}, as far as NVRTC knows them)'

@@ -1,7 +1,7 @@
-from qrnn.kernels import plans
-from qrnn.kernels.arrays import by_rows
-from qrnn.kernels.arrays import contiguous
-from qrnn.kernels.launch import cuda
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda.arrays import by_rows
+from qrnn.kernels.cuda.arrays import contiguous
+from qrnn.kernels.cuda.launch import cuda
 
 
 def strnn_forward(f, x, h0=None, reverse=False, regime=None, device=cuda):
@@ -18,7 +18,7 @@ def strnn_forward(f, x, h0=None, reverse=False, regime=None, device=cuda):
 
     Args:
         reverse (bool): Whether to run from the last step to the first.
-        regime (str): One of :data:`~qrnn.kernels.plans.REGIMES`; chosen from
+        regime (str): One of ``plans.REGIMES``; chosen from
             the sizes if omitted.
         device: Where to run.
 

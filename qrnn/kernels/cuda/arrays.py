@@ -1,5 +1,5 @@
 """What the entry points do to arrays before they meet a kernel."""
-from qrnn.kernels import plans
+from qrnn.kernels.cuda import plans
 
 
 def contiguous(device, array, dtype, shape, name):

@@ -1,0 +1,37 @@
+"""The vocabulary of gates that functions, kernels, links and formats share."""
+
+
+#: The gates of every pooling, in the order in which they are stacked.
+GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
+
+#: The activation of every gate, unless others are asked for.
+ACTIVATIONS = {'f': 'sigmoid', 'z': 'tanh', 'o': 'sigmoid', 'i': 'sigmoid'}
+
+_NAMES = 'tanh', 'sigmoid', 'identity'
+
+
+def check_pooling(pooling, activations=None):
+    """Check a pooling, and return the activation of every gate.
+
+    Args:
+        pooling (str): One of :data:`GATES`.
+        activations (dict): Activations of some of the gates z, o and i, by
+            name, in place of :data:`ACTIVATIONS`.
+
+    Returns:
+        dict: The activation of each of the gates f, z, o and i, by name.
+
+    Raises:
+        ValueError: If ``pooling`` or ``activations`` does not fit.
+
+    """
+    if pooling not in GATES:
+        raise ValueError(
+            f"pooling must be 'f', 'fo', 'if' or 'ifo', not {pooling!r}")
+    for gate, name in (activations or {}).items():
+        if gate not in ('z', 'o', 'i') or name not in _NAMES:
+            raise ValueError(
+                "activations must give 'tanh', 'sigmoid' or 'identity' for "
+                f"some of the gates 'z', 'o' and 'i', not {name!r} for "
+                f"{gate!r}")
+    return {**ACTIVATIONS, **(activations or {})}

@@ -1,0 +1,53 @@
+"""CUDA kernels: the recurrence and the poolings, fused, on CuPy arrays.
+
+``strnn_forward``, ``strnn_backward``, ``pooling_forward`` and
+``pooling_backward`` compute on a GPU what the functions of the same names in
+:mod:`qrnn.functions` compute on any device. They take and return CuPy arrays,
+launch on the current stream, never synchronise, and give the same bits at
+every run.
+
+How it is made
+    An operation (``strnn.cu``, ``pooling_forward.cu``,
+    ``pooling_backward.cu``) says what happens at one step; ``scan.cu`` runs it
+    over time in one of three regimes; ``plans.py`` says which regime, on what
+    grid, with which arguments; ``launch.py`` alone compiles and launches.
+
+What it moves
+    Bytes per element (b, t, c) in float32, half of them in float16; "least"
+    reads every input and writes every output once. Counted from the source, in
+    ``traffic.py``, and by the kernels themselves as they run on the host.
+
+    =====================  =====  ========================  =============
+    operation              least  ``channels``, ``warps``   ``split``
+    =====================  =====  ========================  =============
+    ``strnn_forward``         12                        12             20
+    ``strnn_backward``        20                        20             28
+    ``pooling_forward``
+    - f                       12                        12             20
+    - fo                      20                        20             28
+    - ifo                     24                        24             36
+    ``pooling_backward``
+    - f                       24                        24             32
+    - fo                      32                        32             44
+    - ifo                     40                        40             52
+    =====================  =====  ========================  =============
+
+    f-pooling with lengths writes outputs beside states, 4 bytes more. Where a
+    gradient of the states arrives, backward reads it: 4 bytes more, 8 if
+    ``split``. Padding past a sequence's end is never read.
+
+Limits
+    Fewer than 2 ** 30 steps and 2 ** 31 values in a row (gates times
+    channels); offsets are of 64 bits. Where time is split, gates are
+    multiplied with each other ahead of the carry: products of gates between -1
+    and 1 only underflow, to 0, but such as exceed the dtype's range give
+    infinities that a step-by-step recurrence may not have met.
+"""
+from qrnn.kernels.cuda.launch import cuda  # NOQA
+from qrnn.kernels.cuda.launch import POOLINGS  # NOQA
+from qrnn.kernels.cuda.launch import take  # NOQA
+from qrnn.kernels.philox import zoneout_mask  # NOQA
+from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
+from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
+from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
+from qrnn.kernels.cuda.strnn import strnn_forward  # NOQA
