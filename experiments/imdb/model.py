@@ -1,7 +1,6 @@
 """The sentiment classifier and its configurations, one per row of Table 1."""
 import dataclasses
 
-import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
@@ -12,6 +11,7 @@ from experiments.imdb.data import number_of
 from experiments.imdb.pqrnn import PQRNN
 from qrnn import LSTMStack
 from qrnn import QRNNStack
+from qrnn.functions import dropout
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,5 +140,5 @@ class SentimentClassifier(Classifier):
 
     def states(self, words, lengths):
         """Outputs of the last layer, ``(B, T, m)``."""
-        h = F.dropout(self.embed(words), self._dropout)
+        h = dropout(self.embed(words), self._dropout)
         return self.rnn(h, lengths)

@@ -9,6 +9,7 @@ from experiments.imdb.classifier import Classifier
 from experiments.imdb.projection import Projection
 from qrnn import attention_sum
 from qrnn import BiQRNNLayer
+from qrnn.functions import dropout
 from qrnn.functions.halves import cast
 
 
@@ -67,7 +68,7 @@ class PQRNN(Classifier):
         ends = numpy.cumsum(lengths)[:-1]
         h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
         for layer in self.rnn:
-            h = layer(F.dropout(h, self._dropout), lengths)
+            h = layer(dropout(h, self._dropout), lengths)
         query = F.broadcast_to(self.query, (B, 1, h.shape[2]))
         last = attention_sum(h, query, lengths)[:, 0]
         return linear(self.output, last)[:, 0]

@@ -13,6 +13,8 @@ from experiments.iwslt.characters import Characters
 from experiments.iwslt.characters import NOTHING
 from qrnn import LSTMStack
 from qrnn import QRNNStack
+from qrnn.functions import dropout
+from qrnn.functions import linear_softmax_cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,10 +137,10 @@ class Translator(chainer.Chain):
 
         """
         self.read(source, source_lengths)
-        score = self._write(self._shifted(target))
-        loss = F.softmax_cross_entropy(
-            score.reshape(-1, score.shape[2]), target.ravel(),
-            ignore_label=NOTHING, enable_double_backprop=False)
+        h = self._decoded(self._shifted(target))
+        loss = linear_softmax_cross_entropy(
+            h.reshape(-1, h.shape[2]), target.ravel(), self.output.W,
+            self.output.b, NOTHING)
         # Averages over batches are weighted by size and taken in float64.
         chainer.report(
             {'loss': (loss.array.astype('f8'), int(n_targets.sum()))}, self)
@@ -216,13 +218,11 @@ class Translator(chainer.Chain):
         return self.xp.concatenate((first, target[:, :-1]), axis=1)
 
     def _embedded(self, x):
-        return self._dropped(self.embed(x))
-
-    def _dropped(self, h):
-        # Without any, F.dropout would still draw a mask.
-        return F.dropout(h, self._dropout) if self._dropout else h
+        return dropout(self.embed(x), self._dropout)
 
     def _write(self, y):
         """Scores, (B, T, V) or (B, V), of what follows each character."""
-        h = self._dropped(self.decoder(self._embedded(y)))
-        return linear(self.output, h)
+        return linear(self.output, self._decoded(y))
+
+    def _decoded(self, y):
+        return dropout(self.decoder(self._embedded(y)), self._dropout)

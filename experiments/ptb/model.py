@@ -3,15 +3,15 @@ import dataclasses
 from typing import Optional
 
 import chainer
-import chainer.functions as F
 import chainer.links as L
 
 from experiments.common import best_model
 from experiments.common.precision import linear
 from experiments.ptb.data import EOS
-from experiments.ptb.loss import linear_softmax_cross_entropy
 from qrnn import LSTMStack
 from qrnn import QRNNStack
+from qrnn.functions import dropout
+from qrnn.functions import linear_softmax_cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +133,8 @@ class LanguageModel(chainer.Chain):
 
     def read(self, x):
         """What the state and the output of the last layer become."""
-        h = F.dropout(self.embed(x), self._dropout)
-        return F.dropout(self.rnn(h), self._dropout)
+        h = dropout(self.embed(x), self._dropout)
+        return dropout(self.rnn(h), self._dropout)
 
     def loss(self, h, t):
         """Loss of a chunk that was read. See :meth:`forward`."""

@@ -25,10 +25,11 @@ def multiply(function, *xs):
     return cast(y, numpy.float16)
 
 
-def multiply_arrays(a, b):
+def multiply_arrays(a, b, dtype):
     """The matrix product of two arrays, as :func:`multiply` takes it."""
     xp = backend.get_array_module(a)
-    if a.dtype != numpy.float16 or xp is not numpy:
+    if dtype != numpy.float16 or xp is not numpy:
         return xp.matmul(a, b)
-    y = numpy.matmul(a.astype(numpy.float32), b.astype(numpy.float32))
+    y = numpy.matmul(a.astype(numpy.float32, copy=False),
+                     b.astype(numpy.float32, copy=False))
     return y.astype(numpy.float16)

@@ -6,11 +6,10 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
-from qrnn.functions.blocks import each_block
+from qrnn import kernels
 from qrnn.functions.halves import multiply
 from qrnn.functions.halves import multiply_arrays
 from qrnn.functions.lengths import as_lengths
-from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -185,15 +184,16 @@ class _MaskedConvolution(function_node.FunctionNode):
         x0 = inputs[2] if len(inputs) == 3 else None
         B, T, _ = x.shape
         k, n, m = W.shape
-        self.valid = (
-            None if self.lengths is None else valid_steps(self.lengths, x))
+        self.lengths = _sent(self.lengths, x)
         y = multiply_arrays(
-            self._windows(x, k, x0), W.reshape(k * n, m))
+            self._windows(x, k, x0), W.reshape(k * n, m), x.dtype)
         return y.reshape(B, T, m),
 
     def _windows(self, x, k, x0=None):
         B, T, n = x.shape
-        return unfold(x, x0, k, self.lookahead, self.valid).reshape(
+        if k == 1 and self.lengths is None:
+            return x.reshape(B * T, n)
+        return kernels.unfold(x, x0, k, self.lookahead, self.lengths).reshape(
             B * T, k * n)
 
     def backward(self, indexes, grad_outputs):
@@ -213,12 +213,16 @@ class _MaskedConvolution(function_node.FunctionNode):
             # Windows laid anew cost less than keeping those of every layer:
             # k times its inputs.
             grads[1] = multiply_arrays(
-                self._windows(x, k, *x0).T, gy).reshape(k, n, m)
+                self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
-            gwindows = multiply_arrays(gy, W.reshape(k * n, m).T)
-            grads[0], grads[2] = fold(
-                gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
-                self.valid)
+            gwindows = multiply_arrays(gy, W.reshape(k * n, m).T, x.dtype)
+            if k == 1 and self.lengths is None:
+                grads[0] = gwindows.reshape(x.shape)
+                grads[2] = gwindows[:0].reshape(B, 0, n)
+            else:
+                grads[0], grads[2] = kernels.fold(
+                    gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
+                    self.lengths)
         return tuple(chainer.as_variable(grads[i]) for i in indexes)
 
 
@@ -246,9 +250,10 @@ class _Windows(function_node.FunctionNode):
         x = inputs[0]
         x0 = inputs[1] if len(inputs) == 2 else None
         self.x_shape = x.shape
-        self.valid = (
-            None if self.lengths is None else valid_steps(self.lengths, x))
-        return unfold(x, x0, self.k, self.lookahead, self.valid),
+        self.lengths = _sent(self.lengths, x)
+        windows = kernels.unfold(
+            x, x0, self.k, self.lookahead, self.lengths)
+        return windows.astype(x.dtype, copy=False),
 
     def backward(self, indexes, grad_outputs):
         grads = _Fold(self).apply(grad_outputs)
@@ -264,7 +269,7 @@ class _Fold(function_node.FunctionNode):
     def forward(self, inputs):
         gwindows, = inputs
         w = self.windows
-        return fold(gwindows, w.x_shape, w.lookahead, w.valid)
+        return kernels.fold(gwindows, w.x_shape, w.lookahead, w.lengths)
 
     def backward(self, indexes, grad_outputs):
         w = self.windows
@@ -276,92 +281,9 @@ class _Fold(function_node.FunctionNode):
         return _Windows(w.k, w.lengths, w.lookahead).apply(inputs)
 
 
-def unfold(x, x0, k, lookahead, valid):
-    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
-    xp = backend.get_array_module(x)
-    B, T, n = x.shape
-    if k == 1 and valid is None:
-        return x[:, :, None]
-    windows = xp.empty((B, T, k, n), x.dtype)
-
-    def lay(block):
-        sequences, steps = block
-        for j, back in _taps(k, lookahead, T):
-            tap = windows[sequences, :, j]
-            here, there = _overlap(steps, back, T)
-            tap[:, here] = x[sequences, there]
-            before = slice(steps.start, here.start)
-            if x0 is None or back <= 0:
-                tap[:, before] = 0
-            else:
-                tap[:, before] = x0[
-                    sequences, j + before.start:j + before.stop]
-            tap[:, here.stop:steps.stop] = 0
-            if valid is not None and back < 0:
-                _clear(tap[:, here], valid[sequences, there])
-        if valid is not None:
-            _clear(windows[block], valid[block])
-
-    each_block(lay, (B, T, k * n), xp)
-    return windows
-
-
-def fold(gwindows, x_shape, lookahead, valid):
-    """The adjoint of :func:`unfold`: gradients of ``x`` and ``x0``."""
-    xp = backend.get_array_module(gwindows)
-    B, T, n = x_shape
-    k = gwindows.shape[2]
-    gx0 = xp.zeros((B, k - 1, n), gwindows.dtype)
-    if k == 1 and valid is None:
-        return gwindows[:, :, 0], gx0
-    gx = xp.zeros(x_shape, gwindows.dtype)
-
-    def add(block):
-        sequences, steps = block
-        for j, back in _taps(k, lookahead, T):
-            here, there = _overlap(steps, -back, T)
-            gtap = gwindows[sequences, there, j]
-            if valid is not None:
-                gtap = _cleared(gtap, valid[sequences, there])
-            gx[sequences, here] += gtap
-        if valid is not None and lookahead:
-            _clear(gx[block], valid[block])
-
-    each_block(add, (B, T, k * n), xp)
-    for j, back in _taps(k, lookahead, T):
-        if back > 0:
-            gtap = gwindows[:, :back, j]
-            if valid is not None:
-                gtap = _cleared(gtap, valid[:, :back])
-            gx0[:, j:j + back] += gtap
-    return gx, gx0
-
-
-def _taps(k, lookahead, T):
-    """Pairs each filter tap with the steps by which it looks back."""
-    for j in range(k):
-        back = k - 1 - lookahead - j
-        yield j, max(-T, min(T, back))
-
-
-def _overlap(steps, back, T):
-    """Those of some steps that have a step ``back`` before them; and that."""
-    start = min(max(steps.start, back), steps.stop)
-    stop = max(start, min(steps.stop, T + back))
-    return slice(start, stop), slice(start - back, stop - back)
-
-
-def _clear(array, valid):
-    """Puts zeros in place of what stands past the end, whatever it is."""
-    xp = backend.get_array_module(array)
-    # A look at an array on a GPU would make the host wait.
-    if xp is not numpy or not valid.all():
-        past = ~valid.reshape(valid.shape + (array.ndim - 2) * (1,))
-        xp.copyto(array, array.dtype.type(0), where=past)
-
-
-def _cleared(array, valid):
-    xp = backend.get_array_module(array)
-    if xp is numpy and valid.all():
-        return array
-    return xp.where(valid[:, :, None], array, array.dtype.type(0))
+def _sent(lengths, x):
+    """Lengths on the device of ``x``, sent once, for backward too."""
+    if lengths is None:
+        return None
+    return backend.get_array_module(x).asarray(
+        as_lengths(lengths, *x.shape[:2]))

@@ -8,17 +8,15 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
-from qrnn.functions.pooling_blocks import pooling_backward
-from qrnn.functions.pooling_blocks import pooling_forward
 from qrnn.functions.strnn import strnn
-from qrnn.functions.zoneout import draw_mask
+from qrnn.functions.zoneout import check_ratio
 from qrnn.functions.zoneout import zoneout as apply_zoneout
 from qrnn.gates import ACTIVATIONS
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
-from qrnn.kernels import cuda as kernels
 from qrnn.types import Activations
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -66,8 +64,7 @@ def qrnn_pooling(
         mask (:ref:`ndarray`): Where to zone out, booleans ``(B, T, C)``.
             Drawn if omitted.
         activations (dict): ``'tanh'``, ``'sigmoid'`` or ``'identity'`` for
-            some of the gates z, o and i, by name, in place of the above. On a
-            GPU others than the above take several kernels, not one.
+            some of the gates z, o and i, by name, in place of the above.
 
     Returns:
         tuple: Outputs ``h`` and all states ``c``, both ``(B, T, C)``, and the
@@ -165,8 +162,9 @@ class QRNNPooling(function_node.FunctionNode):
         self.activations = activations
         self.names = ('u',) + names  # of the inputs that are there
         self.lengths = lengths
-        self.zoneout = zoneout
+        self.zoneout = check_ratio(zoneout)
         self.mask = mask
+        self.seed = 0  # of zoneout, drawn in forward
 
     def check_type_forward(self, in_types):
         type_check._argname(in_types, self.names)
@@ -211,37 +209,22 @@ class QRNNPooling(function_node.FunctionNode):
         self.retain_inputs(tuple(range(len(inputs))))
         self.retain_outputs((1,))
         arrays = dict(zip(self.names, inputs))
-        u, b, c0 = (arrays.get(name) for name in ('u', 'b', 'c0'))
-        if self.lengths is not None:
-            self.lengths = as_lengths(self.lengths, *u.shape[:2])
-        if self._takes_one_kernel(u):
-            if self.lengths is not None:  # sent once, for backward too
-                self.lengths = backend.get_array_module(u).asarray(
-                    self.lengths)
-            # The kernels draw the mask themselves, from a seed.
-            if not chainer.config.train:
-                self.zoneout = 0.
-            self.seed = numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64)
-            return kernels.pooling_forward(
-                u, b, c0, self.lengths, self.pooling, self.zoneout, self.seed,
+        u = arrays['u']
+        xp = backend.get_array_module(u)
+        if self.lengths is not None:  # sent once, for backward too
+            self.lengths = xp.asarray(as_lengths(self.lengths, *u.shape[:2]))
+        if self.mask is None and self.zoneout and chainer.config.train:
+            self.seed = int(
+                numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
+        else:
+            self.zoneout = 0.
+        return kernels.pooling_forward(
+            u, arrays.get('b'), arrays.get('c0'), *self._settings(),
+            self.activations)
+
+    def _settings(self):
+        return (self.lengths, self.pooling, self.zoneout, self.seed,
                 self.mask)
-        if self.mask is None:
-            self.mask = draw_mask(u, self._state_shape(u), self.zoneout)
-        h, c, c_last, self.gates = pooling_forward(
-            u, b, c0, self._valid(u), self.pooling, self.activations,
-            self.mask)
-        return h, c, c_last
-
-    def _takes_one_kernel(self, u):
-        return (kernels.take(u) and self.pooling in kernels.POOLINGS
-                and self.activations == ACTIVATIONS)
-
-    def _state_shape(self, u):
-        B, T, channels = u.shape
-        return B, T, channels // len(GATES[self.pooling])
-
-    def _valid(self, u):
-        return None if self.lengths is None else valid_steps(self.lengths, u)
 
     def backward(self, indexes, grad_outputs):
         inputs = dict(zip(self.names, self.get_retained_inputs()))
@@ -257,32 +240,25 @@ class QRNNPooling(function_node.FunctionNode):
             None if variable is None else variable.array for variable in (
                 [inputs.get(name) for name in ('u', 'b', 'c0')]
                 + list(grad_outputs)))
-        if self._takes_one_kernel(u):
-            grads = dict(zip(('u', 'b', 'c0'), kernels.pooling_backward(
-                u, b, c0, self.lengths, self.pooling, self.zoneout, self.seed,
-                self.mask, c, gh, gc, gc_last)))
-            return {name: None if g is None else chainer.as_variable(g)
-                    for name, g in grads.items()}
-
-        gu, gc0 = pooling_backward(
-            self.gates, c, c0, self._valid(u), self.pooling,
-            self.activations, gh, gc, gc_last)
-        grads = {'u': gu, 'c0': gc0}
-        if 'b' in inputs:
-            axes = (0, 1) if inputs['b'].ndim == 1 else 1
-            grads['b'] = gu.sum(axes, self.gates.dtype).astype(
-                gu.dtype, copy=False)
-        return {name: chainer.as_variable(g) for name, g in grads.items()}
+        grads = kernels.pooling_backward(
+            u, b, c0, *self._settings(), c, gh, gc, gc_last, self.activations)
+        return {name: None if g is None else chainer.as_variable(g)
+                for name, g in zip(('u', 'b', 'c0'), grads)}
 
     def _differentiable_backward(self, inputs, grad_outputs):
         """The same gradients as a graph, by way of :func:`strnn`."""
         u, mask = inputs['u'].array, self.mask
-        if mask is None and self._takes_one_kernel(u):
+        valid = None
+        if self.lengths is not None:
+            valid = valid_steps(self.lengths, u)
+        if mask is None and self.zoneout:
+            B, T, channels = u.shape
             mask = kernels.zoneout_mask(
-                self.seed, self.zoneout, self._state_shape(u),
+                self.seed, self.zoneout,
+                (B, T, channels // len(GATES[self.pooling])),
                 backend.get_array_module(u))
         outputs = _pooling_by_parts(
-            self.pooling, self.activations, mask, self._valid(u), **inputs)
+            self.pooling, self.activations, mask, valid, **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
         grads = chainer.grad(

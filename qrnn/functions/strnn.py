@@ -6,7 +6,7 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
-from qrnn.kernels import cuda as kernels
+from qrnn import kernels
 from qrnn.types import Input
 
 
@@ -127,7 +127,7 @@ class STRNNFunction(function_node.FunctionNode):
         self.retain_outputs((0,))
         f, x = inputs[:2]
         h0 = inputs[2] if len(inputs) == 3 else None
-        return scan(f, x, h0, self.reverse),
+        return kernels.strnn_forward(f, x, h0, self.reverse),
 
     def backward(self, indexes, grad_outputs):
         f, h0 = self.get_retained_inputs()[0], None
@@ -135,7 +135,7 @@ class STRNNFunction(function_node.FunctionNode):
             h0 = self.get_retained_inputs()[2]
         h, = self.get_retained_outputs()
         gh, = grad_outputs
-        if kernels.take(f.array) and not chainer.config.enable_backprop:
+        if not chainer.config.enable_backprop:
             grads = kernels.strnn_backward(
                 f.array, h.array, None if h0 is None else h0.array, gh.array,
                 self.reverse)
@@ -171,30 +171,3 @@ def _delay(h, h0, reverse):
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)
-
-
-def scan(f, x, h0=None, reverse=False, out=None):
-    """Computes the recurrence of :func:`strnn` on NumPy or CuPy arrays.
-
-    Arrays may have any strides, and ``out`` may be ``x`` itself.
-    """
-    if kernels.take(x):
-        h = kernels.strnn_forward(f, x, h0, reverse)
-        if out is None:
-            return h
-        out[...] = h
-        return out
-
-    B, T, C = x.shape
-    if out is None:
-        out = numpy.empty((B, T, C), x.dtype)
-    carry_dtype = numpy.promote_types(x.dtype, numpy.float32)
-    state = numpy.zeros((B, C), carry_dtype)
-    if h0 is not None:
-        state[...] = h0
-    steps = range(T - 1, -1, -1) if reverse else range(T)
-    for t in steps:
-        state *= f[:, t]
-        state += x[:, t]
-        out[:, t] = state
-    return out

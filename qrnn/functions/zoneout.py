@@ -54,9 +54,10 @@ def zoneout(f: Input, ratio: float = .1,
     """
     f = chainer.as_variable(f)
     if mask is None:
-        mask = draw_mask(f.array, f.shape, ratio)
-    if mask is None:
-        return f
+        if check_ratio(ratio) == 0 or not chainer.config.train:
+            return f
+        xp = backend.get_array_module(f)
+        mask = xp.random.random_sample(f.shape) < ratio
     return _Zoneout(mask).apply((f,))[0]
 
 
@@ -76,15 +77,12 @@ def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
     return f if mask is None else numpy.where(mask, 1., f)
 
 
-def draw_mask(like, shape, ratio):
-    """Draws where to zone out; ``None`` where nothing would be."""
+def check_ratio(ratio):
+    """Return a zoneout probability, if it is one."""
     if not 0 <= ratio <= 1:
         raise ValueError(
-            'zoneout is a probability between 0 and 1, not {}'.format(ratio))
-    if ratio == 0 or not chainer.config.train:
-        return None
-    xp = backend.get_array_module(like)
-    return xp.random.random_sample(shape) < ratio
+            f'zoneout is a probability between 0 and 1, not {ratio}')
+    return ratio
 
 
 class _Zoneout(function_node.FunctionNode):

@@ -1,2 +1,168 @@
-"""How the recurrence and the poolings are computed: CUDA kernels so far."""
-from qrnn.kernels.philox import zoneout_mask  # NOQA
+"""How the recurrence and the poolings are computed: one interface, two backends.
+
+CuPy's arrays go to CUDA kernels, :mod:`qrnn.kernels.cuda`, NumPy's to loops
+that Numba compiles, :mod:`qrnn.kernels.cpu`. Both go over memory once, compute
+gates anew in backward instead of keeping them, carry in float32 at least, and
+draw zoneout from the same counters: a seed draws one mask on every device.
+Neither depends on the number of threads.
+"""
+from chainer.backends.cuda import ndarray  # no array is one without CuPy
+import numpy
+
+
+def strnn_forward(f, x, h0=None, reverse=False):
+    """Return all states of h_t = f_t h_{t-1} + x_t, see :func:`qrnn.strnn`.
+
+    ===========  ===============  ==========================================
+    array        shape            meaning
+    ===========  ===============  ==========================================
+    ``f``        ``(B, T, C)``    gates; a slice of stacked gates is not copied
+    ``x``        ``(B, T, C)``    inputs, likewise
+    ``h0``       ``(B, C)``       state before the first step, or None for 0
+    return       ``(B, T, C)``    states
+    ===========  ===============  ==========================================
+
+    Args:
+        reverse (bool): Whether to run from the last step to the first.
+
+    """
+    return _backend(x).strnn_forward(f, x, h0, reverse)
+
+
+def strnn_backward(f, h, h0, gh, reverse=False):
+    """Return the gradients of :func:`strnn_forward`.
+
+    ===========  =========================  ================================
+    array        shape                      meaning
+    ===========  =========================  ================================
+    ``h``        ``(B, T, C)``              states, from forward
+    ``gh``       ``(B, T, C)``              gradient of the states
+    return       two ``(B, T, C)``          gradients of ``f`` and ``x``
+    ..           ``(B, C)``                 gradient of ``h0``
+    ===========  =========================  ================================
+    """
+    return _backend(f).strnn_backward(f, h, h0, gh, reverse)
+
+
+def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
+                    zoneout=0., seed=0, mask=None, activations=None):
+    """Return what a pooling computes, see :func:`qrnn.qrnn_pooling`.
+
+    ===========  ============================  ===========================
+    array        shape                         meaning
+    ===========  ============================  ===========================
+    ``u``        ``(B, T, G C)``               pre-activations f, z, o, i;
+                                               rows apart are not copied
+    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
+    ``c0``       ``(B, C)``                    initial state, or None for 0
+    ``lengths``  ``(B,)``                      steps of every sequence, or
+                                               None for T
+    ``mask``     ``(B, T, C)``                 true where zoned out, or None
+    return       two ``(B, T, C)``, ``(B, C)`` outputs h, states c, and the
+                                               state after the last step
+    ===========  ============================  ===========================
+
+    For f-pooling without lengths, ``h`` and ``c`` are the same array.
+
+    Args:
+        pooling (str): One of :data:`qrnn.gates.GATES`.
+        zoneout (float): Probability of zoning out, where no mask is given.
+        seed (int): Which draw of it, see :func:`zoneout_mask`.
+        activations (dict): That of every gate, see
+            :func:`qrnn.gates.check_pooling`. The paper's if omitted.
+
+    """
+    return _backend(u).pooling_forward(
+        u, b, c0, lengths, pooling, zoneout, seed, mask, activations)
+
+
+def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
+                     gc, gc_last, activations=None):
+    """Return the gradients of :func:`pooling_forward`.
+
+    The arguments up to ``mask`` are forward's.
+
+    ===========  =========================  ==================================
+    array        shape                      meaning
+    ===========  =========================  ==================================
+    ``c``        ``(B, T, C)``              states, from forward
+    ``gh``       ``(B, T, C)``              gradient of the outputs, or None
+    ``gc``       ``(B, T, C)``              gradient of the states, or None
+    ``gc_last``  ``(B, C)``                 gradient of the last state, or None
+    return       ``(B, T, G C)``            gradient of u
+    ..           as ``b``                   gradient of b, None without one
+    ..           ``(B, C)``                 gradient of c0, None without one
+    ===========  =========================  ==================================
+    """
+    return _backend(u).pooling_backward(
+        u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh, gc, gc_last,
+        activations)
+
+
+def unfold(x, x0, k, lookahead, lengths):
+    """Return the window of every step of a convolution along time.
+
+    ===========  =================  ======================================
+    array        shape              meaning
+    ===========  =================  ======================================
+    ``x``        ``(B, T, n)``      inputs
+    ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None
+    ``lengths``  ``(B,)``           steps of every sequence, or None for T
+    return       ``(B, T, k, n)``   windows, in float32 at least on a CPU
+    ===========  =================  ======================================
+
+    Args:
+        k (int): Size of the window.
+        lookahead (int): How many of its steps lie in the future.
+
+    """
+    return _backend(x).unfold(x, x0, k, lookahead, lengths)
+
+
+def fold(gwindows, x_shape, lookahead, lengths):
+    """Return the gradients of :func:`unfold` for ``x`` and ``x0``.
+
+    Args:
+        gwindows (:ref:`ndarray`): Gradient of the windows, ``(B, T, k, n)``.
+        x_shape (tuple of ints): Shape of ``x``.
+        lookahead (int): As in :func:`unfold`.
+        lengths (:ref:`ndarray`): As in :func:`unfold`.
+
+    """
+    return _backend(gwindows).fold(gwindows, x_shape, lookahead, lengths)
+
+
+def zoneout_mask(seed, ratio, shape, xp=numpy):
+    """Return where the poolings zone out, for a seed.
+
+    A draw depends on the seed and on the element's place alone, not on dtype,
+    device or threads: the poolings draw it anew in backward, and whoever
+    needs the mask itself (the reference, second derivatives) has it from
+    here.
+
+    Args:
+        seed (int): Any 64-bit integer.
+        ratio (float): Probability of true, in steps of 2 ** -32.
+        shape (tuple of ints): ``(B, T, C)``.
+        xp: NumPy or CuPy.
+
+    Returns:
+        Booleans ``(B, T, C)``.
+
+    .. admonition:: Example
+
+        >>> from qrnn.kernels import zoneout_mask
+        >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
+        array([ True, False, False, False])
+
+    """
+    return _backend(xp.empty(0)).zoneout_mask(seed, ratio, shape)
+
+
+def _backend(array):
+    # Imported where it is needed: Numba takes a while.
+    if isinstance(array, ndarray):
+        from qrnn.kernels import cuda as backend
+    else:
+        from qrnn.kernels import cpu as backend
+    return backend

@@ -31,28 +31,7 @@ def philox(counter, seed, xp=numpy):
 
 
 def zoneout_mask(seed, ratio, shape, xp=numpy):
-    """Where the pooling kernels zone out, for a seed.
-
-    A draw depends on the seed and on the element's place alone, not on dtype,
-    device or launch: the kernels draw it anew in backward, and whoever needs
-    the mask itself (the reference, second derivatives) has it from here.
-
-    Args:
-        seed (int): Any 64-bit integer.
-        ratio (float): Probability of true, in steps of 2 ** -32.
-        shape (tuple of int): ``(B, T, C)``.
-        xp: NumPy or CuPy.
-
-    Returns:
-        Booleans ``(B, T, C)``.
-
-    .. admonition:: Example
-
-        >>> from qrnn.kernels.philox import zoneout_mask
-        >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
-        array([ True, False, False, False])
-
-    """
+    """Return what :func:`qrnn.kernels.zoneout_mask` does, array by array."""
     B, T, C = shape
     if 0 in shape:
         return xp.zeros(shape, bool)

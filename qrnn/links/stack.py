@@ -5,6 +5,7 @@ import chainer
 import chainer.functions as F
 from chainer import link
 
+from qrnn.functions.dropout import dropout
 from qrnn.links.lstm_layer import LSTMLayer
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.types import Input
@@ -51,8 +52,7 @@ class _Stack(link.ChainList):
         for layer in self:
             if outputs:
                 h = outputs[-1]
-                if self.dropout:  # F.dropout draws a mask even for 0
-                    h = F.dropout(h, self.dropout)
+                h = dropout(h, self.dropout)
                 x = F.concat((x, h), axis=-1) if self.dense else h
             outputs.append(layer(x, lengths))
         return outputs

@@ -1,0 +1,158 @@
+import numpy
+
+import chainer
+from chainer import backend
+from chainer import function_node
+import chainer.functions as F
+from chainer.utils import type_check
+
+from qrnn.functions.halves import cast
+from qrnn.types import Input
+from qrnn.types import NDArray
+
+
+def linear_softmax_cross_entropy(
+        x: Input, t: NDArray, W: Input, b: Input,
+        ignore_label: int = -1) -> chainer.Variable:
+    """Cross entropy of the softmax of a linear layer, for large vocabularies.
+
+    .. math::
+
+        y_n = W x_n + b, \\qquad
+        L = \\frac{1}{|\\{n\\}|} \\sum_n \\Bigl(
+            \\log \\sum_v e^{y_{n,v}} - y_{n,t_n} \\Bigr)
+
+    over the rows whose label is not ``ignore_label``. It equals
+    ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32 at least. On a
+    CPU the ``(N, V)`` array of logits, by far the largest of a language model,
+    is gone over once, on every core, and becomes its gradient in place.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Rows, ``(N, n)``.
+        t (:ref:`ndarray`): Integer labels, ``(N,)``, each in ``[0, V)`` or
+            ``ignore_label``.
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights, ``(V, n)``,
+            of the dtype of ``x``.
+        b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(V,)``.
+        ignore_label (int): Label of rows that do not count.
+
+    Returns:
+        ~chainer.Variable: The mean loss, of shape ``()``, in float32 at
+        least. 0 if no row counts.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If there is no such label, on a CPU.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.functions import linear_softmax_cross_entropy
+        >>> x, W = np.zeros((2, 3), np.float32), np.zeros((8, 3), np.float32)
+        >>> loss = linear_softmax_cross_entropy(
+        ...     x, np.array([5, 0]), W, np.zeros(8, np.float32))
+        >>> float(loss.array).__round__(4)  # log(8)
+        2.0794
+
+    """
+    if backend.get_array_module(x) is not numpy:
+        return _by_parts(x, t, W, b, ignore_label, False)
+    return _LinearSoftmaxCrossEntropy(t, ignore_label).apply((x, W, b))[0]
+
+
+def linear_softmax_cross_entropy_ref(
+        x: numpy.ndarray, t: numpy.ndarray, W: numpy.ndarray,
+        b: numpy.ndarray, ignore_label: int = -1) -> float:
+    """Reference of :func:`linear_softmax_cross_entropy`, in float64.
+
+    ======  ==========  ===========================
+    array   shape       meaning
+    ======  ==========  ===========================
+    ``x``   ``(N, n)``  rows
+    ``t``   ``(N,)``    labels, or ``ignore_label``
+    ``W``   ``(V, n)``  weights
+    ``b``   ``(V,)``    bias
+    return  ``()``      mean loss
+    ======  ==========  ===========================
+    """
+    x, W, b = (numpy.asarray(a, numpy.float64) for a in (x, W, b))
+    losses = [numpy.logaddexp.reduce(W @ row + b) - (W @ row + b)[label]
+              for row, label in zip(x, t) if label != ignore_label]
+    return float(numpy.mean(losses)) if losses else 0.
+
+
+class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
+
+    def __init__(self, t, ignore_label):
+        self.t = t
+        self.ignore_label = ignore_label
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('x', 'W', 'b'))
+        x_type, W_type, b_type = in_types
+        t_type = type_check.make_variable(
+            type_check.TypeInfo(self.t.shape, self.t.dtype), 't')
+        type_check.expect(
+            x_type.dtype.kind == 'f',
+            x_type.ndim == 2,
+            W_type.dtype == x_type.dtype,
+            W_type.ndim == 2,
+            b_type.dtype == x_type.dtype,
+            b_type.ndim == 1,
+            t_type.dtype.kind == 'i',
+            t_type.ndim == 1,
+        )
+        type_check.expect(
+            t_type.shape[0] == x_type.shape[0],
+            W_type.shape[1] == x_type.shape[1],
+            b_type.shape[0] == W_type.shape[0],
+        )
+
+    def forward(self, inputs):
+        from qrnn.kernels import cpu  # Numba takes a while
+        self.retain_inputs((0, 1, 2))
+        x, W, b = map(_widened, inputs)
+        counted = self.t[self.t != self.ignore_label]
+        if counted.size and not 0 <= counted.min() <= counted.max() < len(W):
+            raise ValueError(
+                f'labels must lie between 0 and {len(W) - 1}, but they range '
+                f'from {counted.min()} to {counted.max()}')
+        self.glogits = x.dot(W.T)  # logits at first
+        losses = cpu.softmax_cross_entropy(
+            self.glogits, b, self.t, self.ignore_label)
+        self.count = max(1, counted.size)
+        return numpy.asarray(losses.sum() / self.count, x.dtype),
+
+    def backward(self, indexes, grad_outputs):
+        inputs = self.get_retained_inputs()
+        if chainer.config.enable_backprop:
+            loss = _by_parts(
+                inputs[0], self.t, *inputs[1:], self.ignore_label, True)
+            return chainer.grad(
+                [loss], [inputs[i] for i in indexes], grad_outputs,
+                enable_double_backprop=True)
+        x, W, _ = (_widened(variable.array) for variable in inputs)
+        scale = grad_outputs[0].array / self.count
+        grads = {}
+        if 0 in indexes:
+            grads[0] = self.glogits.dot(W) * scale
+        if 1 in indexes:
+            grads[1] = self.glogits.T.dot(x * scale)
+        if 2 in indexes:
+            grads[2] = self.glogits.T.dot(numpy.full(len(x), scale, x.dtype))
+        return [chainer.as_variable(
+            grads[i].astype(inputs[i].dtype, copy=False)) for i in indexes]
+
+
+def _widened(array):
+    """An array in float32 at least: NumPy has no fast product of float16."""
+    return array.astype(
+        numpy.promote_types(array.dtype, numpy.float32), copy=False)
+
+
+def _by_parts(x, t, W, b, ignore_label, differentiable):
+    dtype = numpy.promote_types(x.dtype, numpy.float32)
+    x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
+    return F.softmax_cross_entropy(
+        F.linear(x, W, b), t, ignore_label=ignore_label,
+        enable_double_backprop=differentiable)

@@ -1,0 +1,10 @@
+"""The kernels on NumPy arrays: loops compiled by Numba."""
+from qrnn.kernels.cpu.convolution import fold  # NOQA
+from qrnn.kernels.cpu.convolution import unfold  # NOQA
+from qrnn.kernels.cpu.philox import dropout  # NOQA
+from qrnn.kernels.cpu.philox import zoneout_mask  # NOQA
+from qrnn.kernels.cpu.recurrence import pooling_backward  # NOQA
+from qrnn.kernels.cpu.recurrence import pooling_forward  # NOQA
+from qrnn.kernels.cpu.recurrence import strnn_backward  # NOQA
+from qrnn.kernels.cpu.recurrence import strnn_forward  # NOQA
+from qrnn.kernels.cpu.softmax import softmax_cross_entropy  # NOQA

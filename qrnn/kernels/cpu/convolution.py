@@ -1,0 +1,77 @@
+"""The windows of a convolution along time, on NumPy arrays."""
+import numpy
+
+from qrnn.kernels.cpu.rows import computed_in
+from qrnn.kernels.cpu.rows import ends_of
+from qrnn.kernels.cpu.rows import flat
+from qrnn.kernels.cpu.threads import compiled
+from qrnn.kernels.cpu.threads import share
+
+
+def unfold(x, x0, k, lookahead, lengths):
+    """Return the window of every step, ``(B, T, k, n)``."""
+    B, T, n = x.shape
+    dtype = computed_in(x.dtype)
+    windows = numpy.empty((B, T, k, n), dtype)
+    share(_unfold, B * T, windows.size, T, n, k, lookahead, *flat(x, dtype),
+          *flat(x0, dtype, (B, k - 1, n)), ends_of(lengths, B, T),
+          windows.reshape(-1))
+    return windows
+
+
+def fold(gwindows, x_shape, lookahead, lengths):
+    """Return the gradients of :func:`unfold` for ``x`` and ``x0``."""
+    B, T, n = x_shape
+    k = gwindows.shape[2]
+    dtype = computed_in(gwindows.dtype)
+    gx = numpy.empty((B, T, n), dtype)
+    gx0 = numpy.empty((B, k - 1, n), dtype)
+    share(_fold, B * (k - 1 + T), gwindows.size, T, n, k, lookahead,
+          flat(gwindows, dtype, (B, T, k, n))[0], ends_of(lengths, B, T),
+          gx.reshape(-1), gx0.reshape(-1))
+    return tuple(g.astype(gwindows.dtype, copy=False) for g in (gx, gx0))
+
+
+# Tap j of the window of step t sees step t - k + 1 + lookahead + j: below 0 it
+# lies in x0, from the sequence's end on it is 0.
+
+
+@compiled
+def _unfold(first, last, T, n, k, lookahead, x, x_batch, x_row, x0, x0_batch,
+            x0_row, ends, windows):
+    for item in range(first, last):
+        s, t = item // T, item % T
+        end = ends[s]
+        for j in range(k):
+            tap = windows[(item * k + j) * n:(item * k + j + 1) * n]
+            seen = t - k + 1 + lookahead + j
+            if t >= end or seen >= end:
+                tap[:] = 0
+            elif seen >= 0:
+                start = s * x_batch + seen * x_row
+                tap[:] = x[start:start + n]
+            else:
+                start = s * x0_batch + (k - 1 + seen) * x0_row
+                tap[:] = x0[start:start + n]
+
+
+@compiled
+def _fold(first, last, T, n, k, lookahead, gwindows, ends, gx, gx0):
+    # An item is a step that is seen, of x0 or x.
+    for item in range(first, last):
+        s, seen = item // (k - 1 + T), item % (k - 1 + T) - (k - 1)
+        if seen < 0:
+            start = (s * (k - 1) + k - 1 + seen) * n
+            g = gx0[start:start + n]
+        else:
+            g = gx[(s * T + seen) * n:(s * T + seen + 1) * n]
+        g[:] = 0
+        if seen >= ends[s]:
+            continue
+        for j in range(k):
+            t = seen + k - 1 - lookahead - j
+            if 0 <= t < ends[s]:
+                start = ((s * T + t) * k + j) * n
+                tap = gwindows[start:start + n]
+                for m in range(n):
+                    g[m] += tap[m]

@@ -1,0 +1,96 @@
+"""Zoneout's and dropout's draws, on NumPy arrays.
+
+The generator is that of :mod:`qrnn.kernels.philox`, where it is explained: a
+draw depends on a seed and a counter alone, so that backward draws again what
+forward drew.
+"""
+import numpy
+
+from qrnn.kernels.cpu.rows import computed_in
+from qrnn.kernels.cpu.threads import compiled
+from qrnn.kernels.cpu.threads import share
+from qrnn.kernels.philox import limit_of
+
+
+def zoneout_mask(seed, ratio, shape):
+    """Return where to zone out, booleans ``(B, T, C)``."""
+    B, T, C = shape
+    limit = limit_of(ratio)
+    if limit < 0:
+        return numpy.zeros(shape, bool)
+    mask = numpy.empty(shape, bool)
+    share(_zoneout_mask, B * ((T + 3) // 4), mask.size, _key(seed),
+          numpy.uint32(limit), T, C, mask.reshape(-1))
+    return mask
+
+
+def dropout(x, ratio, seed):
+    """Return x / (1 - ratio), or 0 with the probability ``ratio``."""
+    dtype = computed_in(x.dtype)
+    limit = limit_of(ratio)
+    if limit < 0:
+        return x.copy()
+    y = numpy.empty(x.shape, dtype)
+    scale = 0. if ratio == 1 else 1 / (1 - ratio)
+    share(_dropout, -(-x.size // _CHUNK), x.size, _key(seed),
+          numpy.uint32(limit), dtype.type(scale),
+          numpy.ascontiguousarray(x, dtype).reshape(-1), y.reshape(-1))
+    return y.astype(x.dtype, copy=False)
+
+
+_CHUNK = 4096  # elements that dropout draws for at a time, four by a counter
+
+
+def _key(seed):
+    return numpy.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], 'Q')
+
+
+@compiled
+def _zoneout_mask(first, last, key, limit, T, C, mask):
+    # An item is four steps of a sequence.
+    groups = (T + 3) // 4
+    words = numpy.empty((4, C), numpy.uint32)
+    for item in range(first, last):
+        _draw(key, item * C, words)
+        start = (item // groups * T + item % groups * 4) * C
+        for k in range(min(4, T - item % groups * 4)):
+            row = mask[start + k * C:start + (k + 1) * C]
+            for j in range(C):
+                row[j] = words[k, j] <= limit
+
+
+@compiled
+def _dropout(first, last, key, limit, scale, x, y):
+    # An item is a chunk of neighbouring elements.
+    quarter = _CHUNK // 4
+    words = numpy.empty((4, quarter), numpy.uint32)
+    for item in range(first, last):
+        _draw(key, item * quarter, words)
+        for k in range(4):
+            start = item * _CHUNK + k * quarter
+            x_k, y_k = x[start:start + quarter], y[start:start + quarter]
+            for j in range(len(x_k)):  # NaN times 0 is NaN
+                y_k[j] = x_k[j] * (scale * (words[k, j] > limit))
+
+
+@compiled
+def _draw(key, counter, words):
+    """Fill ``(4, n)`` words from n counters."""
+    low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
+    multiplier0 = numpy.uint64(0xD2511F53)
+    multiplier1 = numpy.uint64(0xCD9E8D57)
+    for j in range(words.shape[1]):
+        at = numpy.uint64(counter + j)
+        x0, x1, x2, x3 = at & low, at >> half, at - at, at - at
+        key0, key1 = key[0], key[1]
+        for _ in range(10):
+            product0, product1 = multiplier0 * x0, multiplier1 * x2
+            x0, x1, x2, x3 = (
+                (product1 >> half) ^ x1 ^ key0, product1 & low,
+                (product0 >> half) ^ x3 ^ key1, product0 & low)
+            key0 = (key0 + numpy.uint64(0x9E3779B9)) & low
+            key1 = (key1 + numpy.uint64(0xBB67AE85)) & low
+        words[0, j] = x0
+        words[1, j] = x1
+        words[2, j] = x2
+        words[3, j] = x3
