@@ -65,8 +65,8 @@ def table(nvrtc, architectures):
     for module in launch.modules():
         used = {a: nvrtc.resources(module, a) for a in architectures}
         for kernel in sorted(next(iter(used.values()), ())):
-            row = {'module': f'{module.pooling or module.family} {module.bits}',
-                   'kernel': kernel}
+            name = module.pooling or module.family
+            row = {'module': f'{name} {module.bits}', 'kernel': kernel}
             row.update(_bytes(kernel, module.pooling, module.bits // 8))
             for a in architectures:
                 registers, spilled = used[a][kernel]

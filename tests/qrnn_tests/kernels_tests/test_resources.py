@@ -48,7 +48,8 @@ def test_compiles(module, architecture):
 
 
 def test_prints_json(capsys, monkeypatch):
-    monkeypatch.setattr(launch, 'modules', lambda: [launch.Module('strnn', 32)])
+    monkeypatch.setattr(
+        launch, 'modules', lambda: [launch.Module('strnn', 32)])
     resources.main(['--json', 'sm_90', 'sm_1'])
     printed = json.loads(capsys.readouterr().out)
     assert printed['architectures'] == ['sm_90']
