@@ -25,16 +25,18 @@ What it moves
     ``pooling_forward``
     - f                       12                        12             20
     - fo                      20                        20             28
+    - if                      16                        16             28
     - ifo                     24                        24             36
     ``pooling_backward``
     - f                       24                        24             32
     - fo                      32                        32             44
+    - if                      32                        32             40
     - ifo                     40                        40             52
     =====================  =====  ========================  =============
 
-    f-pooling with lengths writes outputs beside states, 4 bytes more. Where a
-    gradient of the states arrives, backward reads it: 4 bytes more, 8 if
-    ``split``. Padding past a sequence's end is never read.
+    With lengths, f- and if-pooling write outputs beside states, 4 bytes more.
+    Where a gradient of the states arrives, backward reads it: 4 bytes more, 8
+    if ``split``. Padding past a sequence's end is never read.
 
 Limits
     Fewer than 2 ** 30 steps and 2 ** 31 values in a row (gates times
@@ -43,7 +45,7 @@ Limits
     and 1 only underflow, to 0, but such as exceed the dtype's range give
     infinities that a step-by-step recurrence may not have met.
 """
-from qrnn.kernels.cuda.launch import cuda  # NOQA
+from qrnn.kernels.cuda.launch import device  # NOQA
 from qrnn.kernels.cuda.launch import POOLINGS  # NOQA
 from qrnn.kernels.cuda.launch import take  # NOQA
 from qrnn.kernels.philox import zoneout_mask  # NOQA

@@ -1,10 +1,15 @@
 // What the pooling's forward and backward share: the gates of one channel,
 // from pre-activations u, bias, zoneout and the sequence's length.
 //
-// QRNN_POOLING, from the launcher: 0 is f-, 1 fo- and 2 ifo-pooling. Gates are
-// stacked along channels in the order f, z, o, i.
+// From the launcher: QRNN_HAS_O and QRNN_HAS_I, whether the pooling has these
+// gates, and QRNN_Z, QRNN_O and QRNN_I, their activations. Gates are stacked
+// along channels in the order f, z, o, i.
 
-#define GATES (QRNN_POOLING + 2)
+#define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
+
+// Where gates stand; that of f for those that are not there.
+#define GATE_O (QRNN_HAS_O ? 2 : 0)
+#define GATE_I (QRNN_HAS_I ? 2 + QRNN_HAS_O : 0)
 
 #define GATES_PARAMETERS                                                   \
   const Real *u, Index u_batch, Index u_row, const Real *b, Index b_batch, \
@@ -61,8 +66,8 @@ struct Gates {
     const Real* at = here + (Index) t * row;
     if (wants & 1) pre.f = fetch(at);
     if (wants & 2) pre.z = fetch(at + width);
-    if (QRNN_POOLING >= 1 && wants & 4) pre.o = fetch(at + 2 * width);
-    if (QRNN_POOLING == 2 && wants & 8) pre.i = fetch(at + 3 * width);
+    if (QRNN_HAS_O && wants & 4) pre.o = fetch(at + GATE_O * width);
+    if (QRNN_HAS_I && wants & 8) pre.i = fetch(at + GATE_I * width);
     return pre;
   }
 
@@ -72,12 +77,12 @@ struct Gates {
     if (t < 0 || t >= length) return Open{1, 0, 0, 0};
     Open gates = {1, 0, 1, 0};
     if (wants & 1) gates.f = zoned ? 1 : sigmoid(wide(pre.f) + bias[0]);
-    if (wants & 2) gates.z = squash(wide(pre.z) + bias[1]);
-    if (QRNN_POOLING >= 1 && wants & 4)
-      gates.o = sigmoid(wide(pre.o) + bias[QRNN_POOLING >= 1 ? 2 : 0]);
-    if (QRNN_POOLING == 2 && wants & 8)
-      gates.i = sigmoid(wide(pre.i) + bias[QRNN_POOLING == 2 ? 3 : 0]);
-    if (QRNN_POOLING != 2) gates.i = 1 - gates.f;
+    if (wants & 2) gates.z = activate<QRNN_Z>(wide(pre.z) + bias[1]);
+    if (QRNN_HAS_O && wants & 4)
+      gates.o = activate<QRNN_O>(wide(pre.o) + bias[GATE_O]);
+    if (QRNN_HAS_I && wants & 8)
+      gates.i = activate<QRNN_I>(wide(pre.i) + bias[GATE_I]);
+    if (!QRNN_HAS_I) gates.i = 1 - gates.f;
     return gates;
   }
 

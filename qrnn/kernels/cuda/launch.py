@@ -1,11 +1,16 @@
 """The one module that compiles CUDA sources and launches kernels."""
+import collections
 import functools
 import importlib.resources
+import itertools
 
 from chainer.backends.cuda import cupy
 from chainer.backends.cuda import ndarray  # no array is one without CuPy
 import numpy
 
+from qrnn.gates import ACTIVATIONS
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
 from qrnn.kernels.cuda import plans
 
 
@@ -17,7 +22,22 @@ SOURCES = {
                 'pooling_forward.cu', 'pooling_backward.cu'),
 }
 
-POOLINGS = ('f', 'fo', 'ifo')  # in the order of QRNN_POOLING
+POOLINGS = tuple(GATES)  # that have kernels
+
+#: Activations by the numbers that the sources give them.
+NAMES = ('tanh', 'sigmoid', 'identity')
+
+#: What is compiled at once: a family of kernels, the bits of its dtype, and of
+#: poolings which one and the activations of its gates, in their order.
+Module = collections.namedtuple(
+    'Module', 'family bits pooling activations', defaults=(None, None))
+
+
+def pooling_module(dtype, pooling, activations=None):
+    """The module of a pooling; see :func:`~qrnn.gates.check_pooling`."""
+    activations = check_pooling(pooling, activations)
+    return Module('pooling', plans.bits_of(dtype), pooling, tuple(
+        activations[name] for name in GATES[pooling]))
 
 
 def take(array):
@@ -56,15 +76,15 @@ def _argument(value):
 @functools.lru_cache(maxsize=None)
 def _kernel(module, name, device):
     # Found once per device: a function belongs to the device it was loaded on.
-    return _compiled(*module).get_function(name)
+    return _compiled(module).get_function(name)
 
 
 @functools.lru_cache(maxsize=None)
-def _compiled(family, bits, pooling):
+def _compiled(module):
     # Compiled at the first launch on a device, for its architecture; CuPy
     # keeps the binary on disk.
     return cupy.RawModule(
-        code=source(family), options=options(bits, pooling))
+        code=source(module.family), options=options(module))
 
 
 def source(family):
@@ -77,21 +97,26 @@ def source(family):
         for name in SOURCES[family])
 
 
-def options(bits, pooling=None):
-    """Compiler options that choose the dtype and pooling."""
-    defined = plans.definitions(bits)
-    if pooling is not None:
-        defined['QRNN_POOLING'] = POOLINGS.index(pooling)
-    return ('-std=c++17',) + tuple(
-        '-D{}={}'.format(*item) for item in defined.items())
+def options(module):
+    """Compiler options that choose a module's dtype, gates and activations."""
+    defined = plans.definitions(module.bits)
+    if module.pooling:
+        gates = dict(zip(GATES[module.pooling], module.activations))
+        defined.update(QRNN_HAS_O=int('o' in gates),
+                       QRNN_HAS_I=int('i' in gates))
+        for name in 'zoi':
+            defined['QRNN_' + name.upper()] = NAMES.index(
+                gates.get(name, ACTIVATIONS[name]))
+    return ('-std=c++17',) + tuple(f'-D{n}={v}' for n, v in defined.items())
 
 
 def modules():
-    """Every module there is, as (family, bits, pooling)."""
-    for bits in (16, 32, 64):
-        yield 'strnn', bits, None
-        for pooling in POOLINGS:
-            yield 'pooling', bits, pooling
+    """Every module there is with the usual activations."""
+    for dtype, pooling in itertools.product('efd', [None, *GATES]):
+        if pooling is None:
+            yield Module('strnn', plans.bits_of(dtype))
+        else:
+            yield pooling_module(dtype, pooling)
 
 
-cuda = CudaDevice()
+device = CudaDevice()

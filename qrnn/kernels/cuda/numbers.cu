@@ -74,3 +74,15 @@ __device__ inline Carry sigmoid(Carry a) { return 1. / (1. + exp(-a)); }
 __device__ inline Carry squash(Carry a) { return tanh(a); }
 
 #endif
+
+// An activation by its number in the launcher's ACTIVATIONS, and its derivative
+// from its value.
+template <int which>
+__device__ inline Carry activate(Carry a) {
+  return which == 0 ? squash(a) : which == 1 ? sigmoid(a) : a;
+}
+template <int which>
+__device__ inline Carry slope(Carry value) {
+  return which == 0 ? 1 - value * value
+                    : which == 1 ? value * (1 - value) : Carry(1);
+}

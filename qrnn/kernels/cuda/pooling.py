@@ -1,13 +1,14 @@
+from qrnn.gates import GATES
+from qrnn.kernels.cuda import launch
 from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda.arrays import by_rows
 from qrnn.kernels.cuda.arrays import contiguous
-from qrnn.kernels.cuda.launch import cuda
-from qrnn.kernels.cuda.launch import POOLINGS
 from qrnn.kernels.philox import limit_of
 
 
 def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
-                    zoneout=0., seed=0, mask=None, regime=None, device=cuda):
+                    zoneout=0., seed=0, mask=None, activations=None,
+                    regime=None, device=launch.device):
     """Gates and pooling in one pass, see :func:`qrnn.qrnn_pooling`.
 
     ===========  ============================  ===========================
@@ -24,37 +25,40 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
                                                state after the last step
     ===========  ============================  ===========================
 
-    For f-pooling without lengths, ``h`` and ``c`` are the same array.
+    Without an output gate and lengths, ``h`` and ``c`` are the same array.
 
     Args:
-        pooling (str): ``'f'``, ``'fo'`` or ``'ifo'``.
+        pooling (str): One of :data:`qrnn.gates.GATES`.
         zoneout (float): Probability of zoning out, where no mask is given.
         seed (int): Which draw of it: the same seed draws the same mask (that
             of :func:`~qrnn.kernels.zoneout_mask`) in forward and backward.
+        activations (dict): As :func:`qrnn.gates.check_pooling` takes them.
         regime (str): One of ``plans.REGIMES``; chosen from
             the sizes if omitted.
         device: Where to run.
 
     """
+    module = launch.pooling_module(u.dtype, pooling, activations)
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     c = device.empty((B, T, C), dtype)
     # Where the output is the state, it is written once.
-    h = (None if pooling == 'f' and lengths is None
+    h = (None if 'o' not in GATES[pooling] and lengths is None
          else device.empty((B, T, C), dtype))
     c_last = device.empty((B, C), dtype)
     scan = plans.Scan('pooling_forward', dtype, B * C, T, regime)
-    device.launch(('pooling', plans.bits_of(dtype), pooling), scan.launches(
+    device.launch(module, scan.launches(
         gates + (h, c, c_last), gates[_C0], device.empty))
     return c if h is None else h, c, c_last
 
 
 def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
-                     gh, gc, gc_last, regime=None, device=cuda):
+                     gh, gc, gc_last, activations=None, regime=None,
+                     device=launch.device):
     """Gradients of :func:`pooling_forward`, in one pass.
 
-    The arguments up to ``mask`` are forward's; its gates and its mask are
-    computed again.
+    The arguments up to ``mask`` and ``activations`` are forward's; its gates
+    and its mask are computed again.
 
     ===========  =========================  ==================================
     array        shape                      meaning
@@ -68,9 +72,10 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
     ..           ``(B, C)``                 gradient of c0, None without one
     ===========  =========================  ==================================
     """
+    module = launch.pooling_module(u.dtype, pooling, activations)
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
-    shape, module = (B, T, C), ('pooling', plans.bits_of(dtype), pooling)
+    shape = B, T, C
     scan = plans.Scan('pooling_backward', dtype, B * C, T, regime)
     c = contiguous(device, c, dtype, shape, 'c')
     gh = contiguous(device, gh, dtype, shape, 'gh')
@@ -98,7 +103,7 @@ def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
     """The kernels' GATES_PARAMETERS, the dtype, and (B, T, C)."""
     xp, dtype = device.xp, u.dtype
     B, T, channels = u.shape
-    n_gates = POOLINGS.index(pooling) + 2
+    n_gates = len(GATES[pooling])
     C, rest = divmod(channels, n_gates)
     if rest:
         raise ValueError('{} channels are no {} gates'.format(

@@ -58,9 +58,9 @@ struct PoolingBackward : Backward, Gates {
   __device__ Map map(int t, Step step, bool zoned) {
     const Open gates = open_gates<whole ? 15 : 5>(t, step.pre, zoned);
     const Carry gh_t = wide(step.gh), before = wide(step.before);
-    if (QRNN_POOLING >= 1 && whole && t >= 0 && t < steps) {
+    if (QRNN_HAS_O && whole && t >= 0 && t < steps) {
       const Carry now = gates.f * before + gates.i * gates.z;
-      put_gate(2, t, gh_t * now * gates.o * (1 - gates.o));
+      put_gate(GATE_O, t, gh_t * now * slope<QRNN_O>(gates.o));
     }
     return Map{gates.f, gates.z, gates.i, gates.o * gh_t + wide(step.gc),
                before};
@@ -73,18 +73,17 @@ struct PoolingBackward : Backward, Gates {
   __device__ void apply(int t, Map map, Carry& carry) {
     const Carry gs = map.arrived + carry;
     if (t >= 0 && t < steps) {
-      const Carry via_f = QRNN_POOLING == 2 ? map.before : map.before - map.z;
+      const Carry via_f = QRNN_HAS_I ? map.before : map.before - map.z;
       put_gate(0, t, via_f * gs * map.f * (1 - map.f));
-      put_gate(1, t, (1 - map.z * map.z) * gs * map.i);
-      if (QRNN_POOLING == 2)
-        put_gate(3, t, map.z * gs * map.i * (1 - map.i));
+      put_gate(1, t, slope<QRNN_Z>(map.z) * gs * map.i);
+      if (QRNN_HAS_I) put_gate(GATE_I, t, map.z * gs * slope<QRNN_I>(map.i));
     }
     carry = map.f * gs;
   }
 
   __device__ void put_gate(int g, int t, Carry gradient) {
     put(gradients + (Index) t * (GATES * width) + g * width, gradient);
-    sums[g < GATES ? g : 0] += gradient;
+    sums[g] += gradient;
   }
 
   __device__ void finish(Carry carry) const { put(gc0 + n, carry); }

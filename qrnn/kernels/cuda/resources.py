@@ -63,12 +63,11 @@ def table(nvrtc, architectures):
 
     """
     for module in launch.modules():
-        family, bits, pooling = module
         used = {a: nvrtc.resources(module, a) for a in architectures}
         for kernel in sorted(next(iter(used.values()), ())):
-            row = {'module': '{} {}'.format(pooling or family, bits),
-                   'kernel': kernel}
-            row.update(_bytes(kernel, pooling, bits // 8))
+            name = module.pooling or module.family
+            row = {'module': f'{name} {module.bits}', 'kernel': kernel}
+            row.update(_bytes(kernel, module.pooling, module.bits // 8))
             for a in architectures:
                 registers, spilled = used[a][kernel]
                 row[a] = {'registers': registers, 'spilled': spilled}
@@ -136,9 +135,8 @@ class Nvrtc:
 
     def resources(self, module, architecture):
         """Registers and bytes spilled of every kernel of a module."""
-        family, bits, pooling = module
         log = self.compile(
-            launch.source(family), launch.options(bits, pooling) + (
+            launch.source(module.family), launch.options(module) + (
                 '-arch=' + architecture, '--ptxas-options=-v'))
         return {
             kernel: (int(registers), int(stores) + int(loads))

@@ -1,10 +1,11 @@
+from qrnn.kernels.cuda import launch
 from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda.arrays import by_rows
 from qrnn.kernels.cuda.arrays import contiguous
-from qrnn.kernels.cuda.launch import cuda
 
 
-def strnn_forward(f, x, h0=None, reverse=False, regime=None, device=cuda):
+def strnn_forward(f, x, h0=None, reverse=False, regime=None,
+                  device=launch.device):
     """All states of h_t = f_t h_{t-1} + x_t, see :func:`qrnn.strnn`.
 
     ===========  ===============  ==========================================
@@ -35,7 +36,8 @@ def strnn_forward(f, x, h0=None, reverse=False, regime=None, device=cuda):
     return h
 
 
-def strnn_backward(f, h, h0, gh, reverse=False, regime=None, device=cuda):
+def strnn_backward(f, h, h0, gh, reverse=False, regime=None,
+                   device=launch.device):
     """Gradients of :func:`strnn_forward`, in one pass.
 
     ===========  ===============  ==========================================
@@ -66,5 +68,5 @@ def strnn_backward(f, h, h0, gh, reverse=False, regime=None, device=cuda):
 def _run(device, name, args, initial, dtype, shape, regime):
     B, T, C = shape
     scan = plans.Scan(name, dtype, B * C, T, regime)
-    device.launch(('strnn', plans.bits_of(dtype), None),
+    device.launch(launch.Module('strnn', plans.bits_of(dtype)),
                   scan.launches(args, initial, device.empty))

@@ -11,11 +11,13 @@ VALUES = {
     'pooling_forward': {
         'f': (2, 1, 2),     # f, z -> c, which is h; with lengths also -> h
         'fo': (3, 2, 2),    # f, z, o -> c, h; f, z
+        'if': (3, 1, 3),    # f, z, i -> c, which is h; f, z, i
         'ifo': (4, 2, 3),   # f, z, o, i -> c, h; f, z, i
     },
     'pooling_backward': {
         'f': (4, 2, 2),     # f, z, c, gh -> gf, gz; f, gh
         'fo': (5, 3, 3),    # f, z, o, c, gh -> gf, gz, go; f, o, gh
+        'if': (5, 3, 2),    # f, z, i, c, gh -> gf, gz, gi; f, gh
         'ifo': (6, 4, 3),   # f, z, o, i, c, gh -> gf, gz, go, gi; f, o, gh
     },
 }

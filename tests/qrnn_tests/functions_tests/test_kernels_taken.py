@@ -55,7 +55,8 @@ def test_strnn(device, reverse):
 
 
 @pytest.mark.parametrize('lengths', [None, [9, 4]])
-@pytest.mark.parametrize('pooling, n_gates', [('f', 2), ('fo', 3), ('ifo', 4)])
+@pytest.mark.parametrize('pooling, n_gates', [
+    ('f', 2), ('fo', 3), ('if', 3), ('ifo', 4)])
 def test_qrnn_pooling(device, pooling, n_gates, lengths):
     inputs = [uniform(*shape, dtype='d') for shape in (
         (2, 9, n_gates * 3), (n_gates * 3,), (2, 3))]
@@ -76,7 +77,7 @@ def test_qrnn_pooling(device, pooling, n_gates, lengths):
 
 
 @pytest.mark.parametrize('pooling, activations', [
-    ('if', None), ('fo', {'z': 'identity', 'o': 'tanh'})])
+    ('fo', {'z': 'identity', 'o': 'tanh'})])
 def test_settings_without_a_kernel_of_their_own(
         device, pooling, activations):
     """The recurrence at least is one."""

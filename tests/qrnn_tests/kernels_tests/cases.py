@@ -7,7 +7,6 @@ import numpy
 
 from qrnn.kernels import cuda as kernels
 from qrnn.gates import GATES
-from qrnn.kernels.cuda import POOLINGS
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn
@@ -18,6 +17,10 @@ from qrnn.functions.strnn import strnn_ref
 TOLERANCE = {'float16': 4e-3, 'float32': 4e-6, 'float64': 1e-12}
 
 SIZES = {'B': [1, 3, 24], 'T': [0, 1, 17, 105, 1000], 'C': [1, 7, 33, 320]}
+ACTIVATIONS = {
+    'usual': None,
+    'some': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
+    'others': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}}
 REGIMES = ['channels', 'warps', 'split', None]
 
 STRNN = {
@@ -25,14 +28,15 @@ STRNN = {
     **SIZES, 'h0': [True, False], 'strided': [False, True]}
 
 POOLING = {
-    'pooling': list(POOLINGS), 'dtype': list(TOLERANCE), 'regime': REGIMES,
+    'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
     **SIZES,
     'lengths': [None, 'some', 'none at all'],
     'zoneout': [None, 'seed', 'mask', 'everywhere'],
     'b': [None, 'shared', 'each'],
     'c0': [True, False],
     'grads': ['h', 'h c', 'h c_last', 'c c_last', 'h c c_last'],
-    'strided': [False, True]}
+    'strided': [False, True],
+    'activations': list(ACTIVATIONS)}
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
@@ -124,6 +128,7 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
     """Forward and backward of a case, against the reference."""
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
+    activations = ACTIVATIONS[case.activations]
     channels = len(GATES[case.pooling]) * C
     u = _rows(random.normal(size=(B, T, channels)), case)
     b = {None: None, 'shared': random.normal(size=channels),
@@ -153,16 +158,18 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
     def run():
         u_, b_, c0_, lengths_, mask_, *grads_ = inputs
         same = (u_, b_, c0_, lengths_, case.pooling, ratio, seed, mask_)
-        h, c, c_last = kernels.pooling_forward(
-            *same, regime=case.regime, device=device)
+        options = {'activations': activations, 'regime': case.regime,
+                   'device': device}
+        h, c, c_last = kernels.pooling_forward(*same, **options)
         return [None if a is None else to_host(a) for a in (
-            h, c, c_last, *kernels.pooling_backward(
-                *same, c, *grads_, regime=case.regime, device=device))]
+            h, c, c_last,
+            *kernels.pooling_backward(*same, c, *grads_, **options))]
 
     outputs = run()
     clean = numpy.nan_to_num(u.astype('d'))
     expected = list(qrnn_pooling_ref(
-        clean, b, c0, lengths, case.pooling, mask=mask))
+        clean, b, c0, lengths, case.pooling, mask=mask,
+        activations=activations))
     expected += _pooling_gradients(case, clean, b, c0, lengths, mask, grads)
     _compare(outputs, expected, case.dtype)
     _same_bits(outputs, run())
@@ -173,7 +180,8 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
 def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
     u, b, c0 = [None if a is None else chainer.Variable(a.astype('d'))
                 for a in (u, b, c0)]
-    ys = qrnn_pooling(u, b, c0, lengths, case.pooling, mask=mask)
+    ys = qrnn_pooling(u, b, c0, lengths, case.pooling, mask=mask,
+                      activations=ACTIVATIONS[case.activations])
     arrived = [(y, chainer.Variable(g.astype('d')))
                for y, g in zip(ys, grads) if g is not None]
     there = [v for v in (u, b, c0) if v is not None]

@@ -58,7 +58,7 @@ class HostDevice:
         return numpy.full(shape, numpy.nan, dtype)
 
     def launch(self, module, launches):
-        process = start(*module, self.edit)
+        process = start(module, self.edit)
         for launch in launches:
             self.kernels.append(launch.kernel)
             counts = process.run(launch, self.order)
@@ -66,13 +66,13 @@ class HostDevice:
 
 
 @functools.lru_cache(maxsize=None)
-def start(family, bits, pooling, edit=None):
-    text = launcher.source(family)
+def start(module, edit=None):
+    text = launcher.source(module.family)
     device = importlib.resources.files('qrnn.kernels.cuda') / 'device.cu'
     text = text.replace(device.read_text(encoding='utf-8'), '', 1)
     if edit is not None:
         text = edit(text)
-    return Process(build(text, launcher.options(bits, pooling)[1:]))
+    return Process(build(text, launcher.options(module)[1:]))
 
 
 class Process:

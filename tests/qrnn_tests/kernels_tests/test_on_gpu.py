@@ -5,6 +5,7 @@ import pytest
 from chainer import gradient_check
 from chainer.backends import cuda
 import qrnn
+from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import cases
 
@@ -21,14 +22,14 @@ pytestmark = [
 @pytest.mark.parametrize('case', list(cases.cover(
     cases.STRNN, ('dtype', 'regime', 'reverse'), 10 ** 7)), ids=cases.name_of)
 def test_strnn(case):
-    cases.check_strnn(case, kernels.cuda, cupy.asarray, cuda.to_cpu)
+    cases.check_strnn(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
 @pytest.mark.parametrize('case', list(cases.cover(
     cases.POOLING, ('pooling', 'dtype', 'regime'), 10 ** 7)),
     ids=cases.name_of)
 def test_pooling(case):
-    cases.check_pooling(case, kernels.cuda, cupy.asarray, cuda.to_cpu)
+    cases.check_pooling(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
 @pytest.mark.parametrize('shape', [(20, 105, 640), (1, 131072, 512),
@@ -79,11 +80,12 @@ def test_gradients_of_strnn(T, reverse):
 
 
 @pytest.mark.parametrize('T', [1, 17, 300])
-@pytest.mark.parametrize('pooling, gates', [('f', 2), ('fo', 3), ('ifo', 4)])
-def test_gradients_of_pooling(T, pooling, gates):
+@pytest.mark.parametrize('pooling', GATES)
+def test_gradients_of_pooling(T, pooling):
     B, C = 2, 3
-    u = cupy.random.uniform(-1, 1, (B, T, gates * C))
-    b = cupy.random.uniform(-1, 1, gates * C)
+    channels = len(GATES[pooling]) * C
+    u = cupy.random.uniform(-1, 1, (B, T, channels))
+    b = cupy.random.uniform(-1, 1, channels)
     c0, gc_last = [cupy.random.uniform(-1, 1, (B, C)) for _ in range(2)]
     gh, gc = [cupy.random.uniform(-1, 1, (B, T, C)) for _ in range(2)]
     mask = cupy.random.uniform(size=(B, T, C)) < .3

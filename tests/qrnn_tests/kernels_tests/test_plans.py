@@ -59,7 +59,17 @@ def test_dtypes_without_kernels(dtype):
 
 
 def test_modules():
-    assert len(list(launch.modules())) == 12
-    for family, bits, pooling in launch.modules():
-        assert '#line 1 "scan.cu"' in launch.source(family)
-        assert '-DQRNN_BITS={}'.format(bits) in launch.options(bits, pooling)
+    assert len(set(launch.modules())) == 15
+    for module in launch.modules():
+        assert '#line 1 "scan.cu"' in launch.source(module.family)
+        assert f'-DQRNN_BITS={module.bits}' in launch.options(module)
+
+
+def test_activations_of_a_module():
+    module = launch.pooling_module('f', 'if', {'z': 'identity', 'o': 'tanh'})
+    # That of a gate which is not there makes no other module.
+    assert module == launch.pooling_module('f', 'if', {'z': 'identity'})
+    assert {'-DQRNN_HAS_O=0', '-DQRNN_HAS_I=1', '-DQRNN_Z=2', '-DQRNN_I=1'
+            } < set(launch.options(module))
+    with pytest.raises(ValueError):
+        launch.pooling_module('f', 'fo', {'f': 'tanh'})

@@ -25,9 +25,8 @@ def _compiled():
     for i, module in enumerate(sorted(launch.modules(), key=str)):
         turn = usual[(i + sys.version_info.minor) % 3]
         for architecture in resources.ARCHITECTURES:
-            if FULL or architecture == turn or module == (
-                    'strnn', 32, None) or (
-                        module[1] == 32 and architecture in usual):
+            if FULL or architecture == turn or (
+                    module.bits == 32 and architecture in usual):
                 yield module, architecture
 
 
@@ -39,18 +38,18 @@ def test_compiles(module, architecture):
         pytest.skip('NVRTC {}.{} does not know {}'.format(
             *nvrtc.version, architecture))
     used = nvrtc.resources(module, architecture)
-    operations = ['strnn'] if module[0] == 'strnn' else ['pooling']
     assert set(used) == {'scan_carries', 'sum_rows'} | {
-        '{}_{}_{}'.format(family, direction, kind)
-        for family in operations for direction in ('forward', 'backward')
+        '{}_{}_{}'.format(module.family, direction, kind)
+        for direction in ('forward', 'backward')
         for kind in ('channels', 'warps', 'reduce')}
-    if module[1] == 32:
+    if module.bits == 32:
         assert {k: spilled for k, (_, spilled) in used.items() if spilled
                 } == {}
 
 
 def test_prints_json(capsys, monkeypatch):
-    monkeypatch.setattr(launch, 'modules', lambda: [('strnn', 32, None)])
+    monkeypatch.setattr(
+        launch, 'modules', lambda: [launch.Module('strnn', 32)])
     resources.main(['--json', 'sm_90', 'sm_1'])
     printed = json.loads(capsys.readouterr().out)
     assert printed['architectures'] == ['sm_90']
@@ -62,7 +61,7 @@ def test_prints_json(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize('module', [
-    ('strnn', 32, None), ('pooling', 16, 'fo')], ids=str)
+    launch.Module('strnn', 32), launch.pooling_module('e', 'fo')], ids=str)
 def test_compiles_through_cupy(module, monkeypatch):
     pytest.importorskip('cupy')
     compiler = pytest.importorskip('cupy.cuda.compiler')
@@ -72,8 +71,7 @@ def test_compiles_through_cupy(module, monkeypatch):
     # All of CuPy's way but its question to a device that is not there.
     monkeypatch.setattr(
         compiler, name, lambda arch=None: ('-arch=sm_80', 'cubin'))
-    family, bits, pooling = module
     binary = compiler.compile_using_nvrtc(
-        launch.source(family), launch.options(bits, pooling), '80',
+        launch.source(module.family), launch.options(module), '80',
         'kernels.cu')[0]
     assert b'_forward_warps' in binary

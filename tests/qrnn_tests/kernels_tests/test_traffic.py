@@ -2,6 +2,7 @@
 import numpy
 import pytest
 
+from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
 from qrnn.kernels.cuda import traffic
 from qrnn_tests.kernels_tests import host_device
@@ -41,10 +42,9 @@ class TestTraffic:
             a, a, None, a, regime=regime, device=device)),
             'strnn_backward', None, regime)
 
-    @pytest.mark.parametrize('pooling, gates', [('f', 2), ('fo', 3),
-                                                ('ifo', 4)])
-    def test_pooling(self, pooling, gates, regime):
-        u, a = self.array(gates * C), self.array()
+    @pytest.mark.parametrize('pooling', GATES)
+    def test_pooling(self, pooling, regime):
+        u, a = self.array(len(GATES[pooling]) * C), self.array()
         self.close(counted(lambda device: kernels.pooling_forward(
             u, pooling=pooling, regime=regime, device=device)),
             'pooling_forward', pooling, regime)

@@ -33,7 +33,7 @@ constexpr host::Kernel entry(const char* name, void (*)(Args...)) {
   KERNEL(it##_channels), KERNEL(it##_warps), KERNEL(it##_reduce)
 
 const host::Kernel host::kernels[] = {
-#ifdef QRNN_POOLING
+#ifdef QRNN_HAS_O
     OPERATION(pooling_forward), OPERATION(pooling_backward),
 #else
     OPERATION(strnn_forward), OPERATION(strnn_backward),
