@@ -29,6 +29,8 @@ def check_pooling(pooling, activations=None):
         raise ValueError(
             f"pooling must be 'f', 'fo', 'if' or 'ifo', not {pooling!r}")
     for gate, name in (activations or {}).items():
+        if (gate, name) == ('f', 'sigmoid'):
+            continue  # as it always is
         if gate not in ('z', 'o', 'i') or name not in _NAMES:
             raise ValueError(
                 "activations must give 'tanh', 'sigmoid' or 'identity' for "

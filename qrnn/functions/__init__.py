@@ -3,10 +3,10 @@
 from qrnn.functions.attention import attention_sum  # NOQA
 from qrnn.functions.attention import attention_sum_ref  # NOQA
 from qrnn.functions.dropout import dropout  # NOQA
-from qrnn.functions.linear_softmax_cross_entropy import (
-    linear_softmax_cross_entropy)  # NOQA
-from qrnn.functions.linear_softmax_cross_entropy import (
-    linear_softmax_cross_entropy_ref)  # NOQA
+from qrnn.functions.linear_softmax_cross_entropy import (  # NOQA
+    linear_softmax_cross_entropy)
+from qrnn.functions.linear_softmax_cross_entropy import (  # NOQA
+    linear_softmax_cross_entropy_ref)
 from qrnn.functions.lstm import lstm  # NOQA
 from qrnn.functions.lstm import lstm_ref  # NOQA
 from qrnn.functions.masked_convolution import last_steps  # NOQA

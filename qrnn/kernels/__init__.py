@@ -1,4 +1,4 @@
-"""How the recurrence and the poolings are computed: one interface, two backends.
+"""How the recurrence and the poolings are computed, on GPUs and CPUs.
 
 CuPy's arrays go to CUDA kernels, :mod:`qrnn.kernels.cuda`, NumPy's to loops
 that Numba compiles, :mod:`qrnn.kernels.cpu`. Both go over memory once, compute

@@ -31,8 +31,8 @@ def strnn_forward(f, x, h0=None, reverse=False):
     h = numpy.empty((B, T, C), dtype)
     n_items, width = blocks_of(B, C)
     share(_strnn_forward, n_items, h.size, width, T, C, reverse,
-          *flat(f, dtype, x.shape), *flat(x, dtype), *flat(h0, dtype, (B, C)),
-          h.reshape(-1))
+          *flat(f, dtype, x.shape), *flat(x, dtype),
+          *flat(h0, dtype, (B, C)), h.reshape(-1))
     return h.astype(x.dtype, copy=False)
 
 
@@ -45,7 +45,8 @@ def strnn_backward(f, h, h0, gh, reverse=False):
     n_items, width = blocks_of(B, C)
     share(_strnn_backward, n_items, gf.size, width, T, C, reverse,
           *flat(f, dtype), *flat(h, dtype, f.shape),
-          *flat(h0, dtype, (B, C)), *flat(gh, dtype, f.shape), gf.reshape(-1), gx.reshape(-1), gh0.reshape(-1))
+          *flat(h0, dtype, (B, C)), *flat(gh, dtype, f.shape),
+          gf.reshape(-1), gx.reshape(-1), gh0.reshape(-1))
     return tuple(g.astype(f.dtype, copy=False) for g in (gf, gx, gh0))
 
 
@@ -59,8 +60,8 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     same = 'o' not in GATES[pooling] and lengths is None
     h = c if same else numpy.empty(shape, dtype)
     c_last = numpy.empty((B, C), dtype)
-    _run(functools.partial(_forward_loop, not same), u, b, c0, lengths, pooling, zoneout, seed, mask,
-         activations, h.reshape(-1), c.reshape(-1), c_last.reshape(-1))
+    _run(functools.partial(_forward_loop, not same), u, b, c0, lengths,
+         pooling, zoneout, seed, mask, activations, h.reshape(-1), c.reshape(-1), c_last.reshape(-1))
     c, c_last = (a.astype(u.dtype, copy=False) for a in (c, c_last))
     return c if same else h.astype(u.dtype, copy=False), c, c_last
 

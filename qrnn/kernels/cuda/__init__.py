@@ -45,11 +45,19 @@ Limits
     and 1 only underflow, to 0, but such as exceed the dtype's range give
     infinities that a step-by-step recurrence may not have met.
 """
+import functools
+
+from chainer.backends.cuda import cupy
+
+from qrnn.kernels import philox
+from qrnn.kernels.cuda.convolution import fold  # NOQA
+from qrnn.kernels.cuda.convolution import unfold  # NOQA
 from qrnn.kernels.cuda.launch import device  # NOQA
 from qrnn.kernels.cuda.launch import POOLINGS  # NOQA
-from qrnn.kernels.cuda.launch import take  # NOQA
-from qrnn.kernels.philox import zoneout_mask  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_forward  # NOQA
+
+zoneout_mask = functools.partial(
+    philox.zoneout_mask, xp=cupy)  # as the kernels draw it

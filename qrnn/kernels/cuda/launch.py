@@ -5,7 +5,6 @@ import importlib.resources
 import itertools
 
 from chainer.backends.cuda import cupy
-from chainer.backends.cuda import ndarray  # no array is one without CuPy
 import numpy
 
 from qrnn.gates import ACTIVATIONS
@@ -38,11 +37,6 @@ def pooling_module(dtype, pooling, activations=None):
     activations = check_pooling(pooling, activations)
     return Module('pooling', plans.bits_of(dtype), pooling, tuple(
         activations[name] for name in GATES[pooling]))
-
-
-def take(array):
-    """Whether an array is one that the kernels run on: CuPy's."""
-    return isinstance(array, ndarray)
 
 
 class CudaDevice:

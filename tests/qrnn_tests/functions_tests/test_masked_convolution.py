@@ -7,7 +7,6 @@ import pytest
 
 from qrnn import masked_convolution
 from qrnn import masked_convolution_ref
-from qrnn.functions import blocks
 from qrnn.functions import last_steps
 
 from .. import helpers
@@ -217,24 +216,3 @@ def test_wrong_dtypes(dtypes):
     with pytest.raises(type_check.InvalidType):
         masked_convolution(*(
             numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))
-
-
-@kernel_sizes
-@pytest.mark.parametrize('lengths', [None, (17, 5, 0)])
-@pytest.mark.parametrize('size', [1, 60, 140])
-def test_blocks_change_nothing(k, lengths, size, monkeypatch):
-    """Cut into steps, into several steps, and into whole sequences."""
-    for lookahead in range(k):
-        x, W, g = uniform(3, 17, 4), uniform(k, 4, 5), uniform(3, 17, 5)
-        x0 = [uniform(3, k - 1, 4)] * (not lookahead)
-        outcomes = []
-        for block_size in 10 ** 9, size:
-            monkeypatch.setattr(blocks, '_BLOCK_SIZE', block_size)
-            inputs = variables(x, W, *x0)
-            y = masked_convolution(
-                *inputs, lengths=lengths, lookahead=lookahead)
-            y.grad = g
-            y.backward()
-            outcomes.append([y.array] + [v.grad for v in inputs])
-        for whole, cut in zip(*outcomes):
-            numpy.testing.assert_array_equal(cut, whole)

@@ -5,8 +5,10 @@ import itertools
 import chainer
 import numpy
 
-from qrnn.kernels import cuda as kernels
 from qrnn.gates import GATES
+from qrnn.kernels import cpu
+from qrnn.kernels import cuda
+from qrnn.kernels import philox
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn
@@ -93,8 +95,13 @@ def name_of(case):
     return '-'.join('{}={}'.format(n, v) for n, v in case._asdict().items())
 
 
-def check_strnn(case, device, to_device=lambda a: a, to_host=lambda a: a):
-    """Forward and backward of a case, against the reference."""
+def check_strnn(case, device=None, to_device=lambda a: a,
+                to_host=lambda a: a):
+    """Forward and backward of a case, against the reference.
+
+    The loops of the CPU run where there is no device.
+    """
+    kernels, options = _backend(case, device)
     random = numpy.random.RandomState(1)
     shape = case.B, case.T, case.C
     f = _rows(random.uniform(0, 1, shape), case)
@@ -106,11 +113,9 @@ def check_strnn(case, device, to_device=lambda a: a, to_host=lambda a: a):
     f_, x_, h0_, gh_ = inputs = [_moved(a, to_device) for a in given]
 
     def run():
-        h = kernels.strnn_forward(
-            f_, x_, h0_, case.reverse, regime=case.regime, device=device)
+        h = kernels.strnn_forward(f_, x_, h0_, case.reverse, **options)
         return [to_host(a) for a in (h, *kernels.strnn_backward(
-            f_, h, h0_, gh_, case.reverse, regime=case.regime,
-            device=device))]
+            f_, h, h0_, gh_, case.reverse, **options))]
 
     outputs = run()
     h = strnn_ref(f, x, h0, case.reverse)
@@ -124,11 +129,13 @@ def check_strnn(case, device, to_device=lambda a: a, to_host=lambda a: a):
     return outputs
 
 
-def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
-    """Forward and backward of a case, against the reference."""
+def check_pooling(case, device=None, to_device=lambda a: a,
+                  to_host=lambda a: a):
+    """As :func:`check_strnn`."""
+    kernels, options = _backend(case, device)
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
-    activations = ACTIVATIONS[case.activations]
+    activations = options['activations'] = ACTIVATIONS[case.activations]
     channels = len(GATES[case.pooling]) * C
     u = _rows(random.normal(size=(B, T, channels)), case)
     b = {None: None, 'shared': random.normal(size=channels),
@@ -143,7 +150,7 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
             u[s, lengths[s]:] = numpy.nan
     ratio = {'seed': .3, 'everywhere': 1.}.get(case.zoneout, 0.)
     seed = 2 ** 63 + 12345
-    mask = kernels.zoneout_mask(seed, ratio, shape)
+    mask = philox.zoneout_mask(seed, ratio, shape)
     if case.zoneout == 'mask':
         mask = random.uniform(size=shape) < .3
     grads = dict(zip(['h', 'c', 'c_last'], [
@@ -158,8 +165,6 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
     def run():
         u_, b_, c0_, lengths_, mask_, *grads_ = inputs
         same = (u_, b_, c0_, lengths_, case.pooling, ratio, seed, mask_)
-        options = {'activations': activations, 'regime': case.regime,
-                   'device': device}
         h, c, c_last = kernels.pooling_forward(*same, **options)
         return [None if a is None else to_host(a) for a in (
             h, c, c_last,
@@ -188,6 +193,12 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived]))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
+
+
+def _backend(case, device):
+    if device is None:
+        return cpu, {}
+    return cuda, {'regime': case.regime, 'device': device}
 
 
 def _rows(array, case):

@@ -1,0 +1,175 @@
+"""The loops of the CPU."""
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+from qrnn.kernels import cpu
+from qrnn.kernels import philox
+from qrnn.kernels.cpu import threads
+from qrnn_tests.kernels_tests import cases
+
+
+def without_regimes(factors, *full):
+    factors = {name: factors[name] for name in factors if name != 'regime'}
+    return pytest.mark.parametrize(
+        'case', list(cases.cover(factors, full)), ids=cases.name_of)
+
+
+@without_regimes(cases.STRNN, 'dtype', 'reverse')
+def test_strnn(case):
+    cases.check_strnn(case)
+
+
+@without_regimes(cases.POOLING, 'pooling', 'dtype')
+def test_pooling(case):
+    cases.check_pooling(case)
+
+
+@pytest.mark.parametrize('shape', [
+    (1, 1, 1), (3, 17, 5), (2, 8, 33), (20, 105, 64), (0, 3, 2), (2, 0, 2)])
+@pytest.mark.parametrize('ratio', [0., .1, 1.])
+def test_zoneout_is_the_gpu_s(shape, ratio):
+    seed = 2 ** 63 + 12345
+    numpy.testing.assert_array_equal(
+        cpu.zoneout_mask(seed, ratio, shape),
+        philox.zoneout_mask(seed, ratio, shape))
+
+
+@pytest.mark.parametrize('size', [0, 1, 4095, 4096, 70000])
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+def test_dropout(size, dtype):
+    x = numpy.random.RandomState(0).uniform(1, 2, size).astype(dtype)
+    y = cpu.dropout(x, .25, 7)
+    kept = y != 0
+    assert y.dtype == dtype
+    numpy.testing.assert_allclose(
+        y, kept * x / .75, rtol=1e-3 if dtype == 'e' else 1e-6)
+    numpy.testing.assert_array_equal(y, cpu.dropout(x, .25, 7))
+    if size > 50000:
+        assert abs(kept.mean() - .75) < .01
+        assert (kept != (cpu.dropout(x, .25, 8) != 0)).mean() > .3
+
+
+def outputs_of(size):
+    """What all loops return for inputs that are large enough to share."""
+    B, T, C = size
+    random = numpy.random.RandomState(0)
+    u, x = (random.normal(size=(B, T, n)).astype('f') for n in (3 * C, C))
+    b, c0 = random.normal(size=3 * C).astype('f'), x[:, 0]
+    lengths = random.randint(0, T + 1, B)
+    same = u, b, c0, lengths, 'fo', .1, 3, None
+    h, c, c_last = cpu.pooling_forward(*same)
+    states = cpu.strnn_forward(u[:, :, :C], x, c0)
+    windows = cpu.unfold(x, x[:, :2], 3, 0, lengths)
+    logits = random.normal(size=(70, 1000)).astype('f')
+    losses = cpu.softmax_cross_entropy(
+        logits, b[:1].repeat(1000), numpy.arange(70), 5)
+    return [
+        h, c, c_last, *cpu.pooling_backward(*same, c, x, None, x[:, 0]),
+        states, *cpu.strnn_backward(u[:, :, :C], states, c0, x),
+        windows, *cpu.fold(windows, x.shape, 0, lengths), losses, logits,
+        cpu.dropout(x, .5, 1), cpu.zoneout_mask(1, .5, x.shape)]
+
+
+@pytest.mark.parametrize('size', [(5, 60, 130), (16, 40, 70)])
+def test_threads_give_the_same_bits(size, monkeypatch):
+    first, *others = (
+        monkeypatch.setattr(threads, 'n_cores', lambda: n) or outputs_of(size)
+        for n in (1, 2, 3))
+    for other in others:
+        for a, b in zip(first, other):
+            assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize('limit, expected', [
+    ('1', 1), ('', None), ('0', None), ('many', None), ('999', None)])
+def test_n_cores(monkeypatch, limit, expected):
+    monkeypatch.setenv('OMP_NUM_THREADS', limit)
+    assert threads.n_cores() == expected or len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize('bad', [numpy.nan, numpy.inf, -numpy.inf])
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+def test_what_is_not_finite_shows(bad, dtype):
+    """In a channel's f, z, o or state, from its step on, and nowhere else."""
+    u = numpy.zeros((1, 5, 60), dtype)
+    c0 = numpy.zeros((1, 20), dtype)
+    clean = cpu.pooling_forward(u, c0=c0)[0]
+    for gate in range(3):
+        u_bad = u.copy()
+        u_bad[0, 2, 20 * gate + 7] = bad
+        h, c, _ = cpu.pooling_forward(u_bad, c0=c0)
+        if numpy.isnan(bad):
+            assert numpy.isnan(h[0, 2, 7])
+            gu = cpu.pooling_backward(
+                u_bad, None, c0, None, 'fo', 0., 0, None, c,
+                numpy.ones_like(h), None, None)[0]
+            assert numpy.isnan(gu[0, 2, 7::20]).any()
+        else:  # a gate is closed or open
+            assert numpy.isfinite(h).all()
+        others = numpy.delete(h, 7, axis=2)
+        numpy.testing.assert_array_equal(
+            others, numpy.delete(clean, 7, axis=2))
+    c0[0, 7] = bad
+    h = cpu.pooling_forward(u, c0=c0)[0]
+    assert not numpy.isfinite(h[0, :, 7]).any()
+    assert numpy.isnan(cpu.strnn_forward(u, u * bad)).all()
+    logits = numpy.zeros((2, 100), numpy.promote_types(dtype, 'f'))
+    logits[0, 3] = bad
+    losses = cpu.softmax_cross_entropy(
+        logits, numpy.zeros_like(logits[0]), numpy.array([5, 5]), -1)
+    assert numpy.isfinite(losses).tolist() == [bad == -numpy.inf, True]
+
+
+def test_tanh_to_the_rounding_of_float32():
+    x = numpy.linspace(-20, 20, 100001, dtype='f')
+    u = numpy.zeros((1, 1, 2 * x.size), 'f')
+    u[0, 0, :x.size] = -100  # f = 0, so that the state is z
+    u[0, 0, x.size:] = x
+    z = cpu.pooling_forward(u, pooling='f')[0][0, 0]
+    expected = numpy.tanh(x.astype('d'))
+    numpy.testing.assert_allclose(z, expected, rtol=4e-7)
+    assert abs(z).max() == 1
+
+
+def test_a_fork_after_a_large_call_is_harmless(monkeypatch):
+    monkeypatch.setattr(threads, 'n_cores', lambda: 2)
+    expected = outputs_of((5, 60, 130))
+    context = multiprocessing.get_context('fork')
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(
+        target=lambda: sender.send(outputs_of((5, 60, 130))))
+    child.start()
+    assert receiver.poll(60), 'the child hangs'
+    for a, b in zip(expected, receiver.recv()):
+        assert a.tobytes() == b.tobytes()
+    child.join()
+
+
+def test_numba_is_imported_when_it_is_needed():
+    subprocess.run([
+        sys.executable, '-c',
+        'import sys, qrnn; assert "numba" not in sys.modules'], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
+    """As where a library is installed for all users, with no home."""
+    file = tmp_path / 'file'
+    file.touch()
+    subprocess.run([
+        sys.executable, '-c',
+        'import numpy, qrnn; qrnn.strnn(*2 * [numpy.ones((1, 2, 3), "f")])'],
+        check=True,
+        env={**os.environ, 'NUMBA_CACHE_DIR': str(file / 'missing')})
+
+
+def test_wrong_shapes():
+    u = numpy.zeros((2, 3, 6), 'f')
+    for options in ({'c0': u[:, 0]}, {'b': u[0, 0, 1:]},
+                    {'mask': u[:, :, :1] > 0}):
+        with pytest.raises(ValueError):
+            cpu.pooling_forward(u, **options)
