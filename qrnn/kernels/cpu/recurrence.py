@@ -61,7 +61,8 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     h = c if same else numpy.empty(shape, dtype)
     c_last = numpy.empty((B, C), dtype)
     _run(functools.partial(_forward_loop, not same), u, b, c0, lengths,
-         pooling, zoneout, seed, mask, activations, h.reshape(-1), c.reshape(-1), c_last.reshape(-1))
+         pooling, zoneout, seed, mask, activations,
+         h.reshape(-1), c.reshape(-1), c_last.reshape(-1))
     c, c_last = (a.astype(u.dtype, copy=False) for a in (c, c_last))
     return c if same else h.astype(u.dtype, copy=False), c, c_last
 
