@@ -6,6 +6,7 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -137,40 +138,24 @@ class _LSTM(function_node.FunctionNode):
         xp = backend.get_array_module(u)
         B, T, _ = u.shape
         m = W.shape[1]
-        if self.lengths is not None:
-            self.lengths = as_lengths(self.lengths, B, T)
-        dtype = numpy.promote_types(u.dtype, numpy.float32)
+        if self.lengths is not None:  # sent once, for backward too
+            self.lengths = xp.asarray(as_lengths(self.lengths, B, T))
+        out_dtype, dtype = u.dtype, numpy.promote_types(u.dtype, numpy.float32)
         # Step by step in memory, so that each works on one block of it
-        gates = u.transpose(1, 0, 2).astype(dtype, order='C')
+        gates = xp.empty((T, B, 4 * m), dtype)
         cs, hs = (xp.empty((T + 1, B, m), dtype) for _ in range(2))
         cs[0], hs[0] = c, h
-        W = W.T.astype(dtype)
-        for t, past in enumerate(self._past(u)):
-            a = gates[t]
-            a += hs[t].dot(W)
-            _activate(a, m, xp)
-            i, f, o, z = _split(a, m)
-            xp.multiply(f, cs[t], out=cs[t + 1])
-            cs[t + 1] += i * z
-            xp.tanh(cs[t + 1], out=hs[t + 1])
-            hs[t + 1] *= o
-            if past is not None:
-                xp.copyto(cs[t + 1], cs[t], where=past)
-                xp.copyto(hs[t + 1], hs[t], where=past)
+        product = xp.empty((B, 4 * m), dtype)
+        u, W = xp.ascontiguousarray(u, dtype), W.T.astype(dtype)
+        for t in range(T):
+            xp.dot(hs[t], W, out=product)
+            kernels.lstm_forward(
+                t, u, product, self.lengths, gates, cs, hs)
         self.gates, self.cs, self.hs = gates, cs, hs
-        y = hs[1:].transpose(1, 0, 2).astype(u.dtype)
+        y = hs[1:].transpose(1, 0, 2).astype(out_dtype, order='C')
         if self.lengths is not None:
             y *= valid_steps(self.lengths, u)[:, :, None]
-        return y, cs[T].astype(u.dtype), hs[T].astype(u.dtype)
-
-    def _past(self, u):
-        """At each step, which sequences have ended: ``(B, 1)``, or None."""
-        if self.lengths is None:
-            return u.shape[1] * [None]
-        past = ~valid_steps(self.lengths, u).T[:, :, None]
-        if isinstance(past, numpy.ndarray):
-            return [each if each.any() else None for each in past]
-        return list(past)  # a look at it would make the host wait
+        return y, cs[T].astype(out_dtype), hs[T].astype(out_dtype)
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
@@ -197,50 +182,19 @@ class _LSTM(function_node.FunctionNode):
         m = W.shape[1]
         gc, gh = (xp.zeros((B, m), dtype) if g is None else g.astype(dtype)
                   for g in (gc_last, gh_last))
+        held = xp.zeros_like(gh)  # at the output of what has ended
+        if gy is not None:
+            gy = xp.ascontiguousarray(gy, dtype)
         W = W.astype(dtype)
         ga = xp.empty_like(gates)
-        past = self._past(u)
         for t in range(T - 1, -1, -1):
-            i, f, o, z = _split(gates[t], m)
-            gi, gf, go, gz = _split(ga[t], m)
-            total, gc_here = gh, gc
-            if gy is not None:
-                total = gh + gy[:, t]
-            tanh_c = xp.tanh(cs[t + 1])
-            xp.multiply(total, tanh_c, out=go)
-            gc_here = gc + total * o * (1 - tanh_c * tanh_c)
-            xp.multiply(gc_here, z, out=gi)
-            xp.multiply(gc_here, cs[t], out=gf)
-            xp.multiply(gc_here, i, out=gz)
-            sigmoids = gates[t, :, :3 * m]
-            ga[t, :, :3 * m] *= sigmoids * (1 - sigmoids)
-            gz *= 1 - z * z
-            if past[t] is None:
-                gh = ga[t].dot(W)
-                gc = gc_here * f
-            else:
-                xp.copyto(ga[t], dtype.type(0), where=past[t])
-                gh = xp.where(past[t], gh, ga[t].dot(W))
-                gc = xp.where(past[t], gc, gc_here * f)
+            kernels.lstm_backward(
+                t, gates, cs, self.lengths, gy, gh, held, gc, ga)
+            xp.dot(ga[t], W, out=gh)
+        gh += held
         gW = ga.reshape(T * B, 4 * m).T.dot(hs[:-1].reshape(T * B, m))
         return [chainer.as_variable(g.astype(u.dtype, copy=False))
                 for g in (ga.transpose(1, 0, 2), gW, gc, gh)]
-
-
-def _split(a, m):
-    return [a[..., n * m:(n + 1) * m] for n in range(4)]
-
-
-def _activate(a, m, xp):
-    """Turns ``(B, 4 * m)`` into gates, in place."""
-    sigmoids = a[:, :3 * m]
-    sigmoids *= -1
-    with numpy.errstate(over='ignore'):  # where exp overflows it is 0
-        xp.exp(sigmoids, out=sigmoids)
-    sigmoids += 1
-    xp.reciprocal(sigmoids, out=sigmoids)
-    z = a[:, 3 * m:]
-    xp.tanh(z, out=z)
 
 
 def _by_parts(u, W, c, h, lengths):

@@ -99,6 +99,48 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
         activations)
 
 
+def lstm_forward(t, u, product, lengths, gates, cs, hs):
+    """Compute a step of an LSTM from the product of the state before it.
+
+    With a = u_t + W h_{t-1}, its gates and states (see
+    :func:`qrnn.functions.lstm`).
+
+    ===========  ===================  =====================================
+    array        shape                meaning
+    ===========  ===================  =====================================
+    ``u``        ``(B, T, 4 m)``      shares of the input, i, f, o, z
+    ``product``  ``(B, 4 m)``         W h_{t-1}
+    ``lengths``  ``(B,)``             steps of every sequence, or None for T
+    ``gates``    ``(T, B, 4 m)``      the gates of step t are written
+    ``cs``       ``(T + 1, B, m)``    cells, of which ``[t + 1]`` is written
+    ``hs``       ``(T + 1, B, m)``    outputs, likewise
+    ===========  ===================  =====================================
+
+    Args:
+        t (int): The step.
+
+    """
+    _backend(u).lstm_forward(t, u, product, lengths, gates, cs, hs)
+
+
+def lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga):
+    """Compute the gradient of :func:`lstm_forward`.
+
+    ===========  ===================  =====================================
+    array        shape                meaning
+    ===========  ===================  =====================================
+    ``gy``       ``(B, T, m)``        gradient of the outputs, or None
+    ``gh``       ``(B, m)``           what arrives by the step after this one
+    ``held``     ``(B, m)``           what arrives at the output of sequences
+                                      that have ended; it is kept up to date
+    ``gc``       ``(B, m)``           gradient of the cells after the step,
+                                      which becomes that before it
+    ``ga``       ``(T, B, 4 m)``      gradient of a, whose step t is written
+    ===========  ===================  =====================================
+    """
+    _backend(gates).lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga)
+
+
 def unfold(x, x0, k, lookahead, lengths):
     """Return the window of every step of a convolution along time.
 

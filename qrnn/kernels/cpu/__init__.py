@@ -3,6 +3,8 @@ from qrnn.kernels.cpu.convolution import fold  # NOQA
 from qrnn.kernels.cpu.convolution import unfold  # NOQA
 from qrnn.kernels.cpu.philox import dropout  # NOQA
 from qrnn.kernels.cpu.philox import zoneout_mask  # NOQA
+from qrnn.kernels.cpu.recurrence import lstm_backward  # NOQA
+from qrnn.kernels.cpu.recurrence import lstm_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import pooling_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import pooling_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import strnn_backward  # NOQA

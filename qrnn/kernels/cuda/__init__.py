@@ -54,6 +54,8 @@ from qrnn.kernels.cuda.convolution import fold  # NOQA
 from qrnn.kernels.cuda.convolution import unfold  # NOQA
 from qrnn.kernels.cuda.launch import device  # NOQA
 from qrnn.kernels.cuda.launch import POOLINGS  # NOQA
+from qrnn.kernels.cuda.lstm import lstm_backward  # NOQA
+from qrnn.kernels.cuda.lstm import lstm_forward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
