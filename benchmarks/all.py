@@ -1,6 +1,7 @@
-"""Imports every benchmark, which registers it."""
+"""Import every benchmark, which registers it."""
 from benchmarks import drop_in  # NOQA
 from benchmarks import imdb_step  # NOQA
+from benchmarks import iwslt_step  # NOQA
 from benchmarks import layer  # NOQA
 from benchmarks import onnx_models  # NOQA
 from benchmarks import pooling  # NOQA

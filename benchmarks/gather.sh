@@ -16,7 +16,7 @@ pip=("$work/venv/bin/python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" download --no-deps --only-binary :all: --dest "$work/wheels" \
     filelock packaging six typing_extensions \
     pytest iniconfig pluggy pygments pytest-xdist execnet \
-    nltk click joblib tqdm regex
+    nltk click joblib tqdm regex threadpoolctl
 rm -rf wheels
 mv "$work/wheels" wheels
 du -sh wheels/*

@@ -5,9 +5,10 @@ import chainer
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 
-from benchmarks.chainer_steps import matrix_products
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
+from benchmarks.step import check_learning
+from benchmarks.step import step
 from experiments.imdb.model import CONFIGS
 from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.rmsprop import RowwiseRMSpropRule
@@ -24,20 +25,18 @@ def imdb_step(device):
     config = CONFIGS['qrnn']
     model, optimizer, batch = _training(config, device)
 
-    def iteration():
-        optimizer.update(model, *batch)
+    def loss():
+        return model(*batch)
 
+    rows = config.batch_size * _LENGTH
     sizes = [config.embed_size + i * config.n_units
              for i in range(config.n_layers)]
-    yield Comparison(
+    yield step(
         {'what': 'iteration', 'config': 'qrnn', 'B': config.batch_size,
-         'T': _LENGTH},
-        {'iteration': iteration,
-         'matrix products': matrix_products(
-             config.batch_size * _LENGTH,
-             [(config.kernel_size * n, 3 * config.n_units) for n in sizes],
-             device.xp)},
-        lambda: _check(model, iteration, batch))
+         'T': _LENGTH}, optimizer, loss,
+        [(rows, config.kernel_size * n, 3 * config.n_units) for n in sizes],
+        lambda iteration: check_learning(
+            lambda: float(loss().array), iteration, numpy.log(2)), device)
 
     rules = {'rows with a gradient': RowwiseRMSpropRule(),
              'all rows': RMSpropRule()}
@@ -64,21 +63,6 @@ def _training(config, device):
     labels = numpy.random.randint(0, 2, config.batch_size).astype('i')
     return model, optimizer, (
         device.send(words.astype('i')), lengths, device.send(labels))
-
-
-def _check(model, iteration, batch):
-    """The model starts at chance, and learns."""
-    before = _loss(model, batch)
-    for _ in range(3):
-        iteration()
-    after = _loss(model, batch)
-    assert abs(before - numpy.log(2)) < .1, before
-    assert after < before, (before, after)
-
-
-def _loss(model, batch):
-    with chainer.using_config('train', False), chainer.no_backprop_mode():
-        return float(model(*batch).array)
 
 
 def _embedding(config, words, device):

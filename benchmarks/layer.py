@@ -5,20 +5,22 @@ import numpy
 
 from benchmarks import chainer_steps
 from benchmarks.lstm import find_torch
-from benchmarks.lstm import lstm
+from benchmarks.lstm import TorchLSTM
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
+from benchmarks.step import matrix_products
 import qrnn
 
 
 _SIZE = 320  # channels in and out, the paper's
+_KERNEL_SIZE = 2
 _BATCHES = (8, 16, 32, 64, 128, 256)
 _STEPS = (32, 64, 128, 256, 512)
-_ON_CPU = [(8, 32), (8, 128), (8, 512), (32, 128)]  # an LSTM takes seconds
+_GRID = [(B, T) for B in _BATCHES for T in _STEPS]
 
 #: Times faster than cuDNN's LSTM in inference on a K40, by batch and T.
 PAPER = dict(zip(
-    [(B, T) for B in _BATCHES for T in _STEPS],
+    _GRID,
     [5.5, 8.8, 11.0, 12.4, 16.9,
      5.5, 6.7, 7.8, 8.3, 10.8,
      4.2, 4.5, 4.9, 4.9, 6.4,
@@ -27,93 +29,128 @@ PAPER = dict(zip(
      1.4, 1.4, 1.3, 1.3, 1.3]))
 
 _MODES = 'training', 'inference'
+_TORCH = 'torch.nn.LSTM'
+_PRODUCTS = 'matrix products'
 
 
 def _summary(rows):
-    """Figure 4's grid in text, the paper's factors in brackets."""
+    """Return the grids in text, of every ratio that matters."""
     lines = []
-    for kind, title in (('', 'until the result is there'),
-                        ('device_', "the GPU's own time")):
-        for mode in _MODES:
-            factors = _factors(rows, mode, kind)
-            if not factors:
-                continue
-            lines.append("  times faster than {}, {}, {} (the paper: than "
-                         "cuDNN's, inference, K40)".format(
-                             _opponent(rows), mode, title))
-            lines.append('  {:>9}'.format('B \\ T') + ''.join(
-                '{:>14}'.format(T) for T in _STEPS))
-            for B in _BATCHES:
-                cells = ['{:.1f} ({})'.format(factors[B, T], PAPER[B, T])
-                         if (B, T) in factors else '' for T in _STEPS]
-                if any(cells):
-                    lines.append(('  {:>9}'.format(B) + ''.join(
-                        map('{:>14}'.format, cells))).rstrip())
+    for mode, title, factors in _grids(rows):
+        lines.append(f'  {mode}: {title}')
+        lines.append(f'  {"B" + chr(92) + " T":>9}' + ''.join(
+            f'{T:>14}' for T in _STEPS))
+        for B in _BATCHES:
+            cells = [factors.get((B, T), '') for T in _STEPS]
+            if any(cells):
+                lines.append((f'  {B:>9}' + ''.join(
+                    f'{cell:>14}' for cell in cells)).rstrip())
     return '\n'.join(lines)
 
 
 def _draw(rows, figure):
-    kind = 'device_' if _factors(rows, _MODES[0], 'device_') else ''
-    for axes, mode in zip(figure.subplots(1, 2), _MODES):
-        factors = _factors(rows, mode, kind)
-        grid = numpy.array([[factors.get((B, T), numpy.nan) for T in _STEPS]
-                            for B in _BATCHES])
-        axes.imshow(numpy.log(grid), cmap='YlGn', aspect='auto',
-                    vmin=0, vmax=numpy.log(100))
+    grids = _grids(rows)
+    n_columns = len(_MODES)
+    figure.set_size_inches(5 * n_columns, 4 * len(grids) / n_columns)
+    for axes, (mode, title, factors) in zip(
+            figure.subplots(-(-len(grids) // n_columns), n_columns).flat,
+            grids):
+        numbers = numpy.array([
+            [float(factors.get((B, T), 'nan').split()[0]) for T in _STEPS]
+            for B in _BATCHES])
+        good = 1 if 'faster' in title else -1
+        axes.imshow(good * numpy.log(numbers), cmap='RdYlGn', aspect='auto',
+                    vmin=-numpy.log(20), vmax=numpy.log(20))
         for y, B in enumerate(_BATCHES):
             for x, T in enumerate(_STEPS):
-                if (B, T) in factors:
-                    axes.text(x, y, '{:.1f}\n({})'.format(
-                        factors[B, T], PAPER[B, T]), ha='center', va='center',
-                        fontsize='small')
+                axes.text(x, y, factors.get((B, T), '').replace(' ', '\n'),
+                          ha='center', va='center', fontsize='small')
         axes.set_xticks(range(len(_STEPS)), _STEPS)
         axes.set_yticks(range(len(_BATCHES)), _BATCHES)
         axes.set_xlabel('T')
         axes.set_ylabel('batch')
-        axes.set_title(mode)
-    figure.suptitle(
-        "Times faster than {} (the paper: than cuDNN's, inference, K40)"
-        .format(_opponent(rows))
-        + (", the GPU's own time" if kind else ''))
+        axes.set_title(
+            f'{mode}: {title}'.replace(' (', '\n('), fontsize='small')
 
 
-def _opponent(rows):
-    return list(rows[0]['milliseconds'])[1]
+def _grids(rows):
+    """Return ``(mode, title, text by (B, T))`` of every grid to show."""
+    names = list(rows[0]['milliseconds'])
+    opponent = _TORCH if _TORCH in names else 'LSTMLayer'
+    pairs = [(f'QRNNLayer / {opponent}', True,
+              f"times faster than {opponent} (the paper's: than cuDNN's, "
+              'inference, K40)'),
+             (f'QRNNLayer / {_PRODUCTS}', False,
+              'time over its bare matrix products')]
+    if {_TORCH, 'LSTMLayer'} <= set(names):
+        pairs.append((f'LSTMLayer / {_TORCH}', False,
+                      f'time of LSTMLayer over that of {_TORCH}'))
+    grids = []
+    for kind, clock in (('', ''), ('device_', ", the GPU's own time")):
+        for pair, is_speed, title in pairs:
+            for mode in _MODES:
+                cells = {
+                    (row['B'], row['T']):
+                    _text(row[kind + 'ratios'][pair]['median'],
+                          PAPER[row['B'], row['T']] if is_speed else None)
+                    for row in rows
+                    if row['mode'] == mode and kind + 'ratios' in row}
+                if cells:
+                    grids.append((mode, title + clock, cells))
+    return grids
 
 
-def _factors(rows, mode, kind):
-    return {(row['B'], row['T']): 1 / row[kind + 'ratio']['median']
-            for row in rows if row['mode'] == mode and kind + 'ratio' in row}
+def _text(ratio, paper):
+    return f'{ratio:.2f}' if paper is None else f'{1 / ratio:.2f} ({paper})'
 
 
 @benchmark('layer', _summary, _draw)
 def layer(device):
-    """A 320-unit layer (k = 2) beside an LSTM, training and inference."""
-    if find_torch(device) is None:
-        print("PyTorch is not installed here, or sees no GPU: the LSTM is "
-              "LSTMLayer.")
-    for B, T in _ON_CPU if device.xp is numpy else sorted(PAPER):
+    """A 320-unit layer (k = 2) beside LSTMs and its own matrix products."""
+    torch = find_torch(device)
+    if torch is None:
+        print('PyTorch is not installed here, or sees no GPU: the LSTM is '
+              'LSTMLayer alone.')
+    for B, T in _GRID:
         x = device.send(
             numpy.random.RandomState(0).randn(B, T, _SIZE).astype('f'))
-        ours = qrnn.QRNNLayer(_SIZE, _SIZE)
-        ours.to_device(device)
-        name, train, infer = lstm(device, _SIZE, x)
-        calls = {
-            'training': (lambda: chainer_steps.train(ours, ours, x), train),
-            'inference': (lambda: chainer_steps.infer(ours, x), infer)}
+        links = [qrnn.QRNNLayer(_SIZE, _SIZE, _KERNEL_SIZE),
+                 qrnn.LSTMLayer(_SIZE, _SIZE)]
+        for link in links:
+            link.to_device(device)
+        theirs = torch and TorchLSTM(torch, links[1], x)
         for mode in _MODES:
-            yield Comparison(
-                {'B': B, 'T': T, 'mode': mode},
-                dict(zip(('QRNNLayer', name), calls[mode])),
-                lambda: _check(ours, x))
+            contestants = {
+                type(link).__name__: _call(link, x, mode) for link in links}
+            if torch:
+                contestants[_TORCH] = (
+                    theirs.train if mode == 'training' else theirs.infer)
+                if device.xp is not numpy:
+                    # Launched step by step, it is no opponent for cuDNN's.
+                    del contestants['LSTMLayer']
+            contestants[_PRODUCTS] = matrix_products(
+                [(B * T, _KERNEL_SIZE * _SIZE, 3 * _SIZE)], device.xp,
+                mode == 'training')
+            yield Comparison({'B': B, 'T': T, 'mode': mode}, contestants,
+                             lambda: _check(*links, theirs, x))
 
 
-def _check(link, x):
-    """The layer against its references, on part of the batch."""
-    x = x[:2, :16]
-    W, b = (cuda.to_cpu(p.array) for p in (link.W, link.b))
-    u = qrnn.masked_convolution_ref(cuda.to_cpu(x), W)
+def _call(link, x, mode):
+    if mode == 'training':
+        return lambda: chainer_steps.train(link, link, x)
+    return lambda: chainer_steps.infer(link, x)
+
+
+def _check(layer, lstm, theirs, x):
+    """Compare the layer with its references, and the two LSTMs."""
+    few = x[:2, :16]
+    W, b = (cuda.to_cpu(p.array) for p in (layer.W, layer.b))
+    u = qrnn.masked_convolution_ref(cuda.to_cpu(few), W)
     expected, _, _ = qrnn.qrnn_pooling_ref(u, b)
     with chainer.no_backprop_mode():
-        h = cuda.to_cpu(link(x).array)
+        h, h_lstm = (cuda.to_cpu(link(few).array) for link in (layer, lstm))
     numpy.testing.assert_allclose(h, expected, rtol=1e-3, atol=1e-4)
+    if theirs:
+        numpy.testing.assert_allclose(
+            h_lstm, theirs.infer().cpu().numpy()[:16, :2].swapaxes(0, 1),
+            rtol=1e-3, atol=1e-4)

@@ -8,7 +8,7 @@ BENCHMARKS = {}
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison(object):
+class Comparison:
 
     """Contestants that do the same work, timed in turn.
 
@@ -16,7 +16,7 @@ class Comparison(object):
         case (dict): What varies between the comparisons of a benchmark: sizes
             and the like.
         contestants (dict): A function without arguments for every name. The
-            first one is ours.
+            first one is ours. The ratio of every two is kept.
         check: Function without arguments that raises :class:`AssertionError`
             if a contestant does not compute what it should. Nothing is timed
             before it has passed.
@@ -38,7 +38,7 @@ class Comparison(object):
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurement(object):
+class Measurement:
 
     """What a benchmark measured that a clock does not show.
 
@@ -53,7 +53,7 @@ class Measurement(object):
 
 
 @dataclasses.dataclass(frozen=True)
-class Benchmark(object):
+class Benchmark:
 
     """What a name stands for.
 

@@ -1,6 +1,9 @@
 """Runs benchmarks: ``python -m benchmarks.run --help``."""
 import argparse
+import itertools
 import os
+import subprocess
+import sys
 
 import numpy
 
@@ -16,8 +19,12 @@ from experiments.common.result import environment
 
 
 def main(argv=None):
-    """Runs the benchmarks named, checks first, and writes what they gave."""
+    """Run the benchmarks named, check first, and write what they gave."""
     args = parse(argv)
+    for n in args.threads or ():
+        _run_with_threads(n, args)
+    if args.threads:
+        return
     device = arguments.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)
@@ -36,7 +43,25 @@ def parse(argv=None):
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out/benchmarks',
         help='where results go (default: out/benchmarks)')
+    parser.add_argument(
+        '--threads', metavar='N', nargs='+', type=arguments.positive,
+        help='run once for each of these numbers of threads, into FOLDER/'
+             'threads-N (default: once, with OMP_NUM_THREADS or all cores)')
     return parser.parse_args(argv)
+
+
+def _run_with_threads(n, args):
+    """Run the same in a process that OMP_NUM_THREADS allows n threads."""
+    environment = dict(os.environ, OMP_NUM_THREADS=str(n))
+    environment.pop('OPENBLAS_NUM_THREADS', None)  # it would go first
+    command = [sys.executable, '-m', 'benchmarks.run', *args.names,
+               '--device', args.device,
+               '--out', os.path.join(args.out, f'threads-{n}')]
+    if args.repeats:
+        command += ['--repeats', str(args.repeats)]
+    print(f'OMP_NUM_THREADS={n}', flush=True)
+    if subprocess.run(command, env=environment).returncode:
+        raise errors.Problem(f'the run with {n} threads has failed')
 
 
 def _name(text):
@@ -47,9 +72,9 @@ def _name(text):
 
 
 def run(name, device, args):
-    """Runs one benchmark and writes ``NAME.json`` and perhaps ``NAME.png``."""
+    """Run one benchmark and write ``NAME.json`` and perhaps ``NAME.png``."""
     benchmark = BENCHMARKS[name]
-    print('{}: {}'.format(name, benchmark.title), flush=True)
+    print(f'{name}: {benchmark.title}', flush=True)
     about = environment(device)  # before the source can change
     repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
@@ -65,33 +90,37 @@ def run(name, device, args):
         if comparison.breakdown:
             rows[-1]['breakdown'] = comparison.breakdown()
             for part, milliseconds in rows[-1]['breakdown'].items():
-                print('    {:9.3f} ms  {}'.format(milliseconds, part))
+                print(f'    {milliseconds:9.3f} ms  {part}')
         comparison = None  # with its arrays, before the next one makes its own
-    if benchmark.summary:
-        print(benchmark.summary(rows))
+    summary = benchmark.summary(rows) if benchmark.summary and rows else None
+    if summary:
+        print(summary)
+    if 'torch' in sys.modules:
+        about['versions']['torch'] = sys.modules['torch'].__version__
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, name + '.json')
     write_json(path, dict(
-        about, benchmark=name, repeats=repeats, rows=rows))
-    print('Written to {}'.format(path))
+        about, benchmark=name, title=benchmark.title, repeats=repeats,
+        summary=summary, rows=rows))
+    print(f'Written to {path}')
     draw(name, rows, args.out)
 
 
 def _row(comparison, times):
-    """What is kept of a comparison.
+    """Return what is kept of a comparison.
 
     Unprefixed is what the clock on the wall says. On a GPU the same follows
     with the prefixes ``host_`` and ``device_``.
     """
-    ours, theirs = comparison.contestants
+    ours = next(iter(comparison.contestants))
     row = dict(comparison.case)
     for kind in times[ours]:
         prefix = '' if kind == 'wall' else kind + '_'
         row[prefix + 'milliseconds'] = {
             name: spread(series[kind]) for name, series in times.items()}
-        row[prefix + 'ratio'] = dict(
-            spread(times[ours][kind] / times[theirs][kind]),
-            of='{} / {}'.format(ours, theirs))
+        row[prefix + 'ratios'] = {
+            f'{a} / {b}': spread(times[a][kind] / times[b][kind])
+            for a, b in itertools.combinations(comparison.contestants, 2)}
     if comparison.gigabytes:
         kind = 'device' if 'device' in times[ours] else 'wall'
         row['gigabytes_per_second'] = {
@@ -102,20 +131,22 @@ def _row(comparison, times):
 
 def _print(row):
     print('  ' + '  '.join(
-        '{} {}'.format(key, value) for key, value in row.items()
+        f'{key} {value}' for key, value in row.items()
         if not isinstance(value, dict)))
     for prefix in '', 'host_', 'device_':
         if prefix + 'milliseconds' not in row:
             continue
-        times = '  '.join(
-            '{} {:.4g} ms'.format(name, values['median'])
-            for name, values in row[prefix + 'milliseconds'].items())
-        print('    {:<7}{}  ratio {median:.3g} ({min:.3g} to {max:.3g})'
-              .format(prefix.rstrip('_'), times, **row[prefix + 'ratio']))
+        print(f'    {prefix.rstrip("_"):<7}' + '  '.join(
+            f'{name} {values["median"]:.4g} ms'
+            for name, values in row[prefix + 'milliseconds'].items()))
+        for name, values in row[prefix + 'ratios'].items():
+            print('      {}: {median:.3g} ({min:.3g} to {max:.3g})'.format(
+                name, **values))
     rates = row.get('gigabytes_per_second', {})
     if rates:
-        print('    ' + '  '.join('{} {:.3g} GB/s'.format(*item)
-                                 for item in rates.items()), flush=True)
+        print('    ' + '  '.join(
+            f'{name} {rate:.3g} GB/s' for name, rate in rates.items()))
+    sys.stdout.flush()
 
 
 if __name__ == '__main__':

@@ -3,7 +3,6 @@ import contextlib
 import glob
 import os
 
-from benchmarks.all import BENCHMARKS
 from experiments.common import arguments
 from experiments.common import errors
 from experiments.common.errors import Problem
@@ -201,15 +200,14 @@ _FIGURE_4 = 'layer', 'ptb-step'
 
 def _add_benchmark(document, path):
     result = read_json(path)
-    benchmark = BENCHMARKS[result['benchmark']]
     name, _ = os.path.splitext(os.path.relpath(path, document.results))
     document.add(
         '### `{}`'.format(name),
         '- `{}`\n- {}'.format(result['command'], ', '.join([
             _source(result['git']), _versions(result['versions']),
             device(result)])),
-        '```\n{}\n```'.format(benchmark.summary(result['rows'])))
-    document.add_picture(benchmark.title, name + '.png')
+        '```\n{}\n```'.format(result['summary']))
+    document.add_picture(result['title'], name + '.png')
 
 
 if __name__ == '__main__':

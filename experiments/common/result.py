@@ -8,6 +8,7 @@ import sys
 import chainer
 from chainer.backends import cuda
 import numpy
+import threadpoolctl
 
 import qrnn
 from experiments.common.files import write_json
@@ -37,7 +38,7 @@ def write_result(out, facts, outcome, environment, log):
 
 
 def environment(device):
-    """All that a measurement depends on beside its own settings.
+    """Return all that a measurement depends on beside its own settings.
 
     Ask for it at the start: the source may change while a run goes on.
 
@@ -45,11 +46,23 @@ def environment(device):
         device (chainer.backend.Device): Where it was made.
 
     Returns:
-        dict: Command, git revision, versions and hardware.
+        dict: Command, git revision, versions, hardware, and of each BLAS
+        library its version, number of threads and (OpenBLAS) which kernels
+        it chose for this processor.
 
     """
     return {'command': _command(), 'git': _git_revision(),
-            'versions': _versions(), 'hardware': _hardware(device)}
+            'versions': _versions(), 'hardware': _hardware(device),
+            'blas': blas()}
+
+
+def blas():
+    """Return what threadpoolctl knows of the BLAS in use, a list of dicts."""
+    keys = ('internal_api', 'version', 'architecture', 'threading_layer',
+            'num_threads')
+    return [{key: library[key] for key in keys if key in library}
+            for library in threadpoolctl.threadpool_info()
+            if library['user_api'] == 'blas']
 
 
 def seconds_per_epoch(log):

@@ -105,12 +105,10 @@ def _trainer(model, config, corpus, run):
         order_sampler=BucketSampler(
             [n_source + n_target for _, _, n_source, n_target in examples],
             config.batch_size, random=run.order))
-    optimizer = chainer.optimizers.Adam(
-        config.alpha, config.beta1, config.beta2, config.eps).setup(model)
-    optimizer.add_hook(GradientClipping(config.max_norm))
+    optimizer = run.processes.multi_node(setup_optimizer(model, config))
     updater = sharing.Updater(
-        iterator, run.processes.multi_node(optimizer), score.batch,
-        run.device, run.processes, count=score.n_targets)
+        iterator, optimizer, score.batch, run.device, run.processes,
+        count=score.n_targets)
     trainer = training.Trainer(
         updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
 
@@ -126,6 +124,14 @@ def _trainer(model, config, corpus, run):
                     'elapsed_time'],
            postprocess=add_perplexities)
     return trainer, best
+
+
+def setup_optimizer(model, config):
+    """Return the optimizer of a model, with its clipping."""
+    optimizer = chainer.optimizers.Adam(
+        config.alpha, config.beta1, config.beta2, config.eps).setup(model)
+    optimizer.add_hook(GradientClipping(config.max_norm))
+    return optimizer
 
 
 def _finish(trainer, best, model, corpus, run):

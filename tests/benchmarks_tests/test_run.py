@@ -2,14 +2,17 @@
 import dataclasses
 import json
 import sys
+import types
 
 import chainer
 import numpy
 import pytest
+import threadpoolctl
 
 from benchmarks import draw
 from benchmarks import drop_in
 from benchmarks import imdb_step
+from benchmarks import iwslt_step
 from benchmarks import layer
 from benchmarks import lstm
 from benchmarks import memory
@@ -18,17 +21,23 @@ from benchmarks import pooling
 from benchmarks import ptb_step
 from benchmarks import recurrence
 from benchmarks import run
+from benchmarks import step
+from benchmarks import timing
 from benchmarks import training_memory
 from benchmarks.all import BENCHMARKS
+from experiments.common import errors
+from experiments.common import result
 from experiments.imdb import model as imdb_model
+from experiments.iwslt import model as iwslt_model
 from experiments.ptb.model import Config
+import qrnn
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setattr(memory, '_BEYOND_CACHES', 1)
     monkeypatch.setattr(layer, '_SIZE', 3)
-    monkeypatch.setattr(layer, '_ON_CPU', [(8, 32)])
+    monkeypatch.setattr(layer, '_GRID', [(8, 32)])
     monkeypatch.setattr(pooling, '_ON_CPU', [
         ('PTB', (2, 5, 4), 0.), ('PTB, zoneout', (2, 5, 4), .5)])
     monkeypatch.setattr(onnx_models, '_CONFIGS', {
@@ -44,6 +53,9 @@ def tiny(monkeypatch):
         imdb_model.TINY, dropout=0., lr=.01)})
     monkeypatch.setattr(imdb_step, '_N_WORDS', 50)
     monkeypatch.setattr(imdb_step, '_LENGTH', 6)
+    monkeypatch.setattr(
+        iwslt_step, 'CONFIGS', {'qrnn': iwslt_model.TINY})
+    monkeypatch.setattr(iwslt_step, '_LENGTHS', (6, 5))
     monkeypatch.setattr(training_memory, '_GROWTH', {'ptb': ['--test']})
     monkeypatch.setattr(training_memory, '_WARM_UP', 1)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
@@ -58,16 +70,16 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize('name', sorted(BENCHMARKS))
 def test_run(name, tmp_path, capsys):
     run.main([name, '--repeats', '2', '--out', str(tmp_path)])
-    result = json.loads((tmp_path / (name + '.json')).read_text())
-    assert result['benchmark'] == name and result['repeats'] == 2
-    assert result['versions']['numpy'] == numpy.__version__
-    for row in result['rows']:
+    written = json.loads((tmp_path / (name + '.json')).read_text())
+    assert written['benchmark'] == name and written['repeats'] == 2
+    assert written['versions']['numpy'] == numpy.__version__
+    for row in written['rows']:
         if name.startswith('memory'):
             assert row.get('bytes_per_element', 99) > 10
             continue
-        ratio = row['ratio']
-        assert 0 < ratio['min'] <= ratio['median'] <= ratio['max']
-        assert 'device_ratio' not in row
+        for ratio in row['ratios'].values():
+            assert 0 < ratio['min'] <= ratio['median'] <= ratio['max']
+        assert 'device_ratios' not in row
     printed = capsys.readouterr().out
     assert BENCHMARKS[name].title in printed
     assert (tmp_path / (name + '.png')).exists() == bool(
@@ -91,23 +103,90 @@ def test_shares_of_the_copy(tmp_path, capsys):
 
 def test_grid_of_figure_4():
     assert len(layer.PAPER) == 30 and layer.PAPER[8, 512] == 16.9
-    rows = [{'B': 8, 'T': 512, 'mode': 'inference',
-             'ratio': {'median': .05}, 'device_ratio': {'median': .1},
-             'milliseconds': {'QRNNLayer': {}, "cuDNN's LSTM": {}}}]
+    ratios = {'QRNNLayer / LSTMLayer': .4, 'QRNNLayer / torch.nn.LSTM': .05,
+              'QRNNLayer / matrix products': 1.25,
+              'LSTMLayer / torch.nn.LSTM': 1.75}
+    ratios = {pair: {'median': ratio} for pair, ratio in ratios.items()}
+    rows = [{'B': 8, 'T': 512, 'mode': 'inference', 'ratios': ratios,
+             'milliseconds': dict.fromkeys((
+                 'QRNNLayer', 'LSTMLayer', 'torch.nn.LSTM',
+                 'matrix products'))}]
     summary = layer._summary(rows)
-    assert "faster than cuDNN's LSTM" in summary
-    assert '20.0 (16.9)' in summary and '10.0 (16.9)' in summary
+    assert 'faster than torch.nn.LSTM' in summary
+    assert '20.00 (16.9)' in summary and '1.25' in summary
+    assert '1.75' in summary and '2.50' not in summary
+    rows[0]['device_ratios'] = ratios
+    assert "the GPU's own time" in layer._summary(rows)
 
 
-def test_breakdown_counts_everything_once(tmp_path):
-    run.main(['ptb-step', '--repeats', '1', '--out', str(tmp_path)])
-    row, = json.loads((tmp_path / 'ptb-step.json').read_text())['rows']
-    parts = row['breakdown']
-    assert all(parts[part] > 0 for part in ptb_step.PAPER)
-    nodes = {name: ms for name, ms in parts.items() if name[:5] == 'node '}
-    assert 0 < sum(nodes.values()) < parts['RNN']
-    assert 'node EmbedIDFunction' in nodes
-    assert not any('Softmax' in name for name in nodes)
+def test_lstms_compute_the_same():
+    pytest.importorskip('torch')
+    device = chainer.get_device('@numpy')
+    first = next(layer.layer(device))
+    assert list(first.contestants) == [
+        'QRNNLayer', 'LSTMLayer', 'torch.nn.LSTM', 'matrix products']
+    first.check()
+    link = qrnn.LSTMLayer(3, 3)
+    x = numpy.random.randn(2, 5, 3).astype('f')
+    theirs = lstm.TorchLSTM(lstm.find_torch(device), link, x)
+    numpy.testing.assert_allclose(
+        theirs.infer().numpy().swapaxes(0, 1), link(x).array, atol=1e-6)
+    link.lateral.W.array *= 2
+    link.reset_state()
+    assert abs(theirs.infer().numpy().swapaxes(0, 1)
+               - link(x).array).max() > 1e-3
+
+
+@pytest.mark.parametrize('n', [1, 2])
+def test_pytorch_has_as_many_threads_as_numpy(n):
+    torch = pytest.importorskip('torch')
+    with threadpoolctl.threadpool_limits(n, user_api='blas'):
+        lstm.find_torch(chainer.get_device('@numpy'))
+        assert torch.get_num_threads() == result.blas()[0]['num_threads']
+
+
+def test_threads(monkeypatch):
+    commands = []
+
+    def started(command, env):
+        commands.append((command, env['OMP_NUM_THREADS']))
+        assert 'OPENBLAS_NUM_THREADS' not in env
+        return types.SimpleNamespace(returncode=len(commands) - 1)
+
+    monkeypatch.setattr(run.subprocess, 'run', started)
+    monkeypatch.setenv('OPENBLAS_NUM_THREADS', '3')
+    with pytest.raises(errors.Problem, match='with 1 threads has failed'):
+        run.main(['layer', '--repeats', '5', '--threads', '2', '1'])
+    (command, n), (_, m) = commands
+    assert (n, m) == ('2', '1')
+    args = run.parse(command[3:])
+    assert (args.names, args.repeats, args.threads, args.out) == (
+        ['layer'], 5, None, 'out/benchmarks/threads-2')
+
+
+@pytest.mark.parametrize('name', ['imdb', 'iwslt', 'ptb'])
+def test_breakdown_counts_everything_once(name, tmp_path, monkeypatch):
+    """The parts add up to what a clock that only counts has shown."""
+    class Counting(timing.Clock):
+        readings = 0
+
+        def now(self):
+            Counting.readings += 1
+            return Counting.readings / 1e3
+
+    monkeypatch.setattr(step, 'Clock', Counting)
+    run.main([f'{name}-step', '--repeats', '1', '--out', str(tmp_path)])
+    rows = json.loads((tmp_path / f'{name}-step.json').read_text())['rows']
+    parts = rows[0]['breakdown']
+    assert all(parts[part] > 0 for part in (
+        'forward EmbedIDFunction', 'backward EmbedIDFunction', 'update',
+        'between nodes', "optimizer's hooks"))
+    # Between the first reading and the last one of each of two stretches.
+    assert sum(parts.values()) == pytest.approx(Counting.readings / 5 - 2)
+    if name == 'ptb':
+        assert not any('Softmax' in part for part in parts)
+        assert sum(ptb_step._parts(rows[0]).values()) == pytest.approx(
+            sum(parts.values()))
 
 
 def test_a_wrong_result_is_not_timed(monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ import subprocess
 
 import chainer
 import numpy
+import threadpoolctl
 
 from experiments.common import result
 
@@ -23,6 +24,8 @@ def test_result(tmp_path):
     assert written['seconds_per_epoch'] == 3.
     assert written['versions']['numpy'] == numpy.__version__
     assert written['hardware']['cores'] >= 1 and written['hardware']['cpu']
+    assert written['blas'][0].keys() >= {
+        'internal_api', 'version', 'num_threads'}
     assert written['command'].startswith('python')
     assert written['curve'] == LOG
 
@@ -44,6 +47,11 @@ def test_without_git(monkeypatch):
         raise FileNotFoundError('git')
     monkeypatch.setattr(subprocess, 'run', run)
     assert result._git_revision() is None
+
+
+def test_threads_of_the_blas():
+    with threadpoolctl.threadpool_limits(1, user_api='blas'):
+        assert result.blas()[0]['num_threads'] == 1
 
 
 def test_no_epoch(tmp_path):

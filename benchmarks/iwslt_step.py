@@ -1,0 +1,52 @@
+"""A training iteration of the translator beside its matrix products."""
+import numpy
+
+from benchmarks.registry import benchmark
+from benchmarks.step import check_learning
+from benchmarks.step import step
+from experiments.iwslt.model import CONFIGS
+from experiments.iwslt.model import Translator
+from experiments.iwslt.train import setup_optimizer
+
+
+_N_CHARACTERS = 187
+_LENGTHS = 103, 94  # the means of the sources, and of the targets with an end
+
+
+@benchmark('iwslt-step')
+def iwslt_step(device):
+    """One iteration of qrnn, 16 x (103 + 94), over its matrix products."""
+    config = CONFIGS['qrnn']
+    numpy.random.seed(0)
+    model = Translator(config, _N_CHARACTERS)
+    model.to_device(device)
+    optimizer = setup_optimizer(model, config)
+    B = config.batch_size
+    source, target = (
+        device.send(numpy.random.randint(
+            0, _N_CHARACTERS, (B, length)).astype('i'))
+        for length in _LENGTHS)
+    S, T = (numpy.full(B, length, 'i') for length in _LENGTHS)
+
+    def loss():
+        return model(source, target, S, T)
+
+    yield step(
+        {'config': 'qrnn', 'B': B, 'S': _LENGTHS[0], 'T': _LENGTHS[1]},
+        optimizer, loss, _shapes(config),
+        lambda iteration: check_learning(
+            lambda: float(loss().array), iteration,
+            numpy.log(_N_CHARACTERS)), device)
+
+
+def _shapes(config):
+    """Shapes of all maps, as ``matrix_products`` takes them."""
+    B, m, (S, T) = config.batch_size, config.n_units, _LENGTHS
+    sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
+    k = config.decoder_kernel_size
+    return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(
+                config.kernel_sizes, sizes)]
+            + [(B * T, k * n, 3 * m) for n in sizes]
+            + len(sizes) * [(B, m, 3 * m)]  # of the encoder's last states
+            + [(B, T, m, S), (B, T, S, m)]  # attention
+            + [(B * T, 2 * m, m), (B * T, m, _N_CHARACTERS)])
