@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from typing import Any
+import warnings
 
 import chainer
 import chainer.functions as F
@@ -20,17 +21,20 @@ class _NStepQRNN(link.ChainList):
 
     direction = 1
     n_cells = 2  # states given and returned, as an LSTM has them
+    _has_warned = False
 
     def __init__(self, n_layers: int, in_size: int, out_size: int,
-                 dropout: float, *, kernel_size: PerLayer = 2,
+                 dropout: float, *, kernel_size: PerLayer | None = None,
                  **layer_options: Any) -> None:
+        if kernel_size is None:
+            kernel_size = (1, *[2] * (n_layers - 1))[:n_layers]
         if isinstance(kernel_size, int):
             kernel_size = n_layers * (kernel_size,)
         if len(kernel_size) != n_layers:
             raise ValueError(
-                'kernel_size must be one number or one for each of the {} '
-                'layers, not {}'.format(n_layers, kernel_size))
-        super(_NStepQRNN, self).__init__(*(
+                'kernel_size must be one number or one for each of the '
+                f'{n_layers} layers, not {kernel_size}')
+        super().__init__(*(
             QRNNLayer(self.direction * out_size if i else in_size, out_size,
                       k, save_state=True, **layer_options)
             for i, k in enumerate(kernel_size)
@@ -68,6 +72,15 @@ class _NStepQRNN(link.ChainList):
 
         """
         self._check(hx, cx, xs)
+        if (hx is not None and self[0].kernel_size > 1
+                and not self._has_warned):
+            self._has_warned = True
+            warnings.warn(
+                'hx does not hold the inputs before the first step, which the '
+                f'first layer sees (kernel_size {self[0].kernel_size}) and '
+                'which count as zeros: a sequence fed back through hx and cx '
+                'does not go on as the whole would; leave out kernel_size, or '
+                'use QRNNStack', stacklevel=3)
         lengths = numpy.array([len(x) for x in xs])
         groups = _groups(lengths)
         order = numpy.concatenate(groups)
@@ -137,13 +150,22 @@ class NStepQRNN(_NStepQRNN):
     its place: it takes lists of sequences of unequal length, and initial
     states, and returns last states, with gradients to all of them.
 
+    Feeding ``hy`` and ``cy`` back as ``hx`` and ``cx`` goes on exactly where
+    a call ended, as with an LSTM: a sequence may be cut anywhere, as a decoder
+    that takes a step a call does.
+
     A QRNN layer has the state c, which ``cx`` and ``cy`` carry, and sees the
     ``k - 1`` inputs before a step. Chainer's interface has no room for these.
     Those of every layer but the first are outputs of the layer below, of which
     ``hx`` and ``hy`` carry the last; older ones, and the first layer's, count
-    as zeros. So a sequence that is cut in two goes on exactly where the first
-    layer has ``k = 1`` and the others have ``k <= 2``. To go on exactly in
-    any case, use :class:`~qrnn.QRNNStack`.
+    as zeros. This is why the first layer has ``k = 1`` and the others ``k =
+    2``, if ``kernel_size`` is omitted. Wider filters cost this: with
+    ``kernel_size=2``, what is fed back sees zeros in place of the previous
+    input, and a decoder that was trained on whole sequences and takes a step
+    a call does not compute what it was trained for. A link whose first layer
+    has ``k > 1`` warns once, when it is first given ``hx``. Where sequences
+    are never cut, any width is exact; and :class:`~qrnn.QRNNStack` carries
+    its windows, whatever their width.
 
     Sequences of similar length are run as one padded batch; the outcome of
     each does not depend on the others.
@@ -154,7 +176,7 @@ class NStepQRNN(_NStepQRNN):
         out_size (int): Number of hidden channels m.
         dropout (float): Dropout between layers.
         kernel_size (int or sequence): Filter width k, of every layer or one
-            for each.
+            for each. If omitted, 1 for the first layer and 2 for the others.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``initialW``, ``initial_bias``.
 
@@ -168,6 +190,13 @@ class NStepQRNN(_NStepQRNN):
         >>> hy.shape, cy.shape, [y.shape for y in ys]
         ((2, 3, 5), (2, 3, 5), [(7, 5), (4, 5), (6, 5)])
 
+        The sequences go on from there, by a step each:
+
+        >>> xs = [np.ones((1, 3), np.float32) for _ in range(3)]
+        >>> hy, cy, ys = rnn(hy, cy, xs)
+        >>> [y.shape for y in ys]
+        [(1, 5), (1, 5), (1, 5)]
+
     """
 
 
@@ -178,7 +207,8 @@ class NStepBiQRNN(_NStepQRNN):
     below. States are stacked as Chainer does, ``(2 S, B, m)``: layer by layer,
     forward first. What ``hx`` means is said in :class:`~qrnn.NStepQRNN`; the
     window of either direction sees the states of both directions of the layer
-    below.
+    below. As there, a sequence can be cut only as far as one direction of one
+    layer goes: wherever nothing is fed back, ``kernel_size=2`` costs nothing.
 
     Arguments are those of :class:`~qrnn.NStepQRNN`.
 

@@ -1,4 +1,5 @@
 from typing import Any
+import warnings
 
 import chainer
 from chainer import backend
@@ -27,14 +28,17 @@ class QRNN(chainer.Chain):
             taken from the first input.
         out_size (int): Number of hidden channels m.
         lateral_init (:ref:`initializer <initializer>`): Initializer of the
-            weights of earlier inputs, where an LSTM has those of its output.
+            weights of earlier inputs, where an LSTM has those of its output;
+            with ``kernel_size=1`` there are none.
         upward_init (:ref:`initializer <initializer>`): Initializer of the
             weights of the step's own input.
         bias_init (:ref:`initializer <initializer>`): Initializer of the bias
             of all gates but f. Zero if omitted.
         forget_bias_init (:ref:`initializer <initializer>`): Initializer of
             the bias of f. One if omitted.
-        kernel_size (int): Filter width k.
+        kernel_size (int): Filter width k. With 1, c is all of the state, as
+            :meth:`set_state` needs. A wider one carries the inputs that its
+            window sees from step to step all the same, exactly.
         layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
             ``pooling`` and ``zoneout``.
 
@@ -54,16 +58,17 @@ class QRNN(chainer.Chain):
     """
 
     h: chainer.Variable | None
+    _has_warned = False
 
     def __init__(self, in_size: int | None, out_size: int | None = None,
                  lateral_init: Initializer | None = None,
                  upward_init: Initializer | None = None,
                  bias_init: Initializer | None = None,
                  forget_bias_init: Initializer | None = None, *,
-                 kernel_size: int = 2, **layer_options: Any) -> None:
+                 kernel_size: int = 1, **layer_options: Any) -> None:
         if out_size is None:
             in_size, out_size = None, in_size
-        super(QRNN, self).__init__()
+        super().__init__()
         with self.init_scope():
             self.layer = QRNNLayer(
                 in_size, out_size, kernel_size,  # type: ignore
@@ -112,9 +117,10 @@ class QRNN(chainer.Chain):
     def set_state(self, c: chainer.Variable, h: chainer.Variable) -> None:
         """Sets the pooled state and the last output.
 
-        The inputs before the next step, which the window sees, count as
-        zeros, as they do after :meth:`reset_state`. ``layer.state`` is all of
-        the state.
+        With ``kernel_size=1`` this is all of the state. With a wider filter
+        the inputs before the next step, which its window sees, count as
+        zeros, as they do after :meth:`reset_state`, which the first call
+        warns of; ``layer.state`` is then all of the state.
 
         Args:
             c (~chainer.Variable): Pooled state, ``(B, m)``.
@@ -122,6 +128,14 @@ class QRNN(chainer.Chain):
                 only kept to be read: no step depends on it.
 
         """
+        if self.layer.kernel_size > 1 and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                'c does not hold the inputs before the next step, which the '
+                f'layer sees (kernel_size {self.layer.kernel_size}) and which '
+                'count as zeros: a sequence fed back through c does not go on '
+                'as the whole would; leave out kernel_size, or set '
+                'layer.state', stacklevel=2)
         self.layer.state = QRNNState(c, None)
         h.to_device(self.device)
         self.h = h
@@ -132,7 +146,7 @@ class QRNN(chainer.Chain):
         self.h = None
 
     def device_resident_accept(self, visitor):
-        super(QRNN, self).device_resident_accept(visitor)
+        super().device_resident_accept(visitor)
         if self.h is not None:
             visitor.visit_variable(self.h)
 

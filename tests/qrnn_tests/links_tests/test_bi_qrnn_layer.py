@@ -31,7 +31,8 @@ def test_without_lengths():
 
 
 def test_as_one_layer_of_nstep():
-    layer, nstep = BiQRNNLayer(3, 5), NStepBiQRNN(1, 3, 5, 0.)
+    layer = BiQRNNLayer(3, 5)
+    nstep = NStepBiQRNN(1, 3, 5, 0., kernel_size=2)
     for a, b in zip((layer.ahead, layer.back), nstep):
         randomize(a)
         b.copyparams(a)
