@@ -68,6 +68,10 @@ class _NStepQRNN(link.ChainList):
 
         """
         self._check(hx, cx, xs)
+        with chainer.using_device(self.device):
+            return self._run(hx, cx, xs)
+
+    def _run(self, hx, cx, xs):
         lengths = numpy.array([len(x) for x in xs])
         groups = _groups(lengths)
         order = numpy.concatenate(groups)
