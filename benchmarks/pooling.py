@@ -8,9 +8,7 @@ from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 import qrnn
-from qrnn.kernels import cuda as kernels
-from qrnn.functions import pooling_blocks
-from qrnn.gates import ACTIVATIONS
+from qrnn import kernels
 from qrnn.gates import GATES
 from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda import traffic
@@ -38,17 +36,17 @@ def _summary(rows):
     """The shares of a copy's bandwidth, a line for every size."""
     lines = ['  share of the bandwidth of a copy, in %',
              '  {:<20}{:<9}{:<10}{}'.format('', '', '', ''.join(
-                 '{:>6}'.format(p) for p in kernels.POOLINGS))]
+                 '{:>6}'.format(p) for p in GATES))]
     for key, shares in _shares(rows).items():
         lines.append('  {:<20}{:<9}{:<10}{}'.format(*key, ''.join(
-            '{:>6.0f}'.format(shares[p]) for p in kernels.POOLINGS)))
+            '{:>6.0f}'.format(shares[p]) for p in GATES)))
     return '\n'.join(lines)
 
 
 def _draw(rows, figure):
     axes = figure.add_subplot()
     shares = _shares(rows)
-    for i, pooling in enumerate(kernels.POOLINGS):
+    for i, pooling in enumerate(GATES):
         axes.barh([n + .27 * (i - 1) for n in range(len(shares))],
                   [s[pooling] for s in shares.values()], .25, label=pooling)
     axes.axvline(100, color='gray', linestyle='--', linewidth=1)
@@ -79,7 +77,7 @@ def pooling(device):
     on_cpu = device.xp is numpy
     for size in _ON_CPU if on_cpu else _SIZES:
         for dtype in ['float32'] if on_cpu else ['float32', 'float16']:
-            for name in kernels.POOLINGS:
+            for name in GATES:
                 for direction in 'forward', 'backward':
                     yield _compare(device, *size, dtype, name, direction)
 
@@ -111,8 +109,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction):
         gigabytes={operation: moved / 1e9, 'copy': least / 1e9})
 
 
-class _Set(object):
-
+class _Set:
     """Inputs of their own, and outputs that stay until the next turn."""
 
     def __init__(self, device, shape, dtype, pooling, zoneout):
@@ -123,34 +120,21 @@ class _Set(object):
         self.zoneout = zoneout
         self.mask = kernels.zoneout_mask(_SEED, zoneout, shape, xp) if (
             zoneout) else None
-        self.on_gpu = xp is not numpy
         self.u = xp.random.uniform(-2, 2, (B, T, n_gates * C)).astype(dtype)
         self.b = xp.random.uniform(-1, 1, n_gates * C).astype(dtype)
         self.gh = xp.random.uniform(-1, 1, shape).astype(dtype)
 
     def forward(self):
         self.outputs = None  # gives the memory back first
-        if self.on_gpu:
-            self.outputs = kernels.pooling_forward(
-                self.u, self.b, pooling=self.pooling, zoneout=self.zoneout,
-                seed=_SEED)
-        else:
-            *self.outputs, self.gates = pooling_blocks.pooling_forward(
-                self.u, self.b, None, None, self.pooling,
-                ACTIVATIONS, self.mask)
+        self.outputs = kernels.pooling_forward(
+            self.u, self.b, pooling=self.pooling, zoneout=self.zoneout,
+            seed=_SEED)
 
     def backward(self):
         self.grads = None
-        c = self.outputs[1]
-        if self.on_gpu:
-            self.grads = kernels.pooling_backward(
-                self.u, self.b, None, None, self.pooling, self.zoneout, _SEED,
-                None, c, self.gh, None, None)
-        else:
-            gu, _ = pooling_blocks.pooling_backward(
-                self.gates, c, None, None, self.pooling,
-                ACTIVATIONS, self.gh, None, None)
-            self.grads = gu, gu.sum((0, 1))
+        self.grads = kernels.pooling_backward(
+            self.u, self.b, None, None, self.pooling, self.zoneout, _SEED,
+            None, self.outputs[1], self.gh, None, None)
 
     def check(self, direction):
         """Two channels of the last sequence against the reference."""

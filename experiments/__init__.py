@@ -23,6 +23,10 @@ def _keep_memory():
 # on the very cores that the elementwise work in between is to use; now they
 # sleep at once. It has to be said before NumPy is loaded.
 os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+
+# Chainer would take cuDNN's dropout and softmax where CuPy 13 finds cuDNN, and
+# other numbers with them, and warn where it does not.
+os.environ.setdefault('CHAINER_CUDNN', '0')
 _keep_memory()
 
 import qrnn  # noqa: E402,F401  mends Chainer before a module here imports it

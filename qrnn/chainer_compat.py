@@ -102,6 +102,13 @@ _MENDS = (
     # The advice to reinstall CuPy with cuDNN is of no use since CuPy 14.
     ('chainer.backends.cuda', lambda np: _without_cupy_or_with('cupy.cudnn'), {
         'not _cudnn_disabled_by_user and': 'False and'}),
+    # CuPy 13 need not be asked for cuDNN, and warn that it is missing, where
+    # CHAINER_CUDNN=0 says to do without.
+    ('chainer.backends.cuda', lambda np: False, {
+        'if 7 < _cupy_major:':
+            'if _cudnn_disabled_by_user:\n'
+            '            raise ImportError("CHAINER_CUDNN is 0")\n'
+            '        if 7 < _cupy_major:'}),
     # Where NCCL is missing CuPy warns at length, though few train with it.
     ('chainer.training.updaters.multiprocess_parallel_updater',
      lambda np: not importlib.util.find_spec('cupy'), {
@@ -117,6 +124,14 @@ _MENDS = (
      lambda np: np.array(np.ones(1), copy=False, dtype=np.float32), {
          'xp.array(v, copy=False, dtype=transfer_dtype)':
              'v.astype(transfer_dtype)'}),
+    # CuPy's header includes that of half no more since CuPy 14.
+    ('chainermn.communicators._memory_utility', lambda np: False, {
+        '#include <cupy/carray.cuh>':
+            '#include <cuda_fp16.h>\n#include <cupy/carray.cuh>'}),
+    # scatter_add of an array warns since CuPy 14, which has add.at for it.
+    ('chainer.functions.array.get_item', lambda np: False, {
+        'gx.scatter_add(slices, inputs[0])':
+            'xp.add.at(gx, slices, inputs[0])'}),
 )
 
 _PLACES = {module for module, _, _ in _MENDS}

@@ -192,7 +192,9 @@ class _Together(Alone):
         if specifier != '-1':
             raise Problem('with --communicator pure_nccl every process takes '
                           'a GPU of its own; leave out --device')
-        return str(self._gradients.intra_rank)
+        # Where each process is shown but one GPU, that is number 0.
+        n_devices = cuda.cupy.cuda.runtime.getDeviceCount()
+        return str(self._gradients.intra_rank % n_devices)
 
     def once(self, function):
         outcome = None

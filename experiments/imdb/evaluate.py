@@ -41,8 +41,8 @@ def score(model, reviews, batch_size=24, processes=communication.Alone()):
         processes (~experiments.common.communication.Alone): What takes part.
 
     """
-    return evaluator(
-        reviews, model, batch_size, processes)()['main/accuracy']
+    return float(evaluator(
+        reviews, model, batch_size, processes)()['main/accuracy'])
 
 
 def evaluator(reviews, model, batch_size, processes):

@@ -7,6 +7,7 @@ import chainer.functions as F
 from chainer import link
 import numpy
 
+from qrnn.functions.dropout import dropout
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.functions.sequences import unpad_sequence
 from qrnn.links.qrnn_layer import QRNNLayer
@@ -81,6 +82,10 @@ class _NStepQRNN(link.ChainList):
                 'which count as zeros: a sequence fed back through hx and cx '
                 'does not go on as the whole would; leave out kernel_size, or '
                 'use QRNNStack', stacklevel=3)
+        with chainer.using_device(self.device):
+            return self._run(hx, cx, xs)
+
+    def _run(self, hx, cx, xs):
         lengths = numpy.array([len(x) for x in xs])
         groups = _groups(lengths)
         order = numpy.concatenate(groups)
@@ -123,10 +128,10 @@ class _NStepQRNN(link.ChainList):
         for i in range(self.n_layers):
             below = None
             if i:
-                x = F.dropout(x, self.dropout)
+                x = dropout(x, self.dropout)
                 if hx[0] is not None:
                     # What the window sees before the first step
-                    below = F.dropout(
+                    below = dropout(
                         F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
             hs = []
             for s in range(i * D, (i + 1) * D):

@@ -1,6 +1,8 @@
 from typing import Any
 from typing import NamedTuple
 
+import numpy
+
 import chainer
 from chainer import backend
 import chainer.functions as F
@@ -94,6 +96,11 @@ class RecurrentLayer(link.Chain):
         return self._run(x, lengths)
 
     def _run(self, x, lengths):
+        # Not all that it makes is made inside a node, which sees to that.
+        with chainer.using_device(self.device):
+            return self._run_here(x, lengths)
+
+    def _run_here(self, x, lengths):
         if self.decoder:
             if self.encoder is None:
                 raise ValueError(
@@ -149,14 +156,17 @@ class RecurrentLayer(link.Chain):
                 all go on from one old sentence.
 
         """
-        if encoder and self.encoder is not None:
-            sources = indices
-            if self._state is not None:
-                n = self._sequences_per_source(len(self._state.c))
-                if n > 1:
-                    sources = self.xp.asarray(indices[::n], 'i') // n
-            self.encoder = _map(lambda part: part[sources], self.encoder)
-        self._state = _map(lambda part: part[indices], self._state)
+        with chainer.using_device(self.device):
+            if encoder and self.encoder is not None:
+                sources = indices
+                if self._state is not None:
+                    n = self._sequences_per_source(len(self._state.c))
+                    if n > 1:
+                        sources = self.xp.asarray(indices[::n], 'i') // n
+                self.encoder = _map(
+                    lambda part: _take(part, sources), self.encoder)
+            self._state = _map(
+                lambda part: _take(part, indices), self._state)
 
     def unchain_state(self) -> None:
         """Cuts the state off its history (truncated backpropagation)."""
@@ -209,11 +219,12 @@ class RecurrentLayer(link.Chain):
                 'encoder_h is of shape {}'.format(h.shape))
         if lengths is not None and h.ndim == 3:
             lengths = as_lengths(lengths, *h.shape[:2])
-        last_h = last_valid_step(h, lengths)
-        last_c = None if encoder_c is None else last_valid_step(
-            chainer.as_variable(encoder_c), lengths)
-        self.encoder = Encoder(
-            h, last_h, last_c, lengths, self._encoder_bias(last_h))
+        with chainer.using_device(self.device):
+            last_h = last_valid_step(h, lengths)
+            last_c = None if encoder_c is None else last_valid_step(
+                chainer.as_variable(encoder_c), lengths)
+            self.encoder = Encoder(
+                h, last_h, last_c, lengths, self._encoder_bias(last_h))
 
     def _encoder_bias(self, last_h):
         return None
@@ -250,6 +261,9 @@ class RecurrentLayer(link.Chain):
         for part in tuple(self._state or ()) + tuple(self.encoder or ()):
             if isinstance(part, chainer.Variable):
                 visitor.visit_variable(part)
+        if self.encoder is not None and self.encoder.lengths is not None:
+            self.encoder = self.encoder._replace(
+                lengths=visitor.visit_array(self.encoder.lengths))
 
 
 def last_valid_step(states, lengths, without=None):
@@ -279,6 +293,14 @@ def apply_to_steps(linear, x):
     # Given n_batch_axes, Chainer fails where there is no step.
     y = multiply(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
     return F.reshape(y, (B, T, y.shape[1]))
+
+
+def _take(part, indices):
+    """The rows of an array or a Variable."""
+    xp = backend.get_array_module(indices)
+    if xp is not numpy and isinstance(part, numpy.ndarray):
+        part = xp.asarray(part)  # lengths: to fetch the indices would wait
+    return part[indices]
 
 
 def _map(function, parts):

@@ -434,8 +434,10 @@ def __getattr__(name):
 '''
 
 
-@pytest.mark.parametrize('has_cudnn', [False, True])
-def test_import_with_cupy(has_cudnn, tmp_path):
+@pytest.mark.parametrize('has_cudnn, wanted, warns', [
+    (False, '1', False), (True, '1', True), (True, '0', False)])
+def test_import_with_cupy(has_cudnn, wanted, warns, tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_CUDNN', wanted)
     for package in 'cupy', 'cupy/cuda', 'cupy/lib', 'cupyx', 'cupyx/scipy':
         tmp_path.joinpath(package).mkdir()
         tmp_path.joinpath(package, '__init__.py').write_text(CUPY)
@@ -445,14 +447,17 @@ def test_import_with_cupy(has_cudnn, tmp_path):
     tmp_path.joinpath('cupy', 'cuda', 'nccl.py').write_text(
         'import warnings; warnings.warn("NCCL is missing"); raise ImportError')
     if has_cudnn:  # CuPy 13 has the module; the library is another matter.
-        tmp_path.joinpath('cupy', 'cudnn.py').write_text('raise ImportError')
+        tmp_path.joinpath('cupy', 'cudnn.py').touch()
+        tmp_path.joinpath('cupy', 'cuda', 'cudnn.py').write_text(
+            'import warnings; warnings.warn("libcudnn"); raise ImportError')
     done = succeed('''
     import qrnn
     from chainer.backends import cuda
     assert cuda.available
     cuda.check_cuda_available()
     ''', path=[tmp_path])
-    assert ('cuDNN is not enabled' in done.stderr) == has_cudnn
+    for warning in 'cuDNN is not enabled', 'libcudnn':
+        assert (warning in done.stderr) == warns
     assert 'NCCL' not in done.stderr
 
 

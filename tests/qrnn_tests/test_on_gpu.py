@@ -1,0 +1,121 @@
+"""What only a GPU can get wrong, beside what runs on both alike."""
+import subprocess
+import sys
+import warnings
+
+import chainer
+from chainer.backends import cuda
+import chainer.functions as F
+import numpy
+import pytest
+
+import qrnn
+from qrnn.links.n_step_qrnn import NStepQRNN
+from qrnn_tests.helpers import assert_equal
+
+
+pytestmark = pytest.mark.gpu
+cupy = cuda.cupy
+
+
+def count_devices():
+    try:
+        return cupy.cuda.runtime.getDeviceCount()
+    except Exception:  # no CuPy, no driver
+        return 0
+
+
+@pytest.mark.parametrize('to_lengths', [
+    list, numpy.array, lambda lengths: cupy.array(lengths)])
+@pytest.mark.parametrize('to_indices', [
+    list, numpy.array, lambda indices: cupy.array(indices)])
+@pytest.mark.parametrize('kind', [qrnn.QRNNLayer, qrnn.LSTMLayer])
+def test_reorder_state(kind, to_indices, to_lengths):
+    layer = kind(3, 4, attention=True)
+    encoder_h, lengths = numpy.random.rand(2, 5, 4).astype('f'), [5, 3]
+    x, y = numpy.random.rand(2, 4, 2, 3).astype('f')[:, :, 0]
+
+    def run(xp, lengths, *indices):
+        layer.init(encoder_h=xp.asarray(encoder_h), lengths=lengths)
+        layer(xp.asarray(x[:2]))
+        for each in indices:
+            layer.reorder_state(each)
+        return cuda.to_cpu(layer(xp.asarray(y[:2])).array)
+
+    expected = run(numpy, lengths, [1, 1], [0, 1])
+    layer.to_device('@cupy:0')
+    actual = run(cupy, to_lengths(lengths),
+                 to_indices([1, 1]), to_indices([0, 1]))
+    assert_equal(actual, expected, 1e-5)
+    layer.to_device('@numpy')  # with what it holds
+    assert layer(y[:2]).shape == (2, 4)
+
+
+@pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
+@pytest.mark.parametrize('make', [
+    lambda: qrnn.QRNNLayer(3, 4, 2), lambda: qrnn.LSTMLayer(3, 4),
+    lambda: qrnn.QRNNStack(2, 3, 4, attention=True),
+    lambda: qrnn.LSTMStack(2, 3, 4, attention=True),
+    lambda: qrnn.BiQRNNLayer(3, 4, 2), lambda: NStepQRNN(2, 3, 4, 0.)])
+def test_device_that_is_not_the_current_one(make):
+    link, lengths = make(), [5, 3]
+    link.to_device('@cupy:1')
+    with chainer.using_device('@cupy:1'):
+        x = cupy.random.rand(2, 5, 3).astype('f')
+        encoder_h = cupy.random.rand(2, 5, 4).astype('f')
+    with chainer.using_device('@cupy:0'):
+        if isinstance(link, NStepQRNN):
+            y = link(None, None, [x[0, :5], x[1, :3]])[-1][1]
+        else:
+            for _ in range(2):
+                if getattr(link, 'attention', False) or hasattr(
+                        link, 'encode'):
+                    states = [encoder_h] * 2
+                    link.init(encoder_h=states, lengths=lengths)
+                y = link(x, lengths)
+        F.sum(y).backward()
+        assert y.array.device.id == 1
+        for param in link.params():
+            assert param.grad is None or param.grad.device.id == 1
+
+
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+def test_nccl_gradients_are_packed(dtype):
+    """By kernels of ChainerMN, with a header that CuPy 14 moved."""
+    utility = pytest.importorskip(
+        'chainermn.communicators._memory_utility', exc_type=ImportError)
+    params = [chainer.Parameter(numpy.random.rand(*shape).astype('f'))
+              for shape in ((2, 3), (5,))]
+    for param in params:
+        param.to_device('@cupy:0')
+        param.grad = param.array * 2
+    attribute = 'grad'
+    data = utility.ParamsData(params, attribute, False)
+    buffer = utility.DeviceMemory()
+    buffer.assign(numpy.dtype(dtype).itemsize * 11)
+    utility._batched_pack_params(data, buffer, numpy.dtype(dtype))
+    packed = buffer.array(11, dtype=numpy.dtype(dtype))
+    flat = numpy.concatenate([p.array.get().ravel() * 2 for p in params])
+    assert_equal(packed.get(), flat.astype(dtype), 2e-3)
+    packed /= 2
+    utility._batched_unpack_params(data, buffer, numpy.dtype(dtype))
+    for param in params:
+        assert_equal(param.grad.get(), param.array.get(), 2e-3)
+
+
+@pytest.mark.skipif(getattr(cupy, '__version__', '14') < '14',
+                    reason='CuPy 13 does not warn')
+def test_gradient_of_indexing_does_not_warn():
+    x = chainer.Variable(cupy.zeros((3, 2), 'f'))
+    y = x[cupy.array([0, 2, 2])]
+    with warnings.catch_warnings(action='error'):
+        F.sum(y).backward()
+    assert_equal(cuda.to_cpu(x.grad), numpy.array([[1, 1], [0, 0], [2, 2]]))
+
+
+def test_kernels_check_this_machine():
+    done = subprocess.run([sys.executable, '-m', 'qrnn.kernels'],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert cupy.__version__ in done.stdout
+    assert done.stdout.splitlines()[-1] == 'The kernels work on this machine.'
