@@ -9,25 +9,14 @@ from benchmarks.lstm import TorchLSTM
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
 from benchmarks.step import matrix_products
+from experiments.paper import LAYER_SPEED
 import qrnn
 
 
 _SIZE = 320  # channels in and out, the paper's
 _KERNEL_SIZE = 2
-_BATCHES = (8, 16, 32, 64, 128, 256)
-_STEPS = (32, 64, 128, 256, 512)
-_GRID = [(B, T) for B in _BATCHES for T in _STEPS]
-
-#: Times faster than cuDNN's LSTM in inference on a K40, by batch and T.
-PAPER = dict(zip(
-    _GRID,
-    [5.5, 8.8, 11.0, 12.4, 16.9,
-     5.5, 6.7, 7.8, 8.3, 10.8,
-     4.2, 4.5, 4.9, 4.9, 6.4,
-     3.0, 3.0, 3.0, 3.0, 3.7,
-     2.1, 1.9, 2.0, 2.0, 2.4,
-     1.4, 1.4, 1.3, 1.3, 1.3]))
-
+_GRID = sorted(LAYER_SPEED)
+_BATCHES, _STEPS = (sorted(set(sizes)) for sizes in zip(*_GRID))
 _MODES = 'training', 'inference'
 _TORCH = 'torch.nn.LSTM'
 _PRODUCTS = 'matrix products'
@@ -92,7 +81,8 @@ def _grids(rows):
                 cells = {
                     (row['B'], row['T']):
                     _text(row[kind + 'ratios'][pair]['median'],
-                          PAPER[row['B'], row['T']] if is_speed else None)
+                          LAYER_SPEED[row['B'], row['T']]
+                          if is_speed else None)
                     for row in rows
                     if row['mode'] == mode and kind + 'ratios' in row}
                 if cells:

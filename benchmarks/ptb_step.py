@@ -4,6 +4,7 @@ import numpy
 from benchmarks.registry import benchmark
 from benchmarks.step import check_learning
 from benchmarks.step import step
+from experiments.paper import BATCH_MILLISECONDS
 from experiments.ptb.model import CONFIGS
 from experiments.ptb.model import LanguageModel
 from experiments.ptb.train import setup_optimizer
@@ -12,29 +13,26 @@ from experiments.ptb.train import setup_optimizer
 _N_WORDS = 10000  # the vocabulary of the Penn Treebank
 _N_PARAMETERS = 17729040
 
-#: Milliseconds of a batch on a K40 (the left half of Figure 4), for a QRNN
-#: and for cuDNN's LSTM.
-PAPER = {'RNN': 43, 'softmax': 75, 'optimisation': 35}
-_LSTM = {'RNN': 172, 'softmax': 75, 'optimisation': 44}
 _SOFTMAX = {'_LinearSoftmaxCrossEntropy', 'SoftmaxCrossEntropy'}
 
 
 def _summary(rows):
-    """Figure 4's bars beside ours."""
+    """Return Figure 4's bars beside ours."""
+    paper = BATCH_MILLISECONDS['QRNN']
     return '\n'.join(
         f"  ms of {row['config']}, the paper's (K40) in brackets: "
-        + ', '.join(f'{part} {ms:.1f} ({PAPER[part]})'
+        + ', '.join(f'{part} {ms:.1f} ({paper[part]})'
                     for part, ms in _parts(row).items())
         for row in rows)
 
 
 def _draw(rows, figure):
     axes = figure.add_subplot()
-    bars = {"the paper's LSTM (cuDNN, K40)": _LSTM,
-            "the paper's QRNN (K40)": PAPER}
+    bars = {f"the paper's {name} (K40)": parts
+            for name, parts in BATCH_MILLISECONDS.items()}
     bars.update({row['config']: _parts(row) for row in rows})
     left = numpy.zeros(len(bars))
-    for part in PAPER:
+    for part in BATCH_MILLISECONDS['QRNN']:
         widths = [bar[part] for bar in bars.values()]
         axes.barh(list(bars), widths, left=left, label=part)
         left += widths

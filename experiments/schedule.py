@@ -8,8 +8,7 @@ import typing
 
 from experiments.common.errors import Problem
 from experiments.common.files import read_json
-from experiments.runs import has_data
-from experiments.runs import papers
+from experiments.paper import TABLES
 
 
 #: What can be asked for.
@@ -191,7 +190,8 @@ class Training(object):
         if result is not None and not self._is_ours(result):
             return Progress('taken', '{} holds another run, with other '
                             'settings or data'.format(self.folder))
-        if result is not None and result['epochs'] >= self.n_epochs:
+        if (result is not None and result.get('finished', True)
+                and result['epochs'] >= self.n_epochs):
             return Progress('finished', 'finished, {} epochs'.format(
                 result['epochs']))
         reached = curve[-1]['epoch'] if curve else 0
@@ -270,7 +270,7 @@ class Training(object):
         data = result.get('data', {})
         return (self._setting.test
                 or data.get('source') == self._setting.sources[self.experiment]
-                or has_data(result, papers()[self.experiment]))
+                or TABLES[self.experiment].has_data(result))
 
 
 class States(object):

@@ -1,4 +1,6 @@
 """The outcome of a run and all that it depended on, as ``result.json``."""
+import contextlib
+import json
 import os
 import platform
 import shlex
@@ -7,34 +9,98 @@ import sys
 
 import chainer
 from chainer.backends import cuda
+from chainer.training import extension
 import numpy
 import threadpoolctl
 
 import qrnn
+from experiments.common.errors import Problem
+from experiments.common.files import read_json
 from experiments.common.files import write_json
 
 
-def write_result(out, facts, outcome, environment, log):
-    """Writes ``result.json`` into the folder of a run.
+#: What is measured on test parts.
+SCORES = 'test_perplexity', 'test_accuracy', 'test_bleu', 'test_sacrebleu'
+
+
+def write_result(out, facts, outcome, starts, log, finished=True):
+    """Write ``result.json`` into the folder of a run.
+
+    Only a finished run has scores on the test part. ``scored`` tells of all
+    that this folder's run has had, if it was finished once and went on.
 
     Args:
         out (str): The folder.
         facts (dict): What the run was asked to do.
         outcome (dict): What it reached.
-        environment (dict): What :func:`environment` said at the start.
+        starts (list of dict): The starts of the run, as in :class:`Starts`.
         log (list of dict): The entries of ``LogReport``, one per epoch.
+        finished (bool): Whether the run has come to its end.
 
     Returns:
         dict: What was written.
 
     """
-    result = dict(facts)
-    result.update(outcome)
+    path = os.path.join(out, 'result.json')
+    result = dict(facts, finished=finished, **outcome)
+    result['scored'] = _scored(path, result)
     result['seconds_per_epoch'] = seconds_per_epoch(log)
-    result.update(environment)
+    result['starts'] = starts
     result['curve'] = log
-    write_json(os.path.join(out, 'result.json'), result)
+    write_json(path, result)
     return result
+
+
+def _scored(path, result):
+    """Return the scores on the test part, earlier ones first."""
+    scored = []
+    if os.path.exists(path):
+        with contextlib.suppress(Problem):
+            scored = [each for each in read_json(path).get('scored', [])
+                      if each['epochs'] != result.get('epochs')]
+    scores = {name: result[name] for name in SCORES if name in result}
+    return scored + [dict(scores, epochs=result.get('epochs'))] * bool(scores)
+
+
+class Starts(extension.Extension):
+
+    """Trainer extension that keeps, in snapshots, every start of a run.
+
+    Args:
+        environment (dict): What :func:`environment` says of the present one.
+
+    """
+
+    default_name = 'starts'
+
+    def __init__(self, environment):
+        self._earlier = []
+        self._present = dict(environment, began=0.)
+
+    def __call__(self, trainer):
+        pass  # it is there for its state alone
+
+    def initialize(self, trainer):
+        self._present['began'] = trainer.elapsed_time
+
+    def serialize(self, serializer):
+        if isinstance(serializer, chainer.Serializer):
+            serializer('starts', json.dumps(self._earlier + [self._present]))
+        else:
+            self._earlier = json.loads(str(serializer('starts', '')))
+
+    def list(self, elapsed_time):
+        """Return the environments of all starts, with ``minutes`` of each.
+
+        What a start trained after the snapshot that the next one went on from
+        does not count.
+        """
+        starts = self._earlier + [self._present]
+        ends = [start['began'] for start in starts[1:]] + [elapsed_time]
+        return [
+            dict({key: value for key, value in start.items()
+                  if key != 'began'}, minutes=(end - start['began']) / 60)
+            for start, end in zip(starts, ends)]
 
 
 def environment(device):

@@ -81,8 +81,8 @@ class Run(object):
         self.interruption = signals.Deferred(
             'the iteration under way is completed and saved, a second signal '
             'ends the run at once' if processes.rank == 0 else None)
-        self._environment = dict(
-            result.environment(device), processes=processes.size)
+        self.starts = result.Starts(dict(
+            result.environment(device), processes=processes.size))
 
     def train(self, trainer, **description):
         """Runs a trainer, after resuming it if that is wanted.
@@ -114,14 +114,20 @@ class Run(object):
                 '--overwrite'.format(updater.epoch_detail, n_epochs))
 
     def finish(self, trainer, outcome):
-        """Writes ``result.json`` and returns what was written."""
+        """Write ``result.json`` and return what was written."""
         with explained('cannot write the result: {}; the same command with '
                        '--resume scores the model again', OSError):
-            written = self.processes.once(lambda: result.write_result(
-                self.args.out, self.facts, outcome, self._environment,
-                trainer.get_extension('LogReport').log))
-        print('Results are in {}'.format(self.args.out))
+            written = self.processes.once(
+                lambda: self.write(trainer, outcome))
+        print(f'Results are in {self.args.out}')
         return written
+
+    def write(self, trainer, outcome, finished=True):
+        """Write ``result.json``; see :func:`result.write_result`."""
+        return result.write_result(
+            self.args.out, self.facts, outcome,
+            self.starts.list(trainer.elapsed_time),
+            trainer.get_extension('LogReport').log, finished)
 
 
 def extend(trainer, run, best, plot, columns, postprocess=None):
@@ -197,7 +203,8 @@ def _extend_first(trainer, run, best, plot, columns, postprocess):
                    priority=snapshots.Snapshot.priority - 1)
     trainer.extend(extensions.LogReport(
         postprocess=postprocess, log_name=None))  # _Log writes it
-    trainer.extend(_Log())
+    trainer.extend(run.starts)
+    trainer.extend(_Log(run, best))
     if run.processes.has_terminal:
         trainer.extend(extensions.PrintReport(columns, out=_Terminal()))
         trainer.extend(extensions.ProgressBar(
@@ -220,24 +227,46 @@ def add_perplexities(entry):
 
 class _Log(training.Extension):
 
-    """Writes the entries of ``LogReport``, which a full disk does not stop."""
+    """Writes the entries of ``LogReport``, and the result so far.
+
+    A full disk does not stop it.
+    """
 
     trigger = 1, 'epoch'
     priority = training.PRIORITY_READER - 1  # after LogReport
     default_name = 'log'
 
+    def __init__(self, run, best):
+        self._run = run
+        self._best = best
+
     def initialize(self, trainer):
         # Of a resumed run, as it was then.
         if trainer.get_extension('LogReport').log:
-            self(trainer)
+            self._write_log(trainer)
 
     def __call__(self, trainer):
-        path = os.path.join(trainer.out, 'log')
+        self._write_log(trainer)
+        with self._warned('result.json'):
+            self._run.write(trainer, {
+                'parameters': trainer.updater.get_optimizer(
+                    'main').target.count_params(),
+                'epochs': trainer.updater.epoch,
+                'best_epoch': self._best.epoch}, finished=False)
+
+    def _write_log(self, trainer):
+        with self._warned('log'):
+            write_json(os.path.join(trainer.out, 'log'),
+                       trainer.get_extension('LogReport').log)
+
+    @contextlib.contextmanager
+    def _warned(self, name):
         try:
-            write_json(path, trainer.get_extension('LogReport').log)
+            yield
         except OSError as error:
-            warn('cannot write {}: {}; training goes on, and the next epoch '
-                 'writes it whole'.format(path, describe(error)))
+            path = os.path.join(self._run.args.out, name)
+            warn(f'cannot write {path}: {describe(error)}; training goes on, '
+                 'and the next epoch writes it whole')
 
 
 class _Heartbeat(training.Extension):

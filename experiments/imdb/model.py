@@ -38,7 +38,9 @@ class Config(object):
     lr: float = 0.001  # of RMSprop
     alpha: float = 0.9  # its decay rate
     eps: float = 1e-8  # added to its root
-    l2: float = 4e-6  # weight decay of all but the embedding, see train.py
+    l2: float = 4e-6  # weight decay
+    # Whether the word vectors decay, too, as in the paper; see train.py.
+    l2_embedding: bool = False
 
 
 CONFIGS = {

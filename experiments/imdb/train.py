@@ -154,16 +154,17 @@ def _trainer(model, config, corpus, bag_of_words, run):
 
 
 def setup_optimizer(model, config):
-    """The optimizer of a model, with its regularisation.
+    """Return the optimizer of a model, with its regularisation.
 
     The decay is part of the loss, and RMSprop rescales all gradients to
     about the same size. A word that a batch does not have has no gradient
     but the decay, and would be drawn to 0 by the full learning rate in every
-    step, whatever the decay's factor. So the embedding has none.
+    step, whatever the decay's factor. So the embedding has none, unless
+    ``config.l2_embedding`` asks for it.
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)
-    vectors = _word_vectors(model)
+    vectors = [] if config.l2_embedding else _word_vectors(model)
     for param in model.params():
         if any(param is each for each in vectors):
             param.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
@@ -189,6 +190,7 @@ def _finish(trainer, best, model, corpus, bag_of_words, run):
         'development_accuracy': 100 * best.value,
         'test_accuracy': 100 * score(
             model, corpus.test, processes=run.processes),
+        'bag_of_words_development_accuracy': 100 * bag_of_words['dev'],
         'bag_of_words_test_accuracy': 100 * bag_of_words['test'],
     }
     print('Best epoch: {best_epoch} of {epochs}\n'

@@ -133,8 +133,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             model.reset_state()
         x, t = self.input_device.send(tuple(
             map(self._processes.share, iterator.next())))
-        # The loss is the sum over rows, not the mean.
-        optimizer.update(lambda: self._processes.size * model(x, t))
+        optimizer.update(model, x, t)
         model.unchain_state()
 
     def serialize(self, serializer):

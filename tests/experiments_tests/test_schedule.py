@@ -7,8 +7,8 @@ import pytest
 
 from experiments import schedule
 from experiments.common.errors import Problem
+from experiments.paper import TABLES
 from experiments.ptb import grammar
-from experiments.ptb import paper
 from experiments.ptb.model import Config
 from experiments.ptb.model import CONFIGS
 
@@ -43,11 +43,11 @@ def test_what_answers_most_is_first(setting):
 
 
 def test_every_row_of_the_paper(setting):
-    for name, module in schedule.papers().items():
+    for name, table in TABLES.items():
         configs = {row.config for row in schedule.rows(
             setting, schedule.NAMES) if getattr(
                 row, 'experiment', None) == name}
-        assert configs == set(module.REPORTED)
+        assert configs == set(table.rows)
 
 
 @pytest.mark.parametrize('name, expected', [
@@ -102,7 +102,8 @@ class TestProgress(object):
         return {'experiment': 'ptb', 'config': 'qrnn', 'seed': 0,
                 'settings': dataclasses.asdict(CONFIGS['qrnn']),
                 'data': {'source': 'moved',
-                         'fingerprint': paper.FINGERPRINTS[0]}, 'epochs': 72}
+                         'fingerprint': TABLES['ptb'].fingerprints[0]},
+                'epochs': 72}
 
     def test_not_begun(self, row):
         assert row.progress() == schedule.Progress('not begun', 'not begun')
@@ -127,8 +128,9 @@ class TestProgress(object):
     def test_finished(self, row, result):
         write(row.folder, 'result.json', result)
         assert row.progress().state == 'finished'
-        write(row.folder, 'result.json', dict(result, epochs=71))
-        assert row.progress().state == 'not begun'
+        for change in {'epochs': 71}, {'finished': False}:
+            write(row.folder, 'result.json', dict(result, **change))
+            assert row.progress().state == 'not begun'
 
     def test_older_than_a_setting(self, row, result):
         del result['settings']['l2']

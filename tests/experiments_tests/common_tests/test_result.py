@@ -17,17 +17,39 @@ LOG = [{'epoch': 1, 'elapsed_time': 5.}, {'epoch': 2, 'elapsed_time': 8.},
 def test_result(tmp_path):
     written = result.write_result(
         str(tmp_path), {'experiment': 'ptb', 'seed': 0},
-        {'test_perplexity': 80.}, result.environment(CPU), LOG)
+        {'epochs': 3, 'test_perplexity': 80.}, [{'minutes': 1.}], LOG)
     with open(str(tmp_path / 'result.json')) as f:
         assert json.load(f) == written
-    assert written['seed'] == 0 and written['test_perplexity'] == 80.
-    assert written['seconds_per_epoch'] == 3.
-    assert written['versions']['numpy'] == numpy.__version__
-    assert written['hardware']['cores'] >= 1 and written['hardware']['cpu']
-    assert written['blas'][0].keys() >= {
+    assert written == {
+        'experiment': 'ptb', 'seed': 0, 'finished': True, 'epochs': 3,
+        'test_perplexity': 80., 'seconds_per_epoch': 3.,
+        'scored': [{'epochs': 3, 'test_perplexity': 80.}],
+        'starts': [{'minutes': 1.}], 'curve': LOG}
+
+
+def test_every_score_on_the_test_part_is_told(tmp_path):
+    def write(epochs, finished=True):
+        outcome = {'epochs': epochs}
+        if finished:
+            outcome['test_accuracy'] = 90. + epochs
+        return result.write_result(
+            str(tmp_path), {}, outcome, [], [], finished)['scored']
+
+    first, second = ({'epochs': n, 'test_accuracy': 90. + n} for n in (2, 4))
+    assert write(1, finished=False) == []
+    assert write(2) == write(3, finished=False) == [first]
+    assert write(4) == write(4) == [first, second]
+    (tmp_path / 'result.json').write_text('{')
+    assert write(4) == [second]
+
+
+def test_environment():
+    about = result.environment(CPU)
+    assert about['versions']['numpy'] == numpy.__version__
+    assert about['hardware']['cores'] >= 1 and about['hardware']['cpu']
+    assert about['blas'][0].keys() >= {
         'internal_api', 'version', 'num_threads'}
-    assert written['command'].startswith('python')
-    assert written['curve'] == LOG
+    assert about['command'].startswith('python')
 
 
 def test_git_revision():
@@ -55,5 +77,5 @@ def test_threads_of_the_blas():
 
 
 def test_no_epoch(tmp_path):
-    written = result.write_result(str(tmp_path), {}, {}, {}, [])
+    written = result.write_result(str(tmp_path), {}, {}, [], [])
     assert written['seconds_per_epoch'] is None

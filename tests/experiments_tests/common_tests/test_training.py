@@ -122,6 +122,37 @@ def _facts(result):
             for key in ('best_epoch', 'iteration', 'parameters', 'curve')}
 
 
+def test_unfinished_result(run, tmp_path):
+    """After every epoch it tells how far the run is, without a score."""
+    found = []
+
+    def look(iteration, _):
+        path = tmp_path / 'result.json'
+        if iteration in (2, 5, 8) and path.exists():
+            found.append(json.loads(path.read_text()))
+
+    result = run(update=look)
+    assert [(each['epochs'], each['finished'], each['best_epoch'],
+             len(each['curve'])) for each in found] == [
+        (1, False, 1, 1), (2, False, 2, 2)]
+    assert result['finished'] and 'iteration' not in found[-1]
+
+
+def test_starts(run, tmp_path):
+    """All of them are told, with the minutes of each."""
+    for iteration in 5, 9:
+        with pytest.raises(Interrupted):
+            run(update=at(iteration, terminate), resume=True)
+    result = run(resume=True)
+    starts = result['starts']
+    assert len(starts) == 3
+    assert all(start['git'] == starts[0]['git'] for start in starts)
+    assert all(start['blas'] and start['minutes'] > 0 for start in starts)
+    minutes = sum(start['minutes'] for start in starts)
+    assert minutes >= result['curve'][-1]['elapsed_time'] / 60
+    assert 'starts' not in starts[0]
+
+
 class TestSignals(object):
 
     @pytest.mark.parametrize('iteration', [1, 5, 7, 10])
@@ -261,6 +292,7 @@ class TestFullDisk(object):
         assert _facts(run(out, resume=True)) == reference
 
     def test_result(self, run, full, tmp_path, reference, monkeypatch):
+        """While it trains this is a warning, for the score an error."""
         out = tmp_path / 'out'
         full('result.json')
         with pytest.raises(Problem, match='cannot write the result: No space'):

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.common.errors import Problem
 from experiments.imdb import data
-from experiments.imdb import paper
+from experiments.paper import TABLES
 from experiments.imdb import reviews
 from experiments.imdb import sample
 from experiments.imdb import tokens
@@ -276,4 +276,4 @@ def test_fingerprint_of_imdb(user_cache, monkeypatch):
     if not os.path.exists(os.path.join(user_cache, 'qrnn', 'imdb', name)):
         pytest.skip('IMDb has not been tokenised yet, which takes minutes')
     assert tuple(data.load(IMDB, min_count).fingerprint
-                 for min_count in (2, 0)) == paper.FINGERPRINTS
+                 for min_count in (2, 0)) == TABLES['imdb'].fingerprints

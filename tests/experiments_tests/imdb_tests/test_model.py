@@ -172,9 +172,11 @@ def test_learns(kind, reviews):
     assert losses[-1] < .1 * losses[0]
 
 
-def test_optimizer():
-    """RMSprop with the settings; the decay spares the embedding."""
-    config = dataclasses.replace(TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1)
+@pytest.mark.parametrize('l2_embedding', [False, True])
+def test_optimizer(l2_embedding):
+    """RMSprop with the settings; the decay spares the embedding, or not."""
+    config = dataclasses.replace(
+        TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = SentimentClassifier(config, WORDS)
     optimizer = setup_optimizer(model, config)
     assert isinstance(optimizer, chainer.optimizers.RMSprop)
@@ -184,7 +186,9 @@ def test_optimizer():
         param.grad = numpy.zeros_like(param.array)
     optimizer.update()
     for name, param in model.namedparams():
-        g = 0 if name == '/embed/W' else .1 * before[name]
+        decays = l2_embedding or name != '/embed/W'
+        g = .1 * before[name] * decays
         expected = before[name] - .02 * g / (
             numpy.sqrt(.2 * numpy.square(g)) + 1e-3)
-        numpy.testing.assert_allclose(param.array, expected, rtol=1e-5)
+        numpy.testing.assert_allclose(
+            param.array, expected, rtol=1e-5, atol=1e-7)

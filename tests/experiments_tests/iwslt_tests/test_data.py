@@ -6,7 +6,7 @@ import pytest
 
 from experiments.common.errors import Problem
 from experiments.iwslt import data
-from experiments.iwslt import paper
+from experiments.paper import TABLES
 
 
 IWSLT = os.path.join(os.path.dirname(data.__file__),
@@ -218,7 +218,7 @@ def test_iwslt():
     corpus = data.load(IWSLT, 300, ['TED'])
     assert (len(corpus.dev), len(corpus.test)) == (993, 1305)
     assert len(corpus.train) == 29774
-    assert corpus.fingerprint('test') in paper.FINGERPRINTS
+    assert corpus.fingerprint('test') in TABLES['iwslt'].fingerprints
     assert len(data.load(IWSLT, 300).train) == 19406
 
 

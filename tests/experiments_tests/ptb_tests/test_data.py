@@ -9,7 +9,7 @@ import pytest
 
 from experiments.common.errors import Problem
 from experiments.ptb import data
-from experiments.ptb import paper
+from experiments.paper import TABLES
 
 
 PTB = os.path.join(os.path.dirname(data.__file__),
@@ -90,7 +90,7 @@ def test_penn_treebank():
     assert len(corpus.test) == 82430
     assert len(corpus.vocabulary) == 10000
     assert not any(corpus.n_unknown.values())
-    assert corpus.fingerprint in paper.FINGERPRINTS
+    assert corpus.fingerprint in TABLES['ptb'].fingerprints
 
 
 @pytest.mark.parametrize('name, contents, says', [

@@ -32,18 +32,27 @@ def test_uniform_start():
         assert param.array.std() > .02
 
 
-def test_loss():
-    """It is reported per word, and returned as a sum over the rows."""
-    config = dataclasses.replace(TINY, dropout=0.)
+@pytest.mark.parametrize('sum_over, n', [('rows', 5), ('steps', 4)])
+def test_loss(sum_over, n):
+    """It is reported per word, and returned as a sum of means."""
+    config = dataclasses.replace(
+        TINY, dropout=0., batch_size=5, sum_over=sum_over)
     model = LanguageModel(config, 20)
-    x, t = numpy.random.RandomState(0).randint(0, 20, (2, 3, 4)).astype('i')
+    x, t = numpy.random.RandomState(0).randint(0, 20, (2, 5, 4)).astype('i')
     reporter = chainer.Reporter()
     reporter.add_observer('model', model)
     with reporter:
         loss = model(x, t)
-    mean, n = reporter.observation['model/loss']
-    assert n == 12 and mean.dtype == numpy.float64
-    numpy.testing.assert_allclose(loss.array, 3 * mean, rtol=1e-6)
+    mean, n_words = reporter.observation['model/loss']
+    assert n_words == 20 and mean.dtype == numpy.float64
+    numpy.testing.assert_allclose(loss.array, n * mean, rtol=1e-6)
+
+
+def test_the_lstm_is_trained_as_its_source():
+    config = CONFIGS['lstm']
+    assert (config.sum_over, config.n_steps, config.max_norm) == (
+        'steps', 35, 5)
+    assert CONFIGS['qrnn'].sum_over == 'rows'
 
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
