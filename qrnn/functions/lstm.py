@@ -146,7 +146,9 @@ class _LSTM(function_node.FunctionNode):
         cs, hs = (xp.empty((T + 1, B, m), dtype) for _ in range(2))
         cs[0], hs[0] = c, h
         product = xp.empty((B, 4 * m), dtype)
-        u, W = xp.ascontiguousarray(u, dtype), W.T.astype(dtype)
+        u = xp.ascontiguousarray(u, dtype)
+        # Transposed in memory, which its products with few rows are faster by
+        W = xp.ascontiguousarray(W.T, dtype)
         for t in range(T):
             xp.dot(hs[t], W, out=product)
             kernels.lstm_forward(
