@@ -14,6 +14,7 @@ from qrnn.functions import STRNNFunction  # NOQA
 from qrnn.functions import zoneout  # NOQA
 from qrnn.functions import zoneout_ref  # NOQA
 from qrnn.links import BiQRNNLayer  # NOQA
+from qrnn.links import BiQRNNStack  # NOQA
 from qrnn.links import LSTMLayer  # NOQA
 from qrnn.links import LSTMStack  # NOQA
 from qrnn.links import LSTMState  # NOQA

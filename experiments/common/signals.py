@@ -101,11 +101,9 @@ def _handled(arrived):
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can handle signals
         return
-    process, first = os.getpid(), []
+    first = []
 
     def handle(number, frame):
-        if os.getpid() != process:
-            die(number)  # a worker, which inherited this
         now = time.monotonic()
         if not first:
             first.append(now)
@@ -116,6 +114,7 @@ def _handled(arrived):
     # What is ignored, by ``nohup`` for instance, stays ignored.
     before = {number: signal.getsignal(number) for number in _NUMBERS
               if signal.getsignal(number) != signal.SIG_IGN}
+    _handlers.append(handle)
     for number in before:
         signal.signal(number, handle)
     try:
@@ -123,3 +122,34 @@ def _handled(arrived):
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _handlers.remove(handle)
+
+
+# Handlers of contexts that are not left, which a fork takes from the child. A
+# handler of Python's runs when the interpreter next looks for signals. That is
+# never, if the one signal with which a pool ends a worker comes after its last
+# look and before it waits for a lock: pool and worker would wait for ever.
+_handlers = []
+_forking = threading.local()
+
+
+def _hold_signals():
+    # Python forgets the signals that reach the child before its first look.
+    _forking.mask = signal.pthread_sigmask(
+        signal.SIG_BLOCK, _NUMBERS if _handlers else ())
+
+
+def _release_signals():
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _restore_default_actions():
+    for number in _NUMBERS:
+        if signal.getsignal(number) in _handlers:
+            signal.signal(number, signal.SIG_DFL)
+    _release_signals()
+
+
+os.register_at_fork(
+    before=_hold_signals, after_in_parent=_release_signals,
+    after_in_child=_restore_default_actions)

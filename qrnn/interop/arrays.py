@@ -9,13 +9,17 @@ from qrnn.types import Arrays
 
 
 def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
-    """Reads named arrays.
+    """Read named arrays.
 
     Nothing is unpickled: a file can give arrays of numbers, and nothing else.
+    Numbers of the other byte order are converted to this machine's, and
+    bfloat16, which NumPy has not, to float32.
 
     Args:
         source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, the
-            latter with the package safetensors; or arrays by name.
+            latter with the package safetensors; or arrays by name, or
+            PyTorch's tensors and parameters,
+            ``dict(model.named_parameters())`` for instance.
 
     Returns:
         dict: Arrays by name.
@@ -33,14 +37,24 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
 
     """
     if not isinstance(source, (str, os.PathLike)):
-        return {name: numpy.asarray(array) for name, array in source.items()}
+        return {name: _native(_from_tensor(array))
+                for name, array in source.items()}
     try:
         if _kind(source) == '.safetensors':
-            return dict(_safetensors(source).load_file(source))
+            package = _safetensors(source)
+            with open(source, 'rb') as f:
+                members = package.deserialize(f.read())
+            return {name: _native(_from_bytes(name, **member))
+                    for name, member in members}
         with numpy.load(source, allow_pickle=False) as arrays:
+            members = arrays.zip.namelist()
+            if any(member.endswith('.pkl') for member in members):
+                raise ValueError(
+                    'it is a file of PyTorch, which holds pickled objects; '
+                    'load it there and write its state_dict() by numpy.savez')
             # By the members' own names: there may be an a.npy beside an a.
-            return {member.removesuffix('.npy'): arrays[member]
-                    for member in arrays.zip.namelist()}
+            return {member.removesuffix('.npy'): _native(arrays[member])
+                    for member in members}
     except (OSError, ImportError):
         raise
     except Exception as error:  # a damaged file fails in many ways
@@ -49,7 +63,7 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
 
 
 def write_arrays(path: str, arrays: Arrays) -> None:
-    """Writes named arrays.
+    """Write named arrays.
 
     Args:
         path (str): Name of a ``.npz`` or ``.safetensors`` file, the latter
@@ -75,7 +89,7 @@ def write_arrays(path: str, arrays: Arrays) -> None:
     """
     if _kind(path) == '.safetensors':
         # It writes what lies in memory, in that order, not strided views.
-        _safetensors(path).save_file(
+        _safetensors(path).numpy.save_file(
             {name: numpy.ascontiguousarray(array)
              for name, array in arrays.items()}, path)
         return
@@ -143,6 +157,37 @@ def _kind(path):
     return kind
 
 
+def _native(array):
+    """An array of this machine's byte order."""
+    return array.astype(array.dtype.newbyteorder('='), copy=False)
+
+
+def _from_tensor(value):
+    """An array of an array, or of a tensor or parameter of PyTorch's."""
+    if hasattr(value, 'detach'):
+        value = value.detach().cpu()
+        if str(value.dtype) == 'torch.bfloat16':
+            value = value.float()
+    return numpy.asarray(value)
+
+
+def _from_bytes(name, dtype, shape, data):
+    """An array of a member of a safetensors file, little-endian as it is."""
+    if dtype == 'BF16':  # the upper half of a float32
+        array = numpy.frombuffer(data, '<u2').astype('<u4') << 16
+        return array.view('<f4').reshape(shape)
+    if dtype not in _DTYPES:
+        raise ValueError(
+            f'the array {name} is of dtype {dtype}, which NumPy has not')
+    return numpy.frombuffer(data, _DTYPES[dtype]).reshape(shape)
+
+
+_DTYPES = {'BOOL': '?', 'C64': '<c8', **{
+    f'{kind}{8 * size}': f'<{letter}{size}'
+    for kind, letter in (('F', 'f'), ('I', 'i'), ('U', 'u'))
+    for size in (1, 2, 4, 8) if (kind, size) != ('F', 1)}}
+
+
 def _safetensors(path):
     try:
         import safetensors.numpy
@@ -150,4 +195,4 @@ def _safetensors(path):
         raise ImportError(
             '{} needs the package safetensors: pip install '
             'safetensors'.format(os.fspath(path))) from None
-    return safetensors.numpy
+    return safetensors

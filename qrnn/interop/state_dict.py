@@ -11,7 +11,6 @@ where f is the share of what is new, not of what is kept. As
 :math:`1 - \\sigma(a) = \\sigma(-a)`, our f has the weights of theirs with the
 sign changed, which is exact.
 """
-import re
 from typing import Any
 
 import chainer
@@ -23,43 +22,42 @@ from qrnn.gates import GATES
 from qrnn.interop.arrays import assign
 from qrnn.interop.arrays import fitting
 from qrnn.interop.arrays import read_arrays
+from qrnn.interop.names import find
+from qrnn.interop.names import NAMES
+from qrnn.interop.names import names_of
+from qrnn.links.bi_qrnn_layer import BiQRNNLayer
+from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.n_step_qrnn import NStepQRNN
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
 from qrnn.types import Arrays
-
-
-#: What the arrays of a layer are called, weight and bias, by style.
-_NAMES = {
-    'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
-    # The weights before its dropout; module.weight is a copy after it.
-    'fastai': ('rnns.{}.layers.0.linear.weight_raw',
-               'rnns.{}.layers.0.linear.module.bias'),
-    'awd-lstm-lm': ('rnns.{}.linear.module.weight_raw',
-                    'rnns.{}.linear.module.bias'),
-}
+from qrnn.types import PerLayer
 
 
 def load_state_dict(source: str | Arrays, link: chainer.Link,
                     prefix: str | None = None) -> None:
-    """Loads weights of torchqrnn or fastai into a link.
+    """Load weights of torchqrnn or fastai into a link.
 
     How the arrays are named tells which: ``layers.0.linear.weight`` in
-    torchqrnn's and fastai's ``QRNN``, ``rnns.0.layers.0.linear.weight_raw`` in
-    fastai's language model, ``rnns.0.linear.module.weight_raw`` in that of
-    awd-lstm-lm. Other arrays, the embedding's for instance, are left alone.
-    Numbers are converted to the dtype of the link.
+    torchqrnn's and fastai's ``QRNN``, with ``layers_bwd.0.linear.weight`` and
+    so on where fastai's is bidirectional; ``linear.weight`` in a layer by
+    itself; ``rnns.0.layers.0.linear.weight_raw`` in fastai's language model;
+    ``rnns.0.linear.module.weight_raw`` in that of awd-lstm-lm. Other arrays,
+    the embedding's for instance, are left alone. Numbers are converted to the
+    dtype of the link.
 
     In evaluation, torchqrnn multiplies its f by 1 - zoneout, which no weights
     can express. fastai does not, nor does this package: what was trained by
     torchqrnn with zoneout gives other numbers here.
 
     Args:
-        source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays by
-            name.
+        source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
+            tensors by name, ``dict(model.named_parameters())`` for instance.
         link (~chainer.Link): A :class:`~qrnn.QRNNStack`, a
             :class:`~qrnn.NStepQRNN` or a single :class:`~qrnn.QRNNLayer`, of
-            f- or fo-pooling.
+            f- or fo-pooling; for both directions, a
+            :class:`~qrnn.BiQRNNStack` or, of one layer, a
+            :class:`~qrnn.BiQRNNLayer`.
         prefix (str): What the names begin with, ``'0.'`` for instance. Found
             if omitted.
 
@@ -81,45 +79,66 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
 
     """
     arrays = read_arrays(source)
-    names = _find(arrays, prefix)
-    layers = _layers(link)
-    if len(names) != len(layers):
+    _, names = find(arrays, prefix)
+    directions = _directions(link)
+    if len(names) != len(directions):
         raise ValueError(
-            'the arrays, from {} on, are those of {} layers, but the link has '
-            '{}'.format(names[0][0], len(names), len(layers)))
+            'the arrays, from {} on, are those of {}, but {} has {}'.format(
+                names[0][0][0], _DIRECTIONS[len(names)],
+                type(link).__name__, _DIRECTIONS[len(directions)]))
+    if len(names[0]) != len(directions[0]):
+        raise ValueError(
+            f'the arrays, from {names[0][0][0]} on, are those of '
+            f'{len(names[0])} layers, but the link has {len(directions[0])}')
     values = []
-    for i, (layer, (weight, bias)) in enumerate(zip(layers, names)):
-        k, rows = layer.kernel_size, layer.b.size
-        n = layer.in_size or _in_size(arrays, weight, k)
-        whose = 'layer {} with pooling {!r} and kernel_size {}'.format(
-            i, layer.pooling, k)
-        n_gates = len(GATES[layer.pooling])
-        values.append((
-            layer,
-            _to_filters(
-                fitting(arrays, weight, (rows, k * n), whose), k, n_gates),
-            _to_our_gates(fitting(arrays, bias, (rows,), whose), n_gates)))
+    for layers, pairs in zip(directions, names):
+        for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
+            k, rows = layer.kernel_size, layer.b.size
+            n = layer.in_size or _in_size(arrays, weight, k)
+            whose = 'layer {} with pooling {!r} and kernel_size {}'.format(
+                i, layer.pooling, k)
+            n_gates = len(GATES[layer.pooling])
+            W = fitting(arrays, weight, (rows, k * n), whose)
+            b = fitting(arrays, bias, (rows,), whose)
+            values.append((layer, _to_filters(W, k, n_gates),
+                           _to_our_gates(b, n_gates)))
     assign(values)
 
 
 def from_state_dict(source: str | Arrays, in_size: int,
-                    output_gate: bool = True, prefix: str | None = None,
-                    kind: type = QRNNStack, dropout: float = 0.,
+                    output_gate: bool | None = None, prefix: str | None = None,
+                    kind: type | None = None, dropout: float = 0., *,
+                    out_size: PerLayer | None = None,
+                    window: PerLayer | None = None,
                     **layer_options: Any) -> Any:
-    """Makes a link of weights of torchqrnn or fastai.
+    """Make a link of weights of torchqrnn or fastai.
 
     The shapes tell the number of layers, their sizes and windows, given the
     number of channels that go in; the dtype is that of the arrays.
 
+    Two things shapes do not tell. A matrix of ``(12, 8)`` belongs to window 1
+    if ``in_size`` is 8, and to window 2 if it is 4, so that a wrong
+    ``in_size`` may give another window: ``window`` is checked against what
+    comes out. And 12 rows are 4 channels with an output gate, or 6 without.
+    Where there are several layers, only one of the two fits the next layer;
+    where there is one, ``output_gate`` or ``out_size`` must say it.
+
     Args:
         source (str or dict): As :func:`load_state_dict` takes it.
         in_size (int): Number of input channels n.
-        output_gate (bool): Whether the layers have an output gate.
+        output_gate (bool): Whether the layers have an output gate. Told by the
+            shapes if omitted.
         prefix (str): What the names begin with. Found if omitted.
         kind (type): :class:`~qrnn.QRNNStack`, whose layers may here be of
             different sizes, as those of fastai's language model are, or
-            :class:`~qrnn.NStepQRNN`.
+            :class:`~qrnn.NStepQRNN`; :class:`~qrnn.BiQRNNStack` for both
+            directions; :class:`~qrnn.QRNNLayer` for a single layer. What the
+            arrays are of, if omitted.
         dropout (float): Dropout between layers.
+        out_size (int or sequence): Number of hidden channels m, of every layer
+            or one for each, to be checked.
+        window (int or sequence): Filter width, of every layer or one for each,
+            to be checked.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``zoneout`` and ``save_state``.
 
@@ -127,7 +146,8 @@ def from_state_dict(source: str | Arrays, in_size: int,
         ~chainer.Link: The link.
 
     Raises:
-        ValueError: If the arrays do not fit each other.
+        ValueError: If the arrays do not fit each other or the arguments, or
+            the shapes leave open what they are of.
 
     .. admonition:: Example
 
@@ -140,33 +160,35 @@ def from_state_dict(source: str | Arrays, in_size: int,
         (2, 7, 5)
 
     """
-    if kind not in (QRNNStack, NStepQRNN):
-        raise ValueError(
-            'kind must be QRNNStack or NStepQRNN, not {!r}'.format(kind))
     arrays = read_arrays(source)
-    names = [weight for weight, _ in _find(arrays, prefix)]
-    pooling = 'fo' if output_gate else 'f'
-    kernel_sizes, sizes = [], [in_size]
-    for name in names:
-        k, m = _sizes(arrays, name, sizes[-1], len(GATES[pooling]))
-        kernel_sizes.append(k)
-        sizes.append(m)
+    style, names = find(arrays, prefix)
+    kind = _kind(kind, style, names)
+    pooling, shapes = _read_shapes(
+        arrays, [weight for weight, _ in names[0]], in_size, output_gate,
+        out_size, window)
+    kernel_sizes, sizes = zip(*shapes)
     options = dict(layer_options, pooling=pooling)
-    with chainer.using_config('dtype', arrays[names[0]].dtype):
-        if kind is NStepQRNN:
-            link = NStepQRNN(len(names), in_size, sizes[1], dropout,
+    n_layers, m = len(shapes), sizes[0]
+    with chainer.using_config('dtype', arrays[names[0][0][0]].dtype):
+        if kind is QRNNLayer:
+            link = QRNNLayer(in_size, m, *kernel_sizes, **options)
+        elif kind is NStepQRNN:
+            link = NStepQRNN(n_layers, in_size, m, dropout,
                              kernel_size=kernel_sizes, **options)
+        elif kind is BiQRNNStack:
+            link = BiQRNNStack(n_layers, in_size, m, kernel_sizes,
+                               dropout=dropout, **options)
         else:
-            link = QRNNStack(0, in_size, sizes[1], dropout=dropout)
-            for i, k in enumerate(kernel_sizes):
-                link.append(QRNNLayer(sizes[i], sizes[i + 1], k, **options))
+            link = QRNNStack(0, in_size, m, dropout=dropout)
+            for n, (k, m) in zip([in_size, *sizes], shapes):
+                link.append(QRNNLayer(n, m, k, **options))
     load_state_dict(arrays, link, prefix)
     return link
 
 
 def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
                   prefix: str = '') -> dict[str, numpy.ndarray]:
-    """A link's weights as torchqrnn or fastai has them.
+    """Return a link's weights as torchqrnn or fastai has them.
 
     What :func:`load_state_dict` loaded comes out as it was, to the last bit.
 
@@ -174,8 +196,9 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
         link (~chainer.Link): As :func:`load_state_dict` takes it, with windows
             of 1 or 2, which is all that they have.
         style (str): ``'torchqrnn'``, which is also that of fastai's ``QRNN``,
-            ``'fastai'`` for its language model, with both copies of the
-            weights, or ``'awd-lstm-lm'``.
+            and the only one for both directions; ``'torchqrnn-layer'`` for a
+            layer by itself; ``'fastai'`` for its language model, with both
+            copies of the weights; or ``'awd-lstm-lm'``.
         prefix (str): What the names are to begin with.
 
     Returns:
@@ -194,87 +217,107 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
         layers.0.linear.bias (15,)
 
     """
-    if style not in _NAMES:
+    if style not in NAMES:
         raise ValueError('style must be one of {}, not {!r}'.format(
-            ', '.join(map(repr, _NAMES)), style))
-    layers = _layers(link)
+            ', '.join(map(repr, NAMES)), style))
+    directions = _directions(link)
+    if len(directions) > 1 and style != 'torchqrnn':
+        raise ValueError(
+            f'style {style!r} has one direction; for both take \'torchqrnn\'')
+    if style == 'torchqrnn-layer' and len(directions[0]) > 1:
+        raise ValueError(
+            f'style {style!r} has one layer, but the link has '
+            f'{len(directions[0])}')
     arrays = {}
-    for i, layer in enumerate(layers):
-        weight, bias = (prefix + name.format(i) for name in _NAMES[style])
-        if layer.kernel_size > 2:
-            raise ValueError(
-                'layer {} has kernel_size {}, but torchqrnn and fastai have '
-                'windows of 1 and 2 only'.format(i, layer.kernel_size))
-        if layer.W.array is None:
-            raise ValueError(
-                'layer {} has no weights yet: its in_size is still '
-                'unknown'.format(i))
-        W, b = (chainer.get_device('@numpy').send(param.array)
-                for param in (layer.W, layer.b))
-        n_gates = len(GATES[layer.pooling])
-        arrays[weight] = _to_matrix(W, n_gates)
-        if style == 'fastai':
-            arrays[weight.replace('weight_raw', 'module.weight')] = (
-                arrays[weight].copy())
-        arrays[bias] = _to_their_gates(b, n_gates)
+    for layers, pairs in zip(directions, names_of(
+            style, prefix, len(directions[0]), len(directions))):
+        for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
+            arrays[weight], arrays[bias] = _to_theirs(i, layer)
+            if style == 'fastai':
+                arrays[weight.replace('weight_raw', 'module.weight')] = (
+                    arrays[weight].copy())
     return arrays
 
 
-def _find(arrays, prefix):
-    """Names of the weight and the bias of each layer."""
-    found = {}  # numbers of layers, by style and prefix
-    for style, names in _NAMES.items():
-        for pattern in names:
-            pattern = r'((?:.*\.)?){}'.format(
-                re.escape(pattern).replace(r'\{\}', r'(\d+)'))
-            for match in filter(None, map(
-                    re.compile(pattern).fullmatch, arrays)):
-                if prefix in (None, match[1]):
-                    found.setdefault((style, match[1]), set()).add(
-                        int(match[2]))
-    if not found:
-        raise ValueError(
-            'there is no QRNN of torchqrnn or fastai{} among the arrays {}'
-            .format('' if prefix is None else ' under ' + repr(prefix),
-                    ', '.join(sorted(arrays)[:8]) or '(none)'))
-    if len(found) > 1:
-        raise ValueError(
-            'the arrays hold several QRNNs: choose one by its prefix, one of '
-            '{}'.format(', '.join(sorted({repr(p) for _, p in found}))))
-    (style, prefix), numbers = found.popitem()
-    layers = []
-    while len(layers) <= max(numbers):
-        layers.append(tuple(
-            prefix + name.format(len(layers)) for name in _NAMES[style]))
-        for name in layers[-1]:
-            if name not in arrays:
-                raise ValueError('the array {} is missing'.format(name))
-    return layers
+_DIRECTIONS = {1: 'one direction', 2: 'both directions'}
 
 
-def _layers(link):
+def _directions(link):
     """The layers of a link that has nothing that a state dict has not."""
     if isinstance(link, QRNNLayer):
-        layers = [link]
+        directions = [[link]]
+    elif isinstance(link, BiQRNNLayer):
+        directions = [[link.ahead], [link.back]]
+    elif isinstance(link, BiQRNNStack):
+        directions = [list(link.ahead), list(link.back)]
     elif isinstance(link, (QRNNStack, NStepQRNN)):
-        layers = list(link)
+        directions = [list(link)]
     else:
         raise ValueError(
-            'weights of torchqrnn and fastai are those of a QRNNStack, an '
-            'NStepQRNN or a QRNNLayer, not of {}'.format(
-                type(link).__name__))
-    if len(layers) > 1 and getattr(link, 'dense', False):
+            'weights of torchqrnn and fastai are those of a QRNNStack, a '
+            'BiQRNNStack, an NStepQRNN or a QRNNLayer, not of '
+            + type(link).__name__)
+    stack = link.ahead if isinstance(link, BiQRNNStack) else link
+    if len(directions[0]) > 1 and getattr(stack, 'dense', False):
         raise ValueError('torchqrnn and fastai have no dense connections')
-    for i, layer in enumerate(layers):
-        if (layer.pooling not in ('f', 'fo') or layer.decoder
-                or layer.lookahead
-                or check_pooling(layer.pooling, layer.activations)
-                != ACTIVATIONS):
-            raise ValueError(
-                'layer {} is not one that torchqrnn and fastai have: f- or '
-                "fo-pooling with the paper's activations, no lookahead, no "
-                'decoder'.format(i))
-    return layers
+    for layers in directions:
+        for i, layer in enumerate(layers):
+            if (layer.pooling not in ('f', 'fo') or layer.decoder
+                    or layer.lookahead
+                    or check_pooling(layer.pooling, layer.activations)
+                    != ACTIVATIONS):
+                raise ValueError(
+                    f'layer {i} is not one that torchqrnn and fastai have: f- '
+                    "or fo-pooling with the paper's activations, no "
+                    'lookahead, no decoder')
+    return directions
+
+
+def _kind(kind, style, names):
+    """The link to make of some arrays."""
+    kinds = [BiQRNNStack] if len(names) > 1 else [QRNNStack, NStepQRNN]
+    if len(names) == len(names[0]) == 1:
+        kinds.insert(style != 'torchqrnn-layer', QRNNLayer)
+    if kind not in (None, *kinds):
+        raise ValueError(
+            'the arrays, from {} on, are those of {}: kind must be {}, not '
+            '{!r}'.format(
+                names[0][0][0], _DIRECTIONS[len(names)],
+                ' or '.join(each.__name__ for each in kinds), kind))
+    return kind or kinds[0]
+
+
+def _read_shapes(arrays, names, in_size, output_gate, out_size, window):
+    """Pooling, and window and size of every layer, that fit the shapes."""
+    fits, reasons = {}, []
+    for pooling in 'fo', 'f':
+        if output_gate in (None, pooling == 'fo'):
+            shapes, n = [], in_size
+            try:
+                for i, name in enumerate(names):
+                    shapes.append(_sizes(
+                        arrays, name, n, len(GATES[pooling]),
+                        _of_layer(out_size, i), _of_layer(window, i)))
+                    n = shapes[-1][1]
+                fits[pooling] = shapes
+            except ValueError as error:
+                reasons.append(error)
+    if not fits:
+        raise reasons[0]
+    if len(fits) > 1:
+        raise ValueError(
+            'the array {} is of shape {}: a layer of {} channels with an '
+            'output gate, or of {} without; say which by output_gate or '
+            'out_size'.format(names[-1], arrays[names[-1]].shape, *(
+                shapes[-1][1] for shapes in fits.values())))
+    return fits.popitem()
+
+
+def _of_layer(values, i):
+    """What is said of a layer, if anything: one number, or one for each."""
+    if values is None or isinstance(values, int):
+        return values
+    return values[i]
 
 
 def _in_size(arrays, name, kernel_size):
@@ -288,17 +331,35 @@ def _in_size(arrays, name, kernel_size):
     return shape[1] // kernel_size
 
 
-def _sizes(arrays, name, in_size, n_gates):
+def _sizes(arrays, name, in_size, n_gates, out_size, window):
     """Window and number of hidden channels of a layer."""
     shape = arrays[name].shape
-    if (len(shape) != 2 or shape[0] % n_gates
-            or shape[1] not in (in_size, 2 * in_size)):
+    windows = (1, 2) if window is None else (window,)
+    if (len(shape) != 2 or shape[1] not in [k * in_size for k in windows]
+            or shape[0] % n_gates
+            or out_size not in (None, shape[0] // n_gates)):
+        rows = f'{n_gates} * ' + ('m' if out_size is None else f'{out_size}')
         raise ValueError(
             'the array {} is of shape {}, but a layer of {} input channels, '
-            'window 1 or 2 and {} gates takes ({} * m, {}) or ({} * m, {})'
-            .format(name, shape, in_size, n_gates,
-                    n_gates, in_size, n_gates, 2 * in_size))
+            'window {} and {} gates takes {}'.format(
+                name, shape, in_size, ' or '.join(map(str, windows)), n_gates,
+                ' or '.join(f'({rows}, {k * in_size})' for k in windows)))
     return shape[1] // in_size, shape[0] // n_gates
+
+
+def _to_theirs(i, layer):
+    """Weight and bias of a layer as torchqrnn has them."""
+    if layer.kernel_size > 2:
+        raise ValueError(
+            f'layer {i} has kernel_size {layer.kernel_size}, but torchqrnn '
+            'and fastai have windows of 1 and 2 only')
+    if layer.W.array is None:
+        raise ValueError(
+            f'layer {i} has no weights yet: its in_size is still unknown')
+    W, b = (chainer.get_device('@numpy').send(param.array)
+            for param in (layer.W, layer.b))
+    n_gates = len(GATES[layer.pooling])
+    return _to_matrix(W, n_gates), _to_their_gates(b, n_gates)
 
 
 def _to_filters(weight, k, n_gates):

@@ -1,6 +1,7 @@
 """Layers with parameters."""
 
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer  # NOQA
+from qrnn.links.bi_qrnn_layer import BiQRNNStack  # NOQA
 from qrnn.links.lstm_layer import LSTMLayer  # NOQA
 from qrnn.links.lstm_layer import LSTMState  # NOQA
 from qrnn.links.n_step_qrnn import NStepBiQRNN  # NOQA

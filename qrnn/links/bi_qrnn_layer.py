@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import chainer
@@ -5,11 +6,54 @@ import chainer.functions as F
 
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.links.qrnn_layer import QRNNLayer
+from qrnn.links.stack import QRNNStack
 from qrnn.types import Input
 from qrnn.types import Lengths
+from qrnn.types import PerLayer
 
 
-class BiQRNNLayer(chainer.Chain):
+class _BothDirections(chainer.Chain):
+    """What reads sequences both ways: links called alike, side by side."""
+
+    def __init__(self, make: Callable, **options: Any) -> None:
+        super().__init__()
+        if options.get('save_state'):
+            raise ValueError(
+                'a link in both directions takes whole sequences: leave out '
+                'save_state')
+        with self.init_scope():
+            self.ahead, self.back = (make(**options) for _ in range(2))
+
+    def forward(self, x: Input,
+                lengths: Lengths | None = None) -> chainer.Variable:
+        """Applies both directions to a batch of sequences.
+
+        Args:
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
+            lengths: Number of steps of every sequence, ``(B,)``. The backward
+                direction starts from each sequence's own end; outputs past it
+                are 0.
+
+        Returns:
+            ~chainer.Variable: ``(B, T, 2 m)``.
+
+        Raises:
+            ValueError: If ``x`` or ``lengths`` does not fit.
+
+        """
+        x = chainer.as_variable(x)
+        if x.ndim != 3:
+            raise ValueError(
+                'x must be whole sequences, (B, T, n), but its shape is '
+                '{}'.format(x.shape))
+        ahead = self.ahead(x, lengths)
+        back = self.back(reverse_sequences(x, lengths), lengths)
+        for link in self.children():
+            link.reset_state()  # nothing goes on from here
+        return F.concat((ahead, reverse_sequences(back, lengths)), axis=2)
+
+
+class BiQRNNLayer(_BothDirections):
     """Two QRNN layers over whole sequences, one in each direction.
 
     The outputs of both are put side by side, forward first. Unlike a
@@ -59,41 +103,48 @@ class BiQRNNLayer(chainer.Chain):
 
     def __init__(self, in_size: int | None, out_size: int,
                  kernel_size: int = 2, **layer_options: Any) -> None:
-        super(BiQRNNLayer, self).__init__()
-        if layer_options.get('save_state'):
-            raise ValueError(
-                'a layer in both directions takes whole sequences: leave out '
-                'save_state')
-        with self.init_scope():
-            self.ahead = QRNNLayer(
-                in_size, out_size, kernel_size, **layer_options)
-            self.back = QRNNLayer(
-                in_size, out_size, kernel_size, **layer_options)
+        super().__init__(
+            QRNNLayer, in_size=in_size, out_size=out_size,
+            kernel_size=kernel_size, **layer_options)
 
-    def forward(self, x: Input,
-                lengths: Lengths | None = None) -> chainer.Variable:
-        """Applies both layers to a batch of sequences.
 
-        Args:
-            x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
-            lengths: Number of steps of every sequence, ``(B,)``. The backward
-                layer starts from each sequence's own end; outputs past it are
-                0.
+class BiQRNNStack(_BothDirections):
+    """Two stacks of QRNN layers over whole sequences, one in each direction.
 
-        Returns:
-            ~chainer.Variable: ``(B, T, 2 m)``.
+    Each direction is a stack of its own, and the outputs of their last layers
+    are put side by side, forward first. This is what fastai's ``QRNN`` with
+    ``bidirectional=True`` computes. Where every layer is to read the outputs
+    of both directions of the one below, put :class:`~qrnn.BiQRNNLayer` on top
+    of each other, or use :class:`~qrnn.NStepBiQRNN`.
 
-        Raises:
-            ValueError: If ``x`` or ``lengths`` does not fit.
+    Args:
+        n_layers (int): Number of layers of either direction.
+        in_size (int): Number of input channels n.
+        out_size (int): Number of hidden channels m of every layer of either
+            direction.
+        kernel_size (int or sequence): Filter width k, of every layer or one
+            for each.
+        dropout (float): Dropout between layers.
+        layer_options: Further arguments of both stacks: ``dense``,
+            ``pooling``, ``zoneout`` and so on. See :class:`~qrnn.QRNNStack`.
 
-        """
-        x = chainer.as_variable(x)
-        if x.ndim != 3:
-            raise ValueError(
-                'x must be whole sequences, (B, T, n), but its shape is '
-                '{}'.format(x.shape))
-        ahead = self.ahead(x, lengths)
-        back = self.back(reverse_sequences(x, lengths), lengths)
-        for layer in self.children():
-            layer.reset_state()  # nothing goes on from here
-        return F.concat((ahead, reverse_sequences(back, lengths)), axis=2)
+    Attributes:
+        ahead (~qrnn.QRNNStack): The stack that reads from left to right.
+        back (~qrnn.QRNNStack): The stack that reads from right to left.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import BiQRNNStack
+        >>> rnn = BiQRNNStack(2, 3, 5, kernel_size=(2, 1))
+        >>> rnn(np.zeros((4, 7, 3), np.float32)).shape
+        (4, 7, 10)
+
+    """
+
+    def __init__(self, n_layers: int, in_size: int, out_size: int,
+                 kernel_size: PerLayer = 2, *, dropout: float = 0.,
+                 **layer_options: Any) -> None:
+        super().__init__(
+            QRNNStack, n_layers=n_layers, in_size=in_size, out_size=out_size,
+            kernel_size=kernel_size, dropout=dropout, **layer_options)

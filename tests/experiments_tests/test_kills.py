@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -18,11 +20,14 @@ STATUS = {'SIGKILL': -signal.SIGKILL, 'SIGTERM': -signal.SIGTERM,
           'SIGINT': -signal.SIGINT}
 
 
+COUNT = os.environ.get('QRNN_KILLS', '5')
+
+
+@pytest.mark.timeout(120 + 60 * int(COUNT))
 def test_kills(tmp_path, assert_same_run):
-    count = os.environ.get('QRNN_KILLS', '5')
     seed = os.environ.get('QRNN_KILLS_SEED', '0')
     process = subprocess.run(
-        [sys.executable, os.path.join(HERE, 'kills.py'), str(tmp_path), count,
+        [sys.executable, os.path.join(HERE, 'kills.py'), str(tmp_path), COUNT,
          seed],
         env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(HERE)),
                  OPENBLAS_NUM_THREADS='1'),
@@ -44,7 +49,7 @@ def test_kills(tmp_path, assert_same_run):
             '{} {}'.format(n, kind) for kind, n in sorted(kinds.items())),
         len(failures), seed))
     assert not failures
-    assert len(done) == int(count)
+    assert len(done) == int(COUNT)
 
 
 def _compare(tmp_path, folder, assert_same_run):

@@ -70,6 +70,7 @@ def test_does_not_end():
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.timeout(method='thread')  # for it takes the alarm itself
 def test_interrupted(tmp_path):
     """The command ends properly before the interruption goes on."""
     def interrupt(number, frame):

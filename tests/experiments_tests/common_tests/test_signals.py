@@ -101,23 +101,75 @@ def test_ends_as_if_unhandled(number, context, times):
     assert all(line.startswith('interrupted by') for line in lines)
 
 
-_WORKER = """
+# Python's own handler of a signal runs when the interpreter next looks: a
+# worker that waits for a lock by then would never be ended by its pool.
+_POOLS = """
 import multiprocessing, sys, time
 from experiments.common import errors, signals
 
 def main():
     with signals.raised():
-        with multiprocessing.get_context('fork').Pool(2) as pool:
-            pool.map(abs, range(3))
+        for _ in range(200):
+            with multiprocessing.get_context('fork').Pool(2) as pool:
+                pool.map(abs, range(3))
 
 errors.run(main)
 """
 
 
-def test_workers_die_quietly():
-    """A pool ends its workers by SIGTERM, and they inherit the handler."""
-    process = _run(_WORKER)
+def test_pools_end():
+    process = _run(_POOLS)
     assert (process.returncode, process.stdout, process.stderr) == (0, '', '')
+
+
+def in_child(function):
+    """What a function returns in a forked process."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            os.write(writer, repr(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as f:
+        result = f.read()
+    os.waitpid(process, 0)
+    return result
+
+
+def actions():
+    """What each signal does, and which are blocked."""
+    return ([signal.getsignal(number) for number in NUMBERS],
+            signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def test_children_get_the_default_actions():
+    before, mine = actions(), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.raised(), signals.Deferred(None):
+            within = actions()
+            assert in_child(actions) == repr(
+                ([signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN], set()))
+            assert actions() == within
+    finally:
+        signal.signal(signal.SIGHUP, mine)
+    assert actions() == before
+    assert in_child(actions) == repr(before)
+
+
+@pytest.mark.parametrize('number', NUMBERS)
+def test_a_child_ends_by_the_first_signal(number):
+    """Even by one that comes before it has run a line of its own."""
+    with signals.raised():
+        for _ in range(50):
+            process = os.fork()
+            if process == 0:
+                threading.Event().wait(60)
+                os._exit(0)
+            os.kill(process, number)
+            assert os.waitstatus_to_exitcode(
+                os.waitpid(process, 0)[1]) == -number
 
 
 def _run(program, *arguments):
@@ -128,7 +180,14 @@ def _run(program, *arguments):
         'package.__path__ = [{!r}]\n'
         'sys.modules["experiments"] = package\n'.format(os.path.dirname(
             os.path.dirname(signals.__file__))) + program)
-    return subprocess.run(
-        [sys.executable, '-c', program] + [str(int(each))
-                                           for each in arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(
+            [sys.executable, '-c', program, *map(str, map(int, arguments))],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True) as process:
+        try:
+            out, err = process.communicate(timeout=60)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # and its children
+            raise
+    return subprocess.CompletedProcess(
+        process.args, process.returncode, out, err)

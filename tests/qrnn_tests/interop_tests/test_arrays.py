@@ -1,4 +1,7 @@
+import json
+import pickle
 import sys
+import zipfile
 
 import numpy
 import pytest
@@ -57,3 +60,63 @@ def test_without_safetensors(monkeypatch):
     monkeypatch.setitem(sys.modules, 'safetensors.numpy', None)
     with pytest.raises(ImportError, match='pip install safetensors'):
         interop.read_arrays('model.safetensors')
+
+
+def test_other_byte_order(tmp_path):
+    values = numpy.arange(6.).reshape(2, 3)
+    for dtype in '>f4', '>f2', '<f8', '>i4':
+        array = values.astype(dtype)
+        numpy.savez(tmp_path / 'a.npz', a=array)
+        for source in str(tmp_path / 'a.npz'), {'a': array}:
+            read = interop.read_arrays(source)['a']
+            assert read.dtype == array.dtype.newbyteorder('=')
+            assert read.dtype.isnative and (read == values).all()
+
+
+def write_safetensors(path, dtype, shape, data):
+    header = json.dumps({'a': {
+        'dtype': dtype, 'shape': shape, 'data_offsets': [0, len(data)]}})
+    path.write_bytes(
+        len(header).to_bytes(8, 'little') + header.encode() + data)
+
+
+def test_bfloat16(tmp_path):
+    pytest.importorskip('safetensors')
+    path = tmp_path / 'a.safetensors'
+    data = bytes.fromhex('803f 20c0 0080 4940')
+    write_safetensors(path, 'BF16', [2, 2], data)
+    array = interop.read_arrays(path)['a']
+    assert array.dtype == numpy.float32
+    assert array.tolist() == [[1, -2.5], [0, 3.140625]]
+    assert numpy.signbit(array[1, 0])
+
+
+def test_dtypes_that_numpy_has_not(tmp_path):
+    pytest.importorskip('safetensors')
+    path = tmp_path / 'a.safetensors'
+    write_safetensors(path, 'F8_E4M3', [2], b'..')
+    with pytest.raises(ValueError, match='the array a is of dtype F8_E4M3'):
+        interop.read_arrays(path)
+
+
+def test_renamed_checkpoint_of_pytorch(tmp_path):
+    """Of PyTorch's archives, and of its pickles of old."""
+    path = tmp_path / 'model.npz'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('model/data.pkl', b'...')
+        archive.writestr('model/data/0', bytes(8))
+    with pytest.raises(ValueError, match='model.npz .*PyTorch.*numpy.savez'):
+        interop.read_arrays(path)
+    path.write_bytes(pickle.dumps({'a': [1.]}))
+    with pytest.raises(ValueError, match='model.npz cannot be read'):
+        interop.read_arrays(path)
+
+
+def test_tensors_and_parameters():
+    torch = pytest.importorskip('torch')
+    values = torch.tensor([[1., -2.5], [0., 3.140625]])
+    for tensor in (values, torch.nn.Parameter(values), values.bfloat16(),
+                   values.double().requires_grad_()):
+        array = interop.read_arrays({'a': tensor})['a']
+        assert isinstance(array, numpy.ndarray)
+        assert array.tolist() == values.tolist()

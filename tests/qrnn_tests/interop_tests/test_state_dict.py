@@ -2,6 +2,8 @@ import chainer
 import numpy
 import pytest
 
+from qrnn import BiQRNNLayer
+from qrnn import BiQRNNStack
 from qrnn import interop
 from qrnn import NStepBiQRNN
 from qrnn import NStepQRNN
@@ -45,6 +47,34 @@ def fastai(x, arrays, weight, bias, windows, output_gate):
             arrays[bias.format(i)], window, output_gate)
         x = y.swapaxes(0, 1)
     return x
+
+
+def fastai_both(x, arrays, windows, output_gate):
+    """Its bidirectional QRNN: two stacks, the second of which turns time.
+
+    Its layers run backwards and see the step after, not the step before.
+    """
+    def backward(x, weight, bias, window):
+        source = x
+        if window == 2:
+            after = numpy.concatenate([x[:, 1:], 0 * x[:, :1]], 1)
+            source = numpy.concatenate([x, after], 2)
+        y = source @ weight.T + bias
+        z, f, *o = numpy.split(y, 3 if output_gate else 2, axis=2)
+        z, f = numpy.tanh(z), sigmoid(f)
+        c, states = numpy.zeros_like(z[:, 0]), []
+        for t in reversed(range(x.shape[1])):
+            c = f[:, t] * z[:, t] + (1 - f[:, t]) * c
+            states.insert(0, c)
+        c = numpy.stack(states, 1)
+        return sigmoid(o[0]) * c if output_gate else c
+
+    ahead = fastai(x, arrays, 'layers.{}.linear.weight',
+                   'layers.{}.linear.bias', windows, output_gate)
+    for i, window in enumerate(windows):
+        x = backward(x, arrays[f'layers_bwd.{i}.linear.weight'],
+                     arrays[f'layers_bwd.{i}.linear.bias'], window)
+    return numpy.concatenate([ahead, x], 2)
 
 
 def weights(sizes, windows, output_gate, weight='layers.{}.linear.weight',
@@ -99,7 +129,7 @@ def test_goes_on_from_hidden(window):
     arrays = weights([3, 4], [window], True)
     x, hidden = uniform(T, B, 3), uniform(B, 4)
     expected, _ = torchqrnn(x, *arrays.values(), window, True, hidden)
-    rnn = interop.from_state_dict(arrays, 3, kind=NStepQRNN)
+    rnn = interop.from_state_dict(arrays, 3, True, kind=NStepQRNN)
     _, _, ys = rnn(None, hidden[None], list(x.swapaxes(0, 1)))
     assert_equal(ys, list(expected.swapaxes(0, 1)))
 
@@ -133,7 +163,7 @@ def test_dropped_copy_is_not_read():
     arrays = weights([3, 4], [1], True, *names)
     copy = 'rnns.0.layers.0.linear.module.weight'
     stack = interop.from_state_dict(
-        dict(arrays, **{copy: numpy.zeros((12, 3))}), 3)
+        dict(arrays, **{copy: numpy.zeros((12, 3))}), 3, True)
     written = interop.to_state_dict(stack, 'fastai')
     assert_equal(written[copy], arrays[names[0].format(0)], atol=0)
 
@@ -173,13 +203,181 @@ def test_numbers_are_converted():
     assert_equal(layer(x).array, expected.swapaxes(0, 1), atol=1e-6)
 
 
+def both_directions(sizes, windows, output_gate=True, prefix=''):
+    arrays = {}
+    for part in 'layers', 'layers_bwd':
+        arrays.update(weights(
+            sizes, windows, output_gate, prefix + part + '.{}.linear.weight',
+            prefix + part + '.{}.linear.bias'))
+    return arrays
+
+
+@pytest.mark.parametrize('output_gate', [True, False])
+@pytest.mark.parametrize('windows', [(2,), (2, 1), (2, 2), (1, 1, 1)])
+def test_both_directions(windows, output_gate):
+    """Values and gradients of fastai's formulae, differences' gradients."""
+    arrays = both_directions(
+        [3] + len(windows) * [4], windows, output_gate)
+    rnn = interop.from_state_dict(arrays, 3, output_gate)
+    assert isinstance(rnn, BiQRNNStack)
+    x, gh = uniform(B, T, 3), uniform(B, T, 8)
+    assert_equal(rnn(x), fastai_both(x, arrays, windows, output_gate))
+    assert_same(interop.to_state_dict(rnn), arrays)
+
+    def loss(x, arrays):
+        return (fastai_both(x, arrays, windows, output_gate) * gh).sum()
+
+    def slope(function, eps=1e-6):
+        return (function(eps) - function(-eps)) / (2 * eps)
+
+    variable = chainer.Variable(x)
+    rnn.cleargrads()
+    h = rnn(variable)
+    h.grad = gh
+    h.backward()
+    direction = uniform(*x.shape)
+    numpy.testing.assert_allclose(
+        (variable.grad * direction).sum(),
+        slope(lambda eps: loss(x + eps * direction, arrays)), rtol=1e-7)
+    # The gradients have the layout of the weights.
+    grads = rnn.copy(mode='copy')
+    for param, source in zip(grads.params(), rnn.params()):
+        param.array[...] = source.grad
+    for name, grad in interop.to_state_dict(grads).items():
+        direction = uniform(*grad.shape)
+        numpy.testing.assert_allclose(
+            (grad * direction).sum(), slope(lambda eps: loss(
+                x, dict(arrays, **{name: arrays[name] + eps * direction}))),
+            rtol=1e-6, atol=1e-9)
+
+
+def test_one_layer_in_both_directions():
+    arrays = both_directions([3, 5], [2], prefix='encoder.')
+    with chainer.using_config('dtype', numpy.float64):
+        layer = BiQRNNLayer(3, 5)
+    interop.load_state_dict(arrays, layer)
+    stack = interop.from_state_dict(arrays, 3)
+    x = uniform(B, T, 3)
+    assert_equal(layer(x), stack(x))
+    assert_same(interop.to_state_dict(layer, prefix='encoder.'), arrays)
+
+
+def test_half_of_both_directions():
+    both = both_directions([3, 4, 4], [2, 1])
+    one = weights([3, 4, 4], [2, 1], True)
+    for link in QRNNStack(2, 3, 4, (2, 1)), NStepQRNN(
+            2, 3, 4, 0., kernel_size=(2, 1)):
+        with pytest.raises(ValueError, match='are those of both directions, '
+                           'but .* has one direction'):
+            interop.load_state_dict(both, link)
+    with pytest.raises(ValueError, match='of one direction, but BiQRNNStack'):
+        interop.load_state_dict(one, BiQRNNStack(2, 3, 4, (2, 1)))
+    with pytest.raises(ValueError, match='kind must be BiQRNNStack, not'):
+        interop.from_state_dict(both, 3, kind=QRNNStack)
+    with pytest.raises(ValueError, match=r'layers_bwd\.1\.\S* is missing'):
+        interop.from_state_dict(
+            without(both, 'layers_bwd.1.linear.weight'), 3)
+    with pytest.raises(ValueError, match=r'layers_bwd\.2\.\S* belongs to a'):
+        interop.from_state_dict(
+            dict(both, **{'layers_bwd.2.linear.weight': uniform(12, 4)}), 3)
+    with pytest.raises(ValueError, match="both take 'torchqrnn'"):
+        interop.to_state_dict(BiQRNNStack(2, 3, 4), 'fastai')
+
+
+# What shapes leave open
+
+def test_rows_of_two_or_three_gates():
+    """12 rows are 4 channels with an output gate, or 6 without."""
+    arrays = weights([3, 6], [2], False)
+    with pytest.raises(ValueError, match=r'\(12, 6\): a layer of 4 channels '
+                       'with an output gate, or of 6 without; say which'):
+        interop.from_state_dict(arrays, 3)
+    x = uniform(B, T, 3)
+    expected, _ = torchqrnn(
+        x.swapaxes(0, 1), *arrays.values(), 2, False)
+    for given in {'out_size': 6}, {'output_gate': False}, {'out_size': [6]}:
+        stack = interop.from_state_dict(arrays, 3, **given)
+        assert_equal(stack(x), expected.swapaxes(0, 1))
+    with pytest.raises(ValueError, match=r'takes \(3 \* 6, 3\) or'):
+        interop.from_state_dict(arrays, 3, True, out_size=6)
+
+
+@pytest.mark.parametrize('output_gate', [True, False])
+def test_layers_tell_each_other_s_gates(output_gate):
+    arrays = weights([3, 6, 6], [2, 1], output_gate)
+    stack = interop.from_state_dict(arrays, 3)
+    assert [layer.pooling for layer in stack] == 2 * [
+        'fo' if output_gate else 'f']
+
+
+def test_window_is_checked():
+    arrays = weights([4, 5], [2], True)  # 8 columns
+    assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
+    with pytest.raises(ValueError, match=r'\(15, 8\), but a layer of 8 input '
+                       r'channels, window 2 and 3 gates takes \(3 \* m, 16\)'):
+        interop.from_state_dict(arrays, 8, window=2)
+    arrays = weights([4, 5, 5], [2, 1], True)
+    assert len(interop.from_state_dict(arrays, 4, window=[2, 1])) == 2
+    with pytest.raises(ValueError, match='window 2 and'):
+        interop.from_state_dict(arrays, 4, window=2)
+
+
+@pytest.mark.parametrize('prefix', ['', 'encoder.0.'])
+def test_layer_by_itself(prefix):
+    arrays = weights([3, 5], [2], True, prefix + 'linear.weight',
+                     prefix + 'linear.bias')
+    x = uniform(B, T, 3)
+    expected, _ = torchqrnn(x.swapaxes(0, 1), *arrays.values(), 2, True)
+    layer = interop.from_state_dict(arrays, 3)
+    assert isinstance(layer, QRNNLayer)
+    for link in layer, interop.from_state_dict(arrays, 3, kind=QRNNStack):
+        assert_equal(link(x), expected.swapaxes(0, 1))
+        assert_same(
+            interop.to_state_dict(link, 'torchqrnn-layer', prefix), arrays)
+    with pytest.raises(ValueError, match='one layer, but the link has 2'):
+        interop.to_state_dict(QRNNStack(2, 3, 5), 'torchqrnn-layer')
+
+
+def test_one_layer_of_several_by_its_prefix():
+    arrays = weights([3, 5, 5], [2, 2], True)
+    layer = interop.from_state_dict(arrays, 5, prefix='layers.1.')
+    assert_same(
+        interop.to_state_dict(layer, 'torchqrnn-layer', 'layers.1.'),
+        {name: array for name, array in arrays.items() if '.1.' in name})
+
+
+def test_parameters_of_pytorch():
+    torch = pytest.importorskip('torch')
+
+    class Layer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(6, 15)
+
+    model = torch.nn.Module()
+    model.layers = torch.nn.ModuleList([Layer()])
+    parameters = dict(model.named_parameters())
+    stack = interop.from_state_dict(parameters, 3)
+    assert_same(interop.to_state_dict(stack), {
+        name: value.detach().numpy() for name, value in parameters.items()})
+
+
+def test_other_byte_order():
+    arrays = {name: array.astype('>f4') for name, array in weights(
+        [3, 5], [2], True).items()}
+    stack = interop.from_state_dict(arrays, 3)
+    assert stack[0].W.dtype.isnative and stack[0].W.dtype == numpy.float32
+    for name, array in interop.to_state_dict(stack).items():
+        numpy.testing.assert_array_equal(array, arrays[name])
+
+
 def test_one_of_several():
     arrays = weights([3, 4], [1], True)
     both = {prefix + name: array + i for i, prefix in enumerate(
         ('encoder.', 'decoder.')) for name, array in arrays.items()}
     with pytest.raises(ValueError, match="'decoder.', 'encoder.'"):
         interop.from_state_dict(both, 3)
-    stack = interop.from_state_dict(both, 3, prefix='encoder.')
+    stack = interop.from_state_dict(both, 3, True, prefix='encoder.')
     assert_same(interop.to_state_dict(stack), arrays)
     with pytest.raises(ValueError, match="under 'rnn.'"):
         interop.from_state_dict(both, 3, prefix='rnn.')

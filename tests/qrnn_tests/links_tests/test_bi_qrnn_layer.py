@@ -2,6 +2,7 @@ from chainer import gradient_check
 import pytest
 
 from qrnn import BiQRNNLayer
+from qrnn import BiQRNNStack
 from qrnn import NStepBiQRNN
 
 from ..helpers import assert_equal
@@ -57,8 +58,24 @@ def test_in_size_from_the_first_input():
     assert layer.back.in_size == 3
 
 
-def test_complaints():
+@pytest.mark.parametrize('options', [
+    {}, {'kernel_size': (2, 1), 'dense': True, 'pooling': 'f'}])
+def test_stacks_do_not_see_each_other(options):
+    rnn = randomize(BiQRNNStack(2, 3, 5, **options))
+    x, lengths = uniform(4, 9, 3), [9, 0, 1, 6]
+    h = rnn(x, lengths).array
+    for b, n in enumerate(lengths):
+        alone = x[b:b + 1, :n]
+        assert_equal(h[b, :n, :5], rnn.ahead(alone).array[0])
+        assert_equal(h[b, :n, 5:], rnn.back(alone[:, ::-1]).array[0, ::-1])
+        assert not h[b, n:].any()
+    assert rnn.ahead[1].in_size == (8 if options else 5)
+
+
+@pytest.mark.parametrize('link', [
+    BiQRNNLayer, lambda *args, **options: BiQRNNStack(2, *args, **options)])
+def test_complaints(link):
     with pytest.raises(ValueError, match='whole sequences'):
-        BiQRNNLayer(3, 5)(uniform(2, 3))
+        link(3, 5)(uniform(2, 3))
     with pytest.raises(ValueError, match='leave out save_state'):
-        BiQRNNLayer(3, 5, save_state=True)
+        link(3, 5, save_state=True)
