@@ -8,10 +8,10 @@ import pytest
 
 from experiments.common.errors import Problem
 from experiments.imdb import data
-from experiments.paper import TABLES
 from experiments.imdb import reviews
 from experiments.imdb import sample
 from experiments.imdb import tokens
+from experiments.paper import TABLES
 
 
 IMDB = os.path.join(os.path.dirname(data.__file__),

@@ -8,8 +8,8 @@ import numpy
 import pytest
 
 from experiments.common.errors import Problem
-from experiments.ptb import data
 from experiments.paper import TABLES
+from experiments.ptb import data
 
 
 PTB = os.path.join(os.path.dirname(data.__file__),
