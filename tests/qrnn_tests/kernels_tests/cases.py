@@ -30,7 +30,7 @@ STRNN = {
 POOLING = {
     'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
     **SIZES,
-    'lengths': [None, 'some', 'none at all'],
+    'lengths': [None, 'some', 'one short', 'none at all'],
     'zoneout': [None, 'seed', 'mask', 'everywhere'],
     'b': [None, 'shared', 'each'],
     'c0': [True, False],
@@ -138,7 +138,8 @@ def check_pooling(case, device, to_device=lambda a: a, to_host=lambda a: a):
     lengths = None
     if case.lengths is not None:
         lengths = random.randint(0, T + 1, B).astype('i')
-        lengths[::2] = 0 if case.lengths == 'none at all' else T
+        lengths[::2] = {'none at all': 0, 'some': T,
+                        'one short': max(0, T - 1)}[case.lengths]
         for s in range(B):  # what lies behind an end must not matter
             u[s, lengths[s]:] = numpy.nan
     ratio = {'seed': .3, 'everywhere': 1.}.get(case.zoneout, 0.)
@@ -188,6 +189,21 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived]))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
+
+
+def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
+    """What is computed in float32 is rounded to float16 once, to nearest."""
+    bits = numpy.random.RandomState(0).randint(
+        0, 2 ** 16, (2, 1, 1, 5000)).astype('H')
+    f, h0 = bits.view('e')
+    with numpy.errstate(all='ignore'):
+        expected = (f.astype('f') * h0.astype('f')).astype('e')
+    f_, h0_, x_ = map(to_device, (f, h0[0], numpy.zeros_like(f)))
+    for regime in REGIMES:
+        h = to_host(kernels.strnn_forward(
+            f_, x_, h0_, regime=regime, device=device))
+        # The sum with 0 makes -0 to 0, and NaN has many bits.
+        numpy.testing.assert_array_equal(h, expected)
 
 
 def _rows(array, case):

@@ -31,6 +31,10 @@ def test_strnn(case):
     cases.check_strnn(case, device)
 
 
+def test_rounding():
+    cases.check_rounding(HostDevice())
+
+
 @matrix(cases.POOLING, cases.check_pooling)
 def test_pooling(case):
     device = HostDevice('shuffled')
