@@ -7,6 +7,10 @@ import numpy
 
 from qrnn.kernels import cuda as kernels
 from qrnn.gates import GATES
+from qrnn.functions.lstm import lstm
+from qrnn.functions.lstm import lstm_ref
+from qrnn.functions.masked_convolution import masked_convolution
+from qrnn.functions.masked_convolution import masked_convolution_ref
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn
@@ -22,6 +26,16 @@ ACTIVATIONS = {
     'some': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
     'others': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}}
 REGIMES = ['channels', 'warps', 'split', None]
+
+WINDOWS = {
+    'dtype': list(TOLERANCE), 'k': [1, 2, 5], 'lookahead': [0, 1, 3],
+    'B': [1, 3], 'T': [0, 1, 3, 17], 'C': [1, 4, 7, 130],
+    'x0': [True, False], 'lengths': [None, 'some'], 'strided': [False, True]}
+
+LSTM = {
+    'dtype': list(TOLERANCE), 'B': [1, 3], 'T': [0, 1, 9],
+    'C': [1, 7, 130], 'lengths': [None, 'some'],
+    'grads': ['y', 'c', 'h', 'y c h'], 'strided': [False, True]}
 
 STRNN = {
     'dtype': list(TOLERANCE), 'regime': REGIMES, 'reverse': [False, True],
@@ -189,6 +203,86 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived]))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
+
+
+def check_windows(case, device, to_device=lambda a: a, to_host=lambda a: a):
+    """The convolution's windows and their adjoint, against the reference."""
+    random = numpy.random.RandomState(1)
+    B, T, n, k = case.B, case.T, case.C, case.k
+    lookahead = min(case.lookahead, k - 1)
+    x = _rows(random.normal(size=(B, T, n)), case)
+    x0 = random.normal(size=(B, k - 1, n)).astype(case.dtype) if (
+        case.x0 and not lookahead) else None
+    lengths = None if case.lengths is None else random.randint(
+        0, T + 1, B).astype('i')
+    clean = x.copy()
+    if lengths is not None:
+        for b, end in enumerate(lengths):
+            x[b, end:], clean[b, end:] = numpy.nan, 0
+    given = [x, x0, lengths]
+    inputs = [_moved(a, to_device) for a in given]
+    windows = to_host(kernels.unfold(
+        inputs[0], inputs[1], k, lookahead, inputs[2], device=device))
+    # A convolution with filters that copy one tap each
+    W = numpy.eye(k * n).reshape(k, n, k * n)
+    expected = masked_convolution_ref(clean, W, x0, lengths, lookahead)
+    numpy.testing.assert_array_equal(
+        windows, expected.reshape(B, T, k, n).astype(case.dtype))
+    _unchanged(given, inputs, to_host)
+
+    gwindows = random.normal(size=(B, T, k, n)).astype(case.dtype)
+    gx, gx0 = map(to_host, kernels.fold(
+        _moved(gwindows, to_device), x.shape, lookahead, inputs[2],
+        device=device))
+    variables = [chainer.Variable(a.astype('d')) for a in (
+        clean, numpy.zeros((B, k - 1, n)))][:1 if lookahead else 2]
+    y = masked_convolution(variables[0], W, *variables[1:], lengths=lengths,
+                           lookahead=lookahead)
+    expected = chainer.grad([y], variables, [chainer.Variable(
+        gwindows.astype('d').reshape(y.shape))])
+    _compare((gx, gx0), [g.array for g in expected], case.dtype)
+
+
+def check_lstm(case, device, to_device=lambda a: a, to_host=lambda a: a):
+    """All steps of an LSTM, forward and backward, against the reference."""
+    random = numpy.random.RandomState(1)
+    B, T, m = case.B, case.T, case.C
+    u = _rows(random.normal(size=(B, T, 4 * m)), case)
+    W, c0, h0, gy, gc, gh = [
+        random.uniform(-1, 1, shape).astype(case.dtype) for shape in (
+            (4 * m, m), (B, m), (B, m), (B, T, m), (B, m), (B, m))]
+    W /= m ** .5
+    grads = [g if name in case.grads.split() else None
+             for name, g in (('y', gy), ('c', gc), ('h', gh))]
+    lengths = None if case.lengths is None else random.randint(
+        0, T + 1, B).astype('i')
+    clean = u.copy()
+    if lengths is not None:
+        for b, end in enumerate(lengths):
+            u[b, end:], clean[b, end:] = numpy.nan, 0
+    given = [u, W, c0, h0, lengths, *grads]
+    inputs = [_moved(a, to_device) for a in given]
+    u_, W_, c0_, h0_, lengths_, *grads_ = inputs
+
+    def run():
+        *ys, kept = kernels.lstm_forward(
+            u_, W_, c0_, h0_, lengths_, device=device)
+        return [to_host(a) for a in (*ys, *kernels.lstm_backward(
+            W_, lengths_, kept, *grads_, u_.dtype, device=device))]
+
+    outputs = run()
+    variables = [chainer.Variable(a.astype('d')) for a in (clean, W, c0, h0)]
+    ys = lstm(*variables, lengths)
+    arrived = [(y, chainer.Variable(g.astype('d')))
+               for y, g in zip(ys, grads) if g is not None]
+    # By way of Chainer's own functions
+    expected = chainer.grad([y for y, _ in arrived], variables,
+                            [g for _, g in arrived],
+                            enable_double_backprop=True)
+    _compare(outputs, [*lstm_ref(clean, W, c0, h0, lengths),
+                       *(g.array for g in expected)], case.dtype)
+    _same_bits(outputs, run())
+    _unchanged(given, inputs, to_host)
 
 
 def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):

@@ -35,6 +35,18 @@ def test_pooling(case):
     cases.check_pooling(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.WINDOWS, ('dtype', 'k', 'lookahead'))), ids=cases.name_of)
+def test_windows(case):
+    cases.check_windows(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
+def test_lstm(case):
+    cases.check_lstm(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
 def test_rounding():
     cases.check_rounding(kernels.device, cupy.asarray, cuda.to_cpu)
 

@@ -32,6 +32,7 @@
 Dim threadIdx, blockIdx, blockDim, gridDim;
 long long host::bytes_read, host::bytes_written;
 unsigned char* host::shared;
+static bool last_only;  // of the blocks along x
 
 static void fail(const char* what) {
   std::fprintf(stderr, "host device: %s\n", what);
@@ -138,7 +139,7 @@ static void run_block(size_t threads, int64_t shared_bytes, int64_t order) {
   std::free(host::shared);
 }
 
-static void run_grid(int64_t shared_bytes, int64_t order, bool last_only) {
+static void run_grid(int64_t shared_bytes, int64_t order) {
   const size_t threads = (size_t) blockDim.x * blockDim.y * blockDim.z;
   const size_t blocks = (size_t) gridDim.x * gridDim.y * gridDim.z;
   if (threads == 0 || blocks == 0 || threads > 1024) fail("no such grid");
@@ -214,7 +215,7 @@ int main() {
     blockDim.x = take_word(), blockDim.y = take_word();
     blockDim.z = take_word();
     const int64_t shared_bytes = take_word(), order = take_word();
-    const bool last_only = take_word();
+    last_only = take_word();
     words.resize(take_word());
     std::vector<std::pair<void*, size_t>> arrays, files;
     for (int64_t& word : words) {
@@ -236,7 +237,7 @@ int main() {
     }
     host::bytes_read = host::bytes_written = 0;
     kernel = find(name, words.size());
-    run_grid(shared_bytes, order, last_only);
+    run_grid(shared_bytes, order);
     for (auto& file : files) munmap(file.first, file.second);
     for (auto& array : arrays) {
       give(array.first, array.second);
