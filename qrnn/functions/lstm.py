@@ -134,30 +134,12 @@ class _LSTM(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2, 3))
-        u, W, c, h = inputs
-        xp = backend.get_array_module(u)
-        B, T, _ = u.shape
-        m = W.shape[1]
+        u = inputs[0]
         if self.lengths is not None:  # sent once, for backward too
-            self.lengths = xp.asarray(as_lengths(self.lengths, B, T))
-        out_dtype, dtype = u.dtype, numpy.promote_types(u.dtype, numpy.float32)
-        # Step by step in memory, so that each works on one block of it
-        gates = xp.empty((T, B, 4 * m), dtype)
-        cs, hs = (xp.empty((T + 1, B, m), dtype) for _ in range(2))
-        cs[0], hs[0] = c, h
-        product = xp.empty((B, 4 * m), dtype)
-        u = xp.ascontiguousarray(u, dtype)
-        # Transposed in memory, which its products with few rows are faster by
-        W = xp.ascontiguousarray(W.T, dtype)
-        for t in range(T):
-            xp.dot(hs[t], W, out=product)
-            kernels.lstm_forward(
-                t, u, product, self.lengths, gates, cs, hs)
-        self.gates, self.cs, self.hs = gates, cs, hs
-        y = hs[1:].transpose(1, 0, 2).astype(out_dtype, order='C')
-        if self.lengths is not None:
-            y *= valid_steps(self.lengths, u)[:, :, None]
-        return y, cs[T].astype(out_dtype), hs[T].astype(out_dtype)
+            self.lengths = backend.get_array_module(u).asarray(
+                as_lengths(self.lengths, *u.shape[:2]))
+        *outputs, self.kept = kernels.lstm_forward(*inputs, self.lengths)
+        return tuple(outputs)
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
@@ -171,32 +153,11 @@ class _LSTM(function_node.FunctionNode):
             grads = [chainer.as_variable(v.array * 0) if g is None else g
                      for v, g in zip(inputs, grads)]
         else:
-            grads = self._backward(inputs, [
-                None if g is None else g.array for g in grad_outputs])
+            grads = [chainer.as_variable(g) for g in kernels.lstm_backward(
+                inputs[1].array, self.lengths, self.kept,
+                *(None if g is None else g.array for g in grad_outputs),
+                inputs[0].dtype)]
         return tuple(grads[i] for i in indexes)
-
-    def _backward(self, inputs, grad_outputs):
-        u, W = (v.array for v in inputs[:2])
-        gy, gc_last, gh_last = grad_outputs
-        xp = backend.get_array_module(u)
-        gates, cs, hs = self.gates, self.cs, self.hs
-        dtype, (T, B, _) = gates.dtype, gates.shape
-        m = W.shape[1]
-        gc, gh = (xp.zeros((B, m), dtype) if g is None else g.astype(dtype)
-                  for g in (gc_last, gh_last))
-        held = xp.zeros_like(gh)  # at the output of what has ended
-        if gy is not None:
-            gy = xp.ascontiguousarray(gy, dtype)
-        W = W.astype(dtype)
-        ga = xp.empty_like(gates)
-        for t in range(T - 1, -1, -1):
-            kernels.lstm_backward(
-                t, gates, cs, self.lengths, gy, gh, held, gc, ga)
-            xp.dot(ga[t], W, out=gh)
-        gh += held
-        gW = ga.reshape(T * B, 4 * m).T.dot(hs[:-1].reshape(T * B, m))
-        return [chainer.as_variable(g.astype(u.dtype, copy=False))
-                for g in (ga.transpose(1, 0, 2), gW, gc, gh)]
 
 
 def _by_parts(u, W, c, h, lengths):

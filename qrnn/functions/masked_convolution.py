@@ -191,8 +191,6 @@ class _MaskedConvolution(function_node.FunctionNode):
 
     def _windows(self, x, k, x0=None):
         B, T, n = x.shape
-        if k == 1 and self.lengths is None:
-            return x.reshape(B * T, n)
         return kernels.unfold(x, x0, k, self.lookahead, self.lengths).reshape(
             B * T, k * n)
 
@@ -216,13 +214,9 @@ class _MaskedConvolution(function_node.FunctionNode):
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
             gwindows = multiply_arrays(gy, W.reshape(k * n, m).T, x.dtype)
-            if k == 1 and self.lengths is None:
-                grads[0] = gwindows.reshape(x.shape)
-                grads[2] = gwindows[:0].reshape(B, 0, n)
-            else:
-                grads[0], grads[2] = kernels.fold(
-                    gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
-                    self.lengths)
+            grads[0], grads[2] = kernels.fold(
+                gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
+                self.lengths)
         return tuple(chainer.as_variable(grads[i]) for i in indexes)
 
 

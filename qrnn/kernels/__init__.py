@@ -99,46 +99,48 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
         activations)
 
 
-def lstm_forward(t, u, product, lengths, gates, cs, hs):
-    """Compute a step of an LSTM from the product of the state before it.
+def lstm_forward(u, W, c0, h0, lengths=None):
+    """Return what an LSTM computes, see :func:`qrnn.functions.lstm`.
 
-    With a = u_t + W h_{t-1}, its gates and states (see
-    :func:`qrnn.functions.lstm`).
+    Of each step one product and one launch, or call, for all else.
 
-    ===========  ===================  =====================================
-    array        shape                meaning
-    ===========  ===================  =====================================
-    ``u``        ``(B, T, 4 m)``      shares of the input, i, f, o, z
-    ``product``  ``(B, 4 m)``         W h_{t-1}
-    ``lengths``  ``(B,)``             steps of every sequence, or None for T
-    ``gates``    ``(T, B, 4 m)``      the gates of step t are written
-    ``cs``       ``(T + 1, B, m)``    cells, of which ``[t + 1]`` is written
-    ``hs``       ``(T + 1, B, m)``    outputs, likewise
-    ===========  ===================  =====================================
+    ===========  ================  ==========================================
+    array        shape             meaning
+    ===========  ================  ==========================================
+    ``u``        ``(B, T, 4 m)``   shares of the input, gates i, f, o, z
+    ``W``        ``(4 m, m)``      weights
+    ``c0``       ``(B, m)``        cells before the first step
+    ``h0``       ``(B, m)``        output before the first step
+    ``lengths``  ``(B,)``          steps of every sequence, or None for T
+    return       ``(B, T, m)``,    outputs,
+                 two ``(B, m)``,   the last cells and the last output,
+                 three arrays      what :func:`lstm_backward` takes as ``kept``
+    ===========  ================  ==========================================
+    """
+    return _backend(u).lstm_forward(u, W, c0, h0, lengths)
+
+
+def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
+    """Return the gradients of :func:`lstm_forward`.
+
+    ===========  ================  ==========================================
+    array        shape             meaning
+    ===========  ================  ==========================================
+    ``kept``     three arrays      from forward
+    ``gy``       ``(B, T, m)``     gradient of the outputs, or None
+    ``gc_last``  ``(B, m)``        gradient of the last cells, or None
+    ``gh_last``  ``(B, m)``        gradient of the last output, or None
+    return       ``(B, T, 4 m)``   gradient of u
+    ..           ``(4 m, m)``      gradient of W
+    ..           two ``(B, m)``    gradients of c0 and h0
+    ===========  ================  ==========================================
 
     Args:
-        t (int): The step.
+        dtype (numpy.dtype): That of u.
 
     """
-    _backend(u).lstm_forward(t, u, product, lengths, gates, cs, hs)
-
-
-def lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga):
-    """Compute the gradient of :func:`lstm_forward`.
-
-    ===========  ===================  =====================================
-    array        shape                meaning
-    ===========  ===================  =====================================
-    ``gy``       ``(B, T, m)``        gradient of the outputs, or None
-    ``gh``       ``(B, m)``           what arrives by the step after this one
-    ``held``     ``(B, m)``           what arrives at the output of sequences
-                                      that have ended; it is kept up to date
-    ``gc``       ``(B, m)``           gradient of the cells after the step,
-                                      which becomes that before it
-    ``ga``       ``(T, B, 4 m)``      gradient of a, whose step t is written
-    ===========  ===================  =====================================
-    """
-    _backend(gates).lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga)
+    return _backend(W).lstm_backward(
+        W, lengths, kept, gy, gc_last, gh_last, dtype)
 
 
 def unfold(x, x0, k, lookahead, lengths):
@@ -150,8 +152,10 @@ def unfold(x, x0, k, lookahead, lengths):
     ``x``        ``(B, T, n)``      inputs
     ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None
     ``lengths``  ``(B,)``           steps of every sequence, or None for T
-    return       ``(B, T, k, n)``   windows, in float32 at least on a CPU
+    return       ``(B, T, k, n)``   windows; on a CPU in float32 at least
     ===========  =================  ======================================
+
+    For k = 1 without lengths it is a view of ``x``.
 
     Args:
         k (int): Size of the window.

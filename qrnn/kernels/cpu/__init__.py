@@ -1,6 +1,4 @@
 """The kernels on NumPy arrays: loops compiled by Numba."""
-from qrnn.kernels.cpu.convolution import fold  # NOQA
-from qrnn.kernels.cpu.convolution import unfold  # NOQA
 from qrnn.kernels.cpu.philox import dropout  # NOQA
 from qrnn.kernels.cpu.philox import zoneout_mask  # NOQA
 from qrnn.kernels.cpu.recurrence import lstm_backward  # NOQA
@@ -10,3 +8,5 @@ from qrnn.kernels.cpu.recurrence import pooling_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import strnn_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import strnn_forward  # NOQA
 from qrnn.kernels.cpu.softmax import softmax_cross_entropy  # NOQA
+from qrnn.kernels.cpu.windows import fold  # NOQA
+from qrnn.kernels.cpu.windows import unfold  # NOQA

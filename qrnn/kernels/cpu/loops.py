@@ -184,15 +184,17 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
 
 
 @compiled
-def lstm_forward(first, last, t, m, u, u_batch, u_row, product, ends, gates,
-                 c, h, c_next, h_next):
+def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
+                 gates, c, h, c_next, h_next, y):
     """A step of an LSTM. An item is a sequence."""
     for s in range(first, last):
         c_s, h_s = _row(c, s * m, m), _row(h, s * m, m)
         c_after, h_after = _row(c_next, s * m, m), _row(h_next, s * m, m)
+        y_t = _row(y, (s * T + t) * m, m)
         if t >= ends[s]:
             c_after[:] = c_s
             h_after[:] = h_s
+            y_t[:] = 0
             continue
         u_i, u_f, u_o, u_z = _quarters(u, s * u_batch + t * u_row, m)
         p_i, p_f, p_o, p_z = _quarters(product, s * 4 * m, m)
@@ -203,7 +205,7 @@ def lstm_forward(first, last, t, m, u, u_batch, u_row, product, ends, gates,
             now = f * c_s[j] + i * z
             g_i[j], g_f[j], g_o[j], g_z[j] = i, f, o, z
             c_after[j] = now
-            h_after[j] = o * tanh(now)
+            h_after[j] = y_t[j] = o * tanh(now)
 
 
 @compiled

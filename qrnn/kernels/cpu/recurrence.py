@@ -79,23 +79,52 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
             None if c0 is None else gc0.astype(u.dtype, copy=False))
 
 
-def lstm_forward(t, u, product, lengths, gates, cs, hs):
-    """Compute step t of an LSTM: gates ``[t]``, cells and outputs ``[t + 1]``.
-    """
-    _, B, m = cs.shape
-    share(loops.lstm_forward, B, u[:, 0].size, t, m,
-          *flat(u, cs.dtype), product.reshape(-1),
-          ends_of(lengths, B, u.shape[1]), gates[t].reshape(-1),
-          *(a[n].reshape(-1) for n in (t, t + 1) for a in (cs, hs)))
+def lstm_forward(u, W, c0, h0, lengths=None):
+    """Return outputs, last cell, last output of an LSTM, and what it keeps."""
+    B, T, _ = u.shape
+    m = W.shape[1]
+    dtype = computed_in(u.dtype)
+    # Step by step in memory, so that each works on one block of it
+    gates = numpy.empty((T, B, 4 * m), dtype)
+    cs, hs = (numpy.empty((T + 1, B, m), dtype) for _ in range(2))
+    cs[0], hs[0] = c0, h0
+    y = numpy.empty((B, T, m), dtype)
+    product = numpy.empty((B, 4 * m), dtype)
+    # Transposed in memory: products with few rows are twice as fast so.
+    W = numpy.ascontiguousarray(W.T, dtype)
+    u, ends = flat(u, dtype), ends_of(lengths, B, T)
+    for t in range(T):
+        numpy.dot(hs[t], W, out=product)
+        share(loops.lstm_forward, B, product.size, t, T, m, *u,
+              product.reshape(-1), ends, gates[t].reshape(-1),
+              *(a[n].reshape(-1) for n in (t, t + 1) for a in (cs, hs)),
+              y.reshape(-1))
+    y, c_last, h_last = (
+        a.astype(c0.dtype, copy=False) for a in (y, cs[T], hs[T]))
+    return y, c_last, h_last, (gates, cs, hs)
 
 
-def lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga):
-    """Compute the gradient of step t of an LSTM, into ``ga[t]`` and ``gc``."""
-    T, B, m = len(gates), *gc.shape
-    share(loops.lstm_backward, B, gates[t].size, t, m, ends_of(lengths, B, T),
-          gates[t].reshape(-1), cs[t].reshape(-1), cs[t + 1].reshape(-1),
-          *flat(gy, cs.dtype, (B, T, m)), gh.reshape(-1), held.reshape(-1),
-          gc.reshape(-1), ga[t].reshape(-1))
+def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
+    """Return the gradients of :func:`lstm_forward`."""
+    gates, cs, hs = kept
+    T, B, _ = gates.shape
+    m, real = W.shape[1], gates.dtype
+    gc, gh = (numpy.zeros((B, m), real) if g is None else numpy.array(g, real)
+              for g in (gc_last, gh_last))
+    held = numpy.zeros((B, m), real)  # at the output of what has ended
+    W = numpy.ascontiguousarray(W, real)
+    ga = numpy.empty(gates.shape, real)
+    gy, ends = flat(gy, real, (B, T, m)), ends_of(lengths, B, T)
+    for t in range(T - 1, -1, -1):
+        share(loops.lstm_backward, B, ga[t].size, t, m, ends,
+              gates[t].reshape(-1), cs[t].reshape(-1), cs[t + 1].reshape(-1),
+              *gy, gh.reshape(-1), held.reshape(-1), gc.reshape(-1),
+              ga[t].reshape(-1))
+        numpy.dot(ga[t], W, out=gh)
+    gh += held
+    gW = ga.reshape(T * B, 4 * m).T.dot(hs[:-1].reshape(T * B, m))
+    return tuple(g.astype(dtype, copy=False)
+                 for g in (ga.transpose(1, 0, 2), gW, gc, gh))
 
 
 def _shape(u, pooling):

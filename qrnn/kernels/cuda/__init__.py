@@ -1,13 +1,15 @@
-"""CUDA kernels: the recurrence and the poolings, fused, on CuPy arrays.
+"""CUDA kernels: recurrences, poolings and windows, fused, on CuPy arrays.
 
 ``strnn_forward``, ``strnn_backward``, ``pooling_forward`` and
 ``pooling_backward`` compute on a GPU what the functions of the same names in
-:mod:`qrnn.functions` compute on any device. They take and return CuPy arrays,
-launch on the current stream, never synchronise, and give the same bits at
-every run.
+:mod:`qrnn.functions` compute on any device; ``unfold`` and ``fold`` lay out
+the convolution's windows, in a launch each; ``lstm_forward`` and
+``lstm_backward`` need a product and a launch for each step. They take and
+return CuPy arrays, launch on the current stream, never synchronise, and, but
+for the products of the LSTM, give the same bits at every run.
 
 How it is made
-    An operation (``strnn.cu``, ``pooling_forward.cu``,
+    A recurrence (``strnn.cu``, ``pooling_forward.cu``,
     ``pooling_backward.cu``) says what happens at one step; ``scan.cu`` runs it
     over time in one of three regimes; ``plans.py`` says which regime, on what
     grid, with which arguments; ``launch.py`` alone compiles and launches.
@@ -50,8 +52,6 @@ import functools
 from chainer.backends.cuda import cupy
 
 from qrnn.kernels import philox
-from qrnn.kernels.cuda.convolution import fold  # NOQA
-from qrnn.kernels.cuda.convolution import unfold  # NOQA
 from qrnn.kernels.cuda.launch import device  # NOQA
 from qrnn.kernels.cuda.launch import POOLINGS  # NOQA
 from qrnn.kernels.cuda.lstm import lstm_backward  # NOQA
@@ -60,6 +60,8 @@ from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_forward  # NOQA
+from qrnn.kernels.cuda.windows import fold  # NOQA
+from qrnn.kernels.cuda.windows import unfold  # NOQA
 
 zoneout_mask = functools.partial(
     philox.zoneout_mask, xp=cupy)  # as the kernels draw it

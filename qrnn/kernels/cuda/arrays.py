@@ -30,3 +30,18 @@ def by_rows(device, array, dtype):
     if row // size > plans.MAX_ROW:
         raise ValueError('{} channels are too many'.format(C))
     return array, batch // size, row // size
+
+
+def as_int32(device, lengths, B):
+    """Lengths as the kernels take them, or None."""
+    if lengths is None:
+        return None
+    return contiguous(device, device.xp.asarray(lengths), 'i', (B,), 'lengths')
+
+
+def address(array):
+    """Where an array starts, 0 for None."""
+    if array is None:
+        return 0
+    return (array.data.ptr if hasattr(array.data, 'ptr')
+            else array.ctypes.data)  # NumPy's, in the tests

@@ -2,7 +2,6 @@
 import collections
 import functools
 import importlib.resources
-import itertools
 
 from chainer.backends.cuda import cupy
 import numpy
@@ -19,6 +18,8 @@ SOURCES = {
     'strnn': ('device.cu', 'numbers.cu', 'scan.cu', 'strnn.cu'),
     'pooling': ('device.cu', 'numbers.cu', 'scan.cu', 'philox.cu', 'gates.cu',
                 'pooling_forward.cu', 'pooling_backward.cu'),
+    'windows': ('device.cu', 'numbers.cu', 'windows.cu'),
+    'lstm': ('device.cu', 'numbers.cu', 'lstm.cu'),
 }
 
 POOLINGS = tuple(GATES)  # that have kernels
@@ -82,8 +83,7 @@ def _compiled(module):
 
 
 def source(family):
-    """The CUDA C++ text of a family of kernels, ``'strnn'`` or ``'pooling'``.
-    """
+    """The CUDA C++ text of a family of kernels, one of :data:`SOURCES`."""
     folder = importlib.resources.files('qrnn.kernels.cuda')
     return ''.join(
         '#line 1 "{}"\n{}'.format(
@@ -94,6 +94,7 @@ def source(family):
 def options(module):
     """Compiler options that choose a module's dtype, gates and activations."""
     defined = plans.definitions(module.bits)
+    defined[f'QRNN_{module.family.upper()}'] = 1
     if module.pooling:
         gates = dict(zip(GATES[module.pooling], module.activations))
         defined.update(QRNN_HAS_O=int('o' in gates),
@@ -106,11 +107,12 @@ def options(module):
 
 def modules():
     """Every module there is with the usual activations."""
-    for dtype, pooling in itertools.product('efd', [None, *GATES]):
-        if pooling is None:
-            yield Module('strnn', plans.bits_of(dtype))
-        else:
-            yield pooling_module(dtype, pooling)
+    for dtype in 'efd':
+        for family in SOURCES:
+            if family == 'pooling':
+                yield from (pooling_module(dtype, p) for p in GATES)
+            else:
+                yield Module(family, plans.bits_of(dtype))
 
 
 device = CudaDevice()

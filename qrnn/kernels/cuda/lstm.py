@@ -1,45 +1,93 @@
-"""The steps of an LSTM on CuPy arrays."""
-from chainer.backends.cuda import cupy
+from qrnn.kernels.cuda import launch
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda.arrays import as_int32
+from qrnn.kernels.cuda.arrays import by_rows
+from qrnn.kernels.cuda.arrays import contiguous
 
 
-def lstm_forward(t, u, product, lengths, gates, cs, hs):
-    """Compute step t of an LSTM: gates ``[t]``, cells and outputs ``[t + 1]``.
+def lstm_forward(u, W, c0, h0, lengths=None, device=launch.device):
+    """All steps of :func:`qrnn.functions.lstm`, two launches each.
+
+    ===========  ================  ==========================================
+    array        shape             meaning
+    ===========  ================  ==========================================
+    ``u``        ``(B, T, 4 m)``   shares of the input, gates i, f, o, z; rows
+                                   apart are not copied
+    ``W``        ``(4 m, m)``      weights
+    ``c0``       ``(B, m)``        cells before the first step
+    ``h0``       ``(B, m)``        output before the first step
+    ``lengths``  ``(B,)``          steps of every sequence, or None for T
+    return       ``(B, T, m)``,    outputs,
+                 two ``(B, m)``,   the last cells and the last output,
+                 three arrays      what :func:`lstm_backward` takes as ``kept``
+    ===========  ================  ==========================================
+
+    One launch is the product with the output before, in float32 at least; all
+    else is the other. Without steps the states are returned as they came.
     """
-    m = cs.shape[2]
-    a = u[:, t] + product
-    i, f, o, z = _split(gates[t], m)
-    gates[t, :, :3 * m] = 1 / (1 + cupy.exp(-a[:, :3 * m]))
-    z[...] = cupy.tanh(a[:, 3 * m:])
-    cs[t + 1] = f * cs[t] + i * z
-    hs[t + 1] = o * cupy.tanh(cs[t + 1])
-    if lengths is not None:
-        past = t >= lengths[:, None]
-        for states in cs, hs:
-            cupy.copyto(states[t + 1], states[t], where=past)
+    xp, dtype = device.xp, u.dtype
+    B, T, _ = u.shape
+    m, carry = W.shape[1], plans.carry_dtype(dtype)
+    u, u_batch, u_row = by_rows(device, u, dtype)
+    lengths = as_int32(device, lengths, B)
+    gates = device.empty((T, B, 4 * m), carry)
+    cs, hs = (device.empty((T + 1, B, m), carry) for _ in range(2))
+    cs[0], hs[0] = c0, h0
+    y = device.empty((B, T, m), dtype)
+    W = W.T.astype(carry)
+    product = device.empty((B, 4 * m), carry)
+    module = launch.Module('lstm', plans.bits_of(dtype))
+    for t in range(T):
+        xp.dot(hs[t], W, out=product)
+        device.launch(module, plans.over_rows('lstm_forward', m, B, (
+            u, u_batch, u_row, product, cs[t], hs[t], lengths, gates[t],
+            cs[t + 1], hs[t + 1], y, t, B, T, m)))
+    return y, cs[T].astype(dtype), hs[T].astype(dtype), (gates, cs, hs)
 
 
-def lstm_backward(t, gates, cs, lengths, gy, gh, held, gc, ga):
-    """Compute the gradient of step t of an LSTM, into ``ga[t]`` and ``gc``."""
-    m = gc.shape[1]
-    i, f, o, z = _split(gates[t], m)
-    g = gh + held
-    held[...] = 0
-    past = None if lengths is None else t >= lengths[:, None]
-    if past is not None:
-        held += cupy.where(past, g, 0)
-    if gy is not None:
-        g = g + gy[:, t]
-    tanh_c = cupy.tanh(cs[t + 1])
-    gc_here = gc + g * o * (1 - tanh_c * tanh_c)
-    parts = (gc_here * z * i * (1 - i), gc_here * cs[t] * f * (1 - f),
-             g * tanh_c * o * (1 - o), gc_here * i * (1 - z * z))
-    ga[t] = cupy.concatenate(parts, axis=1)
-    gc_here *= f
-    if past is not None:
-        ga[t] = cupy.where(past, 0, ga[t])
-        gc_here = cupy.where(past, gc, gc_here)
-    gc[...] = gc_here
+def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype,
+                  device=launch.device):
+    """Gradients of :func:`lstm_forward`, two launches a step.
 
+    ===========  ================  ==========================================
+    array        shape             meaning
+    ===========  ================  ==========================================
+    ``kept``     three arrays      from forward
+    ``gy``       ``(B, T, m)``     gradient of the outputs, or None
+    ``gc_last``  ``(B, m)``        gradient of the last cells, or None
+    ``gh_last``  ``(B, m)``        gradient of the last output, or None
+    return       ``(B, T, 4 m)``   gradient of u
+    ..           ``(4 m, m)``      gradient of W, one product over all steps
+    ..           two ``(B, m)``    gradients of c0 and h0
+    ===========  ================  ==========================================
 
-def _split(a, m):
-    return [a[:, n * m:(n + 1) * m] for n in range(4)]
+    Args:
+        dtype (numpy.dtype): That of u.
+
+    """
+    xp = device.xp
+    gates, cs, hs = kept
+    T, B, _ = gates.shape
+    m, carry = W.shape[1], gates.dtype
+    lengths = as_int32(device, lengths, B)
+    gy = contiguous(device, gy, dtype, (B, T, m), 'gy')
+    gc, held = (xp.zeros((B, m), carry) if g is None else xp.array(g, carry)
+                for g in (gc_last, gh_last))
+    W = xp.ascontiguousarray(W, carry)
+    ga = device.empty((T, B, 4 * m), carry)
+    product, buffer = None, device.empty((B, m), carry)
+    gc_next = device.empty((B, m), carry)
+    module = launch.Module('lstm', plans.bits_of(dtype))
+    for t in reversed(range(T)):
+        # Without lengths nothing is held back after the last step.
+        holds = None if lengths is None else device.empty((B, m), carry)
+        device.launch(module, plans.over_rows('lstm_backward', m, B, (
+            gates[t], cs[t], cs[t + 1], gy, product, held, gc, lengths, ga[t],
+            holds, gc_next, t, B, T, m)))
+        gc, gc_next, held = gc_next, gc, holds
+        product = xp.dot(ga[t], W, out=buffer)
+    gh = product if held is None else held if product is None else (
+        product + held)
+    gW = xp.dot(ga.reshape(T * B, 4 * m).T, hs[:-1].reshape(T * B, m))
+    gu = ga.transpose(1, 0, 2)
+    return tuple(g.astype(dtype) for g in (gu, gW, gc, gh))

@@ -39,9 +39,16 @@ __device__ inline void put(Real* to, Carry value) {
   __stwb(&to->bits, float_to_half(value));
 }
 
+// A value as it is, whatever its bits mean.
+__device__ inline void copy(Real* to, Real value) {
+  __stwb(&to->bits, value.bits);
+}
+
 #else
 
 __device__ inline Carry wide(Real value) { return value; }
+
+__device__ inline void copy(Real* to, Real value) { __stwb(to, value); }
 
 #endif
 

@@ -33,6 +33,8 @@ SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 # 65,536 channels give each of an H200's 132. More would spill registers.
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
+ROW_THREADS = 128  # of a block that works on columns of rows
+
 SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
 MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
 
@@ -154,6 +156,15 @@ class Scan:
         return Launch('{}_{}'.format(self.name, kernel),
                       (self.groups, chunks, 1), (LANES, warps, 1),
                       values * LANES * warps * self.carry.itemsize, args)
+
+
+def over_rows(kernel, columns, rows, args):
+    """Launches of a kernel whose threads have a column and every so many rows.
+    """
+    if columns == 0 or rows == 0:
+        return []
+    return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),
+                   (ROW_THREADS, 1, 1), 0, args)]
 
 
 def sum_rows(matrix, out, rows, columns):

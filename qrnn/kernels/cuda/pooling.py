@@ -1,6 +1,7 @@
 from qrnn.gates import GATES
 from qrnn.kernels.cuda import launch
 from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda.arrays import as_int32
 from qrnn.kernels.cuda.arrays import by_rows
 from qrnn.kernels.cuda.arrays import contiguous
 from qrnn.kernels.philox import limit_of
@@ -101,7 +102,7 @@ _C0 = 5  # where c0 stands among the gates' arguments
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
     """The kernels' GATES_PARAMETERS, the dtype, and (B, T, C)."""
-    xp, dtype = device.xp, u.dtype
+    dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])
     C, rest = divmod(channels, n_gates)
@@ -114,9 +115,7 @@ def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
         b_batch = channels if b.ndim == 2 else 0
         b = contiguous(device, b, dtype, (B, channels)[2 - b.ndim:], 'b')
     c0 = contiguous(device, c0, dtype, (B, C), 'c0')
-    if lengths is not None:
-        lengths = contiguous(
-            device, xp.asarray(lengths), 'i', (B,), 'lengths')
+    lengths = as_int32(device, lengths, B)
     if mask is not None:
         mask = contiguous(device, mask, bool, (B, T, C), 'mask')
     limit = limit_of(zoneout) if mask is None else -1

@@ -5,14 +5,18 @@ import itertools
 import chainer
 import numpy
 
-from qrnn.gates import GATES
-from qrnn.kernels import cpu
-from qrnn.kernels import cuda
-from qrnn.kernels import philox
+from qrnn.functions.lstm import lstm
+from qrnn.functions.lstm import lstm_ref
+from qrnn.functions.masked_convolution import masked_convolution
+from qrnn.functions.masked_convolution import masked_convolution_ref
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.pooling import qrnn_pooling_ref
 from qrnn.functions.strnn import strnn
 from qrnn.functions.strnn import strnn_ref
+from qrnn.gates import GATES
+from qrnn.kernels import cpu
+from qrnn.kernels import cuda
+from qrnn.kernels import philox
 
 
 #: Relative to the largest value, in half precision to its rounding.
@@ -25,6 +29,16 @@ ACTIVATIONS = {
     'others': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}}
 REGIMES = ['channels', 'warps', 'split', None]
 
+WINDOWS = {
+    'dtype': list(TOLERANCE), 'k': [1, 2, 5], 'lookahead': [0, 1, 3],
+    'B': [1, 3], 'T': [0, 1, 3, 17], 'C': [1, 4, 7, 130],
+    'x0': [True, False], 'lengths': [None, 'some'], 'strided': [False, True]}
+
+LSTM = {
+    'dtype': list(TOLERANCE), 'B': [1, 3], 'T': [0, 1, 9],
+    'C': [1, 7, 130], 'lengths': [None, 'some'],
+    'grads': ['y', 'c', 'h', 'y c h'], 'strided': [False, True]}
+
 STRNN = {
     'dtype': list(TOLERANCE), 'regime': REGIMES, 'reverse': [False, True],
     **SIZES, 'h0': [True, False], 'strided': [False, True]}
@@ -32,7 +46,7 @@ STRNN = {
 POOLING = {
     'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
     **SIZES,
-    'lengths': [None, 'some', 'none at all'],
+    'lengths': [None, 'some', 'one short', 'none at all'],
     'zoneout': [None, 'seed', 'mask', 'everywhere'],
     'b': [None, 'shared', 'each'],
     'c0': [True, False],
@@ -101,7 +115,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 
     The loops of the CPU run where there is no device.
     """
-    kernels, options = _backend(case, device)
+    kernels, options = _backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     shape = case.B, case.T, case.C
     f = _rows(random.uniform(0, 1, shape), case)
@@ -132,7 +146,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 def check_pooling(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
     """As :func:`check_strnn`."""
-    kernels, options = _backend(case, device)
+    kernels, options = _backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
     activations = options['activations'] = ACTIVATIONS[case.activations]
@@ -145,7 +159,8 @@ def check_pooling(case, device=None, to_device=lambda a: a,
     lengths = None
     if case.lengths is not None:
         lengths = random.randint(0, T + 1, B).astype('i')
-        lengths[::2] = 0 if case.lengths == 'none at all' else T
+        lengths[::2] = {'none at all': 0, 'some': T,
+                        'one short': max(0, T - 1)}[case.lengths]
         for s in range(B):  # what lies behind an end must not matter
             u[s, lengths[s]:] = numpy.nan
     ratio = {'seed': .3, 'everywhere': 1.}.get(case.zoneout, 0.)
@@ -195,10 +210,109 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
 
-def _backend(case, device):
-    if device is None:
-        return cpu, {}
-    return cuda, {'regime': case.regime, 'device': device}
+def check_windows(case, device=None, to_device=lambda a: a,
+                  to_host=lambda a: a):
+    """The convolution's windows and their adjoint, against the reference."""
+    kernels, options = _backend(device)
+    random = numpy.random.RandomState(1)
+    B, T, n, k = case.B, case.T, case.C, case.k
+    lookahead = min(case.lookahead, k - 1)
+    x = _rows(random.normal(size=(B, T, n)), case)
+    x0 = random.normal(size=(B, k - 1, n)).astype(case.dtype) if (
+        case.x0 and not lookahead) else None
+    lengths = None if case.lengths is None else random.randint(
+        0, T + 1, B).astype('i')
+    clean = x.copy()
+    if lengths is not None:
+        for b, end in enumerate(lengths):
+            x[b, end:], clean[b, end:] = numpy.nan, 0
+    given = [x, x0, lengths]
+    inputs = [_moved(a, to_device) for a in given]
+    windows = to_host(kernels.unfold(
+        inputs[0], inputs[1], k, lookahead, inputs[2], **options))
+    # A convolution with filters that copy one tap each
+    W = numpy.eye(k * n).reshape(k, n, k * n)
+    expected = masked_convolution_ref(clean, W, x0, lengths, lookahead)
+    numpy.testing.assert_array_equal(
+        windows, expected.reshape(B, T, k, n).astype(case.dtype))
+    _unchanged(given, inputs, to_host)
+
+    gwindows = random.normal(size=(B, T, k, n)).astype(case.dtype)
+    gx, gx0 = map(to_host, kernels.fold(
+        _moved(gwindows, to_device), x.shape, lookahead, inputs[2],
+        **options))
+    variables = [chainer.Variable(a.astype('d')) for a in (
+        clean, numpy.zeros((B, k - 1, n)))][:1 if lookahead else 2]
+    y = masked_convolution(variables[0], W, *variables[1:], lengths=lengths,
+                           lookahead=lookahead)
+    expected = chainer.grad([y], variables, [chainer.Variable(
+        gwindows.astype('d').reshape(y.shape))])
+    _compare((gx, gx0), [g.array for g in expected], case.dtype)
+
+
+def check_lstm(case, device=None, to_device=lambda a: a,
+               to_host=lambda a: a):
+    """All steps of an LSTM, forward and backward, against the reference."""
+    kernels, options = _backend(device)
+    random = numpy.random.RandomState(1)
+    B, T, m = case.B, case.T, case.C
+    u = _rows(random.normal(size=(B, T, 4 * m)), case)
+    W, c0, h0, gy, gc, gh = [
+        random.uniform(-1, 1, shape).astype(case.dtype) for shape in (
+            (4 * m, m), (B, m), (B, m), (B, T, m), (B, m), (B, m))]
+    W /= m ** .5
+    grads = [g if name in case.grads.split() else None
+             for name, g in (('y', gy), ('c', gc), ('h', gh))]
+    lengths = None if case.lengths is None else random.randint(
+        0, T + 1, B).astype('i')
+    clean = u.copy()
+    if lengths is not None:
+        for b, end in enumerate(lengths):
+            u[b, end:], clean[b, end:] = numpy.nan, 0
+    given = [u, W, c0, h0, lengths, *grads]
+    inputs = [_moved(a, to_device) for a in given]
+    u_, W_, c0_, h0_, lengths_, *grads_ = inputs
+
+    def run():
+        *ys, kept = kernels.lstm_forward(
+            u_, W_, c0_, h0_, lengths_, **options)
+        return [to_host(a) for a in (*ys, *kernels.lstm_backward(
+            W_, lengths_, kept, *grads_, u_.dtype, **options))]
+
+    outputs = run()
+    variables = [chainer.Variable(a.astype('d')) for a in (clean, W, c0, h0)]
+    ys = lstm(*variables, lengths)
+    arrived = [(y, chainer.Variable(g.astype('d')))
+               for y, g in zip(ys, grads) if g is not None]
+    # By way of Chainer's own functions
+    expected = chainer.grad([y for y, _ in arrived], variables,
+                            [g for _, g in arrived],
+                            enable_double_backprop=True)
+    _compare(outputs, [*lstm_ref(clean, W, c0, h0, lengths),
+                       *(g.array for g in expected)], case.dtype)
+    _same_bits(outputs, run())
+    _unchanged(given, inputs, to_host)
+
+
+def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
+    """What is computed in float32 is rounded to float16 once, to nearest."""
+    bits = numpy.random.RandomState(0).randint(
+        0, 2 ** 16, (2, 1, 1, 5000)).astype('H')
+    f, h0 = bits.view('e')
+    with numpy.errstate(all='ignore'):
+        expected = (f.astype('f') * h0.astype('f')).astype('e')
+    f_, h0_, x_ = map(to_device, (f, h0[0], numpy.zeros_like(f)))
+    for regime in REGIMES:
+        h = to_host(cuda.strnn_forward(
+            f_, x_, h0_, regime=regime, device=device))
+        # The sum with 0 makes -0 to 0, and NaN has many bits.
+        numpy.testing.assert_array_equal(h, expected)
+
+
+def _backend(device, **options):
+    """The kernels, and what they take beside their arguments."""
+    return (cpu, {}) if device is None else (cuda, {
+        'device': device, **options})
 
 
 def _rows(array, case):

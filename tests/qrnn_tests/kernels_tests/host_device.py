@@ -47,6 +47,7 @@ class HostDevice:
     """
 
     xp = numpy
+    last_only = False  # of the blocks along channels
 
     def __init__(self, order='up', edit=None):
         self.order = ORDERS[order]
@@ -61,8 +62,30 @@ class HostDevice:
         process = start(module, self.edit)
         for launch in launches:
             self.kernels.append(launch.kernel)
-            counts = process.run(launch, self.order)
+            counts = process.run(launch, self.order, self.last_only)
             self.bytes = [a + b for a, b in zip(self.bytes, counts)]
+
+
+class LargeDevice(HostDevice):
+    """The same with arrays that no memory would hold: files with holes.
+
+    Of a launch, it runs the last channels alone.
+
+    Args:
+        folder (pathlib.Path): Where the files go.
+
+    """
+
+    last_only = True
+
+    def __init__(self, folder, edit=None):
+        super().__init__(edit=edit)
+        self.folder = folder
+
+    def empty(self, shape, dtype):
+        with tempfile.NamedTemporaryFile(
+                dir=self.folder, delete=False) as file:
+            return numpy.memmap(file.name, dtype, 'r+', shape=shape)
 
 
 @functools.lru_cache(maxsize=None)
@@ -82,7 +105,7 @@ class Process:
         self.executable = executable
         self.process = None
 
-    def run(self, launch, order):
+    def run(self, launch, order, last_only=False):
         if self.process is None:
             self.process = subprocess.Popen(
                 [self.executable], stdin=subprocess.PIPE,
@@ -91,11 +114,17 @@ class Process:
             atexit.register(self.process.communicate)  # it ends with its input
         name = launch.kernel.encode()
         job = [_words(len(name)), name, _words(
-            *launch.grid, *launch.block, launch.shared, order,
+            *launch.grid, *launch.block, launch.shared, order, last_only,
             len(launch.args))]
         arrays = []
         for value in launch.args:
-            if isinstance(value, numpy.ndarray):
+            base = getattr(value, 'base', None)
+            if isinstance(base, numpy.memmap):  # all of it
+                value = base
+            if isinstance(value, numpy.memmap):
+                path = value.filename.encode()
+                job += [_words(-2, value.nbytes, len(path)), path]
+            elif isinstance(value, numpy.ndarray):
                 content = ctypes.string_at(value.ctypes.data, _span(value))
                 arrays.append((value, content))
                 job += [_words(len(content)), content]

@@ -14,7 +14,10 @@ from qrnn_tests.kernels_tests import cases
 
 
 def without_regimes(factors, *full):
-    factors = {name: factors[name] for name in factors if name != 'regime'}
+    # Every choice of activations is compiled, which takes a second or two.
+    fewer = {'activations': ['usual', 'others']}
+    factors = {name: fewer.get(name, factors[name])
+               for name in factors if name != 'regime'}
     return pytest.mark.parametrize(
         'case', list(cases.cover(factors, full)), ids=cases.name_of)
 
@@ -27,6 +30,16 @@ def test_strnn(case):
 @without_regimes(cases.POOLING, 'pooling', 'dtype')
 def test_pooling(case):
     cases.check_pooling(case)
+
+
+@without_regimes(cases.WINDOWS, 'dtype', 'k', 'lookahead')
+def test_windows(case):
+    cases.check_windows(case)
+
+
+@without_regimes(cases.LSTM, 'dtype', 'lengths')
+def test_lstm(case):
+    cases.check_lstm(case)
 
 
 @pytest.mark.parametrize('shape', [

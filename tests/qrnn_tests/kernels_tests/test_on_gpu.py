@@ -1,4 +1,7 @@
 """The cases of ``test_on_host`` on a real device, and Chainer's own checks."""
+import os
+
+import chainer
 import numpy
 import pytest
 
@@ -32,25 +35,53 @@ def test_pooling(case):
     cases.check_pooling(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.WINDOWS, ('dtype', 'k', 'lookahead'))), ids=cases.name_of)
+def test_windows(case):
+    cases.check_windows(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
+def test_lstm(case):
+    cases.check_lstm(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+def test_rounding():
+    cases.check_rounding(kernels.device, cupy.asarray, cuda.to_cpu)
+
+
 @pytest.mark.parametrize('shape', [(20, 105, 640), (1, 131072, 512),
                                    (128, 512, 512)])
 def test_real_sizes(shape):
     B, T, C = shape
     u = cupy.random.uniform(-2, 2, (B, T, 3 * C)).astype('f')
-    h, c, c_last = kernels.pooling_forward(u, zoneout=.1, seed=3)
-    some = numpy.s_[-1:, :, C - 2:]
+    gh = cupy.random.uniform(-1, 1, shape).astype('f')
+    settings = None, None, None, 'fo', .1, 3, None
+    h, c, c_last = kernels.pooling_forward(u, *settings)
+    gu, _, _ = kernels.pooling_backward(u, *settings, c, gh, None, None)
+
+    def some(array):  # of each gate the last two channels of the last row
+        return numpy.concatenate([
+            array[-1:, :, end - 2:end].get()
+            for end in range(C, array.shape[2] + 1, C)], axis=2)
+
     mask = kernels.zoneout_mask(3, .1, shape, cupy)
-    gates = [u[:, :, g * C:(g + 1) * C][some] for g in range(3)]
-    expected = qrnn.functions.pooling.qrnn_pooling_ref(
-        cupy.concatenate(gates, 2).get(), mask=mask[some].get())
-    for a, e in zip((h[some], c[some], c_last[-1:, C - 2:]), expected):
-        numpy.testing.assert_allclose(a.get(), e, atol=1e-5)
+    v = chainer.Variable(some(u).astype('d'))
+    expected = qrnn.functions.qrnn_pooling(v, mask=some(mask))
+    expected_gu, = chainer.grad(
+        [expected[0]], [v], [chainer.Variable(some(gh).astype('d'))])
+    for a, e in zip((h, c, gu), (*expected[:2], expected_gu)):
+        numpy.testing.assert_allclose(some(a), e.array, atol=2e-5)
+    numpy.testing.assert_array_equal(c_last.get(), c[:, -1].get())
 
 
 def test_offsets_beyond_32_bits():
     B, T, C = 3, 1024, 2 ** 20
-    if cupy.cuda.Device().mem_info[0] < 40 << 30:
-        pytest.skip('needs 40 GiB of free memory on the GPU')
+    # An emulated GPU's memory is the host's.
+    free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if min(cupy.cuda.Device().mem_info[0], free) < 40 << 30:
+        pytest.skip('needs 40 GiB of free memory, of the GPU and the host')
     x = cupy.zeros((B, T, C), 'e')
     x[-1, -1, -1] = 1
     f = cupy.ones((B, T, C), 'e')

@@ -31,6 +31,22 @@ def test_strnn(case):
     cases.check_strnn(case, device)
 
 
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.WINDOWS, ('dtype', 'k', 'lookahead'))), ids=cases.name_of)
+def test_windows(case):
+    cases.check_windows(case, HostDevice('shuffled'))
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
+def test_lstm(case):
+    cases.check_lstm(case, HostDevice('shuffled'))
+
+
+def test_rounding():
+    cases.check_rounding(HostDevice())
+
+
 @matrix(cases.POOLING, cases.check_pooling)
 def test_pooling(case):
     device = HostDevice('shuffled')

@@ -5,6 +5,7 @@
 // so that the address sanitizer sees each access past its end. All numbers of
 // the protocol are 64-bit; see host_device.py for the other side.
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@
 Dim threadIdx, blockIdx, blockDim, gridDim;
 long long host::bytes_read, host::bytes_written;
 unsigned char* host::shared;
+static bool last_only;  // of the blocks along x
 
 static void fail(const char* what) {
   std::fprintf(stderr, "host device: %s\n", what);
@@ -143,6 +145,13 @@ static void run_grid(int64_t shared_bytes, int64_t order) {
   if (threads == 0 || blocks == 0 || threads > 1024) fail("no such grid");
   if (gridDim.y > 65535 || gridDim.z > 65535) fail("no such grid");
   if (shared_bytes > 48 << 10) fail("more shared memory than every device has");
+  if (last_only) {
+    for (unsigned y : turns(gridDim.y, order)) {
+      blockIdx = Dim{gridDim.x - 1, y, 0};
+      run_block(threads, shared_bytes, order);
+    }
+    return;
+  }
   for (unsigned i : turns(blocks, order)) {
     blockIdx = Dim{i % gridDim.x, i / gridDim.x % gridDim.y,
                    i / gridDim.x / gridDim.y};
@@ -186,6 +195,18 @@ static int64_t take_word() {
   return word;
 }
 
+// An array that is a file, far too large to be sent.
+static int64_t map_file(size_t size) {
+  std::string path(take_word(), ' ');
+  take(&path[0], path.size());
+  const int file = open(path.c_str(), O_RDWR);
+  void* array = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_NORESERVE, file, 0);
+  if (file < 0 || array == MAP_FAILED) fail("cannot map a file");
+  close(file);
+  return reinterpret_cast<int64_t>(array);
+}
+
 int main() {
   for (;;) {
     std::string name(take_word(), ' ');
@@ -194,11 +215,18 @@ int main() {
     blockDim.x = take_word(), blockDim.y = take_word();
     blockDim.z = take_word();
     const int64_t shared_bytes = take_word(), order = take_word();
+    last_only = take_word();
     words.resize(take_word());
-    std::vector<std::pair<void*, size_t>> arrays;
+    std::vector<std::pair<void*, size_t>> arrays, files;
     for (int64_t& word : words) {
-      const int64_t size = take_word();  // -1: an integer or a null pointer
-      if (size < 0) {
+      const int64_t size = take_word();
+      if (size == -2) {
+        const int64_t mapped = take_word();
+        word = map_file(mapped);
+        files.push_back({reinterpret_cast<void*>(word), (size_t) mapped});
+        continue;
+      }
+      if (size == -1) {  // an integer or a null pointer
         word = take_word();
         continue;
       }
@@ -210,6 +238,7 @@ int main() {
     host::bytes_read = host::bytes_written = 0;
     kernel = find(name, words.size());
     run_grid(shared_bytes, order);
+    for (auto& file : files) munmap(file.first, file.second);
     for (auto& array : arrays) {
       give(array.first, array.second);
       std::free(array.first);

@@ -33,9 +33,15 @@ constexpr host::Kernel entry(const char* name, void (*)(Args...)) {
   KERNEL(it##_channels), KERNEL(it##_warps), KERNEL(it##_reduce)
 
 const host::Kernel host::kernels[] = {
-#ifdef QRNN_HAS_O
+#if defined QRNN_POOLING
     OPERATION(pooling_forward), OPERATION(pooling_backward),
-#else
+    KERNEL(scan_carries), KERNEL(sum_rows),
+#elif defined QRNN_STRNN
     OPERATION(strnn_forward), OPERATION(strnn_backward),
+    KERNEL(scan_carries), KERNEL(sum_rows),
+#elif defined QRNN_WINDOWS
+    KERNEL(unfold), KERNEL(fold),
+#elif defined QRNN_LSTM
+    KERNEL(lstm_forward), KERNEL(lstm_backward),
 #endif
-    KERNEL(scan_carries), KERNEL(sum_rows), {nullptr, 0, nullptr}};
+    {nullptr, 0, nullptr}};

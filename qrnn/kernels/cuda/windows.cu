@@ -1,0 +1,63 @@
+// The convolution's windows. Step t of a sequence sees k steps from
+// t - (k - 1) + lookahead on, tap j that at t - back, back = k - 1 - lookahead
+// - j. Before the first step stand initial inputs, or zeros; past the end, zeros.
+//
+// Grid: (groups of columns, rows); a thread takes every gridDim.y-th row.
+
+struct Place { Index b; int t; };
+
+__device__ inline Place place_of(Index row, int T) {
+  const Index b = row / T;
+  return Place{b, (int) (row - b * T)};
+}
+
+__device__ inline int length_of(const int* lengths, Index b, int T) {
+  return lengths ? max(0, min(T, fetch(lengths + b))) : T;
+}
+
+// Values are copied as they are: those of a narrower dtype may come two or four
+// at a time.
+extern "C" __global__ void unfold(
+    const Real* x, Index x_batch, Index x_row, const Real* x0,
+    const int* lengths, Real* windows, Index k, Index lookahead, Index B,
+    Index T, Index n) {
+  const int column = blockIdx.x * blockDim.x + threadIdx.x;
+  if (column >= k * n) return;
+  const int j = column / (int) n, c = column - j * (int) n;
+  const int back = (int) (k - 1 - lookahead) - j;
+  for (Index row = blockIdx.y; row < B * T; row += gridDim.y) {
+    const Place at = place_of(row, (int) T);
+    const int length = length_of(lengths, at.b, (int) T), s = at.t - back;
+    Real value = {};
+    if (at.t < length && s < length) {
+      if (s >= 0)
+        value = fetch(x + at.b * x_batch + s * x_row + c);
+      else if (x0)
+        value = fetch(x0 + (at.b * (k - 1) + j + at.t) * n + c);
+    }
+    copy(windows + row * (k * n) + column, value);
+  }
+}
+
+// The adjoint: rows of a sequence are those of x0, then those of x.
+extern "C" __global__ void fold(
+    const Real* gwindows, const int* lengths, Real* gx, Real* gx0, Index k,
+    Index lookahead, Index B, Index T, Index n) {
+  const int c = blockIdx.x * blockDim.x + threadIdx.x;
+  if (c >= n) return;
+  const int before = (int) k - 1, rows = (int) T + before;
+  for (Index row = blockIdx.y; row < B * rows; row += gridDim.y) {
+    const Place at = place_of(row, rows);
+    const int length = length_of(lengths, at.b, (int) T), s = at.t - before;
+    Carry sum = 0;
+    for (int j = 0; j < k; ++j) {
+      const int back = before - (int) lookahead - j;
+      // Of x0, tap j at step t sees row j + t, if what it looks for is not in x.
+      const int t = s >= 0 ? s + back : at.t - j;
+      if (t >= 0 && t < length && (s >= 0 ? s < length : t < back))
+        sum += wide(fetch(gwindows + ((at.b * T + t) * k + j) * n + c));
+    }
+    put(s >= 0 ? gx + (at.b * T + s) * n + c
+               : gx0 + (at.b * before + at.t) * n + c, sum);
+  }
+}

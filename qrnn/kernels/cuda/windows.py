@@ -1,0 +1,83 @@
+from qrnn.kernels.cuda import launch
+from qrnn.kernels.cuda import plans
+from qrnn.kernels.cuda.arrays import address
+from qrnn.kernels.cuda.arrays import as_int32
+from qrnn.kernels.cuda.arrays import by_rows
+from qrnn.kernels.cuda.arrays import contiguous
+
+
+def unfold(x, x0, k, lookahead, lengths, device=launch.device):
+    """Lay the window of every step in a row, see :mod:`qrnn.functions`.
+
+    ===========  =================  =========================================
+    array        shape              meaning
+    ===========  =================  =========================================
+    ``x``        ``(B, T, n)``      inputs; rows apart are not copied
+    ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None for
+                                    0; not with a lookahead
+    ``lengths``  ``(B,)``           steps of every sequence, or None for T
+    return       ``(B, T, k, n)``   windows, 0 where a sequence has ended
+    ===========  =================  =========================================
+
+    For k = 1 without lengths the windows are a view of ``x``.
+
+    Args:
+        k (int): Steps of a window.
+        lookahead (int): How many of them lie ahead.
+        device: Where to run.
+
+    """
+    B, T, n = x.shape
+    if k == 1 and lengths is None:
+        return x[:, :, None]
+    dtype = x.dtype
+    windows = device.empty((B, T, k, n), dtype)
+    x, x_batch, x_row = by_rows(device, x, dtype)
+    x0 = contiguous(device, x0, dtype, (B, k - 1, n), 'x0')
+    # Values are copied, not computed with: two or four at a time, if they can.
+    at_once = next(each for each in (4, 2, 1) if each * dtype.itemsize <= 8
+                   and all(number % each == 0 for number in (
+                       n, x_batch, x_row, *(address(a) // dtype.itemsize
+                                            for a in (x, x0, windows)))))
+    module = launch.Module('windows', 8 * dtype.itemsize * at_once)
+    columns = n // at_once
+    device.launch(module, plans.over_rows(
+        'unfold', k * columns, B * T,
+        (x, x_batch // at_once, x_row // at_once, x0,
+         as_int32(device, lengths, B), windows, k, lookahead, B, T, columns)))
+    return windows
+
+
+def fold(gwindows, x_shape, lookahead, lengths, device=launch.device):
+    """Add windows back together: the adjoint of :func:`unfold`.
+
+    Sums are taken in float32 at least.
+
+    ============  =================  =======================================
+    array         shape              meaning
+    ============  =================  =======================================
+    ``gwindows``  ``(B, T, k, n)``   gradients of the windows
+    ``lengths``   ``(B,)``           as forward's
+    return        ``(B, T, n)``,     gradients of ``x`` and ``x0``
+                  ``(B, k - 1, n)``
+    ============  =================  =======================================
+
+    Args:
+        x_shape (tuple of int): ``(B, T, n)``.
+        lookahead (int): As forward's.
+        device: Where to run.
+
+    """
+    B, T, n = x_shape
+    k, dtype = gwindows.shape[2], gwindows.dtype
+    gx0 = device.empty((B, k - 1, n), dtype)
+    if k == 1 and lengths is None:
+        return gwindows[:, :, 0], gx0
+    gwindows = contiguous(device, gwindows, dtype, (B, T, k, n), 'gwindows')
+    gx = device.empty((B, T, n), dtype)
+    device.launch(
+        launch.Module('windows', plans.bits_of(dtype)), plans.over_rows(
+            'fold', n, B * (T + k - 1),
+            (gwindows, as_int32(device, lengths, B), gx, gx0, k, lookahead, B,
+             T, n)))
+    return gx, gx0

@@ -1,0 +1,81 @@
+"""Index arithmetic on arrays of 130 GB, which are files with holes."""
+import shutil
+
+import chainer
+import numpy
+import pytest
+
+from qrnn.functions.pooling import qrnn_pooling
+from qrnn.kernels import cuda as kernels
+from qrnn.kernels import philox
+from qrnn_tests.kernels_tests import host_device
+from qrnn_tests.kernels_tests.host_device import KernelError
+from qrnn_tests.kernels_tests.host_device import LargeDevice
+from qrnn_tests.kernels_tests.test_faults import Edit
+
+
+pytestmark = pytest.mark.skipif(
+    host_device.compiler is None, reason='needs g++')
+
+# Offsets beyond 2 ** 32, and counters too: there is one for four steps.
+SHAPE = B, T, C = 5, 128, 2 ** 25
+LAST = 32  # channels that every regime's last block has
+ZONEOUT, SEED = .3, 12345
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+def check(folder, regime, edit=None):
+    random = numpy.random.RandomState(0)
+    device = LargeDevice(folder, edit)
+    u, gh = (device.empty((B, T, n * C), 'e') for n in (3, 1))
+    for array in u, gh:
+        for part in _ends(array):
+            part[...] = random.normal(size=part.shape)
+    settings = None, None, None, 'fo', ZONEOUT, SEED, None
+    options = {'regime': regime, 'device': device}
+    h, c, _ = kernels.pooling_forward(u, *settings, **options)
+    gu, _, _ = kernels.pooling_backward(
+        u, *settings, c, gh, None, None, **options)
+
+    groups = T // 4
+    counters = ((B - 1) * groups + numpy.arange(groups)[:, None]) * C + (
+        C - LAST + numpy.arange(LAST))
+    assert counters.min() > 2 ** 32
+    words = numpy.stack(philox.philox(counters, SEED), axis=1)
+    mask = words.reshape(1, T, LAST) <= philox.limit_of(ZONEOUT)
+    v = chainer.Variable(_last(u).astype('d'))
+    ys = qrnn_pooling(v, mask=mask)
+    gv, = chainer.grad(
+        ys[:1], [v], [chainer.Variable(_last(gh).astype('d'))])
+    for actual, expected in zip((h, c, gu), (*ys[:2], gv)):
+        numpy.testing.assert_allclose(
+            _last(actual), expected.array, atol=4e-3)
+
+
+def _ends(array):
+    return [array[-1:, :, end - LAST:end]
+            for end in range(C, array.shape[2] + 1, C)]
+
+
+def _last(array):
+    return numpy.concatenate(_ends(array), axis=2)
+
+
+@pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
+def test_large(regime, folder):
+    check(folder, regime)
+
+
+@pytest.mark.parametrize('old, new', [
+    ('philox((batch * groups + t / 4) * C', 'philox((int) (batch * groups) '
+     '* (unsigned) C + t / 4 * C'),
+    ('const Index at = out + ', 'const int at = (int) out + '),
+])
+def test_fault(old, new, folder):
+    with pytest.raises((AssertionError, KernelError)):
+        check(folder, 'warps', Edit(old, new))
