@@ -102,7 +102,6 @@ def test_shares_of_the_copy(tmp_path, capsys):
 
 
 def test_grid_of_figure_4():
-    assert len(layer._GRID) == 30 == len(layer._BATCHES) * len(layer._STEPS)
     ratios = {'QRNNLayer / LSTMLayer': .4, 'QRNNLayer / torch.nn.LSTM': .05,
               'QRNNLayer / matrix products': 1.25,
               'LSTMLayer / torch.nn.LSTM': 1.75}
