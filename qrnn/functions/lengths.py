@@ -25,6 +25,27 @@ def valid_steps(lengths, x):
     return xp.arange(T) < xp.asarray(lengths)[:, None]
 
 
+def send_lengths(lengths, x):
+    """Return the lengths of a padded batch on its device, None for None.
+
+    Lengths that are there already are not copied, so that whoever calls
+    several functions with them sends them once.
+
+    Args:
+        lengths: As in :func:`valid_steps`.
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): The padded batch,
+            ``(B, T, ...)``.
+
+    Returns:
+        int32 of ``(B,)`` on the device of ``x``.
+
+    """
+    if lengths is None:
+        return None
+    return backend.get_array_module(x).asarray(
+        as_lengths(lengths, *x.shape[:2]))
+
+
 def as_lengths(lengths, B, T):
     """Checks lengths and returns them as int32 of shape ``(B,)``.
 

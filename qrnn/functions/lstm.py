@@ -7,7 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
-from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -134,10 +134,7 @@ class _LSTM(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2, 3))
-        u = inputs[0]
-        if self.lengths is not None:  # sent once, for backward too
-            self.lengths = backend.get_array_module(u).asarray(
-                as_lengths(self.lengths, *u.shape[:2]))
+        self.lengths = send_lengths(self.lengths, inputs[0])
         *outputs, self.kept = kernels.lstm_forward(*inputs, self.lengths)
         return tuple(outputs)
 

@@ -9,7 +9,7 @@ from chainer.utils import type_check
 from qrnn import kernels
 from qrnn.functions.halves import multiply
 from qrnn.functions.halves import multiply_arrays
-from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -132,7 +132,7 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
         x0 = xp.zeros((B, n_steps, n), x.dtype)
     if lengths is None:
         return F.concat((x0, x), axis=1)[:, T:]
-    ends = xp.asarray(as_lengths(lengths, B, T))[:, None]
+    ends = send_lengths(lengths, x)[:, None]
     steps = ends + xp.arange(-n_steps, 0)  # (B, n_steps), in x0 below 0
     # Not from both in one row, which would copy all of x.
     b = xp.arange(B)[:, None]
@@ -184,7 +184,7 @@ class _MaskedConvolution(function_node.FunctionNode):
         x0 = inputs[2] if len(inputs) == 3 else None
         B, T, _ = x.shape
         k, n, m = W.shape
-        self.lengths = _sent(self.lengths, x)
+        self.lengths = send_lengths(self.lengths, x)
         y = multiply_arrays(
             self._windows(x, k, x0), W.reshape(k * n, m), x.dtype)
         return y.reshape(B, T, m),
@@ -244,7 +244,7 @@ class _Windows(function_node.FunctionNode):
         x = inputs[0]
         x0 = inputs[1] if len(inputs) == 2 else None
         self.x_shape = x.shape
-        self.lengths = _sent(self.lengths, x)
+        self.lengths = send_lengths(self.lengths, x)
         windows = kernels.unfold(
             x, x0, self.k, self.lookahead, self.lengths)
         return windows.astype(x.dtype, copy=False),
@@ -273,11 +273,3 @@ class _Fold(function_node.FunctionNode):
             ggx = chainer.as_variable(xp.zeros(w.x_shape, ggx0.dtype))
         inputs = (ggx,) if ggx0 is None else (ggx, ggx0)
         return _Windows(w.k, w.lengths, w.lookahead).apply(inputs)
-
-
-def _sent(lengths, x):
-    """Lengths on the device of ``x``, sent once, for backward too."""
-    if lengths is None:
-        return None
-    return backend.get_array_module(x).asarray(
-        as_lengths(lengths, *x.shape[:2]))

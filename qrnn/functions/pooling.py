@@ -9,7 +9,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
-from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import check_ratio
@@ -210,9 +210,7 @@ class QRNNPooling(function_node.FunctionNode):
         self.retain_outputs((1,))
         arrays = dict(zip(self.names, inputs))
         u = arrays['u']
-        xp = backend.get_array_module(u)
-        if self.lengths is not None:  # sent once, for backward too
-            self.lengths = xp.asarray(as_lengths(self.lengths, *u.shape[:2]))
+        self.lengths = send_lengths(self.lengths, u)
         if self.mask is None and self.zoneout and chainer.config.train:
             self.seed = int(
                 numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))

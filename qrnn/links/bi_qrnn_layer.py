@@ -4,6 +4,7 @@ from typing import Any
 import chainer
 import chainer.functions as F
 
+from qrnn.functions.lengths import send_lengths
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
@@ -46,6 +47,8 @@ class _BothDirections(chainer.Chain):
             raise ValueError(
                 'x must be whole sequences, (B, T, n), but its shape is '
                 '{}'.format(x.shape))
+        with chainer.using_device(self.device):
+            lengths = send_lengths(lengths, x)
         ahead = self.ahead(x, lengths)
         back = self.back(reverse_sequences(x, lengths), lengths)
         for link in self.children():

@@ -195,9 +195,16 @@ class QRNNLayer(RecurrentLayer):
         u = masked_convolution(x, self.W, x0, lengths, self.lookahead)
         pool = self._attend if self.attention else self._pool
         h, c_last = pool(u, c0, lengths)
-        if self.kernel_size > 1:
-            x0 = last_steps(x, self.kernel_size - 1, x0, lengths)
-        self._state = QRNNState(c_last, x0)
+        if self.kernel_size == 1:
+            self._state = QRNNState(c_last, x0)
+        elif chainer.config.enable_backprop:
+            # A graph holds the inputs in any case; most sequences are not gone
+            # on with.
+            self._carried = functools.partial(
+                _state_after, c_last, x, self.kernel_size - 1, x0, lengths)
+        else:
+            self._state = QRNNState(
+                c_last, last_steps(x, self.kernel_size - 1, x0, lengths))
         return h
 
     def _bias(self, batch_size):
@@ -224,6 +231,12 @@ class QRNNLayer(RecurrentLayer):
         if lengths is not None:
             h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
         return h, c_last
+
+
+def _state_after(c_last, x, n_steps, x0, lengths):
+    with chainer.using_device(c_last.device), chainer.using_config(
+            'enable_backprop', True):
+        return QRNNState(c_last, last_steps(x, n_steps, x0, lengths))
 
 
 class _AsFilters(initializer.Initializer):

@@ -10,7 +10,7 @@ from chainer import link
 
 from qrnn.functions.attention import attention_sum
 from qrnn.functions.halves import multiply
-from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
 from qrnn.types import NDArray
@@ -55,7 +55,7 @@ class RecurrentLayer(link.Chain):
         self.decoder = decoder or attention
         self.save_state = save_state
         self.encoder: Encoder | None = None
-        self._state: Any = None
+        self._carried: Any = None  # the state, or a function that makes it
 
     def forward(self, x: Input,
                 lengths: Lengths | None = None) -> chainer.Variable:
@@ -91,14 +91,12 @@ class RecurrentLayer(link.Chain):
             return self._run(F.expand_dims(x, 1), None)[:, 0]
         if not self.save_state:
             self._state = None
-        if lengths is not None:
-            lengths = as_lengths(lengths, *x.shape[:2])
         return self._run(x, lengths)
 
     def _run(self, x, lengths):
         # Not all that it makes is made inside a node, which sees to that.
         with chainer.using_device(self.device):
-            return self._run_here(x, lengths)
+            return self._run_here(x, send_lengths(lengths, x))
 
     def _run_here(self, x, lengths):
         if self.decoder:
@@ -118,6 +116,16 @@ class RecurrentLayer(link.Chain):
         return self._advance(x, lengths)
 
     # State
+
+    @property
+    def _state(self):
+        if callable(self._carried):
+            self._carried = self._carried()
+        return self._carried
+
+    @_state.setter
+    def _state(self, state):
+        self._carried = state
 
     @property
     def state(self) -> Any:
@@ -217,9 +225,9 @@ class RecurrentLayer(link.Chain):
             raise ValueError(
                 'attention ranges over all encoder steps, (B, S, m), but '
                 'encoder_h is of shape {}'.format(h.shape))
-        if lengths is not None and h.ndim == 3:
-            lengths = as_lengths(lengths, *h.shape[:2])
         with chainer.using_device(self.device):
+            if h.ndim == 3:
+                lengths = send_lengths(lengths, h)
             last_h = last_valid_step(h, lengths)
             last_c = None if encoder_c is None else last_valid_step(
                 chainer.as_variable(encoder_c), lengths)

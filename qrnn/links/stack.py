@@ -6,6 +6,7 @@ import chainer.functions as F
 from chainer import link
 
 from qrnn.functions.dropout import dropout
+from qrnn.functions.lengths import send_lengths
 from qrnn.links.lstm_layer import LSTMLayer
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.types import Input
@@ -48,6 +49,8 @@ class _Stack(link.ChainList):
         if x.ndim == 3 and not self[0].save_state:
             # Lets go of the graph that the last call's states hang on.
             self.reset_state()
+        with chainer.using_device(self.device):
+            lengths = send_lengths(lengths, x)
         outputs: list[chainer.Variable] = []
         for layer in self:
             if outputs:
@@ -75,6 +78,9 @@ class _Stack(link.ChainList):
                 raise ValueError(
                     'each of the {} layers needs the states of its encoder '
                     'layer, but {} are given'.format(n_layers, len(states)))
+        if encoder_h is not None and encoder_h[0].ndim == 3:
+            with chainer.using_device(self.device):
+                lengths = send_lengths(lengths, encoder_h[0])
         for i, layer in enumerate(self):
             layer.init(
                 None if encoder_c is None else encoder_c[i],
