@@ -23,6 +23,7 @@ from experiments.common.errors import explained
 from experiments.common.errors import Problem
 from experiments.common.errors import warn
 from experiments.common.files import write_json
+from experiments.common.packing import pack
 
 
 def main(experiment, args, train):
@@ -142,6 +143,9 @@ def extend(trainer, run, best, plot, columns, postprocess=None):
         postprocess: Function that completes an entry of the log, or None.
 
     """
+    if run.device.xp is not numpy and run.processes.size == 1:
+        # ChainerMN packs gradients itself.
+        pack(trainer.updater.get_optimizer('main'))
     precision.extend(trainer)
     trainer.extend(random_state.RandomState(
         run.device, run.order, run.processes))
