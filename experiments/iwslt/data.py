@@ -40,8 +40,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
             begin with that are to be trained on, too.
         characters (Characters): Those to number, of a trained model for
             instance. By default they are those of the training part.
-        checked (bool): Whether files with unequal numbers of lines, and a
-            training part that is another part, too, are refused.
+        checked (bool): Whether files with unequal numbers of lines are
+            refused, and, to train on, a training part that is another, too.
 
     Returns:
         Corpus: The pairs.
@@ -62,7 +62,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
     paths = _paths(source, PARTS)
     sets = {part: _read(part, paths[part], checked) for part in PARTS}
     for part in PARTS[1:]:
-        if checked and sets[part].pairs == sets['train'].pairs:
+        if (checked and characters is None
+                and sets[part].pairs == sets['train'].pairs):
             raise Problem(
                 '{} and {} hold the same pairs: what is trained on says '
                 'nothing about others; give other files, or --unchecked'

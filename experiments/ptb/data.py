@@ -34,8 +34,8 @@ def load(source, vocabulary=None):
         Corpus: The numbered words.
 
     Raises:
-        Problem: If a part is not there or is not text, or the training part
-            is given as another, too.
+        Problem: If a part is not there or is not text, or, to train on, if
+            the training part is another, too.
 
     """
     if source == 'sample':
@@ -44,6 +44,8 @@ def load(source, vocabulary=None):
         sentences = {part: _downloaded(part) for part in PARTS}
     else:
         sentences = _from_folder(source)
+        if vocabulary is None:
+            _check_parts(source, sentences)
     return Corpus(source, sentences, vocabulary)
 
 
@@ -161,14 +163,17 @@ def _from_folder(folder):
     if missing:
         raise Problem('there is no {} in {} (gzipped or not)'.format(
             ' and no '.join(missing), folder))
-    sentences = {part: _sentences(path, read_bytes(path))
-                 for part, path in found.items()}
+    return {part: _sentences(path, read_bytes(path))
+            for part, path in found.items()}
+
+
+def _check_parts(folder, sentences):
     for part in PARTS[1:]:
         if sentences[part] == sentences['train']:
-            raise Problem('{} holds the text of {}: what is trained on says '
-                          'nothing about other text; give another file'.format(
-                              found[part], found['train']))
-    return sentences
+            raise Problem(
+                'ptb.{}.txt of {} holds the text of ptb.train.txt: what is '
+                'trained on says nothing about other text; give another file'
+                .format(part, folder))
 
 
 def _sentences(path, contents):

@@ -121,8 +121,9 @@ def test_missing(folder):
 
 def test_part_that_is_trained_on(folder):
     (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
-    with pytest.raises(Problem, match='valid.txt holds the text of .*train'):
+    with pytest.raises(Problem, match='valid.txt of .* the text of .*train'):
         data.load(str(folder))
+    assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])  # to score
 
 
 class TestDownload(object):
