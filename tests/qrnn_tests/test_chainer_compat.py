@@ -159,14 +159,18 @@ def test_padding_is_silent():
 
 
 @pytest.mark.parametrize('dtype', ['u1', 'u2', 'i4', 'f4'])
-def test_padding_of_minus_one(dtype):
-    arrays = [numpy.ones(n, dtype=dtype) for n in (3, 1)]
+@pytest.mark.parametrize('device', [
+    '@numpy', pytest.param('@cupy:0', marks=pytest.mark.gpu)])
+def test_padding_of_minus_one(dtype, device):
+    device = chainer.get_device(device)
+    arrays = [device.xp.ones(n, dtype=dtype) for n in (3, 1)]
     expected = numpy.array([[1, 1, 1], [1, -1, -1]]).astype(dtype)
     for padded in (
             F.pad_sequence(arrays, padding=-1).array,
             chainer.dataset.concat_examples(arrays, padding=-1)):
         assert padded.dtype == dtype
-        numpy.testing.assert_array_equal(padded, expected)
+        numpy.testing.assert_array_equal(
+            chainer.get_device('@numpy').send(padded), expected)
 
 
 @pytest.mark.filterwarnings('error::DeprecationWarning')
