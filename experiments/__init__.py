@@ -29,4 +29,4 @@ os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
 os.environ.setdefault('CHAINER_CUDNN', '0')
 _keep_memory()
 
-import qrnn  # noqa: E402,F401  mends Chainer before a module here imports it
+import qrnn  # noqa: E402,F401  patches Chainer before it is imported

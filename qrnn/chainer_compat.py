@@ -1,7 +1,7 @@
 """Chainer 7.8.1, its last release, on today's Python and NumPy.
 
-Importing this module mends what is broken in Chainer. Chainer's files and
-NumPy's namespace stay as they are: a module named in ``_MENDS`` is compiled
+Importing this module patches what is broken in Chainer. Chainer's files and
+NumPy's namespace stay as they are: a module named in ``_PATCHES`` is compiled
 with its broken lines replaced whenever it comes to be imported, or, if that
 was before, the functions with broken lines are given the new code.
 """
@@ -15,8 +15,8 @@ import types
 import warnings
 
 
-def mend():
-    """Imports Chainer, mended where it is broken.
+def patch():
+    """Import Chainer, patched where it is broken.
 
     What works here is left alone. Calling it again changes nothing.
 
@@ -28,7 +28,7 @@ def mend():
         sys.meta_path.insert(0, _Finder)
     if 'chainer' in sys.modules:
         for name in _PLACES & sys.modules.keys():
-            _mend_imported(sys.modules[name])
+            _patch_imported(sys.modules[name])
     else:  # An earlier import that failed left modules to stumble over.
         for name in [name for name in sys.modules if name.split('.')[0] in (
                 'chainer', 'chainerx', 'chainermn')]:
@@ -49,9 +49,16 @@ def _scalar_keeps_dtype(np):
     return (np.float32([1]) * np.float64(1)).dtype == np.float32
 
 
+def _shape_can_be_set(np):
+    array = np.ones(2)
+    array.shape = 2, 1
+    return True
+
+
 # The module; what some lines of it rely on, called with NumPy: they are broken
-# if it raises, warns or gives a false value; the new text for each old one.
-_MENDS = (
+# if it raises, warns or gives a false value; the new text for each old one, a
+# string or a pattern.
+_PATCHES = (
     # numpy.sctypes is gone since NumPy 2.0: the import fails.
     ('chainer.functions.array.as_strided', lambda np: np.sctypes, {
         "np.sctypes['int']": '(np.int8, np.int16, np.int32, np.int64)',
@@ -78,6 +85,51 @@ _MENDS = (
      _scalar_keeps_dtype, {
          'self.rmax = rmax': 'self.rmax = float(rmax)',
          'self.dmax = dmax': 'self.dmax = float(dmax)'}),
+    # A Python integer that a dtype has no room for, as the padding -1 of
+    # unsigned arrays, is refused since NumPy 2.0. It wrapped around before.
+    ('chainer.dataset.convert', lambda np: np.full(1, -1, np.uint8), {
+        'device.xp.full(shape, padding, dtype=arrays[0].dtype)':
+            'device.xp.full(shape, numpy.asarray(padding).astype('
+            'arrays[0].dtype)[()], dtype=arrays[0].dtype)'}),
+    ('chainer.functions.array.pad_sequence',
+     lambda np: np.full(1, -1, np.uint8), {
+         'y = xp.empty(shape, xs[0].dtype)':
+             'y = xp.empty(shape, xs[0].dtype); '
+             'padding = numpy.asarray(self.padding).astype(y.dtype)[()]',
+         'y[i, l:] = self.padding': 'y[i, l:] = padding',
+         ')(ptrs, lengths, self.padding, base':
+             ')(ptrs, lengths, padding, base'}),
+    # numpy.fix warns since NumPy 2.5.
+    ('chainer.functions.math.fix', lambda np: np.fix(np.ones(1)), {
+        'xp.fix(x)': 'xp.trunc(x)'}),
+    # A shape that is set warns since NumPy 2.5.
+    ('chainer.links.activation.maxout',
+     _shape_can_be_set, {
+         16 * ' ' + 'array.shape = (out_size, pool_size, in_size)\n': '',
+         16 * ' ' + 'array.shape = (linear_out_size, in_size)\n': '',
+         'initialW_orig(array)':
+             'initialW_orig(array.reshape(out_size, pool_size, in_size))',
+         16 * ' ' + 'array.shape = (out_size, pool_size)\n': '',
+         16 * ' ' + 'array.shape = linear_out_size,\n': '',
+         'initial_bias_orig(array)':
+             'initial_bias_orig(array.reshape(out_size, pool_size))'}),
+    # Thread.setDaemon warns since Python 3.10.
+    ('chainer.iterators.multiprocess_iterator', lambda np: False, {
+        'thread.setDaemon(True)': 'thread.daemon = True'}),
+    # Code that protoc 2 generated is refused since protobuf 4. It is the same
+    # description of the messages that today's generated code begins with.
+    ('chainer.links.caffe.protobuf3.caffe_pb2',
+     lambda np: not importlib.util.find_spec(
+         'google.protobuf.internal.builder'), {
+         re.compile(r'.*serialized_pb=_b\((.*?)\)\n\).*', re.DOTALL):
+             r"""
+from google.protobuf import descriptor_pool
+from google.protobuf.internal import builder
+DESCRIPTOR = descriptor_pool.Default().AddSerializedFile(
+    \1.encode('latin1'))
+builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
+builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
+"""}),
     # An output given by position warns since NumPy 2.5.
     ('chainer.dataset.convert',
      lambda np: np.maximum(0, 1, np.empty(())) == 1, {
@@ -134,11 +186,11 @@ _MENDS = (
             'xp.add.at(gx, slices, inputs[0])'}),
 )
 
-_PLACES = {module for module, _, _ in _MENDS}
+_PLACES = {module for module, _, _ in _PATCHES}
 
 
 class _Finder:
-    """Finds the modules to mend, and leaves all others to who comes next."""
+    """Finds the modules to patch, and leaves all others to who comes next."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -153,14 +205,15 @@ class _Loader(SourceFileLoader):
     """Compiles a module with its broken lines replaced."""
 
     def get_code(self, name):
-        broken = [line for module, relied_on, lines in _MENDS
+        broken = [line for module, relied_on, lines in _PATCHES
                   if module == name and not _works(relied_on)
                   for line in lines.items()]
         if not broken:
             return super().get_code(name)
         source = self.get_source(name)
         for old, new in broken:
-            source = source.replace(old, new)
+            source = (source.replace(old, new) if isinstance(old, str)
+                      else old.sub(new, source))
         return self.source_to_code(source, self.path)
 
 
@@ -173,7 +226,7 @@ def _works(relied_on):
             return False
 
 
-def _mend_imported(module):
+def _patch_imported(module):
     # The functions stay the objects that other modules have taken from here.
     # Those without a broken line get code equal to what they have.
     loader = module.__spec__.loader
@@ -224,4 +277,4 @@ def _explain(error):
             "chainer==7.8.1 'numpy>=1.26,<2.6'").format(problem, option)
 
 
-mend()
+patch()

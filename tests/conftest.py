@@ -7,7 +7,7 @@ os.environ['OPENBLAS_NUM_THREADS'] = '1'
 # As the experiments do: what is tested is what is run.
 os.environ['CHAINER_CUDNN'] = '0'
 
-import qrnn  # NOQA  mends Chainer before a test module imports it
+import qrnn  # NOQA  patches Chainer before a test module imports it
 
 from chainer.backends import cuda  # NOQA
 import pytest  # NOQA

@@ -72,8 +72,9 @@ def training_parser(experiment, configs, default_config):
              'after every epoch in any case')
     parser.add_argument(
         '--test', action='store_true',
-        help='train a tiny model for a few iterations to see that everything '
-             'works, and keep nothing unless --out is given')
+        help='train a tiny model on the sample, whatever --data is, for a few '
+             'iterations to see that everything works, and keep nothing '
+             'unless --out is given')
     return parser
 
 

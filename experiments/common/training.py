@@ -41,6 +41,8 @@ def main(experiment, args, train):
 
     """
     with signals.raised(), precision.using(args.dtype):
+        if args.test and args.data != 'sample':
+            warn(f'--test trains on the sample, and does not read {args.data}')
         if args.test and args.out is None:
             with tempfile.TemporaryDirectory() as args.out:
                 train(args)
@@ -211,11 +213,13 @@ def _extend_first(trainer, run, best, plot, columns, postprocess):
     trainer.extend(_Log(run, best))
     if run.processes.has_terminal:
         trainer.extend(extensions.PrintReport(columns, out=_Terminal()))
-        trainer.extend(extensions.ProgressBar(
-            update_interval=10, out=_Terminal()))
+        progress = extensions.ProgressBar(
+            update_interval=10, out=_Terminal())
     else:
         trainer.extend(extensions.PrintReport(columns, out=_Plain()))
-        trainer.extend(_Heartbeat())
+        progress = _Heartbeat()
+    # One name for both, as a snapshot has the state of its trigger.
+    trainer.extend(progress, name='progress')
     trainer.extend(plot)
     trainer.extend(snapshots.Identity(run.facts))
 

@@ -8,6 +8,7 @@ import re
 
 from experiments.common.errors import Problem
 from experiments.common.files import decode
+from experiments.common.files import either
 from experiments.common.files import read_bytes
 from experiments.iwslt import grammar
 from experiments.iwslt.characters import Characters
@@ -23,27 +24,30 @@ DEV, TEST = 'TED.tst2013', 'TED.tst2014'
 PAPER = '209,772 pairs, 103 / 93 characters, 187 code points'
 
 
-def load(source, max_length, extra=(), characters=None):
+def load(source, max_length, extra=(), characters=None, checked=True):
     """Loads the three parts of a corpus and numbers their characters.
 
     Args:
         source (str): ``'sample'`` for the pairs that the project generates
             itself, or a folder with the files of the official release
             (``train.tags.*.de``, ``IWSLT*.TED.tst2013.*.de.xml`` and so on)
-            or with plain aligned text (``train.de``, ``dev.de``, ``test.de``
-            and so on), each gzipped or not, and the same in English.
+            or with plain aligned text (``train.de``, ``dev.de`` or
+            ``val.de``, ``test.de`` or ``test_*.de``), each gzipped or not, and
+            the same in English.
         max_length (int): Pairs with more characters than this on one side
             are left out of the training part.
         extra (sequence of str): What the names of further sets in the folder
             begin with that are to be trained on, too.
         characters (Characters): Those to number, of a trained model for
             instance. By default they are those of the training part.
+        checked (bool): Whether files with unequal numbers of lines are
+            refused, and, to train on, a training part that is another, too.
 
     Returns:
         Corpus: The pairs.
 
     Raises:
-        Problem: If a part is not there or is not text.
+        Problem: If a part is not there or is not text, or fails the check.
 
     """
     if source == 'sample':
@@ -51,10 +55,32 @@ def load(source, max_length, extra=(), characters=None):
             raise Problem('the sample has no sets beside its own; --extra '
                           'goes with a folder')
         return sample(max_length, characters=characters)
-    sets = {part: _read(source, part) for part in PARTS}
+    if not os.path.isdir(source):
+        raise Problem(
+            "there is no folder {}; --data takes 'sample' or a folder with "
+            'pairs of files, see experiments/iwslt/README.md'.format(source))
+    paths = _paths(source, PARTS)
+    sets = {part: _read(part, paths[part], checked) for part in PARTS}
+    for part in PARTS[1:]:
+        if (checked and characters is None
+                and sets[part].pairs == sets['train'].pairs):
+            raise Problem(
+                '{} and {} hold the same pairs: what is trained on says '
+                'nothing about others; give other files, or --unchecked'
+                .format(paths['train'][0], paths[part][0]))
     for name in _named(source, extra):
-        sets['train'] = sets['train'] + _read(source, name)
+        sets['train'] = sets['train'] + _read(
+            name, _paths(source, [name])[name], checked)
     return Corpus(source, sets, max_length, characters)
+
+
+def add_unchecked(parser):
+    """Adds ``--unchecked`` to a parser. See :func:`load`."""
+    parser.add_argument(
+        '--unchecked', action='store_true',
+        help='take files that look wrong: with unequal numbers of lines, of '
+             'which those that both have are taken, or the same for training '
+             'and another part')
 
 
 def sample(max_length, sizes=(), characters=None):
@@ -139,7 +165,8 @@ class Corpus(object):
         pairs, found = getattr(self, part), self._sets[part]
         german, english = [
             sum(map(len, side)) / len(pairs) for side in zip(*pairs)]
-        remarks = ['{:,} {}'.format(count, what) for count, what in (
+        remarks = [name for name in found.names if name.startswith('test_')]
+        remarks += ['{:,} {}'.format(count, what) for count, what in (
             (self._n_long * (part == 'train'),
              'over {} characters left out'.format(self._max_length)),
             (found.n_empty, 'with an empty side left out'),
@@ -166,41 +193,58 @@ def clean(line):
     return ' '.join(line.split())
 
 
-def _read(folder, name):
-    """Reads the set of a name."""
-    if not os.path.isdir(folder):
-        raise Problem(
-            "there is no folder {}; --data takes 'sample' or a folder with "
-            'pairs of files, see experiments/iwslt/README.md'.format(folder))
-    sides = [_lines(path) for path in _paths(folder, name)]
+def _read(name, paths, checked):
+    """Reads the set of a name from its German and its English file."""
+    sides = [_lines(path) for path in paths]
     keys = [key for key in sides[0] if key in sides[1]]
     n_alone = len(set(sides[0]) ^ set(sides[1]))
+    if checked and n_alone and '.xml' not in os.path.basename(paths[0]):
+        raise Problem(
+            '{} has {:,} lines and {} has {:,}, so that they are not each '
+            "other's translations line by line; correct them, or take what "
+            'both have with --unchecked'.format(
+                paths[0], len(sides[0]), paths[1], len(sides[1])))
     pairs = [tuple(side[key] for side in sides) for key in keys]
     whole = [pair for pair in pairs if all(pair)]
-    return _PairSet((name,), whole, len(pairs) - len(whole), n_alone)
+    found = re.match(r'test_[^.]*', os.path.basename(paths[0]))
+    return _PairSet((found[0] if found else name,), whole,
+                    len(pairs) - len(whole), n_alone)
 
 
-def _paths(folder, name):
-    """The two files of a set, German and English."""
-    official = {'dev': DEV, 'test': TEST}.get(name, name)
-    patterns = [name + '.{}',
-                'train.tags.*.{}' if name == 'train' else
-                'IWSLT*.' + official + '.*.{}.xml']
-    for pattern in patterns:
-        found = [_first(folder, pattern.format(language))
-                 for language in ('de', 'en')]
-        if all(found):
-            return found
-    raise Problem(
-        'there is neither a pair of files {} nor one {} in {} (each gzipped '
-        'or not)'.format(*(p.format('{de,en}') for p in patterns), folder))
+_PATTERNS = {
+    'train': ('train.{}', 'train.tags.*.{}'),
+    'dev': ('dev.{}', 'val.{}', 'IWSLT*.' + DEV + '.*.{}.xml'),
+    'test': ('test.{}', 'test_*.{}', 'IWSLT*.' + TEST + '.*.{}.xml'),
+}
 
 
-def _first(folder, pattern):
-    """The first file that matches, or ``None``."""
-    paths = os.path.join(glob.escape(folder), pattern)
-    return next(iter(sorted(glob.glob(paths) + glob.glob(paths + '.gz'))),
-                None)
+def _paths(folder, names):
+    """The German and the English file of each set, by its name."""
+    found, missing = {}, []
+    for name in names:
+        patterns = _PATTERNS.get(
+            name, (name + '.{}', 'IWSLT*.' + name + '.*.{}.xml'))
+        pairs = [pair for pattern in patterns
+                 for pair in _pairs(folder, pattern)]
+        if pairs:
+            found[name] = pairs[0]
+        else:
+            missing.append(' or '.join(
+                pattern.format('{de,en}') for pattern in patterns))
+    if missing:
+        raise Problem('there is no pair of files {} in {} (each gzipped or '
+                      'not)'.format(', and none '.join(missing), folder))
+    return found
+
+
+def _pairs(folder, pattern):
+    """The German files that match and have an English one, and that one."""
+    paths = os.path.join(glob.escape(folder), pattern.format('de'))
+    for german in sorted(glob.glob(paths) + glob.glob(paths + '.gz')):
+        start, _, end = german.removesuffix('.gz').rpartition('.de')
+        english = either(start + '.en' + end)
+        if english:
+            yield german, english
 
 
 _GERMAN = re.compile(
@@ -214,7 +258,8 @@ def _named(folder, beginnings):
         match = _GERMAN.fullmatch(path)
         if match:
             names.add(match.group(1))
-    names -= {'train', 'train.tags', 'dev', 'test', DEV, TEST}
+    names = {name for name in names if not name.startswith('test_')}
+    names -= {'train', 'train.tags', 'dev', 'val', 'test', DEV, TEST}
     for beginning in beginnings:
         if not any(name.startswith(beginning) for name in names):
             raise Problem('no further set in {} begins with {}; there is {}'

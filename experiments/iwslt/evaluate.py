@@ -18,7 +18,8 @@ def main(argv=None):
     model.to_device(device)
     corpus = data.load(
         args.data or description['data']['source'],
-        description['settings']['max_length'], characters=characters)
+        description['settings']['max_length'], characters=characters,
+        checked=not args.unchecked)
     print(corpus)
     scores, translations = score.scores(
         model, corpus, args.part, search, args.batch_size)
@@ -31,6 +32,7 @@ def main(argv=None):
 
 def parse(argv=None):
     parser = arguments.evaluation_parser('iwslt', "'sample' or a folder")
+    data.add_unchecked(parser)
     parser.add_argument(
         '--part', choices=sorted(_NAMES), default='test',
         help='part to score (default: test)')

@@ -37,7 +37,9 @@ def parse(argv=None):
         '--data', metavar='SOURCE', default='sample',
         help="'sample' for pairs that the project generates itself "
              '(default), or a folder with the German-English files of IWSLT '
-             'or with train, dev and test, each .de and .en')
+             'or with train, dev or val, and test or test_*, each .de and '
+             '.en')
+    data.add_unchecked(parser)
     parser.add_argument(
         '--extra', metavar='SET', nargs='+', default=[],
         help='train on further sets of the folder, too: all whose names '
@@ -64,7 +66,8 @@ def train(args):
     else:
         config = CONFIGS[args.config]
         corpus = processes.once(lambda: data.load(
-            args.data, config.max_length, args.extra))
+            args.data, config.max_length, args.extra,
+            checked=not args.unchecked))
     config = arguments.configure(config, args, processes)
     print(corpus)
     run = Run(args, {

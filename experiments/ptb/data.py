@@ -34,7 +34,8 @@ def load(source, vocabulary=None):
         Corpus: The numbered words.
 
     Raises:
-        Problem: If a part is not there or is not text.
+        Problem: If a part is not there or is not text, or, to train on, if
+            the training part is another, too.
 
     """
     if source == 'sample':
@@ -42,7 +43,9 @@ def load(source, vocabulary=None):
     elif source == 'download':
         sentences = {part: _downloaded(part) for part in PARTS}
     else:
-        sentences = {part: _from_folder(source, part) for part in PARTS}
+        sentences = _from_folder(source)
+        if vocabulary is None:
+            _check_parts(source, sentences)
     return Corpus(source, sentences, vocabulary)
 
 
@@ -147,18 +150,30 @@ def _numbered(sentences, numbers):
          for words in sentences for word in words + [EOS]), numpy.int32)
 
 
-def _from_folder(folder, part):
+def _from_folder(folder):
     if not os.path.isdir(folder):
         raise Problem(
             "there is no folder {}; --data takes 'sample', 'download' or a "
             'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
             '(gzipped or not)'.format(folder))
-    path = os.path.join(folder, 'ptb.{}.txt'.format(part))
-    found = either(path)
-    if found is None:
-        raise Problem('there is neither {} nor {}.gz'.format(
-            path, os.path.basename(path)))
-    return _sentences(found, read_bytes(found))
+    names = {part: 'ptb.{}.txt'.format(part) for part in PARTS}
+    found = {part: either(os.path.join(folder, name))
+             for part, name in names.items()}
+    missing = [names[part] for part in PARTS if found[part] is None]
+    if missing:
+        raise Problem('there is no {} in {} (gzipped or not)'.format(
+            ' and no '.join(missing), folder))
+    return {part: _sentences(path, read_bytes(path))
+            for part, path in found.items()}
+
+
+def _check_parts(folder, sentences):
+    for part in PARTS[1:]:
+        if sentences[part] == sentences['train']:
+            raise Problem(
+                'ptb.{}.txt of {} holds the text of ptb.train.txt: what is '
+                'trained on says nothing about other text; give another file'
+                .format(part, folder))
 
 
 def _sentences(path, contents):

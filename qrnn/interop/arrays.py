@@ -46,12 +46,9 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
                 members = package.deserialize(f.read())
             return {name: _native(_from_bytes(name, **member))
                     for name, member in members}
+        _check_archive(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
-            if any(member.endswith('.pkl') for member in members):
-                raise ValueError(
-                    'it is a file of PyTorch, which holds pickled objects; '
-                    'load it there and write its state_dict() by numpy.savez')
             # By the members' own names: there may be an a.npy beside an a.
             return {member.removesuffix('.npy'): _native(arrays[member])
                     for member in members}
@@ -155,6 +152,21 @@ def _kind(path):
             'weights are read from and written to .npz and .safetensors '
             'files, not {}'.format(os.fspath(path)))
     return kind
+
+
+def _check_archive(path):
+    """Tell a file of PyTorch's, whatever its name, from an ``.npz``."""
+    advice = ('PyTorch, which holds pickled objects; load it there and write '
+              'its state_dict() by numpy.savez')
+    with open(path, 'rb') as f:
+        if not zipfile.is_zipfile(f):
+            f.seek(0)
+            if f.read(1) == b'\x80':  # how a pickle begins
+                raise ValueError('it seems to be a file of an old ' + advice)
+            raise ValueError('it is no archive of arrays')
+        names = zipfile.ZipFile(f).namelist()
+    if any(name.endswith('.pkl') for name in names):
+        raise ValueError('it is a file of ' + advice)
 
 
 def _native(array):

@@ -76,8 +76,16 @@ class RecurrentLayer(link.Chain):
         Raises:
             ValueError: If ``x`` does not fit the layer, or its batch size the
                 state or the encoder.
+            RuntimeError: If it is called inside ``chainer.static_graph``,
+                which replays what the first call did, state and all.
 
         """
+        if chainer.config.schedule_func is not None:
+            raise RuntimeError(
+                f'{type(self).__name__} cannot run inside '
+                'chainer.static_graph, which would replay the first call: '
+                'leave out the decorator, or set '
+                'chainer.config.use_static_graph = False')
         x = chainer.as_variable(x)
         if x.ndim not in (2, 3) or (
                 self.in_size is not None and x.shape[-1] != self.in_size):

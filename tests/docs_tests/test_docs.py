@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 import qrnn
+from qrnn import chainer_compat
 from qrnn import interop
 from qrnn import onnx_export
 
@@ -26,8 +27,15 @@ def test_examples_of_the_pages_hold(page):
 
 def test_pages_have_examples():
     assert [page.stem for page in PAGES if '>>>' in page.read_text()] == [
-        'from_chainer', 'from_pytorch', 'onnx', 'recurrence', 'relatives',
-        'state', 'tables']
+        'chainer_today', 'from_chainer', 'from_pytorch', 'onnx', 'recurrence',
+        'relatives', 'state', 'tables']
+
+
+def test_patches_are_listed():
+    text = (DOCS / 'chainer_today.rst').read_text()
+    for module, _, _ in chainer_compat._PATCHES:
+        assert module.rpartition('.')[0] in text
+        assert module in text or f'``{module.rpartition(".")[2]}``' in text
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -379,7 +379,7 @@ DATA = [
     ('imdb', 'train.jsonl.gz', gzip.compress(GOOD_LINE)[:-4], 'cannot read'),
     ('imdb', 'train.jsonl.gz', BOMB, 'unpacks to more than 200 times'),
     ('iwslt', 'train.de', b'\xff', 'is not UTF-8 text'),
-    ('iwslt', 'train.de', b'', 'holds no pair of sentences'),
+    ('iwslt', 'train.de', b'', 'has 0 lines'),
     ('iwslt', 'train.de.gz', gzip.compress(b'a')[:-4], 'cannot read'),
     ('iwslt', 'train.de.gz', BOMB, 'unpacks to more than 200 times'),
     ('iwslt', 'IWSLT16.TED.tst2014.de-en.de.xml', b'<seg id="1">' * 20000,

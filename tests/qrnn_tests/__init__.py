@@ -1,1 +1,1 @@
-import qrnn  # NOQA  before Chainer: it mends Chainer's import
+import qrnn  # NOQA  before Chainer, which it patches

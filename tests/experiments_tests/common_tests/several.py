@@ -10,7 +10,7 @@ import signal
 import sys
 from unittest import mock
 
-import qrnn  # NOQA  mends Chainer before it is imported
+import qrnn  # NOQA  patches Chainer before it is imported
 
 from chainer.training import updaters
 

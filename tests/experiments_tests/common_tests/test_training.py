@@ -104,6 +104,30 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.parametrize('before, after', [(True, False), (False, True)])
+@pytest.mark.filterwarnings('error')
+def test_from_a_terminal_into_a_file(run, monkeypatch, before, after):
+    """And back: what shows the progress is another, and nothing warns."""
+    def show_to(terminal):
+        monkeypatch.setattr(
+            training.communication.Alone, 'has_terminal', terminal)
+
+    show_to(before)
+    with pytest.raises(Interrupted):
+        run(update=at(5, terminate))
+    show_to(after)
+    assert run(resume=True)['iteration'] == 10
+
+
+def test_test_says_that_data_are_not_read(capsys):
+    for data, is_warned in ('sample', False), ('folder', True):
+        training.main('toy', argparse.Namespace(
+            test=True, data=data, out=None, dtype='float32'), nothing)
+        said = capsys.readouterr()
+        assert said.out == 'Everything works.\n'
+        assert ('does not read folder' in said.err) == is_warned
+
+
 def snapshots_in(folder):
     return sorted(int(name.rpartition('_')[2]) for name in os.listdir(folder)
                   if name.startswith('snapshot_iter_'))

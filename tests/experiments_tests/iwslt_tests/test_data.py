@@ -101,6 +101,36 @@ def test_entities_of_the_release(official):
     assert data.load(str(official), 300).train[1] == ('b ca', 'Q&A: <x>')
 
 
+def test_names_of_multi30k(plain):
+    """val.*, and test_*.*, the first that has both languages."""
+    for path in list(plain.iterdir()):
+        name = path.name.replace('dev', 'val').replace(
+            'test', 'test_2017_flickr')
+        path.rename(plain / name)
+    write(plain / 'test_2016_flickr.de', ['c'])  # but no .en
+    write(plain / 'test_2018.de', ['c'])
+    write(plain / 'test_2018.en', ['d'])
+    corpus = data.load(str(plain), 300)
+    assert pairs_of(corpus) == PAIRS
+    assert corpus.sets['test'] == ('test_2017_flickr',)
+    assert 'test_2017_flickr' in str(corpus)
+    with pytest.raises(Problem, match='begins with test; there is none'):
+        data.load(str(plain), 300, ['test'])
+
+
+@pytest.mark.parametrize('part', ['dev', 'test'])
+def test_part_that_is_trained_on(plain, part):
+    for language, lines in zip(('de', 'en'), zip(*PAIRS['train'])):
+        for path in plain.glob(f'{part}.{language}*'):
+            path.unlink()
+        write(plain / f'{part}.{language}', lines)
+    with pytest.raises(Problem, match=f'train.de and .*{part}.de hold the '
+                       'same pairs.*--unchecked'):
+        data.load(str(plain), 300)
+    corpus = data.load(str(plain), 300, checked=False)
+    assert getattr(corpus, part) == corpus.train
+
+
 def test_extra(official):
     def trained_on(*extra):
         corpus = data.load(str(official), 300, extra)
@@ -141,7 +171,10 @@ def test_long_pairs_are_dropped_from_training_only(plain):
 def test_empty_and_single_lines_are_counted(plain):
     write(plain / 'train.de', ['ab', '', 'b ca', ' ', 'a', 'b'])
     write(plain / 'train.en', ['x', 'y', 'xyz', '\t', ''])
-    corpus = data.load(str(plain), 300)
+    with pytest.raises(
+            Problem, match='train.de has 6 lines and .*train.en has 5'):
+        data.load(str(plain), 300)
+    corpus = data.load(str(plain), 300, checked=False)
     assert corpus.train == PAIRS['train']
     assert '3 with an empty side left out' in str(corpus)
     assert '1 lines without a partner left out' in str(corpus)
@@ -242,7 +275,14 @@ def test_missing(plain, official):
         data.load(str(plain), 300)
     (plain / 'test.en').unlink()
     (official / 'IWSLT16.TED.tst2014.de-en.en.xml').unlink()
-    with pytest.raises(Problem, match='test.{de,en} nor one IWSLT.*tst2014'):
+    with pytest.raises(
+            Problem, match='test.{de,en} or test_.* or IWSLT.*tst2014'):
+        data.load(str(plain), 300)
+    for path in plain.glob('*dev*'):
+        path.unlink()
+    (official / 'IWSLT16.TED.tst2013.de-en.en.xml').unlink()
+    with pytest.raises(Problem, match='no pair of files dev.* or val.*, and '
+                       'none test.{de,en}'):  # all at once
         data.load(str(plain), 300)
 
 

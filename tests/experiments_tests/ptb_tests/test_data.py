@@ -113,8 +113,17 @@ def test_missing(folder):
     with pytest.raises(Problem, match='no folder .*nowhere'):
         data.load(str(folder / 'nowhere'))
     (folder / 'ptb.valid.txt').unlink()
-    with pytest.raises(Problem, match='neither .*ptb.valid.txt nor'):
+    (folder / 'ptb.test.txt.gz').unlink()
+    with pytest.raises(
+            Problem, match='no ptb.valid.txt and no ptb.test.txt in'):
         data.load(str(folder))
+
+
+def test_part_that_is_trained_on(folder):
+    (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
+    with pytest.raises(Problem, match='valid.txt of .* the text of .*train'):
+        data.load(str(folder))
+    assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])  # to score
 
 
 class TestDownload(object):
