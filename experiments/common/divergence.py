@@ -3,6 +3,7 @@ import math
 
 import chainer
 from chainer import training
+import numpy
 
 from experiments.common import snapshots
 from experiments.common.errors import Problem
@@ -14,21 +15,46 @@ def check_update(trainer):
 
     A gradient that is not finite gets into the parameters at once. This comes
     first in every iteration, so no such model is evaluated or gets into a
-    snapshot. It looks at a GPU once, not at every parameter: each look waits
-    for all that was sent before.
+    snapshot. It looks at a GPU once, at all that there is to see, for each
+    look waits for what was sent before; what was observed are Python's floats
+    from here on.
     """
-    loss = trainer.observation.get('main/loss')
-    loss = chainer.as_array(loss[0] if isinstance(loss, tuple) else loss)
     model = trainer.updater.get_optimizer('main').target
     arrays = {name: param.array for name, param in sorted(model.namedparams())
               if param.array is not None and param.array.size}
-    if _are_finite([loss, *arrays.values()], model.xp):
-        return
-    if not math.isfinite(float(loss)):
-        raise _problem('the loss became {}'.format(float(loss)), trainer)
-    for name, array in arrays.items():
-        if not _are_finite([array], model.xp):
+    values = _observed(trainer.observation)
+    seen = _look([*values.values(), *(
+        extreme(array) for array in arrays.values()
+        for extreme in (model.xp.min, model.xp.max))], model.xp)
+    for name, value in zip(values, seen):
+        weight = trainer.observation[name][1:] if isinstance(
+            trainer.observation[name], tuple) else ()
+        trainer.observation[name] = (value, *weight) if weight else value
+    loss = dict(zip(values, seen)).get('main/loss', 0.)
+    if not math.isfinite(loss):
+        raise _problem('the loss became {}'.format(loss), trainer)
+    extremes = seen[len(values):]
+    for name, low, high in zip(arrays, extremes[::2], extremes[1::2]):
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise _problem('{} became infinite or NaN'.format(name), trainer)
+
+
+def _observed(observation):
+    """The scalars among what was observed, without their weights."""
+    values = {}
+    for name, value in observation.items():
+        value = chainer.as_array(
+            value[0] if isinstance(value, tuple) else value)
+        if getattr(value, 'ndim', None) == 0:
+            values[name] = value
+    return values
+
+
+def _look(scalars, xp):
+    """Scalars on a device as floats, with one look at it."""
+    with numpy.errstate(over='ignore', invalid='ignore'):
+        return [float(value) for value in chainer.backends.cuda.to_cpu(
+            xp.stack([xp.asarray(each, 'f8') for each in scalars]))]
 
 
 @training.make_extension(
@@ -39,13 +65,6 @@ def check_evaluation(trainer):
     if loss is not None and not math.isfinite(float(loss)):
         raise _problem("the evaluation's loss became {}".format(
             float(loss)), trainer)
-
-
-def _are_finite(arrays, xp):
-    """Whether there is neither infinity nor NaN, which minima hand on."""
-    extremes = [xp.asarray(extreme) for array in arrays
-                for extreme in (xp.min(array), xp.max(array))]
-    return bool(xp.isfinite(xp.stack(extremes)).all())
 
 
 def _problem(what, trainer):

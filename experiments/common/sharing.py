@@ -86,8 +86,10 @@ class Evaluator(extensions.Evaluator):
 
     def _observe(self, *arrays):
         self.score(*arrays)
-        self._observations.append(
-            dict(reporter.get_current_reporter().observation))
+        # Means are taken in float64.
+        self._observations.append({
+            name: (mean.astype('f8'), weight) for name, (mean, weight) in
+            reporter.get_current_reporter().observation.items()})
 
 
 class _EverySo(object):

@@ -27,9 +27,7 @@ class Classifier(chainer.Chain):
         score = self.score(words, lengths)
         loss = F.sigmoid_cross_entropy(score, labels)
         hits = (score.array >= 0) == (labels == 1)
-        # Averages are weighted by size and taken in float64.
         chainer.report({
-            name: (value.astype('f8'), len(labels))
-            for name, value in (('loss', loss.array),
-                                ('accuracy', hits.mean()))}, self)
+            'loss': (loss.array, len(labels)),
+            'accuracy': (hits.mean(), len(labels))}, self)
         return loss

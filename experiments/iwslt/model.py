@@ -141,9 +141,8 @@ class Translator(chainer.Chain):
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[2]), target.ravel(), self.output.W,
             self.output.b, NOTHING)
-        # Averages over batches are weighted by size and taken in float64.
         chainer.report(
-            {'loss': (loss.array.astype('f8'), int(n_targets.sum()))}, self)
+            {'loss': (loss.array, int(n_targets.sum()))}, self)
         return loss
 
     def read(self, source, lengths):
