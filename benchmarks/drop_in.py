@@ -15,7 +15,7 @@ import qrnn
 
 
 _SIZE = 256  # units
-_CHECKED_ITERATIONS = 300  # of smaller models
+_CHECKED_ITERATIONS = 900  # of smaller models
 
 
 @benchmark('drop-in')
