@@ -10,22 +10,21 @@ from qrnn.kernels.cpu.threads import FASTMATH
 from qrnn.kernels.cpu.threads import share
 
 
+def label_weights(t, V, ignore_label, dtype):
+    """Return what each row counts for in the mean, in float64."""
+    counts = t != ignore_label
+    counted = t[counts]
+    if counted.size and not 0 <= counted.min() <= counted.max() < V:
+        raise ValueError(
+            f'labels must lie between 0 and {V - 1}, but they range '
+            f'from {counted.min()} to {counted.max()}')
+    return counts / max(1, counted.size)
+
+
 def softmax_cross_entropy(scores, b, t, ignore_label):
     """Turn scores into the gradient of their cross entropy, in place.
 
-    A row stays in a core's cache while it is gone over.
-
-    Args:
-        scores (numpy.ndarray): ``(N, V)``, in float32 or float64. It becomes
-            the gradient of the sum of the losses.
-        b (numpy.ndarray): Bias, ``(V,)``, added to each row.
-        t (numpy.ndarray): Labels, ``(N,)``, each in ``[0, V)`` or
-            ``ignore_label``.
-        ignore_label (int): Label of rows without loss and gradient.
-
-    Returns:
-        numpy.ndarray: The losses, float64 ``(N,)``.
-
+    A row stays in a core's cache while it is gone over. Losses are float64.
     """
     losses = numpy.empty(len(scores))
     share(_softmax_cross_entropy, len(scores), scores.size,
