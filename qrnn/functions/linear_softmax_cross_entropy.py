@@ -111,12 +111,11 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_widened, inputs)
-        self.weights = kernels.label_weights(
-            self.t, len(W), self.ignore_label, x.dtype)
         self.glogits = x.dot(W.T)  # logits at first
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
-        loss = losses.dot(self.weights)
+        loss, self.weights = kernels.mean_loss(
+            losses, self.t, len(W), self.ignore_label)
         return backend.get_array_module(x).asarray(loss, x.dtype),
 
     def backward(self, indexes, grad_outputs):
@@ -127,12 +126,12 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
             return chainer.grad(
                 [loss], [inputs[i] for i in indexes], grad_outputs,
                 enable_double_backprop=True)
-        x, W, _ = (_widened(variable.array) for variable in inputs)
+        x, W, _ = (variable.array for variable in inputs)
         weights = (self.weights * grad_outputs[0].array).astype(
-            x.dtype, copy=False)
+            self.glogits.dtype, copy=False)
         grads = {}
         if 0 in indexes:
-            grads[0] = self.glogits.dot(W) * weights[:, None]
+            grads[0] = self.glogits.dot(_widened(W)) * weights[:, None]
         if 1 in indexes:
             grads[1] = self.glogits.T.dot(x * weights[:, None])
         if 2 in indexes:

@@ -189,7 +189,7 @@ def softmax_cross_entropy(logits, b, t, ignore_label):
                             bias; they become the gradient of the sum of the
                             losses
     ``b``       ``(V,)``    bias
-    ``t``       ``(N,)``    labels, which :func:`label_weights` has checked
+    ``t``       ``(N,)``    labels, each in ``[0, V)`` or ``ignore_label``
     return      ``(N,)``    losses; in float64 on a CPU, on a GPU in the
                             dtype of the logits
     ==========  ==========  ==================================================
@@ -197,32 +197,33 @@ def softmax_cross_entropy(logits, b, t, ignore_label):
     Args:
         ignore_label (int): Label of rows without loss and gradient.
 
+    Raises:
+        ValueError: If a label is neither of these, on a CPU. A GPU is not
+            waited for: there such rows are without loss and gradient.
+
     """
     return _backend(logits).softmax_cross_entropy(logits, b, t, ignore_label)
 
 
-def label_weights(t, V, ignore_label, dtype):
-    """Return what each row counts for in the mean loss.
+def mean_loss(losses, t, V, ignore_label):
+    """Return the mean over the rows that count, and their weights in it.
 
-    ======  ========  ======================================================
-    array   shape     meaning
-    ======  ========  ======================================================
-    ``t``   ``(N,)``  labels
-    return  ``(N,)``  1 / (number of rows that count), or 0 where a row does
-                      not count; in the dtype of the losses
-    ======  ========  ======================================================
+    ===========  ========  ==============================================
+    array        shape     meaning
+    ===========  ========  ==============================================
+    ``losses``   ``(N,)``  from :func:`softmax_cross_entropy`
+    ``t``        ``(N,)``  labels, as there
+    return       ``()``    mean, 0 if no row counts
+    ..           ``(N,)``  1 / (number of rows that count), or 0 for rows
+                           that do not
+    ===========  ========  ==============================================
 
     Args:
         V (int): Number of labels.
         ignore_label (int): Label of rows that do not count.
-        dtype (numpy.dtype): That of the logits.
-
-    Raises:
-        ValueError: If a label is neither in ``[0, V)`` nor ``ignore_label``,
-            on a CPU. A GPU is not waited for: there such rows do not count.
 
     """
-    return _backend(t).label_weights(t, V, ignore_label, dtype)
+    return _backend(losses).mean_loss(losses, t, V, ignore_label)
 
 
 def dropout(x, ratio, seed):

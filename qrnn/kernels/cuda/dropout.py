@@ -19,8 +19,8 @@ def dropout(x, ratio, seed, device=launch.device):
     limit = philox.limit_of(ratio)
     if limit < 0:
         return x.copy()
-    x = device.xp.ascontiguousarray(x).reshape(x.shape)
     y = device.empty(x.shape, x.dtype)
+    x = device.xp.ascontiguousarray(x)
     chunks = -(-x.size // philox.CHUNK)
     device.launch(
         launch.Module('dropout', plans.bits_of(x.dtype)), plans.over_rows(

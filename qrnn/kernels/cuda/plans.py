@@ -183,18 +183,18 @@ def block_per_row(kernel, rows, columns, itemsize, args):
                    (2 * threads + 1) * itemsize, args)]
 
 
-def one_block(kernel, size, args):
-    """Launches of a kernel with one block, whose threads share 64 bits each.
+def one_block(kernel, size, itemsize, args):
+    """Launches of a kernel with one block, whose threads share so many bytes
+    each.
     """
-    if size == 0:
-        return []
     threads = _threads(size, 1024)
-    return [Launch(kernel, (1, 1, 1), (threads, 1, 1), 8 * threads, args)]
+    return [Launch(kernel, (1, 1, 1), (threads, 1, 1), itemsize * threads,
+                   args)]
 
 
 def _threads(size, most):
     """Threads for so many elements: a power of two, and a warp at least."""
-    return min(most, max(LANES, 1 << (size - 1).bit_length()))
+    return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 
 def sum_rows(matrix, out, rows, columns):

@@ -78,23 +78,31 @@ extern "C" __global__ void softmax_cross_entropy(
     put(losses + n, log(all.total) - (*score_of_label - all.largest));
 }
 
-// What a row counts for in the mean over those that count. One block, whose
-// threads are a power of two.
-extern "C" __global__ void label_weights(
-    const void* t, Index t_bits, Index ignore_label, Carry* weights, Index N,
-    Index V) {
+// The mean over the rows that count, 0 if none does, and what each row counts
+// for in it. One block, whose threads are a power of two.
+extern "C" __global__ void mean_loss(
+    const Carry* losses, const void* t, Index t_bits, Index ignore_label,
+    Carry* mean, Carry* weights, Index N, Index V) {
+  struct Part { Carry sum; Index number; };
   const int i = threadIdx.x, threads = blockDim.x;
-  Index* const numbers = (Index*) shared_memory();
-  Index number = 0;
-  for (Index n = i; n < N; n += threads)
-    number += counts(label_of(t, t_bits, n), ignore_label, V);
-  numbers[i] = number;
+  Part* const parts = (Part*) shared_memory();
+  Part part = {0, 0};
+  for (Index n = i; n < N; n += threads) {
+    part.sum += fetch(losses + n);
+    part.number += counts(label_of(t, t_bits, n), ignore_label, V);
+  }
+  parts[i] = part;
   for (int half = threads / 2; half > 0; half /= 2) {
     __syncthreads();
-    if (i < half) numbers[i] += numbers[i + half];
+    if (i < half) {
+      parts[i].sum += parts[i + half].sum;
+      parts[i].number += parts[i + half].number;
+    }
   }
   __syncthreads();
-  const Carry weight = 1 / (Carry) numbers[0];
+  const Part all = parts[0];
+  const Carry weight = 1 / (Carry) (all.number ? all.number : 1);
+  if (i == 0) put(mean, all.sum * weight);
   for (Index n = i; n < N; n += threads)
     put(weights + n, counts(label_of(t, t_bits, n), ignore_label, V)
                          ? weight : Carry(0));

@@ -30,28 +30,27 @@ def softmax_cross_entropy(logits, b, t, ignore_label, device=launch.device):
     return losses
 
 
-def label_weights(t, V, ignore_label, dtype, device=launch.device):
-    """Return what each row counts for in the mean loss, in one launch.
+def mean_loss(losses, t, V, ignore_label, device=launch.device):
+    """Return the mean over the rows that count, and their weights in it.
 
-    Labels are not looked at on the host: it would have to wait for them.
+    One launch; the host does not wait for the number of rows.
 
-    Args:
-        t (cupy.ndarray): Labels, ``(N,)``.
-        V (int): Number of labels; others than 0 to V - 1 are ignored.
-        ignore_label (int): Label of rows that do not count.
-        dtype (numpy.dtype): That of the logits.
-        device: Where to run.
-
-    Returns:
-        cupy.ndarray: ``(N,)``, 1 / (number of rows that count), or 0.
-
+    ===========  ========  ==============================================
+    array        shape     meaning
+    ===========  ========  ==============================================
+    ``losses``   ``(N,)``  from :func:`softmax_cross_entropy`
+    ``t``        ``(N,)``  labels, as there
+    return       ``()``    mean, 0 if no row counts
+    ..           ``(N,)``  1 / (number of rows that count), or 0
+    ===========  ========  ==============================================
     """
     N = len(t)
-    weights = device.empty((N,), dtype)
+    mean = device.empty((), losses.dtype)
+    weights = device.empty((N,), losses.dtype)
     t, t_bits = _labels(device, t, N)
-    device.launch(_module(dtype), plans.one_block(
-        'label_weights', N, (t, t_bits, ignore_label, weights, N, V)))
-    return weights
+    device.launch(_module(losses.dtype), plans.one_block('mean_loss', N, 16, (
+        losses, t, t_bits, ignore_label, mean, weights, N, V)))
+    return mean, weights
 
 
 def _labels(device, t, N):

@@ -63,18 +63,16 @@ def check_softmax(case, device=None, to_device=lambda a: a,
     elif case.ignored == 'no such label' and device is not None:
         t[::3], t[1::3] = -2, numpy.iinfo(t.dtype).max
     counts = (t != ignore_label) & (0 <= t) & (t < V)
-    weights = to_host(kernels.label_weights(
-        to_device(t), V, ignore_label, logits.dtype, **options))
-    numpy.testing.assert_allclose(
-        weights, counts / max(1, counts.sum()), rtol=TOLERANCE[case.dtype])
 
     def run():
         logits_ = to_device(logits.copy())
         losses = kernels.softmax_cross_entropy(
             logits_, to_device(b), to_device(t), ignore_label, **options)
-        return to_host(losses), to_host(logits_)
+        mean, weights = kernels.mean_loss(
+            losses, to_device(t), V, ignore_label, **options)
+        return tuple(map(to_host, (logits_, losses, mean, weights)))
 
-    losses, glogits = outputs = run()
+    glogits, losses, mean, weights = outputs = run()
     y = logits.astype('d') + b
     rows = numpy.flatnonzero(counts)
     total = numpy.logaddexp.reduce(y, axis=1, keepdims=True)
@@ -84,8 +82,13 @@ def check_softmax(case, device=None, to_device=lambda a: a,
         glogits, expected, rtol=0, atol=TOLERANCE[case.dtype])
     expected = numpy.zeros(N)
     expected[rows] = total[rows, 0] - y[rows, t[rows]]
+    atol = TOLERANCE[case.dtype] * case.scale * 10
+    numpy.testing.assert_allclose(losses, expected, rtol=0, atol=atol)
+    number = max(1, counts.sum())
     numpy.testing.assert_allclose(
-        losses, expected, rtol=0, atol=TOLERANCE[case.dtype] * case.scale * 10)
+        mean, expected.sum() / number, rtol=0, atol=atol)
+    numpy.testing.assert_allclose(
+        weights, counts / number, rtol=TOLERANCE[case.dtype])
     for first, second in zip(outputs, run()):
         assert first.dtype == case.dtype or device is None
         assert first.tobytes() == second.tobytes()

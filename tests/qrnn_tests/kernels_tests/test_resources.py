@@ -42,7 +42,7 @@ def test_compiles(module, architecture):
     assert set(used) == {
         'windows': {'unfold', 'fold'}, 'lstm': set(directions),
         'dropout': {'dropout'},
-        'softmax': {'softmax_cross_entropy', 'label_weights'}}.get(
+        'softmax': {'softmax_cross_entropy', 'mean_loss'}}.get(
             module.family, {'scan_carries', 'sum_rows'} | {
                 '{}_{}'.format(name, kind) for name in directions
                 for kind in ('channels', 'warps', 'reduce')})

@@ -53,6 +53,6 @@ const host::Kernel host::kernels[] = {
 #elif defined QRNN_DROPOUT
     KERNEL(dropout),
 #elif defined QRNN_SOFTMAX
-    KERNEL(softmax_cross_entropy), KERNEL(label_weights),
+    KERNEL(softmax_cross_entropy), KERNEL(mean_loss),
 #endif
     {nullptr, 0, nullptr}};
