@@ -1,11 +1,10 @@
 import numpy
 
 import chainer
-from chainer import backend
 from chainer import function_node
-import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
 from qrnn.types import Input
 
 
@@ -15,9 +14,10 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
     It is Chainer's :func:`~chainer.functions.dropout`: with probability
     ``ratio`` an element becomes 0, and the others are divided by
     ``1 - ratio``; outside training (``chainer.config.train`` is ``False``)
-    nothing happens. On a CPU it draws some ten times as fast, from counters,
+    nothing happens. It draws from counters, on a CPU some ten times as fast,
     and draws again in backward instead of keeping what it drew; NumPy's global
-    generator gives one seed for a call (:func:`numpy.random.seed` fixes it).
+    generator gives one seed for a call (:func:`numpy.random.seed` fixes it),
+    and a seed draws the same on every device.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Any shape, of dtype
@@ -47,8 +47,6 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
             f'ratio is a probability of at least 0 and below 1, not {ratio}')
     if not chainer.config.train or ratio == 0:
         return chainer.as_variable(x)
-    if backend.get_array_module(x) is not numpy:
-        return F.dropout(x, ratio)
     seed = int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
     return _Dropout(ratio, seed).apply((x,))[0]
 
@@ -65,8 +63,7 @@ class _Dropout(function_node.FunctionNode):
         type_check.expect(in_types[0].dtype.kind == 'f')
 
     def forward(self, inputs):
-        from qrnn.kernels import cpu  # Numba takes a while
-        return cpu.dropout(inputs[0], self.ratio, self.seed),
+        return kernels.dropout(inputs[0], self.ratio, self.seed),
 
     def backward(self, indexes, grad_outputs):
         return _Dropout(self.ratio, self.seed).apply(grad_outputs)

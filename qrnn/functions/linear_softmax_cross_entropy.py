@@ -6,6 +6,7 @@ from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
 from qrnn.functions.halves import cast
 from qrnn.types import Input
 from qrnn.types import NDArray
@@ -23,14 +24,15 @@ def linear_softmax_cross_entropy(
             \\log \\sum_v e^{y_{n,v}} - y_{n,t_n} \\Bigr)
 
     over the rows whose label is not ``ignore_label``. It equals
-    ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32 at least. On a
-    CPU the ``(N, V)`` array of logits, by far the largest of a language model,
-    is gone over once, on every core, and becomes its gradient in place.
+    ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32 at least. The
+    ``(N, V)`` array of logits, by far the largest of a language model, becomes
+    its gradient in place, in one launch on a GPU and on every core of a CPU.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Rows, ``(N, n)``.
         t (:ref:`ndarray`): Integer labels, ``(N,)``, each in ``[0, V)`` or
-            ``ignore_label``.
+            ``ignore_label``. On a GPU, which is not waited for, rows with any
+            other label do not count.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights, ``(V, n)``,
             of the dtype of ``x``.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(V,)``.
@@ -55,8 +57,6 @@ def linear_softmax_cross_entropy(
         2.0794
 
     """
-    if backend.get_array_module(x) is not numpy:
-        return _by_parts(x, t, W, b, ignore_label, False)
     return _LinearSoftmaxCrossEntropy(t, ignore_label).apply((x, W, b))[0]
 
 
@@ -109,37 +109,33 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
         )
 
     def forward(self, inputs):
-        from qrnn.kernels import cpu  # Numba takes a while
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_widened, inputs)
-        counted = self.t[self.t != self.ignore_label]
-        if counted.size and not 0 <= counted.min() <= counted.max() < len(W):
-            raise ValueError(
-                f'labels must lie between 0 and {len(W) - 1}, but they range '
-                f'from {counted.min()} to {counted.max()}')
         self.glogits = x.dot(W.T)  # logits at first
-        losses = cpu.softmax_cross_entropy(
+        losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
-        self.count = max(1, counted.size)
-        return numpy.asarray(losses.sum() / self.count, x.dtype),
+        loss, self.weights = kernels.mean_loss(
+            losses, self.t, len(W), self.ignore_label)
+        return backend.get_array_module(x).asarray(loss, x.dtype),
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
             loss = _by_parts(
-                inputs[0], self.t, *inputs[1:], self.ignore_label, True)
+                inputs[0], self.t, *inputs[1:], self.ignore_label)
             return chainer.grad(
                 [loss], [inputs[i] for i in indexes], grad_outputs,
                 enable_double_backprop=True)
-        x, W, _ = (_widened(variable.array) for variable in inputs)
-        scale = grad_outputs[0].array / self.count
+        x, W, _ = (variable.array for variable in inputs)
+        weights = (self.weights * grad_outputs[0].array).astype(
+            self.glogits.dtype, copy=False)
         grads = {}
         if 0 in indexes:
-            grads[0] = self.glogits.dot(W) * scale
+            grads[0] = self.glogits.dot(_widened(W)) * weights[:, None]
         if 1 in indexes:
-            grads[1] = self.glogits.T.dot(x * scale)
+            grads[1] = self.glogits.T.dot(x * weights[:, None])
         if 2 in indexes:
-            grads[2] = self.glogits.T.dot(numpy.full(len(x), scale, x.dtype))
+            grads[2] = self.glogits.T.dot(weights)
         return [chainer.as_variable(
             grads[i].astype(inputs[i].dtype, copy=False)) for i in indexes]
 
@@ -150,9 +146,13 @@ def _widened(array):
         numpy.promote_types(array.dtype, numpy.float32), copy=False)
 
 
-def _by_parts(x, t, W, b, ignore_label, differentiable):
+def _by_parts(x, t, W, b, ignore_label):
+    """The same of Chainer's functions, which can be differentiated again."""
     dtype = numpy.promote_types(x.dtype, numpy.float32)
     x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
+    xp = backend.get_array_module(t)
+    t = t.astype(numpy.int64, copy=False)
+    t = xp.where((0 <= t) & (t < len(W)), t, numpy.int64(ignore_label))
     return F.softmax_cross_entropy(
         F.linear(x, W, b), t, ignore_label=ignore_label,
-        enable_double_backprop=differentiable)
+        enable_double_backprop=True)

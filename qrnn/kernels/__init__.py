@@ -1,9 +1,10 @@
-"""How the recurrence and the poolings are computed, on GPUs and CPUs.
+"""How recurrences, poolings and losses are computed, on GPUs and CPUs.
 
 CuPy's arrays go to CUDA kernels, :mod:`qrnn.kernels.cuda`, NumPy's to loops
 that Numba compiles, :mod:`qrnn.kernels.cpu`. Both go over memory once, compute
 gates anew in backward instead of keeping them, carry in float32 at least, and
-draw zoneout from the same counters: a seed draws one mask on every device.
+draw zoneout and dropout from the same counters: a seed draws one mask on every
+device.
 Neither depends on the number of threads.
 """
 from chainer.backends.cuda import ndarray  # no array is one without CuPy
@@ -176,6 +177,79 @@ def fold(gwindows, x_shape, lookahead, lengths):
 
     """
     return _backend(gwindows).fold(gwindows, x_shape, lookahead, lengths)
+
+
+def softmax_cross_entropy(logits, b, t, ignore_label):
+    """Turn logits into the gradient of their cross entropy, in place.
+
+    ==========  ==========  ==================================================
+    array       shape       meaning
+    ==========  ==========  ==================================================
+    ``logits``  ``(N, V)``  contiguous, in float32 or float64, without the
+                            bias; they become the gradient of the sum of the
+                            losses
+    ``b``       ``(V,)``    bias
+    ``t``       ``(N,)``    labels, each in ``[0, V)`` or ``ignore_label``
+    return      ``(N,)``    losses; in float64 on a CPU, on a GPU in the
+                            dtype of the logits
+    ==========  ==========  ==================================================
+
+    Args:
+        ignore_label (int): Label of rows without loss and gradient.
+
+    Raises:
+        ValueError: If a label is neither of these, on a CPU. A GPU is not
+            waited for: there such rows are without loss and gradient.
+
+    """
+    return _backend(logits).softmax_cross_entropy(logits, b, t, ignore_label)
+
+
+def mean_loss(losses, t, V, ignore_label):
+    """Return the mean over the rows that count, and their weights in it.
+
+    ===========  ========  ==============================================
+    array        shape     meaning
+    ===========  ========  ==============================================
+    ``losses``   ``(N,)``  from :func:`softmax_cross_entropy`
+    ``t``        ``(N,)``  labels, as there
+    return       ``()``    mean, 0 if no row counts
+    ..           ``(N,)``  1 / (number of rows that count), or 0 for rows
+                           that do not
+    ===========  ========  ==============================================
+
+    Args:
+        V (int): Number of labels.
+        ignore_label (int): Label of rows that do not count.
+
+    """
+    return _backend(losses).mean_loss(losses, t, V, ignore_label)
+
+
+def dropout(x, ratio, seed):
+    """Return x / (1 - ratio), or 0 with the probability ``ratio``.
+
+    As in :func:`zoneout_mask`, a draw depends on the seed and on the element's
+    place alone.
+
+    Args:
+        x (:ref:`ndarray`): Any shape, of dtype float16, float32 or float64;
+            computed in float32 at least.
+        ratio (float): Probability of an element becoming 0, in steps of
+            2 ** -32.
+        seed (int): Any 64-bit integer.
+
+    Returns:
+        :ref:`ndarray`: Of the shape and dtype of ``x``.
+
+    .. admonition:: Example
+
+        >>> from qrnn.kernels import dropout
+        >>> dropout(numpy.ones(4, 'f'), .5, seed=0)
+        array([0., 2., 2., 2.], dtype=float32)
+
+    """
+    return _backend(x).dropout(x, ratio, seed)
 
 
 def zoneout_mask(seed, ratio, shape, xp=numpy):

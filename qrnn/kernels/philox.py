@@ -44,9 +44,19 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
     return words.reshape(B, groups * 4, C)[:, :T] <= xp.uint64(limit)
 
 
+#: Elements that dropout draws for at a time: counter c of a chunk's quarter
+#: gives a word for element c of each of its four quarters.
+CHUNK = 4096
+
+
 def limit_of(ratio):
     """The largest 32-bit word that means true, -1 for none."""
     if not 0 <= ratio <= 1:
         raise ValueError(
             'zoneout is a probability between 0 and 1, not {}'.format(ratio))
     return int(round(float(ratio) * 2 ** 32)) - 1
+
+
+def scale_of(ratio):
+    """What dropout multiplies with what it keeps."""
+    return 0. if ratio == 1 else 1. / (1 - ratio)

@@ -9,7 +9,9 @@ import numpy
 from qrnn.kernels.cpu.rows import computed_in
 from qrnn.kernels.cpu.threads import compiled
 from qrnn.kernels.cpu.threads import share
+from qrnn.kernels.philox import CHUNK
 from qrnn.kernels.philox import limit_of
+from qrnn.kernels.philox import scale_of
 
 
 def zoneout_mask(seed, ratio, shape):
@@ -31,14 +33,10 @@ def dropout(x, ratio, seed):
     if limit < 0:
         return x.copy()
     y = numpy.empty(x.shape, dtype)
-    scale = 0. if ratio == 1 else 1 / (1 - ratio)
-    share(_dropout, -(-x.size // _CHUNK), x.size, _key(seed),
-          numpy.uint32(limit), dtype.type(scale),
+    share(_dropout, -(-x.size // CHUNK), x.size, _key(seed),
+          numpy.uint32(limit), dtype.type(scale_of(ratio)),
           numpy.ascontiguousarray(x, dtype).reshape(-1), y.reshape(-1))
     return y.astype(x.dtype, copy=False)
-
-
-_CHUNK = 4096  # elements that dropout draws for at a time, four by a counter
 
 
 def _key(seed):
@@ -62,12 +60,12 @@ def _zoneout_mask(first, last, key, limit, T, C, mask):
 @compiled
 def _dropout(first, last, key, limit, scale, x, y):
     # An item is a chunk of neighbouring elements.
-    quarter = _CHUNK // 4
+    quarter = CHUNK // 4
     words = numpy.empty((4, quarter), numpy.uint32)
     for item in range(first, last):
         _draw(key, item * quarter, words)
         for k in range(4):
-            start = item * _CHUNK + k * quarter
+            start = item * CHUNK + k * quarter
             x_k, y_k = x[start:start + quarter], y[start:start + quarter]
             for j in range(len(x_k)):  # NaN times 0 is NaN
                 y_k[j] = x_k[j] * (scale * (words[k, j] > limit))

@@ -10,38 +10,38 @@ from qrnn.kernels.cpu.threads import FASTMATH
 from qrnn.kernels.cpu.threads import share
 
 
-def softmax_cross_entropy(scores, b, t, ignore_label):
-    """Turn scores into the gradient of their cross entropy, in place.
+def softmax_cross_entropy(logits, b, t, ignore_label):
+    """Turn logits into the gradient of their cross entropy, in place.
 
-    A row stays in a core's cache while it is gone over.
-
-    Args:
-        scores (numpy.ndarray): ``(N, V)``, in float32 or float64. It becomes
-            the gradient of the sum of the losses.
-        b (numpy.ndarray): Bias, ``(V,)``, added to each row.
-        t (numpy.ndarray): Labels, ``(N,)``, each in ``[0, V)`` or
-            ``ignore_label``.
-        ignore_label (int): Label of rows without loss and gradient.
-
-    Returns:
-        numpy.ndarray: The losses, float64 ``(N,)``.
-
+    A row stays in a core's cache while it is gone over. Losses are float64.
     """
-    losses = numpy.empty(len(scores))
-    share(_softmax_cross_entropy, len(scores), scores.size,
-          scores, b, t.astype(numpy.int64), ignore_label, losses)
+    counted, V = t[t != ignore_label], logits.shape[1]
+    if counted.size and not 0 <= counted.min() <= counted.max() < V:
+        raise ValueError(
+            f'labels must lie between 0 and {V - 1}, but they range '
+            f'from {counted.min()} to {counted.max()}')
+    losses = numpy.empty(len(logits))
+    share(_softmax_cross_entropy, len(logits), logits.size,
+          logits, b, t.astype(numpy.int64), ignore_label, losses)
     return losses
+
+
+def mean_loss(losses, t, V, ignore_label):
+    """Return the mean over the rows that count, and their weights in it."""
+    counts = t != ignore_label
+    number = max(1, counts.sum())
+    return losses.sum() / number, counts / number
 
 
 _LANES = 64  # maxima and sums side by side, so that they are vectors
 
 
 @compiled
-def _softmax_cross_entropy(first, last, scores, b, t, ignore_label, losses):
-    V = scores.shape[1]
-    lanes = numpy.empty(_LANES, scores.dtype)
+def _softmax_cross_entropy(first, last, logits, b, t, ignore_label, losses):
+    V = logits.shape[1]
+    lanes = numpy.empty(_LANES, logits.dtype)
     for n in range(first, last):
-        row = scores[n]
+        row = logits[n]
         if t[n] == ignore_label:
             losses[n] = 0
             row[:] = 0

@@ -39,6 +39,11 @@ def as_int32(device, lengths, B):
     return contiguous(device, device.xp.asarray(lengths), 'i', (B,), 'lengths')
 
 
+def signed(seed):
+    """The 64 bits of a seed as the kernels' signed integer."""
+    return (int(seed) + 2 ** 63) % 2 ** 64 - 2 ** 63
+
+
 def address(array):
     """Where an array starts, 0 for None."""
     if array is None:

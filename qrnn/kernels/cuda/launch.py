@@ -20,6 +20,8 @@ SOURCES = {
                 'pooling_forward.cu', 'pooling_backward.cu'),
     'windows': ('device.cu', 'numbers.cu', 'windows.cu'),
     'lstm': ('device.cu', 'numbers.cu', 'lstm.cu'),
+    'dropout': ('device.cu', 'numbers.cu', 'philox.cu', 'dropout.cu'),
+    'softmax': ('device.cu', 'numbers.cu', 'softmax.cu'),
 }
 
 POOLINGS = tuple(GATES)  # that have kernels
@@ -111,7 +113,7 @@ def modules():
         for family in SOURCES:
             if family == 'pooling':
                 yield from (pooling_module(dtype, p) for p in GATES)
-            else:
+            elif family != 'softmax' or dtype != 'e':  # float32 at least
                 yield Module(family, plans.bits_of(dtype))
 
 

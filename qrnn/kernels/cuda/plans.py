@@ -7,8 +7,10 @@ import collections
 
 import numpy
 
+from qrnn.kernels import philox
 
-#: One launch: ``args`` are arrays, ``None`` for a null pointer, and integers.
+
+#: One launch: ``args`` are arrays, ``None`` for a null pointer, and numbers.
 Launch = collections.namedtuple('Launch', 'kernel grid block shared args')
 
 REGIMES = ('channels', 'warps', 'split')
@@ -34,6 +36,7 @@ SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
 ROW_THREADS = 128  # of a block that works on columns of rows
+LABEL_THREADS = 256  # of a block that has a row of logits, at most
 
 SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
 MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
@@ -78,6 +81,7 @@ def definitions(bits):
         'QRNN_CHANNEL_BLOCKS': CHANNEL_BLOCKS[bits],
         'QRNN_CHANNEL_THREADS': CHANNEL_THREADS,
         'QRNN_WARPS': WARPS[bits],
+        'QRNN_CHUNK': philox.CHUNK,
     }
 
 
@@ -165,6 +169,32 @@ def over_rows(kernel, columns, rows, args):
         return []
     return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),
                    (ROW_THREADS, 1, 1), 0, args)]
+
+
+def block_per_row(kernel, rows, columns, itemsize, args):
+    """Launches of a kernel whose blocks have a row each.
+
+    Two values per thread are shared, and one more.
+    """
+    if rows == 0:
+        return []
+    threads = _threads(columns, LABEL_THREADS)
+    return [Launch(kernel, (rows, 1, 1), (threads, 1, 1),
+                   (2 * threads + 1) * itemsize, args)]
+
+
+def one_block(kernel, size, itemsize, args):
+    """Launches of a kernel with one block, whose threads share so many bytes
+    each.
+    """
+    threads = _threads(size, 1024)
+    return [Launch(kernel, (1, 1, 1), (threads, 1, 1), itemsize * threads,
+                   args)]
+
+
+def _threads(size, most):
+    """Threads for so many elements: a power of two, and a warp at least."""
+    return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 
 def sum_rows(matrix, out, rows, columns):

@@ -4,6 +4,7 @@ from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda.arrays import as_int32
 from qrnn.kernels.cuda.arrays import by_rows
 from qrnn.kernels.cuda.arrays import contiguous
+from qrnn.kernels.cuda.arrays import signed
 from qrnn.kernels.philox import limit_of
 
 
@@ -119,10 +120,5 @@ def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
     if mask is not None:
         mask = contiguous(device, mask, bool, (B, T, C), 'mask')
     limit = limit_of(zoneout) if mask is None else -1
-    return (u, u_batch, u_row, b, b_batch, c0, lengths, mask, _signed(seed),
+    return (u, u_batch, u_row, b, b_batch, c0, lengths, mask, signed(seed),
             limit, B, T, C), dtype, (B, T, C)
-
-
-def _signed(seed):
-    """The 64 bits of a seed as the kernels' signed integer."""
-    return (int(seed) + 2 ** 63) % 2 ** 64 - 2 ** 63

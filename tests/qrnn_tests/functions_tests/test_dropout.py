@@ -1,4 +1,5 @@
 import chainer
+from chainer.backends import cuda
 from chainer import gradient_check
 import chainer.functions as F
 import numpy
@@ -29,6 +30,23 @@ def test_gradients():
 
     gradient_check.check_backward(same, x, gy, dtype='d')
     gradient_check.check_double_backward(same, x, gy, ggx, dtype='d')
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize('dtype', helpers.DTYPES)
+def test_a_seed_draws_the_same_on_a_gpu(dtype):
+    """Forward and backward."""
+    x = numpy.random.uniform(-1, 1, (3, 5, 700)).astype(dtype)
+    results = []
+    for array in x, cuda.to_gpu(x):
+        numpy.random.seed(0)
+        v = chainer.Variable(array)
+        y = dropout(v, .4)
+        y.grad = 2 * array
+        y.backward()
+        results.append([cuda.to_cpu(a) for a in (y.array, v.grad)])
+    for of_cpu, of_gpu in zip(*results):
+        numpy.testing.assert_array_equal(of_cpu, of_gpu)
 
 
 def test_outside_training():

@@ -1,4 +1,6 @@
+import chainer
 from chainer import testing
+from chainer.backends import cuda
 from chainer.utils import type_check
 import numpy
 import pytest
@@ -50,6 +52,23 @@ def test_labels_that_there_are_not(label):
         linear_softmax_cross_entropy(
             numpy.zeros((2, 1), 'f'), numpy.array([0, label]),
             numpy.zeros((4, 1), 'f'), numpy.zeros(4, 'f'))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize('double', [False, True])
+def test_labels_that_there_are_not_are_ignored_on_a_gpu(double):
+    arrays = [cuda.to_gpu(helpers.uniform(*shape))
+              for shape in ((5, 3), (4, 3), (4,))]
+    results = []
+    for t in [1, -1, 3, -1, -1], [1, -2, 3, 4, 10 ** 9]:
+        inputs = helpers.variables(*arrays)
+        loss = linear_softmax_cross_entropy(
+            inputs[0], cuda.cupy.array(t), *inputs[1:])
+        grads = chainer.grad([loss], inputs, enable_double_backprop=double)
+        results.append([cuda.to_cpu(v.array) for v in (loss, *grads)])
+    for ignored, unknown in zip(*results):
+        numpy.testing.assert_array_equal(ignored, unknown)
+        assert abs(ignored).max() > 0
 
 
 @pytest.mark.parametrize('shapes', [

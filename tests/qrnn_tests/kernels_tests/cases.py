@@ -92,7 +92,8 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
         combination = tuple(chosen[n] for n in full)
         if combination in open_fulls:
             open_fulls.remove(combination)
-        if chosen['B'] * chosen['T'] * chosen['C'] <= most:
+        if 'B' not in chosen or (
+                chosen['B'] * chosen['T'] * chosen['C'] <= most):
             yield Case(**chosen)
         else:  # the largest sizes meet each other in the full matrix only
             chosen['B'] = min(factors['B'])
@@ -115,7 +116,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 
     The loops of the CPU run where there is no device.
     """
-    kernels, options = _backend(device, regime=getattr(case, 'regime', None))
+    kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     shape = case.B, case.T, case.C
     f = _rows(random.uniform(0, 1, shape), case)
@@ -146,7 +147,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 def check_pooling(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
     """As :func:`check_strnn`."""
-    kernels, options = _backend(device, regime=getattr(case, 'regime', None))
+    kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
     activations = options['activations'] = ACTIVATIONS[case.activations]
@@ -213,7 +214,7 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
 def check_windows(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
     """The convolution's windows and their adjoint, against the reference."""
-    kernels, options = _backend(device)
+    kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, n, k = case.B, case.T, case.C, case.k
     lookahead = min(case.lookahead, k - 1)
@@ -253,7 +254,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
 def check_lstm(case, device=None, to_device=lambda a: a,
                to_host=lambda a: a):
     """All steps of an LSTM, forward and backward, against the reference."""
-    kernels, options = _backend(device)
+    kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, m = case.B, case.T, case.C
     u = _rows(random.normal(size=(B, T, 4 * m)), case)
@@ -309,7 +310,7 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
         numpy.testing.assert_array_equal(h, expected)
 
 
-def _backend(device, **options):
+def backend(device, **options):
     """The kernels, and what they take beside their arguments."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})

@@ -128,6 +128,8 @@ class Process:
                 content = ctypes.string_at(value.ctypes.data, _span(value))
                 arrays.append((value, content))
                 job += [_words(len(content)), content]
+            elif isinstance(value, float):
+                job += [_words(-1), struct.pack('d', value)]
             else:
                 job.append(_words(-1, 0 if value is None else value))
         try:

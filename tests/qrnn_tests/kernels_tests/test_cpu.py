@@ -11,6 +11,7 @@ from qrnn.kernels import cpu
 from qrnn.kernels import philox
 from qrnn.kernels.cpu import threads
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import loss_cases
 
 
 def without_regimes(factors, *full):
@@ -52,19 +53,14 @@ def test_zoneout_is_the_gpu_s(shape, ratio):
         philox.zoneout_mask(seed, ratio, shape))
 
 
-@pytest.mark.parametrize('size', [0, 1, 4095, 4096, 70000])
-@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
-def test_dropout(size, dtype):
-    x = numpy.random.RandomState(0).uniform(1, 2, size).astype(dtype)
-    y = cpu.dropout(x, .25, 7)
-    kept = y != 0
-    assert y.dtype == dtype
-    numpy.testing.assert_allclose(
-        y, kept * x / .75, rtol=1e-3 if dtype == 'e' else 1e-6)
-    numpy.testing.assert_array_equal(y, cpu.dropout(x, .25, 7))
-    if size > 50000:
-        assert abs(kept.mean() - .75) < .01
-        assert (kept != (cpu.dropout(x, .25, 8) != 0)).mean() > .3
+@without_regimes(loss_cases.DROPOUT, 'dtype', 'ratio')
+def test_dropout(case):
+    loss_cases.check_dropout(case)
+
+
+@without_regimes(loss_cases.SOFTMAX, 'dtype', 'ignored')
+def test_softmax(case):
+    loss_cases.check_softmax(case)
 
 
 def outputs_of(size):
@@ -131,11 +127,10 @@ def test_what_is_not_finite_shows(bad, dtype):
     h = cpu.pooling_forward(u, c0=c0)[0]
     assert not numpy.isfinite(h[0, :, 7]).any()
     assert numpy.isnan(cpu.strnn_forward(u, u * bad)).all()
-    logits = numpy.zeros((2, 100), numpy.promote_types(dtype, 'f'))
-    logits[0, 3] = bad
-    losses = cpu.softmax_cross_entropy(
-        logits, numpy.zeros_like(logits[0]), numpy.array([5, 5]), -1)
-    assert numpy.isfinite(losses).tolist() == [bad == -numpy.inf, True]
+
+
+def test_not_finite():
+    loss_cases.check_not_finite()
 
 
 def test_tanh_to_the_rounding_of_float32():

@@ -2,10 +2,13 @@
 
 A check that has never failed proves little.
 """
+import types
+
 import pytest
 
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import host_device
+from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests.host_device import HostDevice
 from qrnn_tests.kernels_tests.host_device import KernelError
 
@@ -45,6 +48,30 @@ FAULTS = {
         'split'),
 }
 
+#: In what :mod:`loss_cases` checks.
+LOSS_FAULTS = {
+    'an element past the last': (
+        'if (at < size)', 'if (first < size)', KernelError, 'dropout'),
+    'a word of another element': (
+        'words.at[k]', 'words.at[3 - k]', AssertionError, 'dropout'),
+    'a label past the last': (
+        '&& label < V', '', (AssertionError, KernelError), 'softmax'),
+    'a label before the first': (
+        'label >= 0 &&', '', (AssertionError, KernelError), 'softmax'),
+    'a sum of another maximum': (
+        'total * exp(largest - score) + times', 'total + times',
+        AssertionError, 'softmax'),
+    'no barrier before others\' parts are read': (
+        '    __syncthreads();\n    if (i < half) parts[i].add',
+        '    if (i < half) parts[i].add', AssertionError, 'softmax'),
+    'no barrier before the whole is read': (
+        '  __syncthreads();\n\n  const Softmax all', '  const Softmax all',
+        AssertionError, 'softmax'),
+    'a mean over all rows': (
+        'part.number += counts(label_of(t, t_bits, n), ignore_label, V)',
+        'part.number += 1', AssertionError, 'softmax'),
+}
+
 
 class Edit:
     """Plants a fault in a source text."""
@@ -67,6 +94,21 @@ def test_fault(name, order):
         cases.check_strnn(_case(regime), device)
 
 
+@pytest.mark.parametrize('name', LOSS_FAULTS)
+def test_fault_of_losses(name):
+    """In one order at least: where threads go up, some barriers are idle."""
+    old, new, error, check = LOSS_FAULTS[name]
+    with pytest.raises(error):
+        for order in 'down', 'up', 'shuffled':
+            _check_losses(check, HostDevice(order, Edit(old, new)))
+
+
+@pytest.mark.parametrize('order', ['up', 'down', 'shuffled'])
+@pytest.mark.parametrize('check', ['dropout', 'softmax'])
+def test_losses_without_fault(check, order):
+    _check_losses(check, HostDevice(order))
+
+
 @pytest.mark.parametrize('order', ['up', 'down', 'shuffled'])
 @pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
 def test_without_fault(regime, order):
@@ -74,6 +116,18 @@ def test_without_fault(regime, order):
 
 
 _edits = {}
+
+
+def _check_losses(check, device):
+    if check == 'dropout':
+        loss_cases.check_dropout(types.SimpleNamespace(
+            dtype='float32', ratio=.25, shape=(3, 5, 700), strided=False),
+            device)
+        return
+    for ignored in 'some', 'no such label':
+        loss_cases.check_softmax(types.SimpleNamespace(
+            dtype='float32', N=7, V=200, label_dtype='i', ignore_label=-1,
+            ignored=ignored, scale=10.), device)
 
 
 def _case(regime):

@@ -79,3 +79,31 @@ def test_large(regime, folder):
 def test_fault(old, new, folder):
     with pytest.raises((AssertionError, KernelError)):
         check(folder, 'warps', Edit(old, new))
+
+
+def check_dropout(folder, edit=None):
+    device = LargeDevice(folder, edit)
+    x = device.empty((5 * 2 ** 32,), 'e')
+    quarter = philox.CHUNK // 4
+    x[-philox.CHUNK:] = 1
+    y = kernels.dropout(x, .25, SEED, device=device)
+    # The last block draws for the end of each quarter.
+    counters = x.size // 4 - LAST + numpy.arange(LAST)
+    assert counters.min() > 2 ** 32
+    words = numpy.stack(philox.philox(counters, SEED))
+    numpy.testing.assert_array_equal(
+        y[-philox.CHUNK:].reshape(4, quarter)[:, -LAST:],
+        (words > philox.limit_of(.25)) * numpy.float16(1 / .75))
+
+
+def test_large_dropout(folder):
+    check_dropout(folder)
+
+
+@pytest.mark.parametrize('old, new', [
+    ('(Index) blockIdx.x * blockDim.x', 'blockIdx.x * blockDim.x'),
+    ('const Index at = first', 'const unsigned at = first'),
+])
+def test_fault_of_dropout(old, new, folder):
+    with pytest.raises((AssertionError, KernelError)):
+        check_dropout(folder, Edit(old, new))

@@ -11,6 +11,7 @@ import qrnn
 from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import loss_cases
 
 
 cupy = cuda.cupy
@@ -45,6 +46,22 @@ def test_windows(case):
     cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
 def test_lstm(case):
     cases.check_lstm(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.DROPOUT, ('dtype', 'ratio'))), ids=cases.name_of)
+def test_dropout(case):
+    loss_cases.check_dropout(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
+def test_softmax(case):
+    loss_cases.check_softmax(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+def test_not_finite():
+    loss_cases.check_not_finite(kernels.device, cupy.asarray, cuda.to_cpu)
 
 
 def test_rounding():

@@ -5,6 +5,7 @@ import pytest
 
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import host_device
+from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests.host_device import HostDevice
 
 
@@ -41,6 +42,22 @@ def test_windows(case):
     cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
 def test_lstm(case):
     cases.check_lstm(case, HostDevice('shuffled'))
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.DROPOUT, ('dtype', 'ratio'))), ids=cases.name_of)
+def test_dropout(case):
+    loss_cases.check_dropout(case, HostDevice('shuffled'))
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
+def test_softmax(case):
+    loss_cases.check_softmax(case, HostDevice('shuffled'))
+
+
+def test_not_finite():
+    loss_cases.check_not_finite(HostDevice())
 
 
 def test_rounding():

@@ -40,7 +40,9 @@ def test_compiles(module, architecture):
     used = nvrtc.resources(module, architecture)
     directions = [module.family + end for end in ('_forward', '_backward')]
     assert set(used) == {
-        'windows': {'unfold', 'fold'}, 'lstm': set(directions)}.get(
+        'windows': {'unfold', 'fold'}, 'lstm': set(directions),
+        'dropout': {'dropout'},
+        'softmax': {'softmax_cross_entropy', 'mean_loss'}}.get(
             module.family, {'scan_carries', 'sum_rows'} | {
                 '{}_{}'.format(name, kind) for name in directions
                 for kind in ('channels', 'warps', 'reduce')})

@@ -1,5 +1,6 @@
 // The kernels of one module, KERNELS, as the driver finds them by name.
 
+#include <type_traits>
 #include <utility>
 
 #include "device.h"
@@ -10,7 +11,13 @@ namespace {
 template <class Value>
 Value unpack(int64_t word) {
   static_assert(sizeof(Value) == 8, "arguments are 64-bit words");
-  return (Value) word;
+  if constexpr (std::is_floating_point_v<Value>) {
+    Value value;
+    std::memcpy(&value, &word, sizeof value);
+    return value;
+  } else {
+    return (Value) word;
+  }
 }
 
 template <class... Args, size_t... I>
@@ -43,5 +50,9 @@ const host::Kernel host::kernels[] = {
     KERNEL(unfold), KERNEL(fold),
 #elif defined QRNN_LSTM
     KERNEL(lstm_forward), KERNEL(lstm_backward),
+#elif defined QRNN_DROPOUT
+    KERNEL(dropout),
+#elif defined QRNN_SOFTMAX
+    KERNEL(softmax_cross_entropy), KERNEL(mean_loss),
 #endif
     {nullptr, 0, nullptr}};

@@ -1,0 +1,21 @@
+// Dropout: elements become 0 where a word that is drawn for them is up to a
+// limit, and are scaled elsewhere.
+//
+// A thread draws four words, for elements a quarter of a chunk apart, so that
+// neighbouring threads have neighbouring elements.
+
+extern "C" __global__ void dropout(
+    const Real* x, Real* y, Index seed, Index limit, double scale, Index size) {
+  const Index counter = (Index) blockIdx.x * blockDim.x + threadIdx.x;
+  const Index quarter = QRNN_CHUNK / 4, chunk = counter / quarter;
+  const Index first = chunk * QRNN_CHUNK + (counter - chunk * quarter);
+  if (first >= size) return;
+  const Words words = philox(counter, seed);
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    const Index at = first + k * quarter;
+    const bool kept = words.at[k] > (unsigned) limit;
+    if (at < size)  // NaN times 0 is NaN
+      put(y + at, wide(fetch(x + at)) * (kept ? (Carry) scale : Carry(0)));
+  }
+}

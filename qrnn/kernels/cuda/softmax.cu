@@ -1,0 +1,109 @@
+// The loss of a softmax over a large vocabulary, and its gradient: a block for
+// each row of logits, which become their gradient in place. They are read twice
+// and written once.
+//
+// Labels are of 32 or 64 bits. A row does not count if its label is to be
+// ignored or if there is no such label: it has no loss and no gradient.
+
+SHARED_MEMORY(Carry)
+
+__device__ inline Index label_of(const void* t, Index t_bits, Index n) {
+  return t_bits == 64 ? fetch((const Index*) t + n) : fetch((const int*) t + n);
+}
+
+__device__ inline bool counts(Index label, Index ignore_label, Index V) {
+  return label != ignore_label && label >= 0 && label < V;
+}
+
+// Of some scores the maximum, and the sum of e^(score - maximum). Of none, the
+// maximum is finite, so that no difference of maxima is infinity - infinity.
+struct Softmax {
+  Carry largest, total;
+
+  __device__ void add(Carry score, Carry times) {
+    if (score > largest) {
+      total = total * exp(largest - score) + times;
+      largest = score;
+    } else {
+      total += times * exp(score - largest);
+    }
+  }
+};
+
+#if QRNN_BITS == 64
+#define LOWEST -1.7976931348623157e308
+#else
+#define LOWEST -3.402823466e38f
+#endif
+
+// Grid: (rows). The threads of a block are a power of two.
+extern "C" __global__ void softmax_cross_entropy(
+    Carry* logits, const Carry* b, const void* t, Index t_bits,
+    Index ignore_label, Carry* losses, Index V) {
+  const Index n = blockIdx.x;
+  const int i = threadIdx.x, threads = blockDim.x;
+  Carry* const row = logits + n * V;
+  const Index label = label_of(t, t_bits, n);
+  if (!counts(label, ignore_label, V)) {
+    for (Index v = i; v < V; v += threads) put(row + v, 0);
+    if (i == 0) put(losses + n, 0);
+    return;
+  }
+  Softmax* const parts = (Softmax*) shared_memory();
+  Carry* const score_of_label = shared_memory() + 2 * threads;
+
+  // What is written later is not fetched through the read-only cache.
+  Softmax part = {LOWEST, 0};
+#pragma unroll 4
+  for (Index v = i; v < V; v += threads) {
+    const Carry score = row[v] + fetch(b + v);
+    if (v == label) *score_of_label = score;
+    part.add(score, 1);
+  }
+  parts[i] = part;
+  for (int half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (i < half) parts[i].add(parts[i + half].largest, parts[i + half].total);
+  }
+  __syncthreads();
+
+  const Softmax all = parts[0];
+  const Carry inverse = 1 / all.total;
+#pragma unroll 4
+  for (Index v = i; v < V; v += threads) {
+    const Carry share = exp(row[v] + fetch(b + v) - all.largest) * inverse;
+    put(row + v, v == label ? share - 1 : share);
+  }
+  if (i == 0)
+    put(losses + n, log(all.total) - (*score_of_label - all.largest));
+}
+
+// The mean over the rows that count, 0 if none does, and what each row counts
+// for in it. One block, whose threads are a power of two.
+extern "C" __global__ void mean_loss(
+    const Carry* losses, const void* t, Index t_bits, Index ignore_label,
+    Carry* mean, Carry* weights, Index N, Index V) {
+  struct Part { Carry sum; Index number; };
+  const int i = threadIdx.x, threads = blockDim.x;
+  Part* const parts = (Part*) shared_memory();
+  Part part = {0, 0};
+  for (Index n = i; n < N; n += threads) {
+    part.sum += fetch(losses + n);
+    part.number += counts(label_of(t, t_bits, n), ignore_label, V);
+  }
+  parts[i] = part;
+  for (int half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (i < half) {
+      parts[i].sum += parts[i + half].sum;
+      parts[i].number += parts[i + half].number;
+    }
+  }
+  __syncthreads();
+  const Part all = parts[0];
+  const Carry weight = 1 / (Carry) (all.number ? all.number : 1);
+  if (i == 0) put(mean, all.sum * weight);
+  for (Index n = i; n < N; n += threads)
+    put(weights + n, counts(label_of(t, t_bits, n), ignore_label, V)
+                         ? weight : Carry(0));
+}
