@@ -15,8 +15,9 @@ from experiments.common import communication
 pytestmark = pytest.mark.gpu
 
 
-@pytest.mark.parametrize('dtype', ['float32', 'mixed16'])
-@pytest.mark.parametrize('name', ['ptb', 'imdb', 'iwslt'])
+@pytest.mark.parametrize('name, dtype', [
+    ('ptb', 'float32'), ('imdb', 'float32'), ('iwslt', 'float32'),
+    ('ptb', 'mixed16')])
 def test_trains_and_resumes(name, dtype, tmp_path):
     main = importlib.import_module(f'experiments.{name}.train').main
     out = tmp_path / 'out'

@@ -42,7 +42,7 @@ What it moves
     if ``split``. Padding past a sequence's end is never read.
 
 Limits
-    Fewer than 2 ** 30 steps and 2 ** 31 values in a row (gates times
+    Fewer than 2 ** 30 steps and 2 ** 31 bytes in a row (of gates times
     channels); offsets are of 64 bits. Where time is split, gates are
     multiplied with each other ahead of the carry: products of gates between -1
     and 1 only underflow, to 0, but such as exceed the dtype's range give

@@ -23,11 +23,11 @@ def by_rows(device, array, dtype):
     batch, row, last = array.strides
     fits = (array.dtype == dtype and (last == size or C <= 1)
             and batch % size == row % size == 0
-            and 0 <= row // size <= plans.MAX_ROW and batch >= 0)
+            and 0 <= row <= plans.MAX_ROW_BYTES and batch >= 0)
     if not fits:
         array = device.xp.ascontiguousarray(array, dtype)
         batch, row = T * C * size, C * size
-    if row // size > plans.MAX_ROW:
+    if row > plans.MAX_ROW_BYTES:
         raise ValueError('{} channels are too many'.format(C))
     return array, batch // size, row // size
 

@@ -33,8 +33,9 @@ struct Gates {
   bool inside = false;
   int steps = 0;   // in memory
   int length = 0;  // of the sequence
-  int row = 0, width = 0;
-  const Real* here = nullptr;
+  bool zones = false;
+  int u_bytes = 0, c_bytes = 0;      // of a row
+  const Real* here[GATES] = {};  // the first steps
   Carry bias[GATES] = {};
 
   struct Pre { Real f, z, o, i; };  // unused ones are never stored
@@ -50,31 +51,41 @@ struct Gates {
     const Index c = n - batch * C;
     steps = length = (int) T;
     if (lengths) length = max(0, min(length, fetch(lengths + batch)));
-    row = (int) u_row;
-    width = (int) C;
-    here = u + batch * u_batch + c;
-    for (int g = 0; g < GATES; ++g)
+    zones = limit >= 0 || mask;
+    u_bytes = (int) (u_row * sizeof(Real));
+    c_bytes = (int) (C * sizeof(Real));
+    for (int g = 0; g < GATES; ++g) {
+      here[g] = u + batch * u_batch + g * C + c;
       bias[g] = b ? wide(fetch(b + batch * b_batch + g * C + c)) : Carry(0);
+    }
+  }
+
+  // Whether steps t to t + count - 1 are there, and there is one before them.
+  __device__ bool covers(int t, int count) const {
+    return t > 0 && t + count <= length;
   }
 
   // Of the gates f, z, o, i, those that `wants` has as bits 0 to 3. Padding is
   // never read: it may hold anything.
-  template <int wants>
+  template <int wants, bool full>
   __device__ Pre load_gates(int t) const {
     Pre pre = {};
-    if (t < 0 || t >= length) return pre;
-    const Real* at = here + (Index) t * row;
-    if (wants & 1) pre.f = fetch(at);
-    if (wants & 2) pre.z = fetch(at + width);
-    if (QRNN_HAS_O && wants & 4) pre.o = fetch(at + GATE_O * width);
-    if (QRNN_HAS_I && wants & 8) pre.i = fetch(at + GATE_I * width);
+    if (!full && (t < 0 || t >= length)) return pre;
+    if (wants & 1) pre.f = load_gate(0, t);
+    if (wants & 2) pre.z = load_gate(1, t);
+    if (QRNN_HAS_O && wants & 4) pre.o = load_gate(GATE_O, t);
+    if (QRNN_HAS_I && wants & 8) pre.i = load_gate(GATE_I, t);
     return pre;
   }
 
+  __device__ Real load_gate(int g, int t) const {
+    return fetch(at_step(here[g], t, u_bytes));
+  }
+
   // Past the sequence's end the state holds and nothing comes out.
-  template <int wants>
+  template <int wants, bool full>
   __device__ Open open_gates(int t, Pre pre, bool zoned) const {
-    if (t < 0 || t >= length) return Open{1, 0, 0, 0};
+    if (!full && (t < 0 || t >= length)) return Open{1, 0, 0, 0};
     Open gates = {1, 0, 1, 0};
     if (wants & 1) gates.f = zoned ? 1 : sigmoid(wide(pre.f) + bias[0]);
     if (wants & 2) gates.z = activate<QRNN_Z>(wide(pre.z) + bias[1]);
@@ -89,7 +100,7 @@ struct Gates {
   // One draw serves steps t to t + 3 of a channel, t a multiple of four.
   __device__ unsigned draw(int t) const {
     unsigned zoned = 0;
-    if ((limit < 0 && !mask) || t < 0 || t >= length) return zoned;
+    if (!zones || t < 0 || t >= length) return zoned;
     if (mask) {
       for (int j = 0; j < 4 && t + j < length; ++j)
         if (fetch(mask + (batch * T + t + j) * C + (n - batch * C)))

@@ -36,42 +36,42 @@ __device__ inline Carry wide(Real value) {
 }
 
 __device__ inline void put(Real* to, Carry value) {
-  __stwb(&to->bits, float_to_half(value));
+  store(&to->bits, float_to_half(value));
 }
 
 // A value as it is, whatever its bits mean.
 __device__ inline void copy(Real* to, Real value) {
-  __stwb(&to->bits, value.bits);
+  store(&to->bits, value.bits);
 }
 
 #else
 
 __device__ inline Carry wide(Real value) { return value; }
 
-__device__ inline void copy(Real* to, Real value) { __stwb(to, value); }
+__device__ inline void copy(Real* to, Real value) { store(to, value); }
 
 #endif
 
-__device__ inline void put(Carry* to, Carry value) { __stwb(to, value); }
+__device__ inline void put(Carry* to, Carry value) { store(to, value); }
 
 // The activations. For half arrays, the fast exponential is far more accurate
 // than what will be stored; tanh made of it is wrong by 1e-7 at most, below
-// half's own step wherever that matters. For float, the quotient is within two
-// units of the last place, and 0 where the exponential overflows.
+// half's own step wherever that matters. For float, the reciprocal is within a
+// unit of the last place, and 0 where the exponential overflows.
 
 #if QRNN_BITS == 16
 
 __device__ inline Carry sigmoid(Carry a) {
-  return __fdividef(1.f, 1.f + __expf(-a));
+  return reciprocal(1.f + __expf(-a));
 }
 __device__ inline Carry squash(Carry a) {
-  return 1.f - __fdividef(2.f, 1.f + __expf(2.f * a));
+  return 1.f - 2.f * reciprocal(1.f + __expf(2.f * a));
 }
 
 #elif QRNN_BITS == 32
 
 __device__ inline Carry sigmoid(Carry a) {
-  return __fdividef(1.f, 1.f + expf(-a));
+  return reciprocal(1.f + expf(-a));
 }
 __device__ inline Carry squash(Carry a) { return tanhf(a); }
 

@@ -28,7 +28,7 @@ BLOCKS_ALONE = 256
 # By direction and dtype: steps of loads in flight ahead of a chain, and steps
 # of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
 # registers: qrnn.kernels.cuda.resources shows them.
-AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 8, 32: 4, 64: 4}}
+AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
 # Blocks of channels that a multiprocessor is to hold at once, at least: what
@@ -42,7 +42,7 @@ SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
 MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
 
 MAX_STEPS = 2 ** 30
-MAX_ROW = 2 ** 31 - 1
+MAX_ROW_BYTES = 2 ** 31 - 1
 
 
 def choose_regime(channels, T):

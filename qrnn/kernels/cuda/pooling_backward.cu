@@ -16,8 +16,10 @@ struct PoolingBackward : Backward, Gates {
   Carry* gb;  // or null; sums over the steps of a chunk, (chunk, B, GATES C)
   Real* gc0;
 
-  Index state = 0;
-  Real* gradients = nullptr;
+  // The first steps; null where there is none.
+  const Real *c_start = nullptr, *gh_start = nullptr, *gc_start = nullptr;
+  Real* gradients[GATES] = {};
+  int gu_bytes = 0;
   Carry sums[GATES] = {};
 
   enum { SUMS = GATES };
@@ -30,35 +32,39 @@ struct PoolingBackward : Backward, Gates {
     Gates::enter(channel);
     if (!inside) return;
     const Index channel_in = n - batch * C;
-    state = batch * T * C + channel_in;
-    gradients = gu + batch * T * C * GATES + channel_in;
+    const Index start = batch * T * C + channel_in;
+    c_start = c + start;
+    if (gh) gh_start = gh + start;
+    if (gc) gc_start = gc + start;
+    for (int g = 0; g < GATES; ++g)
+      gradients[g] = gu + (batch * T * GATES + g) * C + channel_in;
+    gu_bytes = GATES * c_bytes;
   }
 
   __device__ Carry initial() const {
     return gc_last ? wide(fetch(gc_last + n)) : Carry(0);
   }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Step load(int t) const {
     Step step = {};
-    if (t < 0 || t >= steps) return step;
-    step.pre = load_gates<whole ? 15 : 5>(t);
-    const Index at = state + (Index) t * width;
-    if (gc) step.gc = fetch(gc + at);
-    if (t >= length) return step;
-    if (gh) step.gh = fetch(gh + at);
+    if (!full && (t < 0 || t >= steps)) return step;
+    step.pre = load_gates<whole ? 15 : 5, full>(t);
+    if (gc_start) step.gc = fetch(at_step(gc_start, t, c_bytes));
+    if (!full && t >= length) return step;
+    if (gh_start) step.gh = fetch(at_step(gh_start, t, c_bytes));
     if (whole) {
-      if (t > 0) step.before = fetch(c + at - width);
+      if (full || t > 0) step.before = fetch(at_step(c_start, t - 1, c_bytes));
       else if (c0) step.before = fetch(c0 + n);
     }
     return step;
   }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Map map(int t, Step step, bool zoned) {
-    const Open gates = open_gates<whole ? 15 : 5>(t, step.pre, zoned);
+    const Open gates = open_gates<whole ? 15 : 5, full>(t, step.pre, zoned);
     const Carry gh_t = wide(step.gh), before = wide(step.before);
-    if (QRNN_HAS_O && whole && t >= 0 && t < steps) {
+    if (QRNN_HAS_O && whole && (full || (t >= 0 && t < steps))) {
       const Carry now = gates.f * before + gates.i * gates.z;
       put_gate(GATE_O, t, gh_t * now * slope<QRNN_O>(gates.o));
     }
@@ -70,9 +76,10 @@ struct PoolingBackward : Backward, Gates {
     carry = map.f * (map.arrived + carry);
   }
 
+  template <bool full>
   __device__ void apply(int t, Map map, Carry& carry) {
     const Carry gs = map.arrived + carry;
-    if (t >= 0 && t < steps) {
+    if (full || (t >= 0 && t < steps)) {
       const Carry via_f = QRNN_HAS_I ? map.before : map.before - map.z;
       put_gate(0, t, via_f * gs * map.f * (1 - map.f));
       put_gate(1, t, slope<QRNN_Z>(map.z) * gs * map.i);
@@ -82,7 +89,7 @@ struct PoolingBackward : Backward, Gates {
   }
 
   __device__ void put_gate(int g, int t, Carry gradient) {
-    put(gradients + (Index) t * (GATES * width) + g * width, gradient);
+    put(at_step(gradients[g], t, gu_bytes), gradient);
     sums[g] += gradient;
   }
 

@@ -8,7 +8,7 @@ struct PoolingForward : Forward, Gates {
   Real* h;  // or null: the same as c
   Real *c, *c_last;
 
-  Index out = 0;
+  Real *h_start = nullptr, *c_start = nullptr;
 
   enum { SUMS = 0 };
   typedef Pre Step;
@@ -16,21 +16,24 @@ struct PoolingForward : Forward, Gates {
 
   __device__ void enter(Index channel) {
     Gates::enter(channel);
-    out = batch * T * C + (n - batch * C);
+    if (!inside) return;
+    const Index start = batch * T * C + (n - batch * C);
+    c_start = c + start;
+    if (h) h_start = h + start;
   }
 
   __device__ Carry initial() const {
     return c0 ? wide(fetch(c0 + n)) : Carry(0);
   }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Step load(int t) const {
-    return load_gates<whole ? 15 : 11>(t);
+    return load_gates<whole ? 15 : 11, full>(t);
   }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Map map(int t, Step step, bool zoned) const {
-    const Open gates = open_gates<whole ? 15 : 11>(t, step, zoned);
+    const Open gates = open_gates<whole ? 15 : 11, full>(t, step, zoned);
     return Map{gates.f, gates.i * gates.z, gates.o};
   }
 
@@ -38,12 +41,12 @@ struct PoolingForward : Forward, Gates {
     carry = map.f * carry + map.x;
   }
 
+  template <bool full>
   __device__ void apply(int t, Map map, Carry& carry) const {
     advance(map, carry);
-    if (t >= steps) return;
-    const Index at = out + (Index) t * width;
-    put(c + at, carry);
-    if (h) put(h + at, map.o * carry);
+    if (!full && t >= steps) return;
+    put(at_step(c_start, t, c_bytes), carry);
+    if (h_start) put(at_step(h_start, t, c_bytes), map.o * carry);
   }
 
   __device__ void finish(Carry carry) const { put(c_last + n, carry); }

@@ -42,7 +42,7 @@ def main(argv=None):
         return
     print('NVRTC {}; registers / bytes spilled; bytes moved per element, and '
           'the least that\nthe operation can do with'.format(version))
-    line = '{:<9}{:<26}' + '{:>11}' * len(known) + '{:>7}{:>7}'
+    line = '{:<11}{:<26}' + '{:>11}' * len(known) + '{:>7}{:>7}'
     print(line.format('module', 'kernel', *known, 'bytes', 'least'))
     for row in table(nvrtc, known):
         print(line.format(
@@ -137,7 +137,7 @@ class Nvrtc:
         """Registers and bytes spilled of every kernel of a module."""
         log = self.compile(
             launch.source(module.family), launch.options(module) + (
-                '-arch=' + architecture, '--ptxas-options=-v'))
+                '-arch=' + architecture, '--ptxas-options=-v')).decode()
         return {
             kernel: (int(registers), int(stores) + int(loads))
             for kernel, stores, loads, registers in re.findall(
@@ -145,8 +145,14 @@ class Nvrtc:
                 r'.* (\d+) bytes spill stores, (\d+) bytes spill loads\n'
                 r'.*Used (\d+) registers', log)}
 
-    def compile(self, text, options):
-        """Compiles to machine code and returns the compiler's log."""
+    def cubin(self, module, architecture):
+        """The machine code of a module."""
+        return self.compile(
+            launch.source(module.family),
+            launch.options(module) + ('-arch=' + architecture,), 'CUBIN')
+
+    def compile(self, text, options, wanted='ProgramLog'):
+        """Compiles to machine code and returns that or the compiler's log."""
         program = ctypes.c_void_p()
         self._call('nvrtcCreateProgram', ctypes.byref(program), text.encode(),
                    b'kernels.cu', 0, None, None)
@@ -155,15 +161,18 @@ class Nvrtc:
             failed = self._library.nvrtcCompileProgram(
                 program, len(options),
                 (ctypes.c_char_p * len(options))(*options))
-            size = ctypes.c_size_t()
-            self._call('nvrtcGetProgramLogSize', program, ctypes.byref(size))
-            log = ctypes.create_string_buffer(size.value)
-            self._call('nvrtcGetProgramLog', program, log)
             if failed:
-                raise RuntimeError(log.value.decode())
-            return log.value.decode()
+                raise RuntimeError(self._get(program, 'ProgramLog').decode())
+            return self._get(program, wanted)
         finally:
             self._call('nvrtcDestroyProgram', ctypes.byref(program))
+
+    def _get(self, program, what):
+        size = ctypes.c_size_t()
+        self._call(f'nvrtcGet{what}Size', program, ctypes.byref(size))
+        content = ctypes.create_string_buffer(size.value)
+        self._call('nvrtcGet' + what, program, content)
+        return content.raw
 
     def _call(self, name, *args):
         status = getattr(self._library, name)(*args)

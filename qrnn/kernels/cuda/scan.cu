@@ -14,10 +14,12 @@
 //   SUMS        how many sums over time it keeps in sums[] (0: none);
 //   enter(n)    take channel n = b C + c; past the last, touch nothing;
 //   initial()   the carry before the first step;
+//   covers(t,n) whether steps t to t + n - 1 need no guards;
 //   load(t)     fetch what step t needs, to be used much later;
 //   draw(t)     which of the steps t to t + 3 are zoned out, as bits;
 //   map(...)    from that, the step's map; load and map take a flag, `whole`,
-//               false where only the map and not its outputs are wanted;
+//               false where only the map and not its outputs are wanted, and
+//               another, `full`, for steps that need no guards;
 //   advance()   the carry after the step, without a trace;
 //   apply(...)  the same, and the step's outputs stored;
 //   finish()    store the carry after the last step;
@@ -47,7 +49,10 @@ struct Backward {
 
 #define LANES 32
 
-SHARED_MEMORY(Carry)
+// What the steps of a slice make of a carry: product * carry + sum.
+struct alignas(2 * sizeof(Carry)) Slice { Carry product, sum; };
+
+SHARED_MEMORY(Slice)
 
 template <class Op>
 __device__ inline int padded_steps(const Op& op, int unit) {
@@ -70,6 +75,47 @@ __device__ inline unsigned draw_for(Op& op, int t) {
   return op.draw(Op::DOWN ? t - 3 : t);
 }
 
+// Whether none of the `count` steps walked from the p-th on needs guards.
+template <class Op>
+__device__ inline bool covered(const Op& op, int p, int count, int padded) {
+  return op.covers(time_of<Op>(Op::DOWN ? p + count - 1 : p, padded), count);
+}
+
+// The steps walked from the p-th on, for later.
+template <class Op, bool whole, bool full>
+__device__ inline void load_slice(const Op& op, int p, int padded,
+                                  typename Op::Step* ahead) {
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j)
+    ahead[j] = op.template load<whole, full>(time_of<Op>(p + j, padded));
+}
+
+template <class Op, bool whole>
+__device__ inline void load_ahead(const Op& op, int p, int padded,
+                                  typename Op::Step* ahead) {
+  if (covered(op, p, Op::SLICE, padded))
+    load_slice<Op, whole, true>(op, p, padded, ahead);
+  else
+    load_slice<Op, whole, false>(op, p, padded, ahead);
+}
+
+template <class Op, bool full>
+__device__ inline void walk_channel(Op& op, int p, int padded,
+                                    typename Op::Step* ahead, Carry& carry) {
+  unsigned drawn = 0;
+#pragma unroll
+  for (int j = 0; j < Op::AHEAD; ++j) {
+    const int t = time_of<Op>(p + j, padded);
+    if (j % 4 == 0) drawn = draw_for(op, t);
+    const typename Op::Step step = ahead[j];
+    ahead[j] = op.template load<true, full>(
+        time_of<Op>(p + j + Op::AHEAD, padded));
+    op.template apply<full>(
+        t, op.template map<true, full>(t, step, is_zoned<Op>(drawn, j)),
+        carry);
+  }
+}
+
 template <class Op>
 __device__ inline void scan_channels(Op op) {
   op.enter((Index) blockIdx.x * blockDim.x + threadIdx.x);
@@ -78,23 +124,53 @@ __device__ inline void scan_channels(Op op) {
   typename Op::Step ahead[Op::AHEAD];
 #pragma unroll
   for (int j = 0; j < Op::AHEAD; ++j)
-    ahead[j] = op.template load<true>(time_of<Op>(j, padded));
+    ahead[j] = op.template load<true, false>(time_of<Op>(j, padded));
   Carry carry = op.initial();
   for (int p = 0; p < padded; p += Op::AHEAD) {
-    unsigned drawn = 0;
-#pragma unroll
-    for (int j = 0; j < Op::AHEAD; ++j) {
-      const int t = time_of<Op>(p + j, padded);
-      if (j % 4 == 0) drawn = draw_for(op, t);
-      const typename Op::Step step = ahead[j];
-      ahead[j] = op.template load<true>(
-          time_of<Op>(p + j + Op::AHEAD, padded));
-      op.apply(t, op.template map<true>(t, step, is_zoned<Op>(drawn, j)),
-               carry);
-    }
+    if (covered(op, p, 2 * Op::AHEAD, padded))
+      walk_channel<Op, true>(op, p, padded, ahead, carry);
+    else
+      walk_channel<Op, false>(op, p, padded, ahead, carry);
   }
   op.finish(carry);
   op.put_sums(0);
+}
+
+// The maps of a slice and what they make together, from loads ahead.
+template <class Op, bool full>
+__device__ inline void map_slice(Op& op, int p, int padded,
+                                 const typename Op::Step* ahead,
+                                 typename Op::Map* maps, Carry& product,
+                                 Carry& sum) {
+  unsigned drawn = 0;
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j) {
+    const int t = time_of<Op>(p + j, padded);
+    if (j % 4 == 0) drawn = draw_for(op, t);
+    maps[j] = op.template map<true, full>(t, ahead[j], is_zoned<Op>(drawn, j));
+    product *= maps[j].f;
+    op.advance(maps[j], sum);
+  }
+}
+
+template <class Op, bool full>
+__device__ inline void apply_slice(Op& op, int p, int padded,
+                                   const typename Op::Map* maps,
+                                   Carry carry) {
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j)
+    op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
+}
+
+// A carry behind the slices of the warps from `rank` to before `end`.
+__device__ inline Carry pass(const Slice* slices, int rank, int end,
+                             Carry carry) {
+#pragma unroll 4
+  for (int v = rank; v < end; ++v) {
+    const Slice slice = slices[v * LANES];
+    carry = slice.product * carry + slice.sum;
+  }
+  return carry;
 }
 
 // Grid: (groups of 32 channels, chunks of time); block: (32, warps). Shared:
@@ -102,7 +178,7 @@ __device__ inline void scan_channels(Op op) {
 // enough: who reaches the next tile's barrier has read this tile's values.
 template <class Op>
 __device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
-  Carry* shared = shared_memory();
+  Slice* const slices_of_tiles = shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   const int tile = warps * Op::SLICE;
   op.enter((Index) blockIdx.x * LANES + lane);
@@ -115,49 +191,37 @@ __device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
                     : op.initial();
 
   typename Op::Step ahead[Op::SLICE];
-#pragma unroll
-  for (int j = 0; j < Op::SLICE; ++j)
-    ahead[j] = op.template load<true>(
-        time_of<Op>(first + rank * Op::SLICE + j, padded));
-  Carry* products = shared;
+  load_ahead<Op, true>(op, first + rank * Op::SLICE, padded, ahead);
+  Slice* slices = slices_of_tiles;
   for (int p = first; p < last; p += tile) {
     const int mine = p + rank * Op::SLICE;
     typename Op::Map maps[Op::SLICE];
     Carry product = 1, sum = 0;
-    unsigned drawn = 0;
-#pragma unroll
-    for (int j = 0; j < Op::SLICE; ++j) {
-      const int t = time_of<Op>(mine + j, padded);
-      if (j % 4 == 0) drawn = draw_for(op, t);
-      maps[j] = op.template map<true>(t, ahead[j], is_zoned<Op>(drawn, j));
-      product *= maps[j].f;
-      op.advance(maps[j], sum);
-    }
-    if (p + tile < last) {  // in flight while the block meets
-#pragma unroll
-      for (int j = 0; j < Op::SLICE; ++j)
-        ahead[j] = op.template load<true>(
-            time_of<Op>(mine + tile + j, padded));
-    }
-    Carry* sums = products + warps * LANES;
-    products[rank * LANES + lane] = product;
-    sums[rank * LANES + lane] = sum;
+    const bool full = covered(op, mine, Op::SLICE, padded);
+    if (full)
+      map_slice<Op, true>(op, mine, padded, ahead, maps, product, sum);
+    else
+      map_slice<Op, false>(op, mine, padded, ahead, maps, product, sum);
+    if (p + tile < last)  // in flight while the block meets
+      load_ahead<Op, true>(op, mine + tile, padded, ahead);
+    slices[rank * LANES + lane] = Slice{product, sum};
     __syncthreads();
-    Carry before = carry;
-    for (int v = 0; v < warps; ++v) {
-      if (v == rank) before = carry;
-      carry = products[v * LANES + lane] * carry + sums[v * LANES + lane];
-    }
-#pragma unroll
-    for (int j = 0; j < Op::SLICE; ++j)
-      op.apply(time_of<Op>(mine + j, padded), maps[j], before);
-    products = products == shared ? shared + 2 * warps * LANES : shared;
+    carry = pass(slices + lane, 0, rank, carry);
+    const Carry before = carry;
+    carry = pass(slices + lane, rank, warps, carry);
+    if (full)
+      apply_slice<Op, true>(op, mine, padded, maps, before);
+    else
+      apply_slice<Op, false>(op, mine, padded, maps, before);
+    slices = slices == slices_of_tiles ? slices + warps * LANES
+                                       : slices_of_tiles;
   }
   if (rank == 0 && blockIdx.y == gridDim.y - 1 && op.inside) op.finish(carry);
 
   if constexpr (Op::SUMS > 0) {
     if (!op.wants_sums()) return;
     __syncthreads();
+    Carry* const shared = (Carry*) slices_of_tiles;
     for (int g = 0; g < Op::SUMS; ++g)
       shared[(g * warps + rank) * LANES + lane] = op.sums[g];
     __syncthreads();
@@ -169,12 +233,28 @@ __device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
   }
 }
 
+template <class Op, bool full>
+__device__ inline void reduce_slice(Op& op, int p, int padded,
+                                    const typename Op::Step* now,
+                                    Carry& product, Carry& sum) {
+  unsigned drawn = 0;
+#pragma unroll
+  for (int j = 0; j < Op::SLICE; ++j) {
+    const int t = time_of<Op>(p + j, padded);
+    if (j % 4 == 0) drawn = draw_for(op, t);
+    const typename Op::Map map =
+        op.template map<false, full>(t, now[j], is_zoned<Op>(drawn, j));
+    product *= map.f;
+    op.advance(map, sum);
+  }
+}
+
 // Grid: (groups of 32 channels, chunks but the last); block: (32, warps), a
 // warp taking its equal part of the chunk. Writes every chunk's map.
 template <class Op>
 __device__ inline void scan_reduce(Op op, int chunk, Carry* products,
                                    Carry* sums) {
-  Carry* shared = shared_memory();
+  Carry* const shared = (Carry*) shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   op.enter((Index) blockIdx.x * LANES + lane);
   const int padded = padded_steps(op, Op::SLICE);
@@ -182,25 +262,18 @@ __device__ inline void scan_reduce(Op op, int chunk, Carry* products,
   const int first = blockIdx.y * chunk + rank * part;
 
   typename Op::Step ahead[Op::SLICE];
-#pragma unroll
-  for (int j = 0; j < Op::SLICE; ++j)
-    ahead[j] = op.template load<false>(time_of<Op>(first + j, padded));
+  load_ahead<Op, false>(op, first, padded, ahead);
   Carry product = 1, sum = 0;
   for (int p = first; p < first + part; p += Op::SLICE) {
-    unsigned drawn = 0;
+    typename Op::Step now[Op::SLICE];
 #pragma unroll
-    for (int j = 0; j < Op::SLICE; ++j) {
-      const int t = time_of<Op>(p + j, padded);
-      if (j % 4 == 0) drawn = draw_for(op, t);
-      const typename Op::Step step = ahead[j];
-      if (p + Op::SLICE < first + part)
-        ahead[j] = op.template load<false>(
-            time_of<Op>(p + j + Op::SLICE, padded));
-      const typename Op::Map map =
-          op.template map<false>(t, step, is_zoned<Op>(drawn, j));
-      product *= map.f;
-      op.advance(map, sum);
-    }
+    for (int j = 0; j < Op::SLICE; ++j) now[j] = ahead[j];
+    if (p + Op::SLICE < first + part)
+      load_ahead<Op, false>(op, p + Op::SLICE, padded, ahead);
+    if (covered(op, p, Op::SLICE, padded))
+      reduce_slice<Op, true>(op, p, padded, now, product, sum);
+    else
+      reduce_slice<Op, false>(op, p, padded, now, product, sum);
   }
   shared[rank * LANES + lane] = product;
   shared[(warps + rank) * LANES + lane] = sum;
@@ -236,7 +309,7 @@ extern "C" __global__ void scan_carries(
 // nothing but its shape. Block: (32 columns, parts of the rows).
 extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
                                     Index columns) {
-  Carry* shared = shared_memory();
+  Carry* const shared = (Carry*) shared_memory();
   const int lane = threadIdx.x, part = threadIdx.y, parts = blockDim.y;
   const Index column = (Index) blockIdx.x * LANES + lane;
   Carry sum = 0;

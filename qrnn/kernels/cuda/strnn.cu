@@ -5,16 +5,17 @@
 template <class Value>
 struct Walk {
   Value* start;
-  int stride;
+  int bytes;
 
-  __device__ Value* at(int s) const { return start + (Index) s * stride; }
+  __device__ Value* at(int s) const { return at_step(start, s, bytes); }
 };
 
 template <class Value>
 __device__ inline Walk<Value> walk(Value* array, Index row, Index T,
                                    Index reverse) {
-  return reverse && T > 0 ? Walk<Value>{array + (T - 1) * row, (int) -row}
-                          : Walk<Value>{array, (int) row};
+  const int bytes = (int) (row * sizeof(Value));
+  return reverse && T > 0 ? Walk<Value>{array + (T - 1) * row, -bytes}
+                          : Walk<Value>{array, bytes};
 }
 
 #define STRNN_FORWARD_PARAMETERS                                             \
@@ -60,17 +61,21 @@ struct StrnnForward : Forward {
     return h0 ? wide(fetch(h0 + n)) : Carry(0);
   }
 
-  template <bool whole>
+  __device__ bool covers(int s, int count) const {
+    return s + count <= steps;
+  }
+
+  template <bool whole, bool full>
   __device__ Step load(int s) const {
-    if (s >= steps) return Step{};
+    if (!full && s >= steps) return Step{};
     return Step{fetch(fs.at(s)), fetch(xs.at(s))};
   }
 
   __device__ unsigned draw(int) const { return 0; }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Map map(int s, Step step, bool) const {
-    if (s >= steps) return Map{1, 0};
+    if (!full && s >= steps) return Map{1, 0};
     return Map{wide(step.f), wide(step.x)};
   }
 
@@ -78,9 +83,10 @@ struct StrnnForward : Forward {
     carry = map.f * carry + map.x;
   }
 
+  template <bool full>
   __device__ void apply(int s, Map map, Carry& carry) const {
     advance(map, carry);
-    if (s < steps) put(hs.at(s), carry);
+    if (full || s < steps) put(hs.at(s), carry);
   }
 
   __device__ void finish(Carry) const {}
@@ -135,14 +141,18 @@ struct StrnnBackward : Backward {
 
   __device__ Carry initial() const { return 0; }
 
-  template <bool whole>
+  __device__ bool covers(int s, int count) const {
+    return s > 0 && s + count <= steps;
+  }
+
+  template <bool whole, bool full>
   __device__ Step load(int s) const {
     Step step = {};
-    if (s < 0 || s >= steps) return step;
+    if (!full && (s < 0 || s >= steps)) return step;
     step.f = fetch(fs.at(s));
     step.gh = fetch(ghs.at(s));
     if (whole) {
-      if (s > 0) step.before = fetch(hs.at(s - 1));
+      if (full || s > 0) step.before = fetch(hs.at(s - 1));
       else if (h0) step.before = fetch(h0 + n);
     }
     return step;
@@ -150,9 +160,9 @@ struct StrnnBackward : Backward {
 
   __device__ unsigned draw(int) const { return 0; }
 
-  template <bool whole>
+  template <bool whole, bool full>
   __device__ Map map(int s, Step step, bool) const {
-    if (s < 0 || s >= steps) return Map{1, 0, 0};
+    if (!full && (s < 0 || s >= steps)) return Map{1, 0, 0};
     return Map{wide(step.f), wide(step.gh), wide(step.before)};
   }
 
@@ -160,9 +170,10 @@ struct StrnnBackward : Backward {
     carry = map.f * (map.gh + carry);
   }
 
+  template <bool full>
   __device__ void apply(int s, Map map, Carry& carry) const {
     const Carry gradient = map.gh + carry;
-    if (s >= 0 && s < steps) {
+    if (full || (s >= 0 && s < steps)) {
       put(gfs.at(s), gradient * map.before);
       put(gxs.at(s), gradient);
     }

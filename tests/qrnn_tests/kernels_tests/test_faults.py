@@ -16,9 +16,9 @@ from qrnn_tests.kernels_tests.host_device import KernelError
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-FIRST_BARRIER = '    __syncthreads();\n    Carry before = carry;'
-OTHER_BUFFER = ('    products = products == shared ? '
-                'shared + 2 * warps * LANES : shared;\n')
+FIRST_BARRIER = '    __syncthreads();\n    carry = pass('
+OTHER_BUFFER = ('    slices = slices == slices_of_tiles ? '
+                'slices + warps * LANES\n' + 39 * ' ' + ': slices_of_tiles;\n')
 
 FAULTS = {
     'the state of the wrong step': (
@@ -27,20 +27,24 @@ FAULTS = {
         'Op::DOWN ? padded - 1 - p : p', 'Op::DOWN ? padded - 1 - p : p ^ 1',
         AssertionError, 'channels'),
     'a missing barrier': (
-        FIRST_BARRIER, '    Carry before = carry;', AssertionError, 'warps'),
+        FIRST_BARRIER, '    carry = pass(', AssertionError, 'warps'),
     'shared memory written while still read': (
         OTHER_BUFFER, '', AssertionError, 'warps'),
     'a barrier that some threads do not reach': (
         FIRST_BARRIER, '    if (op.inside) __syncthreads();\n'
-        '    Carry before = carry;', KernelError, 'warps'),
+        '    carry = pass(', KernelError, 'warps'),
+    'a step taken for covered': (
+        'return s + count <= steps;', 'return s + count <= steps + 3;',
+        KernelError, 'warps'),
     'a channel past the last': (
         'inside = n < channels();', 'inside = true;', KernelError, 'channels'),
     'a step past the last': (
-        'if (s < steps) put(hs.at(s), carry);', 'put(hs.at(s), carry);',
+        'if (full || s < steps) put(hs.at(s), carry);',
+        'put(hs.at(s), carry);',
         KernelError, 'warps'),
     'an output left unwritten': (
-        'if (s < steps) put(hs.at(s), carry);',
-        'if (s + 1 < steps) put(hs.at(s), carry);', AssertionError,
+        'if (full || s < steps) put(hs.at(s), carry);',
+        'if (full || s + 1 < steps) put(hs.at(s), carry);', AssertionError,
         'channels'),
     'a chunk that ignores those before it': (
         'put(carries + k * channels + n, carry);',

@@ -74,7 +74,8 @@ def test_large(regime, folder):
 @pytest.mark.parametrize('old, new', [
     ('philox((batch * groups + t / 4) * C', 'philox((int) (batch * groups) '
      '* (unsigned) C + t / 4 * C'),
-    ('const Index at = out + ', 'const int at = (int) out + '),
+    ('const Index start = batch * T * C', 'const int start = batch * T * C'),
+    ('(long long) t * row_bytes', 't * row_bytes'),
 ])
 def test_fault(old, new, folder):
     with pytest.raises((AssertionError, KernelError)):

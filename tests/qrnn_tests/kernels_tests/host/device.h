@@ -42,17 +42,20 @@ inline Value __ldg(const Value* from) {
 }
 
 template <class Value>
-inline void __stwb(Value* to, Value value) {
+inline void store(Value* to, Value value) {
   host::bytes_written += sizeof(Value);
   *to = value;
+}
+
+template <class Value>
+inline Value* at_step(Value* start, int t, int row_bytes) {
+  return start + (long long) t * row_bytes / (int) sizeof(Value);
 }
 
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline float __expf(float a) { return exp(a); }
-inline float __fdividef(float a, float b) {  // as CUDA documents it
-  return isfinite(b) && fabs(b) > 8.5e37f ? a * 0 : a / b;
-}
+inline float reciprocal(float a) { return 1 / a; }
 
 inline float half_to_float(unsigned short bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
