@@ -13,9 +13,12 @@ from chainer.backends import cuda
 import numpy
 
 import qrnn
+from qrnn.functions.linear_softmax_cross_entropy import (
+    linear_softmax_cross_entropy)
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.strnn import strnn
 from qrnn.gates import GATES
+from qrnn.kernels import cpu
 from qrnn.kernels import cuda as kernels
 from qrnn.kernels.cuda import plans
 
@@ -41,10 +44,12 @@ def main():
     _print_devices(n_devices)
     checks = [('NVRTC, which compiles', _check_compiler),
               ('cuBLAS, for products', _check_products),
-              ('cuRAND, for dropout', _check_random)]
+              ('cuRAND, for zoneout alone', _check_random)]
     for letter in TOLERANCE:
         dtype = numpy.dtype(letter)
         checks.append((f'{dtype} recurrence', lambda d=dtype: _check_strnn(d)))
+        checks.append((f'{dtype} dropout', lambda d=dtype: _check_dropout(d)))
+        checks.append((f'{dtype} loss', lambda d=dtype: _check_loss(d)))
         checks += [(f'{dtype} {p}-pooling',
                     lambda d=dtype, p=p: _check_pooling(d, p)) for p in GATES]
     if not all([_run(name, check) for name, check in checks]):
@@ -120,10 +125,28 @@ def _check_pooling(dtype, pooling):
         h, c, c_last = kernels.pooling_forward(*same, regime=regime)
         gradients = kernels.pooling_backward(
             *same, c, *map(cuda.to_gpu, grads), regime=regime)
-        mask = kernels.zoneout_mask(7, .3, (B, T, C))
+        mask = cpu.zoneout_mask(7, .3, (B, T, C))
         _compare(dtype, (h, c, c_last, *gradients), *_expected(
             lambda *inputs: qrnn_pooling(
                 *inputs, lengths, pooling, mask=mask), arrays, grads))
+
+
+def _check_dropout(dtype):
+    x = _uniform((5, 999), dtype)
+    y = kernels.dropout(cuda.to_gpu(x), .3, 7).get()
+    assert (y == cpu.dropout(x, .3, 7)).all(), 'it draws other elements'
+
+
+def _check_loss(dtype):
+    N, n, V = 7, 5, 999
+    t = numpy.arange(N) - 1  # the first one is to be ignored
+    inputs = [_uniform(shape, dtype) for shape in ((N, n), (V, n), (V,))]
+    x, W, b = map(chainer.Variable, map(cuda.to_gpu, inputs))
+    loss = linear_softmax_cross_entropy(x, cuda.to_gpu(t), W, b)
+    actual = [loss, *chainer.grad([loss], [x, W, b])]
+    _compare(dtype, [v.array for v in actual], *_expected(
+        lambda x, *others: [linear_softmax_cross_entropy(x, t, *others)],
+        inputs, [numpy.ones((), 'd')]))
 
 
 def _uniform(shape, dtype):
