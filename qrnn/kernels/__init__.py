@@ -246,7 +246,7 @@ def dropout(x, ratio, seed):
 
         >>> from qrnn.kernels import dropout
         >>> dropout(numpy.ones(4, 'f'), .5, seed=0)
-        array([0., 2., 2., 2.], dtype=float32)
+        array([0., 2., 0., 2.], dtype=float32)
 
     """
     return _backend(x).dropout(x, ratio, seed)

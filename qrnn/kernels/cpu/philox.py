@@ -34,7 +34,7 @@ def dropout(x, ratio, seed):
         return x.copy()
     y = numpy.empty(x.shape, dtype)
     share(_dropout, -(-x.size // CHUNK), x.size, _key(seed),
-          numpy.uint32(limit), dtype.type(scale_of(ratio)),
+          numpy.uint32(limit), dtype.type(scale_of(ratio)), CHUNK,
           numpy.ascontiguousarray(x, dtype).reshape(-1), y.reshape(-1))
     return y.astype(x.dtype, copy=False)
 
@@ -58,14 +58,14 @@ def _zoneout_mask(first, last, key, limit, T, C, mask):
 
 
 @compiled
-def _dropout(first, last, key, limit, scale, x, y):
+def _dropout(first, last, key, limit, scale, chunk, x, y):
     # An item is a chunk of neighbouring elements.
-    quarter = CHUNK // 4
+    quarter = chunk // 4
     words = numpy.empty((4, quarter), numpy.uint32)
     for item in range(first, last):
         _draw(key, item * quarter, words)
         for k in range(4):
-            start = item * CHUNK + k * quarter
+            start = item * chunk + k * quarter
             x_k, y_k = x[start:start + quarter], y[start:start + quarter]
             for j in range(len(x_k)):  # NaN times 0 is NaN
                 y_k[j] = x_k[j] * (scale * (words[k, j] > limit))

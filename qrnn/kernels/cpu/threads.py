@@ -18,9 +18,9 @@ _pool = None
 def compiled(function):
     """Compile a loop over arrays on its first call, and keep it on disk.
 
-    The loop releases Python's global lock. It may call compiled functions of
-    its own file only: Numba's files on disk are renewed when that file
-    changes, whatever it imports.
+    The loop releases Python's global lock. It may use compiled functions and
+    constants of its own file only: Numba's files on disk are renewed when that
+    file changes, whatever it imports.
     """
     options = {'nogil': True, 'error_model': 'numpy', 'fastmath': FASTMATH}
     try:
