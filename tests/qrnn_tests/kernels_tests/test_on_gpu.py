@@ -83,7 +83,7 @@ def test_real_sizes(shape):
             array[-1:, :, end - 2:end].get()
             for end in range(C, array.shape[2] + 1, C)], axis=2)
 
-    mask = kernels.zoneout_mask(3, .1, shape, cupy)
+    mask = kernels.zoneout_mask(3, .1, shape)
     v = chainer.Variable(some(u).astype('d'))
     expected = qrnn.functions.qrnn_pooling(v, mask=some(mask))
     expected_gu, = chainer.grad(
