@@ -5,14 +5,9 @@ from qrnn.kernels.cuda.arrays import signed
 
 
 def dropout(x, ratio, seed, device=launch.device):
-    """Return x / (1 - ratio), or 0 with the probability ``ratio``.
-
-    Computed in float32 at least, in one launch.
+    """See :func:`qrnn.kernels.dropout`.
 
     Args:
-        x (cupy.ndarray): Any shape; copied before if it is not contiguous.
-        ratio (float): Probability of an element becoming 0.
-        seed (int): Which draw.
         device: Where to run.
 
     """

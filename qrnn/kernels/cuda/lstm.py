@@ -6,24 +6,11 @@ from qrnn.kernels.cuda.arrays import contiguous
 
 
 def lstm_forward(u, W, c0, h0, lengths=None, device=launch.device):
-    """All steps of :func:`qrnn.functions.lstm`, two launches each.
+    """See :func:`qrnn.kernels.lstm_forward`.
 
-    ===========  ================  ==========================================
-    array        shape             meaning
-    ===========  ================  ==========================================
-    ``u``        ``(B, T, 4 m)``   shares of the input, gates i, f, o, z; rows
-                                   apart are not copied
-    ``W``        ``(4 m, m)``      weights
-    ``c0``       ``(B, m)``        cells before the first step
-    ``h0``       ``(B, m)``        output before the first step
-    ``lengths``  ``(B,)``          steps of every sequence, or None for T
-    return       ``(B, T, m)``,    outputs,
-                 two ``(B, m)``,   the last cells and the last output,
-                 three arrays      what :func:`lstm_backward` takes as ``kept``
-    ===========  ================  ==========================================
+    Args:
+        device: Where to run.
 
-    One launch is the product with the output before, in float32 at least; all
-    else is the other. Without steps the states are returned as they came.
     """
     xp, dtype = device.xp, u.dtype
     B, T, _ = u.shape
@@ -47,22 +34,10 @@ def lstm_forward(u, W, c0, h0, lengths=None, device=launch.device):
 
 def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype,
                   device=launch.device):
-    """Gradients of :func:`lstm_forward`, two launches a step.
-
-    ===========  ================  ==========================================
-    array        shape             meaning
-    ===========  ================  ==========================================
-    ``kept``     three arrays      from forward
-    ``gy``       ``(B, T, m)``     gradient of the outputs, or None
-    ``gc_last``  ``(B, m)``        gradient of the last cells, or None
-    ``gh_last``  ``(B, m)``        gradient of the last output, or None
-    return       ``(B, T, 4 m)``   gradient of u
-    ..           ``(4 m, m)``      gradient of W, one product over all steps
-    ..           two ``(B, m)``    gradients of c0 and h0
-    ===========  ================  ==========================================
+    """See :func:`qrnn.kernels.lstm_backward`.
 
     Args:
-        dtype (numpy.dtype): That of u.
+        device: Where to run.
 
     """
     xp = device.xp

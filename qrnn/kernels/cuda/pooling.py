@@ -11,32 +11,11 @@ from qrnn.kernels.philox import limit_of
 def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
                     zoneout=0., seed=0, mask=None, activations=None,
                     regime=None, device=launch.device):
-    """Gates and pooling in one pass, see :func:`qrnn.qrnn_pooling`.
-
-    ===========  ============================  ===========================
-    array        shape                         meaning
-    ===========  ============================  ===========================
-    ``u``        ``(B, T, G C)``               pre-activations f, z, o, i;
-                                               rows apart are not copied
-    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
-    ``c0``       ``(B, C)``                    initial state, or None for 0
-    ``lengths``  ``(B,)``                      steps of every sequence, or
-                                               None for T
-    ``mask``     ``(B, T, C)``                 true where zoned out, or None
-    return       two ``(B, T, C)``, ``(B, C)`` outputs h, states c, and the
-                                               state after the last step
-    ===========  ============================  ===========================
-
-    Without an output gate and lengths, ``h`` and ``c`` are the same array.
+    """See :func:`qrnn.kernels.pooling_forward`.
 
     Args:
-        pooling (str): One of :data:`qrnn.gates.GATES`.
-        zoneout (float): Probability of zoning out, where no mask is given.
-        seed (int): Which draw of it: the same seed draws the same mask (that
-            of :func:`~qrnn.kernels.zoneout_mask`) in forward and backward.
-        activations (dict): As :func:`qrnn.gates.check_pooling` takes them.
-        regime (str): One of ``plans.REGIMES``; chosen from
-            the sizes if omitted.
+        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
+            omitted.
         device: Where to run.
 
     """
@@ -57,22 +36,13 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
 def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
                      gh, gc, gc_last, activations=None, regime=None,
                      device=launch.device):
-    """Gradients of :func:`pooling_forward`, in one pass.
+    """See :func:`qrnn.kernels.pooling_backward`.
 
-    The arguments up to ``mask`` and ``activations`` are forward's; its gates
-    and its mask are computed again.
+    Args:
+        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
+            omitted.
+        device: Where to run.
 
-    ===========  =========================  ==================================
-    array        shape                      meaning
-    ===========  =========================  ==================================
-    ``c``        ``(B, T, C)``              states, from forward
-    ``gh``       ``(B, T, C)``              gradient of the outputs, or None
-    ``gc``       ``(B, T, C)``              gradient of the states, or None
-    ``gc_last``  ``(B, C)``                 gradient of the last state, or None
-    return       ``(B, T, G C)``            gradient of u
-    ..           as ``b``                   gradient of b, None without one
-    ..           ``(B, C)``                 gradient of c0, None without one
-    ===========  =========================  ==================================
     """
     module = launch.pooling_module(u.dtype, pooling, activations)
     gates, dtype, (B, T, C) = _gates(

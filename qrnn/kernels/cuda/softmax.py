@@ -6,17 +6,11 @@ from qrnn.kernels.cuda.arrays import contiguous
 
 
 def softmax_cross_entropy(logits, b, t, ignore_label, device=launch.device):
-    """Turn logits into the gradient of their cross entropy, in one launch.
+    """See :func:`qrnn.kernels.softmax_cross_entropy`.
 
-    ==========  ==========  ===============================================
-    array       shape       meaning
-    ==========  ==========  ===============================================
-    ``logits``  ``(N, V)``  contiguous, in float32 or float64; they become
-                            the gradient of the sum of the losses
-    ``b``       ``(V,)``    bias, added to each row
-    ``t``       ``(N,)``    labels; others than 0 to V - 1 are ignored, too
-    return      ``(N,)``    losses, in the dtype of the logits
-    ==========  ==========  ===============================================
+    Args:
+        device: Where to run.
+
     """
     N, V = logits.shape
     if logits.dtype.itemsize < 4 or not logits.flags.c_contiguous:
@@ -31,18 +25,11 @@ def softmax_cross_entropy(logits, b, t, ignore_label, device=launch.device):
 
 
 def mean_loss(losses, t, V, ignore_label, device=launch.device):
-    """Return the mean over the rows that count, and their weights in it.
+    """See :func:`qrnn.kernels.mean_loss`.
 
-    One launch; the host does not wait for the number of rows.
+    Args:
+        device: Where to run.
 
-    ===========  ========  ==============================================
-    array        shape     meaning
-    ===========  ========  ==============================================
-    ``losses``   ``(N,)``  from :func:`softmax_cross_entropy`
-    ``t``        ``(N,)``  labels, as there
-    return       ``()``    mean, 0 if no row counts
-    ..           ``(N,)``  1 / (number of rows that count), or 0
-    ===========  ========  ==============================================
     """
     N = len(t)
     mean = device.empty((), losses.dtype)

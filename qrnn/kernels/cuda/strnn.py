@@ -6,21 +6,11 @@ from qrnn.kernels.cuda.arrays import contiguous
 
 def strnn_forward(f, x, h0=None, reverse=False, regime=None,
                   device=launch.device):
-    """All states of h_t = f_t h_{t-1} + x_t, see :func:`qrnn.strnn`.
-
-    ===========  ===============  ==========================================
-    array        shape            meaning
-    ===========  ===============  ==========================================
-    ``f``        ``(B, T, C)``    gates; a slice of stacked gates is not copied
-    ``x``        ``(B, T, C)``    inputs, likewise
-    ``h0``       ``(B, C)``       state before the first step, or None for 0
-    return       ``(B, T, C)``    states
-    ===========  ===============  ==========================================
+    """See :func:`qrnn.kernels.strnn_forward`.
 
     Args:
-        reverse (bool): Whether to run from the last step to the first.
-        regime (str): One of ``plans.REGIMES``; chosen from
-            the sizes if omitted.
+        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
+            omitted.
         device: Where to run.
 
     """
@@ -38,17 +28,13 @@ def strnn_forward(f, x, h0=None, reverse=False, regime=None,
 
 def strnn_backward(f, h, h0, gh, reverse=False, regime=None,
                    device=launch.device):
-    """Gradients of :func:`strnn_forward`, in one pass.
+    """See :func:`qrnn.kernels.strnn_backward`.
 
-    ===========  ===============  ==========================================
-    array        shape            meaning
-    ===========  ===============  ==========================================
-    ``f``        ``(B, T, C)``    gates; a slice of stacked gates is not copied
-    ``h``        ``(B, T, C)``    states, from forward
-    ``h0``       ``(B, C)``       state before the first step, or None for 0
-    ``gh``       ``(B, T, C)``    gradients of the states
-    return       two ``(B, T, C)``, ``(B, C)``  gradients of f, x and h0
-    ===========  ===============  ==========================================
+    Args:
+        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
+            omitted.
+        device: Where to run.
+
     """
     dtype = f.dtype
     B, T, C = shape = f.shape

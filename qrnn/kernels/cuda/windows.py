@@ -7,23 +7,9 @@ from qrnn.kernels.cuda.arrays import contiguous
 
 
 def unfold(x, x0, k, lookahead, lengths, device=launch.device):
-    """Lay the window of every step in a row, see :mod:`qrnn.functions`.
-
-    ===========  =================  =========================================
-    array        shape              meaning
-    ===========  =================  =========================================
-    ``x``        ``(B, T, n)``      inputs; rows apart are not copied
-    ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None for
-                                    0; not with a lookahead
-    ``lengths``  ``(B,)``           steps of every sequence, or None for T
-    return       ``(B, T, k, n)``   windows, 0 where a sequence has ended
-    ===========  =================  =========================================
-
-    For k = 1 without lengths the windows are a view of ``x``.
+    """See :func:`qrnn.kernels.unfold`.
 
     Args:
-        k (int): Steps of a window.
-        lookahead (int): How many of them lie ahead.
         device: Where to run.
 
     """
@@ -49,22 +35,9 @@ def unfold(x, x0, k, lookahead, lengths, device=launch.device):
 
 
 def fold(gwindows, x_shape, lookahead, lengths, device=launch.device):
-    """Add windows back together: the adjoint of :func:`unfold`.
-
-    Sums are taken in float32 at least.
-
-    ============  =================  =======================================
-    array         shape              meaning
-    ============  =================  =======================================
-    ``gwindows``  ``(B, T, k, n)``   gradients of the windows
-    ``lengths``   ``(B,)``           as forward's
-    return        ``(B, T, n)``,     gradients of ``x`` and ``x0``
-                  ``(B, k - 1, n)``
-    ============  =================  =======================================
+    """See :func:`qrnn.kernels.fold`.
 
     Args:
-        x_shape (tuple of int): ``(B, T, n)``.
-        lookahead (int): As forward's.
         device: Where to run.
 
     """
