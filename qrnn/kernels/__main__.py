@@ -15,6 +15,8 @@ import numpy
 import qrnn
 from qrnn.functions.linear_softmax_cross_entropy import (
     linear_softmax_cross_entropy)
+from qrnn.functions.lstm import lstm
+from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.strnn import strnn
 from qrnn.gates import GATES
@@ -50,6 +52,12 @@ def main():
         checks.append((f'{dtype} recurrence', lambda d=dtype: _check_strnn(d)))
         checks.append((f'{dtype} dropout', lambda d=dtype: _check_dropout(d)))
         checks.append((f'{dtype} loss', lambda d=dtype: _check_loss(d)))
+        checks.append((f'{dtype} convolution', lambda d=dtype: _check_function(
+            d, lambda *inputs: [masked_convolution(*inputs, [40, 33])],
+            (2, 40, 9), (3, 9, 8), (2, 2, 9))))
+        checks.append((f'{dtype} LSTM', lambda d=dtype: _check_function(
+            d, lambda *inputs: lstm(*inputs, [40, 33]),
+            (2, 40, 20), (20, 5), (2, 5), (2, 5))))
         checks += [(f'{dtype} {p}-pooling',
                     lambda d=dtype, p=p: _check_pooling(d, p)) for p in GATES]
     if not all([_run(name, check) for name, check in checks]):
@@ -147,6 +155,17 @@ def _check_loss(dtype):
     _compare(dtype, [v.array for v in actual], *_expected(
         lambda x, *others: [linear_softmax_cross_entropy(x, t, *others)],
         inputs, [numpy.ones((), 'd')]))
+
+
+def _check_function(dtype, function, *shapes):
+    arrays = [_uniform(shape, dtype) for shape in shapes]
+    inputs = [chainer.Variable(cuda.to_gpu(a)) for a in arrays]
+    outputs = function(*inputs)
+    grads = [_uniform(y.shape, dtype) for y in outputs]
+    gradients = chainer.grad(
+        outputs, inputs, [chainer.Variable(cuda.to_gpu(g)) for g in grads])
+    _compare(dtype, [v.array for v in (*outputs, *gradients)],
+             *_expected(function, arrays, grads))
 
 
 def _uniform(shape, dtype):
