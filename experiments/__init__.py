@@ -1,32 +1,33 @@
 """The paper's experiments, one folder each, and what they share."""
 import ctypes
 import os
+import sys
 
 
-def _keep_memory():
-    """Makes the C library keep freed arrays for the next iteration.
+def _set_up_process():
+    """Choose what a program has to before NumPy and Chainer are loaded.
 
-    It gives large ones back to the system at once, which has to find and
-    clear the same memory again for every iteration: a tenth of its time.
+    OpenBLAS's idle threads spin for a tenth of a second, on the very cores
+    that the elementwise work between two products is to use; now they sleep
+    at once. cuDNN's dropout and softmax, which Chainer would use with CuPy
+    13, are not what the tests cover. And glibc returns large freed arrays to
+    the system at once, which has to find and clear the same memory again in
+    every iteration: a tenth of its time.
     """
-    top_pad, trim_threshold, mmap_max = -2, -1, -4
+    os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+    os.environ.setdefault('CHAINER_CUDNN', '0')
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return  # not glibc
+    top_pad, trim_threshold, mmap_max = -2, -1, -4
     mallopt(mmap_max, 0)
     mallopt(trim_threshold, -1)
     mallopt(top_pad, 2 ** 26)
 
 
-# OpenBLAS's idle threads look out for work for a tenth of a second and more,
-# on the very cores that the elementwise work in between is to use; now they
-# sleep at once. It has to be said before NumPy is loaded.
-os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
-
-# Chainer would take cuDNN's dropout and softmax where CuPy 13 finds cuDNN, and
-# other numbers with them, and warn where it does not.
-os.environ.setdefault('CHAINER_CUDNN', '0')
-_keep_memory()
+# So it is while Python locates the program that ``python -m`` names.
+if sys.argv[:1] == ['-m']:
+    _set_up_process()
 
 import qrnn  # noqa: E402,F401  patches Chainer before it is imported

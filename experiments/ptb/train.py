@@ -2,162 +2,130 @@
 import dataclasses
 
 import chainer
-from chainer import training
-from chainer.training import extensions
+from chainer import training as chainer_training
+import numpy
 
-from experiments.common import arguments
-from experiments.common import best_model
-from experiments.common import communication
-from experiments.common import errors
-from experiments.common.plot import CurvePlot
-from experiments.common.precision import GradientClipping
-from experiments.common.training import add_perplexities
-from experiments.common.training import extend
-from experiments.common.training import main as run_command
-from experiments.common.training import Run
+from experiments.common import checkpoint
+from experiments.common import cli
+from experiments.common import precision
+from experiments.common import result
+from experiments.common import training
 from experiments.ptb import data
-from experiments.ptb import grammar
 from experiments.ptb import stream
 from experiments.ptb.model import CONFIGS
 from experiments.ptb.model import LanguageModel
+from experiments.ptb.model import load
 from experiments.ptb.model import TINY
 
 
 def main(argv=None):
-    """Trains as the command line says and writes what came of it."""
-    run_command('ptb', parse(argv), train)
-
-
-def parse(argv=None):
-    parser = arguments.training_parser('ptb', CONFIGS, default_config='small')
-    parser.add_argument(
-        '--data', metavar='SOURCE', default='sample',
-        help="'sample' for text that the project generates itself (default), "
-             "'download' for the Penn Treebank from the web, or a folder "
-             'with ptb.train.txt, ptb.valid.txt and ptb.test.txt, gzipped '
-             'or not')
-    return parser.parse_args(argv)
+    """Train, or score what was trained, as the command line says."""
+    args = training.parser(
+        'ptb', CONFIGS,
+        "'sample' for text that the project generates itself (default), "
+        "'download' for the Penn Treebank from the web, or a folder with "
+        'ptb.train.txt, ptb.valid.txt and ptb.test.txt, gzipped or not'
+    ).parse_args(argv)
+    if args.eval_only:
+        evaluate(args)
+    else:
+        training.main('ptb', args, train)
 
 
 def train(args):
-    """Trains a model.
-
-    Args:
-        args (argparse.Namespace): The arguments, as :func:`parse` gives
-            them, with ``out`` set.
-
-    Returns:
-        dict: What was written to ``result.json``.
-
-    """
-    processes = communication.join(args.communicator)
-    device = arguments.use_device(processes.device(args.device))
-    if args.test:
-        config = TINY
-        corpus = data.Corpus('sample', grammar.sample(100, 20, 20))
-    else:
-        config = CONFIGS[args.config]
-        corpus = processes.once(lambda: data.load(args.data))
-    config = arguments.configure(config, args, processes)
+    """Train a model, score the best epoch's, and return the result."""
+    processes = training.join(args.communicator)
+    device = processes.use_device(args.device)
+    config = training.configure(
+        TINY if args.test else CONFIGS[args.config], args)
+    corpus = processes.once(lambda: (
+        data.sample(100, 20) if args.test else data.load(args.data)))
     print(corpus)
-    run = Run(args, {
-        'experiment': 'ptb',
-        'config': args.config,
-        'settings': dataclasses.asdict(config),
-        'data': {'source': corpus.source,
-                 'vocabulary': len(corpus.vocabulary),
-                 'tokens': {part: len(getattr(corpus, part))
-                            for part in data.PARTS},
-                 'fingerprint': corpus.fingerprint},
-        'seed': args.seed,
+    run = training.Run(args, {
+        'experiment': 'ptb', 'config': args.config,
+        'settings': dataclasses.asdict(config), 'data': corpus.facts,
     }, device, processes)
     model = LanguageModel(config, len(corpus.vocabulary))
-    print('{}: {:,} parameters, {} epochs'.format(
-        args.config, model.count_params(), args.epoch or config.n_epochs))
-    trainer, best = _trainer(model, config, corpus, run)
-    run.train(trainer, words=corpus.vocabulary)
-    return _finish(trainer, best, model, corpus, run)
-
-
-def _trainer(model, config, corpus, run):
-    """The trainer with all its extensions, and the one with the best model.
-
-    Args:
-        model (LanguageModel): The model, on the CPU.
-        config (Config): Settings of the training.
-        corpus (Corpus): The text.
-        run (Run): The run that it is for.
-
-    """
-    iterator = stream.StreamIterator(
-        corpus.train, config.batch_size, config.n_steps, corpus.eos)
-    optimizer = run.processes.multi_node(setup_optimizer(model, config))
+    print(f'{args.config}: {model.count_params():,} parameters, '
+          f'{config.n_epochs} epochs')
+    optimizer = processes.multi_node(setup_optimizer(model, config))
     updater = stream.StreamUpdater(
-        iterator, optimizer, run.device, run.processes)
-    trainer = training.Trainer(
-        updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
+        stream.StreamIterator(
+            corpus.train, config.batch_size, config.n_steps, corpus.eos),
+        optimizer, device, processes)
+    trainer = chainer_training.Trainer(
+        updater, (config.n_epochs, 'epoch'), args.out)
+    best = checkpoint.BestModel(model)
+    unigrams = {part: corpus.unigram_perplexity(part)
+                for part in ('valid', 'test')}
 
-    trainer.extend(stream.StreamEvaluator(
-        corpus.valid, model, corpus.eos, run.processes))
-    trainer.extend(extensions.observe_lr(), trigger=(1, 'epoch'))
-    trainer.extend(_learning_rate(optimizer, config))
-    best = best_model.BestModel(model)
-    plot = CurvePlot(
-        'perplexity.png',
-        {'perplexity': 'training', 'validation/perplexity': 'validation'},
-        'perplexity',
-        ('unigrams, validation', corpus.unigram_perplexity('valid')))
-    extend(trainer, run, best, plot,
-           columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
-                    'elapsed_time'],
-           postprocess=add_perplexities)
-    return trainer, best
+    def draw(out, log):
+        result.draw_curves(
+            f'{out}/perplexity.png', log, {
+                'perplexity': 'training',
+                'validation/perplexity': 'validation'},
+            'perplexity', ('unigrams, validation', unigrams['valid']))
+
+    run.extend(
+        trainer, best, stream.StreamEvaluator(corpus.valid, model, corpus.eos),
+        ['epoch', 'lr', 'perplexity', 'validation/perplexity',
+         'elapsed_time'], draw, learning_rate(optimizer, config),
+        training.add_perplexities)
+    run.train(trainer, words=corpus.vocabulary)
+
+    best.restore()
+    scores = processes.once(lambda: stream.scores(model, corpus))
+    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+          f"Validation perplexity: {scores['valid']:.2f} (unigrams: "
+          f"{unigrams['valid']:.2f})\nTest perplexity: {scores['test']:.2f} "
+          f"(unigrams: {unigrams['test']:.2f})")
+    return run.finish(trainer, {
+        'best_epoch': best.epoch,
+        'validation_perplexity': scores['valid'],
+        'test_perplexity': scores['test'],
+        'unigram_validation_perplexity': unigrams['valid'],
+        'unigram_test_perplexity': unigrams['test']})
 
 
 def setup_optimizer(model, config):
-    """The optimizer of a model, with its regularisation."""
+    """Return the optimizer of a model, with its regularisation."""
     optimizer = chainer.optimizers.SGD(config.lr).setup(model)
     # The decay belongs to the loss, so it comes before the clipping.
     if config.l2:
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(config.l2))
-    optimizer.add_hook(GradientClipping(config.max_norm))
+    optimizer.add_hook(precision.GradientClipping(config.max_norm))
     return optimizer
 
 
-def _learning_rate(optimizer, config):
-    """Extension that sets the rate of the epoch to come.
+def learning_rate(optimizer, config):
+    """Return an extension that sets the rate of the epoch to come.
 
     It follows from the number of the epoch alone, so a resumed run needs
     no memory of it.
     """
-    def learning_rate(trainer):
+    def set_rate(trainer):
+        chainer.report({'lr': optimizer.lr})
+        initialize(trainer)
+
+    def initialize(trainer):
         n_decays = trainer.updater.epoch + 1 - config.n_full_lr_epochs
         optimizer.lr = config.lr * config.lr_decay ** max(n_decays, 0)
 
-    return training.make_extension(
-        (1, 'epoch'), initializer=learning_rate)(learning_rate)
+    return chainer_training.make_extension(initializer=initialize)(set_rate)
 
 
-def _finish(trainer, best, model, corpus, run):
-    """Scores the best model, prints and writes the result."""
-    best_model.load_parameters(trainer.out, model, run.processes)
-    scores = stream.scores(model, corpus, run.processes)
-    outcome = {
-        'parameters': model.count_params(),
-        'epochs': trainer.updater.epoch,
-        'best_epoch': best.epoch,
-        'validation_perplexity': scores['valid'],
-        'test_perplexity': scores['test'],
-        'unigram_validation_perplexity': corpus.unigram_perplexity('valid'),
-        'unigram_test_perplexity': corpus.unigram_perplexity('test'),
-    }
-    print('Best epoch: {best_epoch} of {epochs}\n'
-          'Validation perplexity: {validation_perplexity:.2f} '
-          '(unigrams: {unigram_validation_perplexity:.2f})\n'
-          'Test perplexity: {test_perplexity:.2f} '
-          '(unigrams: {unigram_test_perplexity:.2f})'.format(**outcome))
-    return run.finish(trainer, outcome)
+def evaluate(args):
+    """Print the perplexities of a trained model."""
+    device = cli.use_device(args.device)
+    model, description = load(args.eval_only)
+    model.to_device(device)
+    corpus = data.load(args.data or description['data']['source'],
+                       description['words'])
+    print(corpus)
+    scores = stream.scores(model, corpus)
+    print(f"Validation perplexity: {scores['valid']:.2f}\n"
+          f"Test perplexity: {scores['test']:.2f}")
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

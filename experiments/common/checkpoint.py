@@ -1,0 +1,337 @@
+"""Files that are whole or not there: snapshots, and the best model.
+
+A snapshot holds all that a training needs to go on to the same bits: model,
+optimizer, iterator, log, random generators, and the best model so far.
+``model.npz`` is written from it.
+"""
+import contextlib
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import sys
+
+import chainer
+from chainer import serializers
+from chainer import training
+import numpy
+
+from experiments.common import precision
+from experiments.common.cli import describe
+from experiments.common.cli import UserError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Open a binary file that takes the place of ``path`` when complete.
+
+    If writing fails or is killed, what was there before stays.
+    """
+    temporary = f'{path}.tmp{os.getpid()}'
+    try:
+        with open(temporary, 'wb') as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or path
+        raise
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def write_json(path, value):
+    """Write a value as indented JSON."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    with replacing(path) as f:
+        f.write(text.encode('utf-8') + b'\n')
+
+
+def read_json(path):
+    """Return a value from a JSON file."""
+    try:
+        with open(path, encoding='utf-8') as f:
+            return json.load(f)
+    except (ValueError, RecursionError):
+        raise UserError(f'{path} is damaged: it is not JSON')
+
+
+def read_arrays(path):
+    """Return the arrays of a ``.npz`` file by name; nothing is unpickled."""
+    try:
+        with numpy.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        raise
+    except Exception:  # a damaged archive fails in many ways
+        raise UserError(f'{path} is damaged, or does not hold arrays')
+
+
+# Snapshots
+
+
+_PREFIX = 'snapshot_iter_'
+
+
+def prepare_folder(out, resume, overwrite):
+    """Make the folder of a run, or see to it that an earlier one is kept."""
+    if resume and overwrite:
+        raise UserError('--resume goes on with a run and --overwrite starts '
+                        'over; choose one')
+    if resume not in (None, True) and not os.path.isfile(resume):
+        raise UserError(f'there is no snapshot file {resume}')
+    os.makedirs(out, exist_ok=True)
+    inside = os.path.join(glob.escape(out), '')
+    left = _found(out) + [path for path in (
+        inside + name for name in (
+            'log', 'model.json', 'model.npz', 'result.json')
+        ) if os.path.exists(path)]
+    if left and not resume:
+        if not overwrite:
+            raise UserError(
+                f'{out} holds an earlier run; go on with it with --resume, '
+                'start over with --overwrite, or choose another folder with '
+                '--out')
+        for path in left:
+            os.remove(path)
+    for path in glob.glob(inside + '*.tmp[0-9]*'):
+        os.remove(path)  # of a run that was killed as it wrote
+    for path in glob.glob(inside + 'log' + 8 * '?'):  # Chainer's LogReport's
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def outlook(out):
+    """Return what ``--resume`` would do with the folder of a run."""
+    found = _found(out)
+    if not found:
+        return 'there is no snapshot yet to go on from'
+    return f'the same command with --resume goes on from {found[0]}'
+
+
+def save_snapshot(trainer, processes):
+    """Write a snapshot of a trainer, of which all processes give their part.
+
+    It appears under its name when it is complete and on the disk. Only then
+    are others removed: this one and the last before it stay, as the newest
+    might turn out to be unreadable.
+    """
+    path = os.path.join(trainer.out, f'{_PREFIX}{trainer.updater.iteration}')
+    serializer = serializers.DictionarySerializer()
+    serializer.save(trainer)
+    if processes.rank:
+        return
+    with replacing(path) as f:
+        numpy.savez(f, **serializer.target)
+    found = _found(trainer.out)
+    # Later ones are of a past that the run has left.
+    earlier = found[found.index(path) + 1:]
+    for each in set(found) - {path} - set(earlier[:1]):
+        os.remove(each)
+
+
+def load_snapshot(which, trainer, facts, processes):
+    """Put a trainer into the state of a snapshot, which the root reads.
+
+    Args:
+        which: Name of a snapshot, or True for the newest good one in the
+            trainer's folder. If there is none at all, the run starts from the
+            beginning.
+        trainer (~chainer.training.Trainer): The trainer.
+        facts (dict): What must be the same for a snapshot to fit.
+        processes (~experiments.common.training.Processes): Those that
+            train.
+
+    """
+    path, arrays = processes.once(lambda: _read_newest(
+        _found(trainer.out) if which is True else [which], facts))
+    if path is None:
+        print(f'There is no snapshot in {trainer.out}; starting from the '
+              'beginning.')
+        return
+    try:
+        serializers.NpzDeserializer(arrays).load(trainer)
+    except Exception as error:  # whatever somebody may have put there
+        raise UserError(f'the snapshot {path} does not fit this program '
+                        f'({describe(error)}); it may be of another version')
+    print(f'Resumed from {path}: {trainer.updater.epoch_detail:.2f} epochs, '
+          f'{trainer.updater.iteration} iterations.')
+
+
+def _found(out):
+    """Return the snapshots in a folder, the newest first, by iteration."""
+    paths = glob.glob(os.path.join(glob.escape(out), _PREFIX + '*'))
+    iterations = {path: re.fullmatch(
+        _PREFIX + '([0-9]+)', os.path.basename(path)) for path in paths}
+    return sorted((path for path in paths if iterations[path]),
+                  key=lambda path: -int(iterations[path].group(1)))
+
+
+def _read_newest(paths, facts):
+    damaged = []
+    for path in paths:
+        try:
+            arrays = read_arrays(path)
+        except UserError as error:
+            damaged.append(str(error))
+            continue
+        try:
+            found = json.loads(str(arrays['extensions/run/facts']))
+        except (KeyError, ValueError):
+            raise UserError(f'{path} is not a snapshot of a training run')
+        difference = _difference(found, json.loads(json.dumps(facts)))
+        if difference:
+            raise UserError(f'the snapshot {path} belongs to another run: its '
+                            f'{difference}')
+        for each in damaged:
+            print(f'warning: {each}; it was left out', file=sys.stderr)
+        return path, arrays
+    if damaged:
+        raise UserError('; '.join(damaged))
+    return None, None
+
+
+def _difference(theirs, ours):
+    """Return how facts differ, '' if not: data may move, epochs be added."""
+    for name, value in ours.items():
+        found = theirs.get(name)
+        if isinstance(found, dict) and isinstance(value, dict):
+            difference = _difference(found, value)
+            if difference:
+                return difference
+        elif found != value and name not in ('source', 'n_epochs'):
+            return f'{name} is {found}, not {value}'
+    return ''
+
+
+# The best model
+
+
+class BestModel(training.Extension):
+    """Trainer extension that keeps the best model so far.
+
+    It is part of the snapshot; :meth:`write` makes ``model.npz`` of it.
+
+    Args:
+        model (~chainer.Link): The model.
+        key (str): Name of the observation to go by.
+        highest (bool): Whether the highest is the best, not the lowest.
+
+    Attributes:
+        epoch (int): Epoch after which it was the best, 0 before.
+        value (float): Its observation.
+
+    """
+
+    def __init__(self, model, key='validation/main/loss', highest=False):
+        self._model = model
+        self._key = key
+        self._sign = -1 if highest else 1
+        self._values = _values(model)
+        self._is_written = False
+        self.epoch = 0
+        self.value = self._sign * float('inf')
+
+    def __call__(self, trainer):
+        value = float(trainer.observation[self._key])
+        if self._sign * value < self._sign * self.value:
+            self.epoch, self.value = trainer.updater.epoch, value
+            self._values = _values(self._model)
+            self._is_written = False
+
+    def write(self, out):
+        """Write the model if there is one that was not written yet."""
+        if self.epoch and not self._is_written:
+            with replacing(os.path.join(out, 'model.npz')) as f:
+                numpy.savez(f, **self._values)
+            self._is_written = True
+
+    def restore(self):
+        """Give the model the values that it had when it was the best."""
+        serializers.NpzDeserializer(self._values).load(self._model)
+
+    def serialize(self, serializer):
+        self.epoch = int(serializer('epoch', self.epoch))
+        self.value = float(serializer('value', self.value))
+        self._values = {
+            name: numpy.asarray(serializer('values/' + name, value))
+            for name, value in self._values.items()}
+
+
+def _values(model):
+    """Return copies of parameters and persistent values, on the CPU."""
+    serializer = serializers.DictionarySerializer()
+    serializer.save(model)
+    return {name: numpy.array(value)
+            for name, value in serializer.target.items()}
+
+
+def load_model(folder, experiment, build):
+    """Return the best model of a run, on the CPU, and its description.
+
+    Args:
+        folder (str): Folder of the run.
+        experiment (str): Which experiment it must be of.
+        build: Function that makes a model of what ``model.json`` says.
+
+    """
+    for name in 'model.json', 'model.npz':
+        path = os.path.join(folder, name)
+        if not os.path.exists(path):
+            raise UserError(
+                f'there is no trained model in {folder}: {path} is missing')
+    description = read_json(os.path.join(folder, 'model.json'))
+    values = read_arrays(os.path.join(folder, 'model.npz'))
+    try:
+        if description['experiment'] != experiment:
+            raise ValueError(f"it is of experiments.{description['experiment']}")
+        with precision.using(description['dtype']):
+            model = build(description)
+        if set(values) != set(_values(model)):
+            raise ValueError('model.npz is of another model')
+        serializers.NpzDeserializer(values).load(model)
+    except Exception as error:  # it may say anything
+        raise UserError(f'{folder} does not hold a model of experiments.'
+                        f'{experiment} and this version ({describe(error)})')
+    return model, description
+
+
+# Random generators
+
+
+def seed_all(seed, device, rank=0):
+    """Seed every generator that training draws from, each process its own."""
+    if rank:
+        sequence = numpy.random.SeedSequence((seed, rank))
+        seed = int(sequence.generate_state(1)[0])
+    random.seed(seed)
+    numpy.random.seed(seed)
+    _seed_device(seed, device)
+
+
+def random_state():
+    """Return the state of Python's and NumPy's generators, for JSON."""
+    kind, keys, *rest = numpy.random.get_state()
+    return [kind, keys.tolist(), *rest], random.getstate()
+
+
+def set_random_state(state, device):
+    """Put the generators into a state that :func:`random_state` returned.
+
+    The state of CuPy's cannot be read; it is seeded from NumPy's, so that a
+    resumed run on a GPU is sound but not the same to the last bit.
+    """
+    numpy_state, (version, words, gauss) = state
+    random.setstate((version, tuple(words), gauss))
+    numpy.random.set_state(tuple(numpy_state))
+    keys = numpy_state[1][:8]
+    _seed_device(int(numpy.random.RandomState(keys).randint(2 ** 31)), device)
+
+
+def _seed_device(seed, device):
+    if device.xp is not numpy:
+        with chainer.using_device(device):
+            device.xp.random.seed(seed)

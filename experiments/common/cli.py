@@ -1,0 +1,255 @@
+"""Command lines: what users give, and what they are told when it is wrong."""
+import argparse
+import contextlib
+import gzip
+import hashlib
+import os
+import signal
+import socket
+import sys
+import time
+import zlib
+
+import chainer
+from chainer.backends import cuda
+import numpy
+
+
+class UserError(Exception):
+    """What was wrong and what to do about it, in one sentence."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that ended a training, and how to go on."""
+
+    def __init__(self, number, advice):
+        super().__init__(number, advice)
+        self.number = number
+        name = signal.Signals(number).name.replace('SIGINT', 'Ctrl-C')
+        self.message = f'interrupted by {name}; {advice}'
+
+
+#: Ends the program with a status; of several processes, all of them.
+end = sys.exit
+
+
+def run(main):
+    """Run a command, and turn what stops it into one line and a status.
+
+    A :class:`UserError` and what the operating system refuses (a full disk, a
+    folder that cannot be written) give a line on standard error and status
+    1; a signal gives a line and the status of a program that it killed.
+    Anything else is a fault of the program and keeps its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        # The reader of our output (``head``, say) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        end(1)
+    except OSError as error:
+        fail(describe(error))
+    except MemoryError:
+        fail('out of memory; choose a smaller configuration or a machine '
+             'with more')
+    except KeyboardInterrupt as interrupt:
+        _say(getattr(interrupt, 'message', 'interrupted by Ctrl-C'))
+        die(getattr(interrupt, 'number', signal.SIGINT))
+
+
+def die(number):
+    """End the process by a signal, as if it had never been handled.
+
+    So the shell sees 128 + ``number``, and a loop of commands ends, too.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def fail(message, status=1):
+    """End the program with a line on standard error and a status."""
+    _say('error: ' + message)
+    end(status)
+
+
+def _say(line):
+    if launched('RANK'):
+        # The root process mostly has the same to say, and ends all.
+        time.sleep(2)
+        line += f" (process {launched('RANK')})"
+    for stream, text in (sys.stdout, ''), (sys.stderr, line + '\n'):
+        with contextlib.suppress(OSError):  # where this goes may be full, too
+            stream.write(text)
+            stream.flush()
+
+
+def describe(error):
+    """Return an exception as one line, with the file where there is one."""
+    reason = getattr(error, 'strerror', None) or str(error) or repr(error)
+    name = getattr(error, 'filename', None)
+    reason = ' '.join(str(reason).split())
+    return f'{name}: {reason}' if name else reason
+
+
+@contextlib.contextmanager
+def explained(message, *kinds):
+    """Turn exceptions of some kinds into a :class:`UserError`.
+
+    Args:
+        message (str): What to say; ``{}`` in it becomes the reason.
+        kinds: Exception classes.
+
+    """
+    try:
+        yield
+    except kinds as error:
+        raise UserError(message.replace('{}', describe(error))) from error
+
+
+def launched(name):
+    """Return mpiexec's ``'RANK'`` or ``'SIZE'``, None without mpiexec."""
+    for prefix in 'OMPI_COMM_WORLD_', 'PMI_':  # Open MPI and MPICH
+        value = os.environ.get(prefix + name, '')
+        if value.isdigit():
+            return int(value)
+    return None
+
+
+# Arguments
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser whose errors are a single line."""
+
+    def __init__(self, prog, **kwargs):
+        super().__init__(
+            prog='python -m experiments.' + prog, allow_abbrev=False, **kwargs)
+
+    def error(self, message):
+        fail(f'{message} (see --help)', status=2)
+
+
+def add_device(parser):
+    """Add ``--device`` to a parser."""
+    parser.add_argument(
+        '--device', '-d', metavar='DEVICE', default='-1',
+        help='-1 or @numpy for the CPU (default), 0 or @cupy:0 for the '
+             'first GPU')
+
+
+def add_model(parser):
+    """Add ``--model``, the folder of a finished training, to a parser."""
+    parser.add_argument(
+        '--model', '-m', metavar='FOLDER', required=True,
+        help='output folder of the training')
+
+
+def use_device(specifier):
+    """Make a device the current one and return it.
+
+    Args:
+        specifier (str): As :func:`chainer.get_device` takes it.
+
+    Returns:
+        chainer.backend.Device: A device of NumPy or CuPy.
+
+    Raises:
+        UserError: If there is no such device.
+
+    """
+    reason = 'it is of another kind'
+    try:
+        device = chainer.get_device(specifier)
+        device.use()
+        if device.xp in (numpy, cuda.cupy):
+            return device
+    except Exception as error:  # Chainer's and CUDA's are of many kinds
+        reason = describe(error)
+    raise UserError(
+        f'device {specifier} cannot be used ({reason}); --device takes -1 for '
+        'the CPU and 0 for the first GPU')
+
+
+def positive(text):
+    """Type of an argument: a whole number above 0."""
+    return _whole(text, 1, 2 ** 31 - 1)
+
+
+def seed(text):
+    """Type of an argument: what NumPy takes as a seed."""
+    return _whole(text, 0, 2 ** 32 - 1)
+
+
+def not_negative(text):
+    """Type of an argument: a number from 0 on."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < float('inf'):
+            return float(text)
+    raise argparse.ArgumentTypeError(
+        f'it takes a number from 0 on, not {text!r}')
+
+
+def _whole(text, low, high):
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(
+            f'it takes a whole number from {low} to {high}, not {text!r}')
+    return int(text)
+
+
+# Files of data
+
+
+def plain_or_gzipped(path):
+    """Return the name of a file that may be gzipped, None if it is missing."""
+    return next(filter(os.path.exists, (path, path + '.gz')), None)
+
+
+def read_text(path, content):
+    """Return the text of a file, gunzipped if its name ends in ``.gz``.
+
+    Args:
+        path (str): Name of the file.
+        content (str): What it must hold, to say so if it does not.
+
+    """
+    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error):
+        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
+            return decode(f.read(), path, content)
+
+
+def decode(contents, path, content):
+    """Return bytes as text; see :func:`read_text`."""
+    with contextlib.suppress(UnicodeDecodeError):
+        text = contents.decode('utf-8')
+        if '\0' not in text:
+            return text
+    raise UserError(f'{path} is not UTF-8 text; it must hold {content}')
+
+
+def download(url, md5):
+    """Return the name of a file from the web in Chainer's dataset cache.
+
+    Args:
+        url (str): Where it comes from.
+        md5 (str): Hexadecimal MD5 of what it must hold.
+
+    """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)  # seconds without an answer
+    try:
+        with explained(f'cannot download {url}: {{}}; try again later, or '
+                       'give a copy of your own with --data',
+                       OSError, EOFError):
+            path = chainer.dataset.cached_download(url)
+    finally:
+        socket.setdefaulttimeout(before)
+    with open(path, 'rb') as f:
+        found = hashlib.file_digest(f, 'md5').hexdigest()
+    if found != md5:
+        os.remove(path)
+        raise UserError(
+            f'the download of {url} was damaged and has been removed from the '
+            'cache; run the command again to fetch it anew')
+    return path
