@@ -8,10 +8,8 @@ import contextlib
 import glob
 import json
 import os
-import random
 import re
 import shutil
-import sys
 
 import chainer
 from chainer import serializers
@@ -115,9 +113,7 @@ def outlook(out):
 def save_snapshot(trainer, processes):
     """Write a snapshot of a trainer, of which all processes give their part.
 
-    It appears under its name when it is complete and on the disk. Only then
-    are others removed: this one and the last before it stay, as the newest
-    might turn out to be unreadable.
+    It and the last before it stay, as the newest might be unreadable.
     """
     path = os.path.join(trainer.out, f'{_PREFIX}{trainer.updater.iteration}')
     serializer = serializers.DictionarySerializer()
@@ -134,24 +130,19 @@ def save_snapshot(trainer, processes):
 
 
 def load_snapshot(which, trainer, facts, processes):
-    """Put a trainer into the state of a snapshot, which the root reads.
+    """Put a trainer into the state of a snapshot.
 
-    Args:
-        which: Name of a snapshot, or True for the newest good one in the
-            trainer's folder. If there is none at all, the run starts from the
-            beginning.
-        trainer (~chainer.training.Trainer): The trainer.
-        facts (dict): What must be the same for a snapshot to fit.
-        processes (~experiments.common.training.Processes): Those that
-            train.
-
+    ``which`` is its name, or True for the newest one in the trainer's folder;
+    ``facts`` must be the same for it to fit.
     """
-    path, arrays = processes.once(lambda: _read_newest(
-        _found(trainer.out) if which is True else [which], facts))
-    if path is None:
-        print(f'There is no snapshot in {trainer.out}; starting from the '
-              'beginning.')
-        return
+    path = which
+    if which is True:
+        path = next(iter(processes.once(lambda: _found(trainer.out))), None)
+        if path is None:
+            print(f'There is no snapshot in {trainer.out}; starting from the '
+                  'beginning.')
+            return
+    arrays = processes.once(lambda: _read_snapshot(path, facts))
     try:
         serializers.NpzDeserializer(arrays).load(trainer)
     except Exception as error:  # whatever somebody may have put there
@@ -170,28 +161,17 @@ def _found(out):
                   key=lambda path: -int(iterations[path].group(1)))
 
 
-def _read_newest(paths, facts):
-    damaged = []
-    for path in paths:
-        try:
-            arrays = read_arrays(path)
-        except UserError as error:
-            damaged.append(str(error))
-            continue
-        try:
-            found = json.loads(str(arrays['extensions/run/facts']))
-        except (KeyError, ValueError):
-            raise UserError(f'{path} is not a snapshot of a training run')
-        difference = _difference(found, json.loads(json.dumps(facts)))
-        if difference:
-            raise UserError(f'the snapshot {path} belongs to another run: its '
-                            f'{difference}')
-        for each in damaged:
-            print(f'warning: {each}; it was left out', file=sys.stderr)
-        return path, arrays
-    if damaged:
-        raise UserError('; '.join(damaged))
-    return None, None
+def _read_snapshot(path, facts):
+    arrays = read_arrays(path)
+    try:
+        found = json.loads(str(arrays['extensions/run/facts']))
+    except (KeyError, ValueError):
+        raise UserError(f'{path} is not a snapshot of a training run')
+    difference = _difference(found, json.loads(json.dumps(facts)))
+    if difference:
+        raise UserError(
+            f'the snapshot {path} belongs to another run: its {difference}')
+    return arrays
 
 
 def _difference(theirs, ours):
@@ -211,19 +191,10 @@ def _difference(theirs, ours):
 
 
 class BestModel(training.Extension):
-    """Trainer extension that keeps the best model so far.
+    """Trainer extension that keeps the best model so far, of ``epoch``.
 
-    It is part of the snapshot; :meth:`write` makes ``model.npz`` of it.
-
-    Args:
-        model (~chainer.Link): The model.
-        key (str): Name of the observation to go by.
-        highest (bool): Whether the highest is the best, not the lowest.
-
-    Attributes:
-        epoch (int): Epoch after which it was the best, 0 before.
-        value (float): Its observation.
-
+    It is part of the snapshot; :meth:`write` makes ``model.npz`` of it. The
+    best has the lowest ``value`` of the observation ``key``, or the highest.
     """
 
     def __init__(self, model, key='validation/main/loss', highest=False):
@@ -272,11 +243,7 @@ def _values(model):
 def load_model(folder, experiment, build):
     """Return the best model of a run, on the CPU, and its description.
 
-    Args:
-        folder (str): Folder of the run.
-        experiment (str): Which experiment it must be of.
-        build: Function that makes a model of what ``model.json`` says.
-
+    ``build`` makes a model of what ``model.json`` says.
     """
     for name in 'model.json', 'model.npz':
         path = os.path.join(folder, name)
@@ -287,7 +254,7 @@ def load_model(folder, experiment, build):
     values = read_arrays(os.path.join(folder, 'model.npz'))
     try:
         if description['experiment'] != experiment:
-            raise ValueError(f"it is of experiments.{description['experiment']}")
+            raise ValueError('it is of another experiment')
         with precision.using(description['dtype']):
             model = build(description)
         if set(values) != set(_values(model)):
@@ -307,31 +274,17 @@ def seed_all(seed, device, rank=0):
     if rank:
         sequence = numpy.random.SeedSequence((seed, rank))
         seed = int(sequence.generate_state(1)[0])
-    random.seed(seed)
     numpy.random.seed(seed)
-    _seed_device(seed, device)
+    seed_device(device)
 
 
-def random_state():
-    """Return the state of Python's and NumPy's generators, for JSON."""
-    kind, keys, *rest = numpy.random.get_state()
-    return [kind, keys.tolist(), *rest], random.getstate()
+def seed_device(device):
+    """Seed CuPy's generator, whose state cannot be saved, from NumPy's state.
 
-
-def set_random_state(state, device):
-    """Put the generators into a state that :func:`random_state` returned.
-
-    The state of CuPy's cannot be read; it is seeded from NumPy's, so that a
-    resumed run on a GPU is sound but not the same to the last bit.
+    So a resumed run on a GPU is sound but not the same to the last bit.
     """
-    numpy_state, (version, words, gauss) = state
-    random.setstate((version, tuple(words), gauss))
-    numpy.random.set_state(tuple(numpy_state))
-    keys = numpy_state[1][:8]
-    _seed_device(int(numpy.random.RandomState(keys).randint(2 ** 31)), device)
-
-
-def _seed_device(seed, device):
     if device.xp is not numpy:
+        keys = numpy.random.get_state()[1][:8]
         with chainer.using_device(device):
-            device.xp.random.seed(seed)
+            device.xp.random.seed(
+                int(numpy.random.RandomState(keys).randint(2 ** 31)))

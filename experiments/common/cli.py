@@ -97,10 +97,7 @@ def describe(error):
 def explained(message, *kinds):
     """Turn exceptions of some kinds into a :class:`UserError`.
 
-    Args:
-        message (str): What to say; ``{}`` in it becomes the reason.
-        kinds: Exception classes.
-
+    ``{}`` in the message becomes the reason.
     """
     try:
         yield
@@ -147,18 +144,7 @@ def add_model(parser):
 
 
 def use_device(specifier):
-    """Make a device the current one and return it.
-
-    Args:
-        specifier (str): As :func:`chainer.get_device` takes it.
-
-    Returns:
-        chainer.backend.Device: A device of NumPy or CuPy.
-
-    Raises:
-        UserError: If there is no such device.
-
-    """
+    """Make a device of NumPy or CuPy the current one and return it."""
     reason = 'it is of another kind'
     try:
         device = chainer.get_device(specifier)
@@ -172,30 +158,20 @@ def use_device(specifier):
         'the CPU and 0 for the first GPU')
 
 
-def positive(text):
-    """Type of an argument: a whole number above 0."""
-    return _whole(text, 1, 2 ** 31 - 1)
-
-
-def seed(text):
-    """Type of an argument: what NumPy takes as a seed."""
-    return _whole(text, 0, 2 ** 32 - 1)
-
-
-def not_negative(text):
-    """Type of an argument: a number from 0 on."""
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) < float('inf'):
-            return float(text)
-    raise argparse.ArgumentTypeError(
-        f'it takes a number from 0 on, not {text!r}')
-
-
-def _whole(text, low, high):
-    if not text.isdigit() or not low <= int(text) <= high:
+def number(kind, low, high):
+    """Return the type of an argument that is an int or float within limits."""
+    def convert(text):
+        with contextlib.suppress(ValueError):
+            if low <= kind(text) <= high:
+                return kind(text)
         raise argparse.ArgumentTypeError(
-            f'it takes a whole number from {low} to {high}, not {text!r}')
-    return int(text)
+            f'it takes {kind.__name__} from {low} to {high}, not {text!r}')
+    return convert
+
+
+positive = number(int, 1, 2 ** 31 - 1)
+not_negative = number(float, 0, sys.float_info.max)
+seed = number(int, 0, 2 ** 32 - 1)  # what NumPy takes
 
 
 # Files of data
@@ -207,20 +183,14 @@ def plain_or_gzipped(path):
 
 
 def read_text(path, content):
-    """Return the text of a file, gunzipped if its name ends in ``.gz``.
-
-    Args:
-        path (str): Name of the file.
-        content (str): What it must hold, to say so if it does not.
-
-    """
+    """Return the text of a file, gunzipped if its name ends in ``.gz``."""
     with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error):
         with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
             return decode(f.read(), path, content)
 
 
 def decode(contents, path, content):
-    """Return bytes as text; see :func:`read_text`."""
+    """Return bytes as text, or say what the file must hold."""
     with contextlib.suppress(UnicodeDecodeError):
         text = contents.decode('utf-8')
         if '\0' not in text:
@@ -229,22 +199,11 @@ def decode(contents, path, content):
 
 
 def download(url, md5):
-    """Return the name of a file from the web in Chainer's dataset cache.
-
-    Args:
-        url (str): Where it comes from.
-        md5 (str): Hexadecimal MD5 of what it must hold.
-
-    """
-    before = socket.getdefaulttimeout()
+    """Return the name of a file from the web in Chainer's dataset cache."""
     socket.setdefaulttimeout(60)  # seconds without an answer
-    try:
-        with explained(f'cannot download {url}: {{}}; try again later, or '
-                       'give a copy of your own with --data',
-                       OSError, EOFError):
-            path = chainer.dataset.cached_download(url)
-    finally:
-        socket.setdefaulttimeout(before)
+    with explained(f'cannot download {url}: {{}}; try again later, or give a '
+                   'copy of your own with --data', OSError, EOFError):
+        path = chainer.dataset.cached_download(url)
     with open(path, 'rb') as f:
         found = hashlib.file_digest(f, 'md5').hexdigest()
     if found != md5:

@@ -11,19 +11,15 @@ place here: with them the batches would depend on the number of processes.
 import os
 import sys
 
+import chainer
 from chainer.backends import cuda
+from chainer.training import updaters
+import numpy
 
 from experiments.common import cli
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
 from experiments.common.training import Processes
-
-_ADVICE = '; docs/processes.rst tells how to install it'
-with explained('--communicator needs mpi4py ({})' + _ADVICE, ImportError), \
-        explained('--communicator needs an MPI, which mpi4py does not find'
-                  + _ADVICE, RuntimeError):
-    import chainermn
-    from chainermn import global_except_hook
 
 
 class MultiProcess(Processes):
@@ -37,8 +33,15 @@ class MultiProcess(Processes):
     """
 
     def __init__(self, communicator):
-        # For objects, and for arrays on the CPU
-        self._host = chainermn.create_communicator('naive')
+        advice = '; docs/processes.rst tells how to install it'
+        with explained('--communicator needs mpi4py ({})' + advice,
+                       ImportError), \
+                explained('--communicator needs an MPI, which mpi4py does not '
+                          'find' + advice, RuntimeError):
+            import chainermn
+            from chainermn import global_except_hook
+            # For objects, and for arrays on the CPU
+            self._host = chainermn.create_communicator('naive')
         self.rank, self.size = self._host.rank, self._host.size
         started = cli.launched('SIZE')
         if started is None and self.size == 1:
@@ -88,8 +91,8 @@ class MultiProcess(Processes):
 
     def multi_node(self, optimizer):
         self._host.bcast_data(optimizer.target)
-        several = chainermn.create_multi_node_optimizer(
-            optimizer, self._gradients)
+        from chainermn import create_multi_node_optimizer
+        several = create_multi_node_optimizer(optimizer, self._gradients)
         # The first update would only spread the parameters, and lose a batch.
         several.is_changed(optimizer.target)
         return several
@@ -109,3 +112,56 @@ class MultiProcess(Processes):
                 if isinstance(value, link.xp.ndarray):
                     value[...] = link.xp.asarray(sum(self.gather(
                         cuda.to_cpu(value))) / self.size)
+
+
+class Updater(updaters.StandardUpdater):
+    """Updater that trains on this process's share of every batch.
+
+    ``count`` tells over how many things the loss of examples is the mean.
+    """
+
+    def __init__(self, iterator, optimizer, converter, device, processes,
+                 count=len):
+        super().__init__(iterator, optimizer, converter, device=device)
+        self._processes = processes
+        self._count = count
+
+    def update_core(self):
+        batch = self.get_iterator('main').next()
+        share = self._processes.share(batch)
+        # So the mean of all processes' losses is that of the whole batch.
+        weight = (self._processes.size * self._count(share)
+                  / self._count(batch))
+        optimizer = self.get_optimizer('main')
+        arrays = self.converter(share, self.input_device)
+        optimizer.update(lambda: weight * optimizer.target(*arrays))
+
+
+class BucketIterator(chainer.iterators.SerialIterator):
+    """Iterator over batches of examples of similar length.
+
+    Every epoch the examples are shuffled and cut into pools of 100 batches;
+    each pool is sorted by length, and all batches are shuffled. So little is
+    padded, and yet no two epochs have the same batches. ``random`` draws the
+    same order in every process.
+    """
+
+    def __init__(self, dataset, lengths, batch_size, random):
+        self._lengths = numpy.asarray(lengths)
+        self._random = random
+        super().__init__(dataset, batch_size, order_sampler=self._sample)
+
+    def _sample(self, order, position):
+        order = self._random.permutation(len(self._lengths))
+        for start in range(0, len(order), 100 * self.batch_size):
+            pool = order[start:start + 100 * self.batch_size]
+            # Stable, so that a seed gives the same order everywhere
+            pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
+        n_whole = len(order) // self.batch_size * self.batch_size
+        self._random.shuffle(order[:n_whole].reshape(-1, self.batch_size))
+        return order
+
+
+def longest_first(lengths):
+    """Return an order for one pass: if memory does not suffice, it shows."""
+    return numpy.argsort(-numpy.asarray(lengths), kind='stable')

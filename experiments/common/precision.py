@@ -54,10 +54,6 @@ class MixedPrecision(training.Extension):
     parameters in float32; reports the scale as ``loss_scale``; and stops the
     training if no scale helps. Iterations whose gradients are too large for
     float16 change nothing but the scale, which is halved.
-
-    Args:
-        optimizer (~chainer.Optimizer): The optimizer.
-
     """
 
     def __init__(self, optimizer):
@@ -130,13 +126,8 @@ class Packed(chainer.Chain):
     As the target of an optimizer on a GPU it saves launches: decay, clipping,
     the check for NaN and the update take one each, or a few, in place of as
     many for every parameter. The parameters become views of their pack, and
-    one launch gathers their gradients. Otherwise it is as the model.
-
-    Args:
-        model (~chainer.Link): A model on its device, with update rules and
-            before its first update. Rules of the same type must have the same
-            hooks.
-
+    one launch gathers their gradients. Otherwise it is as the model, which is
+    on its device already; update rules of a type must have the same hooks.
     """
 
     def __init__(self, model):

@@ -26,21 +26,8 @@ SCORES = 'test_perplexity', 'test_accuracy', 'test_bleu', 'test_sacrebleu'
 def write_result(out, facts, outcome, starts, log, finished):
     """Write ``result.json`` into the folder of a run.
 
-    Only a finished run has scores on the test part. ``scored`` tells of all
-    that this folder's run has had, if it was finished once and went on.
-
-    Args:
-        out (str): The folder.
-        facts (dict): What the run was asked to do.
-        outcome (dict): What it reached.
-        starts (list of dict): :func:`environment` of each start, and its
-            minutes.
-        log (list of dict): The entries of ``LogReport``, one per epoch.
-        finished (bool): Whether the run has come to its end.
-
-    Returns:
-        dict: What was written.
-
+    ``scored`` tells of all scores on the test part that this folder's run has
+    had, if it was finished once and went on.
     """
     path = os.path.join(out, 'result.json')
     result = {**facts, 'finished': finished, **outcome, 'scored': []}
@@ -61,15 +48,8 @@ def write_result(out, facts, outcome, starts, log, finished):
 def draw_curves(path, log, curves, ylabel, reference=None, scale='log'):
     """Draw entries of the log against the epoch, if matplotlib is there.
 
-    Args:
-        path (str): Name of the PNG file.
-        log (list of dict): The entries of ``LogReport``.
-        curves (dict): Label of each entry of the log to draw.
-        ylabel (str): Label of the vertical axis.
-        reference (tuple): Label and height of a line to compare with, or
-            None.
-        scale (str): Scale of the vertical axis, ``'log'`` or ``'linear'``.
-
+    ``curves`` are their labels by name, ``reference`` label and height of a
+    line to compare with.
     """
     if importlib.util.find_spec('matplotlib') is None:
         return
@@ -103,15 +83,6 @@ def environment(device):
     """Return all that a measurement depends on beside its own settings.
 
     Ask for it at the start: the source may change while a run goes on.
-
-    Args:
-        device (chainer.backend.Device): Where it is made.
-
-    Returns:
-        dict: Command, git revision, versions, hardware, and of each BLAS
-        library its version, number of threads and (OpenBLAS) which kernels
-        it chose for this processor.
-
     """
     main = getattr(sys.modules['__main__'], '__spec__', None)
     program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
@@ -130,7 +101,7 @@ def environment(device):
 
 
 def blas():
-    """Return what threadpoolctl knows of the BLAS in use, a list of dicts."""
+    """Return version, kernels and threads of each BLAS in use."""
     keys = ('internal_api', 'version', 'architecture', 'threading_layer',
             'num_threads')
     return [{key: library[key] for key in keys if key in library}

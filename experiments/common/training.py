@@ -18,18 +18,10 @@ from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import precision
 from experiments.common import result
-from experiments.common.cli import UserError
 
 
 def parser(experiment, configs, data_help):
-    """Return the parser of a training command, with what all of them take.
-
-    Args:
-        experiment (str): Name of the experiment's folder.
-        configs (dict): Configurations by name; ``'small'`` is the default.
-        data_help (str): What ``--data`` takes.
-
-    """
+    """Return the parser of a training command, with what all of them take."""
     parser = cli.Parser(f'{experiment}.train')
     add = parser.add_argument
     add('--config', choices=sorted(configs), default='small',
@@ -39,8 +31,8 @@ def parser(experiment, configs, data_help):
     add('--out', '-o', metavar='FOLDER',
         help=f'where results go (default: out/{experiment}-CONFIG)')
     add('--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
-        help='go on from this snapshot, or without a name from the newest '
-             'good one in --out')
+        help='go on from this snapshot, or without a name from the newest in '
+             '--out')
     add('--overwrite', action='store_true',
         help='start over in a folder that holds an earlier run')
     add('--eval-only', metavar='FOLDER',
@@ -77,14 +69,7 @@ def configure(config, args):
 
 
 def main(experiment, args, train):
-    """Run a training command, in a folder of its own.
-
-    Args:
-        experiment (str): Name of the experiment's folder.
-        args (argparse.Namespace): Arguments that :func:`parser` parsed.
-        train: Function that takes them, with ``out`` set.
-
-    """
+    """Call ``train(args)`` in the precision and the folder asked for."""
     with precision.using(args.dtype):
         if args.test and args.out is None:
             with tempfile.TemporaryDirectory() as args.out:
@@ -96,35 +81,24 @@ def main(experiment, args, train):
 
 
 def join(communicator):
-    """Return the processes that train together, a :class:`Processes`.
+    """Return the processes that train together by a ChainerMN communicator.
 
-    Args:
-        communicator (str): ``'naive'``, ``'pure_nccl'``, or None for a single
-            process, which needs no MPI.
-
+    Without one it is a single process, which needs no MPI.
     """
     if communicator is not None:
         from experiments.common.distributed import MultiProcess
         return MultiProcess(communicator)
     if (cli.launched('SIZE') or 1) > 1:
-        raise UserError(f"each of these {cli.launched('SIZE')} processes would"
-                        ' train on its own; with --communicator they train '
-                        'together')
+        raise cli.UserError(
+            f"each of these {cli.launched('SIZE')} processes would train on "
+            'its own; with --communicator they train together')
     return Processes()
 
 
 class Processes:
-    """The processes that train together, seen from one of them: just this.
+    """The processes that train together: one. ``distributed`` has several."""
 
-    :mod:`experiments.common.distributed` has several.
-
-    Attributes:
-        rank (int): Number of this process; that of the root process is 0.
-        size (int): Number of processes.
-
-    """
-
-    rank = 0
+    rank = 0  # number of this process; that of the root process is 0
     size = 1
 
     def use_device(self, specifier):
@@ -146,71 +120,27 @@ class Processes:
             n * self.rank // self.size:n * (self.rank + 1) // self.size]
 
     def multi_node(self, optimizer):
-        """Return an optimizer that goes by the mean of all gradients.
-
-        Its hooks see the mean, too. Every process gets the root's parameters,
-        which are still on the CPU.
-        """
+        """Return an optimizer that goes by the mean of all gradients."""
         return optimizer
 
     def merge(self, trainer):
-        """Trainer extension: what came of shares becomes that of the batch.
-
-        It needs pairs of a mean and its weight in ``trainer.observation``. Of
-        the model's persistent values, such as running averages, every process
-        gets the means.
-        """
-
-
-class Updater(training.updaters.StandardUpdater):
-    """Updater that trains on this process's share of every batch.
-
-    Arguments are those of :class:`~chainer.training.updaters.StandardUpdater`,
-    :class:`Processes`, and a function that tells over how many things the
-    loss of some examples is the mean.
-    """
-
-    def __init__(self, iterator, optimizer, converter, device, processes,
-                 count=len):
-        super().__init__(iterator, optimizer, converter, device=device)
-        self._processes = processes
-        self._count = count
-
-    def update_core(self):
-        batch = self.get_iterator('main').next()
-        share = self._processes.share(batch)
-        # So the mean of all processes' losses is that of the whole batch.
-        weight = (self._processes.size * self._count(share)
-                  / self._count(batch))
-        optimizer = self.get_optimizer('main')
-        arrays = self.converter(share, self.input_device)
-        optimizer.update(lambda: weight * optimizer.target(*arrays))
+        """Trainer extension: turn what came of shares into the batch's."""
 
 
 class Run(training.Extension):
     """A training run: its folder, its seed, and its part of a snapshot.
 
-    To make one prepares the folder and seeds all generators.
-
-    Args:
-        args (argparse.Namespace): Arguments of the command.
-        facts (dict): What must be the same for a snapshot to fit: experiment,
-            configuration, settings and data, as plain values by name.
-        device (chainer.backend.Device): Device of the training.
-        processes (Processes): Those that train.
-
-    Attributes:
-        order (numpy.random.RandomState): What the order of examples is drawn
-            from, the same in every process.
-
+    To make one prepares the folder and seeds all generators. ``facts`` are
+    what must be the same for a snapshot to fit, plain values by name; the
+    order of examples is to be drawn from ``order``, the same in all processes.
     """
 
     def __init__(self, args, facts, device, processes):
         batch_size = facts['settings']['batch_size']
         if batch_size % processes.size:
-            raise UserError(f'a batch of {batch_size} cannot be shared equally'
-                            f' by {processes.size} processes; --batch-size '
-                            'sets another')
+            raise cli.UserError(
+                f'a batch of {batch_size} cannot be shared equally by '
+                f'{processes.size} processes; --batch-size sets another')
         processes.once(lambda: checkpoint.prepare_folder(
             args.out, args.resume, args.overwrite))
         checkpoint.seed_all(args.seed, device, processes.rank)
@@ -227,17 +157,10 @@ class Run(training.Extension):
                learning_rate=None, postprocess=None):
         """Give a trainer its extensions, in the order in which they run.
 
-        Args:
-            trainer (~chainer.training.Trainer): The trainer.
-            best (~experiments.common.checkpoint.BestModel): What keeps the
-                best model.
-            evaluator (~chainer.training.extensions.Evaluator): What scores
-                the model after each epoch.
-            columns (list of str): Entries of the log to print.
-            draw: Function that draws the log into a folder.
-            learning_rate: Extension that sets the rate of the next epoch.
-            postprocess: Function that completes an entry of the log.
-
+        ``best``, a :class:`~experiments.common.checkpoint.BestModel`,
+        ``evaluator`` and ``learning_rate`` are extensions; ``columns`` of the
+        log are printed, ``draw(out, log)`` draws it, and ``postprocess``
+        completes its entries.
         """
         self._best = best
         optimizer = trainer.updater.get_optimizer('main')
@@ -246,7 +169,7 @@ class Run(training.Extension):
             optimizer.target = precision.Packed(optimizer.target)
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
-            ('merge', lambda trainer: self._processes.merge(trainer), iteration),
+            ('merge', lambda _: self._processes.merge(trainer), iteration),
             ('check_update', check_update, iteration),
             ('validation', evaluator, epoch),
             ('check_evaluation', check_evaluation, epoch),
@@ -258,29 +181,26 @@ class Run(training.Extension):
             ('LogReport', extensions.LogReport(postprocess=postprocess),
              iteration),
             ('PrintReport', extensions.PrintReport(columns), epoch),
-            ('write', lambda trainer: self._write(trainer, draw), epoch),
+            ('write', lambda _: self._write(trainer, draw), epoch),
             ('progress', _Progress(), iteration),
-            ('snapshot', lambda trainer: self._take_snapshot(trainer), iteration)]
+            ('snapshot', lambda _: self._take_snapshot(trainer), iteration)]
         in_all = 'merge', 'learning_rate', 'mixed_precision', 'run', 'snapshot'
         for i, (name, extension, trigger) in enumerate(in_order):
             if extension and (self._processes.rank == 0 or name in in_all):
                 trainer.extend(extension, name, trigger, priority=-i)
 
     def train(self, trainer, **description):
-        """Run a trainer, after resuming it if that is wanted.
+        """Run a trainer, or go on with it.
 
-        Args:
-            trainer (~chainer.training.Trainer): The trainer.
-            description: What it takes, beside the facts, to build the model
-                anew.
-
+        ``description`` is what it takes, beside the facts, to build the model
+        anew.
         """
         if self._args.resume:
             checkpoint.load_snapshot(
                 self._args.resume, trainer, self._facts, self._processes)
             n_epochs = self._facts['settings']['n_epochs']
             if trainer.updater.epoch_detail > n_epochs:
-                raise UserError(
+                raise cli.UserError(
                     'the snapshot has trained for '
                     f'{trainer.updater.epoch_detail:.2f} epochs, more than '
                     f'the {n_epochs} asked for; give a longer --epoch, or '
@@ -288,11 +208,11 @@ class Run(training.Extension):
         self._processes.once(lambda: checkpoint.write_json(
             os.path.join(trainer.out, 'model.json'),
             {**self._facts, **description}))
-        with self._signals_deferred():
-            try:
+        try:
+            with self._signals_deferred():
                 trainer.run(show_loop_exception_msg=False)
-            except OSError as error:
-                raise UserError(f'{cli.describe(error)}; '
+        except OSError as error:  # a full disk, for instance
+            raise cli.UserError(f'{cli.describe(error)}; '
                                 + checkpoint.outlook(trainer.out))
 
     def finish(self, trainer, outcome):
@@ -310,7 +230,7 @@ class Run(training.Extension):
     # As an extension it is there for its part of a snapshot.
 
     def initialize(self, trainer):
-        self._starts[-1]['began'] = trainer.elapsed_time
+        self._starts[-1]['began'] = trainer.elapsed_time  # of all starts
 
     def __call__(self, trainer):
         pass
@@ -318,27 +238,26 @@ class Run(training.Extension):
     def serialize(self, serializer):
         if isinstance(serializer, chainer.Deserializer):
             self._starts[:0] = json.loads(str(serializer('starts', '')))
-            order, states = json.loads(str(serializer('random', '')))
-            self.order.set_state(tuple(order))
+            order, *states = json.loads(str(serializer('random', '')))
             if len(states) != self._processes.size:
-                raise UserError(f'it is of {len(states)} processes, not '
-                                f'{self._processes.size}')
-            checkpoint.set_random_state(
-                states[self._processes.rank], self._device)
+                raise ValueError(f'it is of {len(states)} processes, not '
+                                 f'{self._processes.size}')
+            self.order.set_state(tuple(order))
+            numpy.random.set_state(tuple(states[self._processes.rank]))
+            checkpoint.seed_device(self._device)
             return
-        kind, keys, *rest = self.order.get_state()
         serializer('facts', json.dumps(self._facts))
         serializer('starts', json.dumps(self._starts))
-        serializer('random', json.dumps([
-            [kind, keys.tolist(), *rest],
-            self._processes.gather(checkpoint.random_state())]))
+        order, own = ([kind, keys.tolist(), *rest] for kind, keys, *rest in (
+            self.order.get_state(), numpy.random.get_state()))
+        serializer('random', json.dumps(
+            [order, *self._processes.gather(own)]))
 
     def _take_snapshot(self, trainer):
         """Write what is to stay; end, if a signal has asked for it.
 
-        Several processes take a snapshot together and end in the same
-        iteration, whichever of them a signal came to. So they tell each other
-        in every iteration, which takes some ten microseconds.
+        A signal may have come to any of the processes, so they tell each
+        other in every iteration, which takes some ten microseconds.
         """
         updater = trainer.updater
         number = next(
@@ -357,20 +276,13 @@ class Run(training.Extension):
         draw(trainer.out, trainer.get_extension('LogReport').log)
 
     def _write_result(self, trainer, outcome, finished):
-        # What a start trained after the snapshot that the next one went on
-        # from does not count.
-        ends = [start['began'] for start in self._starts[1:]] + [
-            trainer.elapsed_time]
-        starts = [{**start, 'minutes': (end - start['began']) / 60}
-                  for start, end in zip(self._starts, ends)]
-        for start in starts:
-            del start['began']
-        updater = trainer.updater
+        updater, began = trainer.updater, self._starts[-1]['began']
+        self._starts[-1]['minutes'] = (trainer.elapsed_time - began) / 60
         return result.write_result(
             trainer.out, self._facts,
             {'parameters': updater.get_optimizer('main').target.count_params(),
              'epochs': updater.epoch, **outcome},
-            starts, trainer.get_extension('LogReport').log, finished)
+            self._starts, trainer.get_extension('LogReport').log, finished)
 
     @contextlib.contextmanager
     def _signals_deferred(self):
@@ -385,7 +297,7 @@ class Run(training.Extension):
             nonlocal came
             if came is None:
                 came, self._signal = time.monotonic(), number
-                if self._processes.rank == 0:
+                with contextlib.suppress(OSError):
                     # Not print: what is interrupted may be printing.
                     os.write(2, b'the iteration under way is completed and '
                              b'saved, a second signal ends the run at once\n')
@@ -439,80 +351,38 @@ class _Progress(training.Extension):
 def check_update(trainer):
     """Trainer extension that stops when loss or parameters are not finite.
 
-    A gradient that is not finite gets into the parameters at once. This comes
-    first in every iteration, so no such model is evaluated or gets into a
-    snapshot. It looks at a GPU once, at all that there is to see, for each
-    look waits for what was sent before; what was observed are Python's floats
-    from here on.
+    So no such model is evaluated or gets into a snapshot. It looks at a GPU
+    once, at all that there is to see, for each look waits for what was sent
+    before; what was observed are Python's floats from here on.
     """
     model = trainer.updater.get_optimizer('main').target
     xp, observation = model.xp, trainer.observation
+    values = {name: value if isinstance(value, tuple) else (value,)
+              for name, value in observation.items()}
     arrays = {name: param.array for name, param in sorted(model.namedparams())
               if param.array is not None and param.array.size}
-    values = {name: chainer.as_array(
-        value[0] if isinstance(value, tuple) else value)
-        for name, value in observation.items()}
     with numpy.errstate(over='ignore', invalid='ignore'):
-        seen = [float(each) for each in chainer.backends.cuda.to_cpu(xp.stack([
-            xp.asarray(each, 'f8') for each in (*values.values(), *(
-                extreme(array) for array in arrays.values()
-                for extreme in (xp.min, xp.max)))]))]
-    for name, value in zip(values, seen):
-        observation[name] = (value, *observation[name][1:]) if isinstance(
-            observation[name], tuple) else value
-    _check(seen[0], 'the loss', trainer)
-    extremes = seen[len(values):]
-    for name, low, high in zip(arrays, extremes[::2], extremes[1::2]):
-        _check(low + high, name, trainer)
+        seen = chainer.backends.cuda.to_cpu(xp.stack([
+            xp.asarray(chainer.as_array(each), 'f8') for each in (
+                *(value for value, *_ in values.values()),
+                *map(xp.ptp, arrays.values()))])).tolist()
+    for name, value in zip([*values, *arrays], seen):
+        _check(value, name, trainer)
+    for (name, (_, *weight)), value in zip(values.items(), seen):
+        observation[name] = (value, *weight) if weight else value
 
 
 def check_evaluation(trainer):
     """Trainer extension that stops when the evaluation's loss is broken."""
-    loss = trainer.observation.get('validation/main/loss', 0.)
-    _check(float(loss), "the evaluation's loss", trainer)
+    name = 'validation/main/loss'
+    _check(float(trainer.observation[name]), name, trainer)
 
 
-def _check(value, what, trainer):
+def _check(value, name, trainer):
     if not math.isfinite(value):
         updater = trainer.updater
-        raise UserError(
-            f'{what} became {value} in iteration {updater.iteration} (epoch '
+        raise cli.UserError(
+            f'{name} became {value} in iteration {updater.iteration} (epoch '
             f'{math.ceil(updater.epoch_detail)}); '
             f'{checkpoint.outlook(trainer.out)}, and a smaller learning rate '
             'may help')
-
-
-class BucketIterator(chainer.iterators.SerialIterator):
-    """Iterator over batches of examples of similar length.
-
-    Every epoch the examples are shuffled and cut into pools of 100 batches;
-    each pool is sorted by length, and all batches are shuffled. So little is
-    padded, and yet no two epochs have the same batches.
-
-    Args:
-        dataset: The examples.
-        lengths (sequence of ints): Length of each.
-        batch_size (int): Number of examples in a batch.
-        random (numpy.random.RandomState): What shuffles.
-
-    """
-
-    def __init__(self, dataset, lengths, batch_size, random):
-        self._lengths = numpy.asarray(lengths)
-        self._random = random
-        super().__init__(dataset, batch_size, order_sampler=self._sample)
-
-    def _sample(self, order, position):
-        order = self._random.permutation(len(self._lengths))
-        for start in range(0, len(order), 100 * self.batch_size):
-            pool = order[start:start + 100 * self.batch_size]
-            # Stable, so that a seed gives the same order everywhere
-            pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
-        n_whole = len(order) // self.batch_size * self.batch_size
-        self._random.shuffle(order[:n_whole].reshape(-1, self.batch_size))
-        return order
-
-
-def longest_first(lengths):
-    """Return an order for one pass: if memory does not suffice, it shows."""
-    return numpy.argsort(-numpy.asarray(lengths), kind='stable')

@@ -59,23 +59,11 @@ def sample(n_train=5000, n_other=500, vocabulary=None):
 
 
 class Corpus:
-    """Three streams of word numbers and the words behind them.
+    """Three streams of word numbers, int32, and the words behind them.
 
-    Args:
-        source (str): Where the text comes from.
-        sentences (dict): ``'train'``, ``'valid'`` and ``'test'``, each a
-            list of sentences, each a list of words.
-        vocabulary (list of str): The words to number, that of a trained
-            model for instance. By default it is taken from the training
-            part. Other words are read as ``<unk>``, which is added to the
-            vocabulary of a training part that has none.
-
-    Attributes:
-        vocabulary (list of str): Word of each number, ``V`` of them.
-        train (numpy.ndarray): int32 numbers, ``(n_train,)``.
-        valid (numpy.ndarray): int32 numbers, ``(n_valid,)``.
-        test (numpy.ndarray): int32 numbers, ``(n_test,)``.
-
+    The vocabulary is that of a trained model, or the words of the training
+    part. Other words are read as ``<unk>``, which is added to the vocabulary
+    of a training part that has none.
     """
 
     def __init__(self, source, sentences, vocabulary=None):

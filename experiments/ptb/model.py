@@ -6,7 +6,6 @@ import chainer.links as L
 
 from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
-from experiments.ptb.data import EOS
 from qrnn import LSTMStack
 from qrnn import QRNNStack
 from qrnn.functions import dropout
@@ -81,14 +80,7 @@ def load(folder):
 class LanguageModel(chainer.Chain):
     """Predicts every word of a stream from the words before it.
 
-    The recurrent state is carried from one call to the next. All parameters
-    are initialised on the CPU, so that a seed gives the same model on every
-    device.
-
-    Args:
-        config (Config): Sizes and regularisation.
-        n_words (int): Size of the vocabulary, ``V``.
-
+    The recurrent state is carried from one call to the next.
     """
 
     def __init__(self, config, n_words):
@@ -115,15 +107,10 @@ class LanguageModel(chainer.Chain):
     def forward(self, x, t):
         """Return the loss of a chunk; report its mean per word as ``loss``.
 
-        Args:
-            x (:ref:`ndarray`): int32 inputs of shape ``(B, T)``.
-            t (:ref:`ndarray`): int32 targets of shape ``(B, T)``.
-
-        Returns:
-            ~chainer.Variable: The mean per word times the number of rows of
-            a batch, or of the chunk's steps (``config.sum_over``). Learning
-            rate, clipping threshold and L2 belong to that scale.
-
+        Inputs and targets are int32, ``(B, T)``. The loss is the mean per
+        word times the number of rows of a batch, or of the chunk's steps
+        (``config.sum_over``). Learning rate, clipping threshold and L2 belong
+        to that scale.
         """
         h = self._read(x)
         loss = linear_softmax_cross_entropy(
@@ -135,12 +122,7 @@ class LanguageModel(chainer.Chain):
         return loss * (self._n_rows or t.shape[1])
 
     def step(self, x):
-        """Return the logits of the words that may follow, ``(B, V)``.
-
-        Args:
-            x (:ref:`ndarray`): int32 words of one step, ``(B,)``.
-
-        """
+        """Return the logits after one step's words: (B,) -> (B, V)."""
         return linear(self.output, self._read(x))
 
     def _read(self, x):

@@ -17,16 +17,8 @@ class StreamIterator(chainer.dataset.Iterator):
     fill the rows, fewer than ``B`` words, is left out.
 
     The input of a word is the word before it in the stream, also across
-    rows; that of the first one is the end of a sentence. So with ``B = 1``
-    every word of the stream is predicted exactly once.
-
-    Args:
-        stream (numpy.ndarray): int32 word numbers, ``(n,)``.
-        batch_size (int): Number of rows, ``B``.
-        n_steps (int): Length of a chunk, ``T``.
-        eos (int): Number of the word that ends a sentence.
-        repeat (bool): Whether another epoch follows the first.
-
+    rows; that of the first one is the end of a sentence, ``eos``. So with
+    ``B = 1`` every word of the stream is predicted exactly once.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
@@ -86,13 +78,6 @@ class StreamUpdater(training.updaters.StandardUpdater):
     The state of the model starts anew with every epoch and is carried from
     one chunk to the next; gradients stop at the boundary. Several processes
     share the rows, each with the state of its own.
-
-    Args:
-        iterator (StreamIterator): What gives the chunks.
-        optimizer (~chainer.Optimizer): As ``processes.multi_node`` gave it.
-        device (chainer.backend.Device): Device of the training.
-        processes (~experiments.common.training.Processes): Those that train.
-
     """
 
     def __init__(self, iterator, optimizer, device, processes):
@@ -141,14 +126,6 @@ class StreamEvaluator(extensions.Evaluator):
 
     Every word is predicted exactly once, from all the words before it. The
     state that the model carries through training is put back afterwards.
-
-    Args:
-        stream (numpy.ndarray): int32 word numbers, ``(n,)``.
-        model (LanguageModel): The model.
-        eos (int): Number of the word that ends a sentence.
-        n_steps (int): Number of words taken at a time; it changes memory
-            and speed, not the score.
-
     """
 
     def __init__(self, stream, model, eos=0, n_steps=1000):

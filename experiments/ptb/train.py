@@ -3,7 +3,6 @@ import dataclasses
 
 import chainer
 from chainer import training as chainer_training
-import numpy
 
 from experiments.common import checkpoint
 from experiments.common import cli
