@@ -264,6 +264,7 @@ class Run(training.Extension):
             filter(None, self._processes.gather(self._signal)), None)
         if (number or updater.is_new_epoch
                 or updater.iteration % self._args.snapshot_every == 0):
+            self._count_minutes(trainer)
             checkpoint.save_snapshot(trainer, self._processes)
             if self._processes.rank == 0:
                 self._best.write(trainer.out)
@@ -276,13 +277,17 @@ class Run(training.Extension):
         draw(trainer.out, trainer.get_extension('LogReport').log)
 
     def _write_result(self, trainer, outcome, finished):
-        updater, began = trainer.updater, self._starts[-1]['began']
-        self._starts[-1]['minutes'] = (trainer.elapsed_time - began) / 60
+        self._count_minutes(trainer)
+        updater = trainer.updater
         return result.write_result(
             trainer.out, self._facts,
             {'parameters': updater.get_optimizer('main').target.count_params(),
              'epochs': updater.epoch, **outcome},
             self._starts, trainer.get_extension('LogReport').log, finished)
+
+    def _count_minutes(self, trainer):
+        start = self._starts[-1]
+        start['minutes'] = (trainer.elapsed_time - start['began']) / 60
 
     @contextlib.contextmanager
     def _signals_deferred(self):

@@ -1,4 +1,3 @@
-import contextlib
 import json
 import os
 import shutil
@@ -9,7 +8,7 @@ import sys
 import numpy
 import pytest
 
-from experiments.common import errors
+from experiments.common import cli
 
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -29,15 +28,14 @@ def signals_are_not_ignored():
 
 
 @pytest.fixture
-def complaint(capsys, monkeypatch):
-    """Runs a command that must end with one line on standard error."""
-    # Signals, too, which would end the tests themselves.
-    monkeypatch.setattr(
-        errors.signals, 'die', lambda number: sys.exit(128 + number))
+def error_of(capsys, monkeypatch):
+    """Run a command that must end with one line on standard error."""
+    # Signals, too, which would end the tests themselves
+    monkeypatch.setattr(cli, 'die', lambda number: sys.exit(128 + number))
 
     def run(main, *arguments):
         with pytest.raises(SystemExit) as info:
-            errors.run(lambda: main([str(each) for each in arguments]))
+            cli.run(lambda: main([str(each) for each in arguments]))
         assert info.value.code not in (0, None)
         line = capsys.readouterr().err.splitlines()
         assert len(line) == 1 and line[0].startswith('error: ')
@@ -45,12 +43,15 @@ def complaint(capsys, monkeypatch):
     return run
 
 
+complaint = error_of
+
+
 @pytest.fixture(scope='session')
 def write_lines():
-    """Writes pairs of a text and its label as train.jsonl and test.jsonl."""
+    """Write pairs of a text and its label as train.jsonl and test.jsonl."""
     def write(folder, **parts):
         for part, pairs in parts.items():
-            (folder / (part + '.jsonl')).write_text(''.join(
+            (folder / f'{part}.jsonl').write_text(''.join(
                 json.dumps({'text': text, 'label': label}) + '\n'
                 for text, label in pairs))
         return folder
@@ -59,7 +60,7 @@ def write_lines():
 
 @pytest.fixture(scope='session')
 def python():
-    """Starts Python in the root of the project, as a user would."""
+    """Start Python in the root of the project, as a user would."""
     def start(*arguments, launcher=()):
         environment = dict(
             os.environ, PYTHONPATH=ROOT,
@@ -76,7 +77,7 @@ def python():
 
 @pytest.fixture(scope='session')
 def mpiexec(python):
-    """Starts Python in several processes at a time."""
+    """Start Python in several processes at a time."""
     pytest.importorskip('mpi4py')
     beside = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
     command = shutil.which(beside) or shutil.which('mpiexec')
@@ -87,46 +88,9 @@ def mpiexec(python):
         '--timeout', '300'])
 
 
-# A training that kills itself in the middle of an epoch, right after an
-# update.
-_KILLED = """
-import os, signal, sys
-from experiments.{} import train
-from experiments.common import errors
-from chainer.training import updaters
-
-def update(self, update=updaters.StandardUpdater.update):
-    update(self)
-    if self.iteration == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-updaters.StandardUpdater.update = update
-errors.run(lambda: train.main(sys.argv[2:]))
-"""
-
-
-@pytest.fixture
-def kill(python):
-    """Runs the training of an experiment, up to the iteration given."""
-    def run(experiment, iteration, *arguments):
-        process = python(
-            '-c', _KILLED.format(experiment), iteration, *arguments)
-        assert process.returncode == -9, process.stderr
-    return run
-
-
-@pytest.fixture
-def full_stream():
-    """A text stream, like standard output, on a disk that is full."""
-    stream = open('/dev/full', 'w')
-    yield stream
-    with contextlib.suppress(OSError):  # which closes it all the same
-        stream.close()
-
-
 @pytest.fixture(scope='session')
 def log_of():
-    """The log that a run left in a folder, without its times."""
+    """Return the log that a run left in a folder, without its times."""
     def read(out):
         with open(os.path.join(str(out), 'log')) as f:
             log = json.load(f)
@@ -138,7 +102,7 @@ def log_of():
 
 @pytest.fixture(scope='session')
 def assert_same_run(log_of):
-    """Compares what two runs left, to the last bit, but for their times."""
+    """Compare what two runs left, to the last bit, but for their times."""
     def check(one, other, snapshot):
         for name in 'model.npz', snapshot:
             with numpy.load(os.path.join(str(one), name)) as a, \
@@ -146,7 +110,7 @@ def assert_same_run(log_of):
                 assert set(a.files) == set(b.files)
                 for key in set(a.files) - {'_snapshot_elapsed_time',
                                            'extensions/LogReport/_log',
-                                           'extensions/starts/starts'}:
+                                           'extensions/run/starts'}:
                     assert numpy.array_equal(a[key], b[key]), key
         assert log_of(one) == log_of(other)
     return check

@@ -1,20 +1,22 @@
 import importlib
 import json
+import os
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy
 import pytest
 
 from experiments.common import precision
-from experiments.common.errors import Problem
+from experiments.common.cli import UserError
 from experiments.imdb.model import build
 from experiments.imdb.model import Config
 
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
-    """Runs a tiny training with further arguments, each once."""
+    """Run a tiny training with further arguments, each once."""
     folders = {}
 
     def run(experiment, *arguments):
@@ -27,9 +29,8 @@ def runs(tmp_path_factory):
 
 
 def train(experiment, out, *arguments):
-    module = importlib.import_module(
-        'experiments.{}.train'.format(experiment))
-    module.main(['--test', '--out', str(out)] + list(arguments))
+    module = importlib.import_module(f'experiments.{experiment}.train')
+    module.main(['--test', '--out', str(out), *arguments])
 
 
 def result(out):
@@ -53,8 +54,7 @@ def test_mixed16(experiment, runs):
     assert first['loss_scale'] > 1
     with numpy.load(str(mixed / 'model.npz')) as arrays:
         assert {arrays[name].dtype.char for name in arrays.files} == {'e'}
-    module = importlib.import_module(
-        'experiments.{}.model'.format(experiment))
+    module = importlib.import_module(f'experiments.{experiment}.model')
     loaded = module.load(str(mixed))[0]
     assert {param.dtype.char for param in loaded.params()} == {'e'}
 
@@ -94,36 +94,14 @@ def test_pqrnn():
         assert numpy.isfinite(param.grad).all()
 
 
-def test_snapshot_of_another_precision(runs, complaint):
-    out = runs('imdb', '--epoch', '1', '--dtype', 'float32')
-    module = importlib.import_module('experiments.imdb.train')
-    assert 'its dtype is float32, not mixed16' in complaint(
-        module.main, '--test', '--out', out, '--resume', '--dtype', 'mixed16')
-
-
-def test_snapshot_from_before_there_was_a_choice(runs, tmp_path, capsys):
-    out = runs('imdb', '--epoch', '1', '--dtype', 'float32')
-    newest, = out.glob('snapshot_iter_*')
-    with numpy.load(str(newest)) as arrays:
-        arrays = dict(arrays)
-    facts = json.loads(str(arrays['extensions/identity/facts']))
-    assert facts.pop('dtype') == 'float32'
-    arrays['extensions/identity/facts'] = numpy.array(json.dumps(facts))
-    with open(str(tmp_path / newest.name), 'wb') as f:
-        numpy.savez(f, **arrays)
-    (tmp_path / 'model.npz').write_bytes((out / 'model.npz').read_bytes())
-    train('imdb', tmp_path, '--resume', '--epoch', '1')
-    assert 'Resumed from' in capsys.readouterr().out
-
-
 def linear(dtype, scale=None):
     """A link with a gradient, and an optimizer for it."""
     with precision.using(dtype):
         link = chainer.links.Linear(40, 30)
     optimizer = chainer.optimizers.SGD(.1).setup(link)
+    optimizer.mixed = None
     if dtype == 'mixed16':
-        optimizer.use_fp32_update()
-        optimizer.loss_scaling()
+        optimizer.mixed = precision.MixedPrecision(optimizer)
         optimizer._loss_scale = scale
     numpy.random.seed(0)
     for param in link.params():
@@ -133,7 +111,7 @@ def linear(dtype, scale=None):
 
 
 @pytest.mark.parametrize('threshold', [.01, 5., 100.])
-def test_clipping_in_float32_is_that_of_chainer(threshold):
+def test_clipping_at_least_float32_is_that_of_chainer(threshold):
     grads = []
     for make in (precision.GradientClipping,
                  chainer.optimizer_hooks.GradientClipping):
@@ -160,7 +138,7 @@ def test_clipping_of_scaled_gradients(threshold):
 
 def test_overflow_halves_the_scale_and_nothing_else():
     link, optimizer = linear('mixed16', 1024.)
-    extension = precision.MixedPrecision(optimizer)
+    extension = optimizer.mixed
     before = link.W.array.copy()
     link.W.grad[0, 0] = numpy.inf
     trainer = type('Trainer', (), {
@@ -170,7 +148,7 @@ def test_overflow_halves_the_scale_and_nothing_else():
     numpy.testing.assert_array_equal(link.W.array, before)
     extension(trainer)
     assert trainer.observation == {'loss_scale': 512.}
-    with pytest.raises(Problem, match='50 iterations, up to iteration 7'):
+    with pytest.raises(UserError, match='50 iterations, up to iteration 7'):
         for _ in range(49):
             extension(trainer)
 
@@ -188,12 +166,71 @@ def test_small_gradients_and_updates_count():
     assert abs(link.W.array - 1.002).max() < 1e-3
 
 
-def test_scores_are_in_float32_at_least():
+def test_scores_are_at_least_float32_at_least():
     for dtype, expected in [('e', 'f'), ('f', 'f'), ('d', 'd')]:
         x = chainer.Variable(numpy.ones((2, 3, 4), dtype))
-        y = precision.in_float32(x)
+        y = precision.at_least_float32(x)
         assert y.dtype == expected
         assert (y is x) == (dtype == expected)  # no node that does nothing
         with chainer.using_config('dtype', dtype):
             y = precision.linear(chainer.links.Linear(4, 5), x)
         assert (y.dtype, y.shape) == (expected, (2, 3, 5))
+
+
+def test_tf32(monkeypatch):
+    """CuPy reads it before its first product."""
+    monkeypatch.setenv('CUPY_TF32', '')  # so that it is put back
+    del os.environ['CUPY_TF32']
+    with precision.using('float32'):
+        assert 'CUPY_TF32' not in os.environ
+    with precision.using('tf32'):
+        assert os.environ['CUPY_TF32'] == '1'
+        assert chainer.get_dtype() == numpy.float32
+
+
+class TestPacked:
+
+    def train(self, make_optimizer, packed, n_steps=5):
+        numpy.random.seed(0)
+        model = chainer.ChainList(
+            L.Linear(3, 4), L.EmbedID(2, 3), L.Linear(4, 2))
+        optimizer = make_optimizer().setup(model)
+        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(.1))
+        optimizer.add_hook(precision.GradientClipping(.5))
+        if packed:
+            optimizer.target = precision.Packed(model)
+        x = numpy.random.randn(6, 3).astype('f')
+
+        def loss():
+            h = F.tanh(model[0](x))
+            return F.sum(model[2](h) ** 2)  # the embedding has no gradient
+
+        for _ in range(n_steps):
+            optimizer.update(loss)
+        return model, optimizer
+
+    @pytest.mark.parametrize('make_optimizer', [
+        chainer.optimizers.SGD, chainer.optimizers.Adam,
+        chainer.optimizers.RMSprop])
+    def test_same_update(self, make_optimizer):
+        models = [self.train(make_optimizer, packed)[0]
+                  for packed in (False, True)]
+        for (name, a), (_, b) in zip(*(
+                sorted(model.namedparams()) for model in models)):
+            numpy.testing.assert_allclose(
+                a.array, b.array, 1e-5, 1e-6, err_msg=name)
+
+    def test_one_parameter_to_update(self):
+        model, optimizer = self.train(chainer.optimizers.SGD, True)
+        assert len(list(optimizer.target.params())) == 1
+        assert optimizer.target.model is model
+
+    def test_snapshots_are_the_model_s(self, tmp_path):
+        model, optimizer = self.train(chainer.optimizers.SGD, True)
+        path = str(tmp_path / 'model.npz')
+        chainer.serializers.save_npz(path, optimizer.target)
+        other, packed = self.train(chainer.optimizers.SGD, True, n_steps=1)
+        chainer.serializers.load_npz(path, packed.target)
+        for a, b in zip(model.params(), other.params()):
+            numpy.testing.assert_array_equal(a.array, b.array)
+            assert b.array.base is not None

@@ -89,9 +89,9 @@ class TestResume(object):
         return tmp_path
 
     @pytest.fixture
-    def resumed(self, out, complaint):
+    def resumed(self, out, error_of):
         """Complaint about resuming a run with the arguments given."""
-        return lambda *arguments: complaint(
+        return lambda *arguments: error_of(
             train.main, '--test', '--out', out, '--resume', *arguments)
 
     def test_into_another_folder(self, out, tmp_path, log_of):
@@ -168,9 +168,9 @@ class TestResume(object):
     def test_all_damaged(self, out, resumed):
         for name in 'snapshot_iter_60', 'snapshot_iter_64':
             (out / name).write_bytes(b'PK\3\4' + b'random' * 99)
-        complaint = resumed()
-        assert 'snapshot_iter_60 is damaged' in complaint
-        assert 'snapshot_iter_64 is damaged' in complaint
+        error_of = resumed()
+        assert 'snapshot_iter_60 is damaged' in error_of
+        assert 'snapshot_iter_64 is damaged' in error_of
 
     @pytest.mark.parametrize('damage', [
         lambda contents: b'',
@@ -218,9 +218,9 @@ class TestResume(object):
             numpy.savez(f, **arrays)
         assert 'does not fit this program' in resumed(path)
 
-    def test_earlier_run_is_kept(self, out, complaint, log_of):
+    def test_earlier_run_is_kept(self, out, error_of, log_of):
         before = (out / 'result.json').read_bytes()
-        assert 'holds an earlier run' in complaint(
+        assert 'holds an earlier run' in error_of(
             train.main, '--test', '--out', out)
         assert (out / 'result.json').read_bytes() == before
         run_test(out, '--overwrite', '--epoch', '1')
@@ -239,21 +239,21 @@ class TestComplaints(object):
         (['--device', 'tpu'], 'there is no device tpu'),
         (['--bogus'], 'unrecognized arguments'),
     ])
-    def test_arguments(self, complaint, tmp_path, arguments, says):
-        assert says in complaint(
+    def test_arguments(self, error_of, tmp_path, arguments, says):
+        assert says in error_of(
             train.main, '--out', tmp_path / 'out', *arguments)
         assert not (tmp_path / 'out').exists()
 
-    def test_folder_cannot_be_written(self, complaint, tmp_path):
+    def test_folder_cannot_be_written(self, error_of, tmp_path):
         (tmp_path / 'file').write_text('')
-        assert 'Not a directory' in complaint(
+        assert 'Not a directory' in error_of(
             train.main, '--test', '--out', tmp_path / 'file' / 'out')
 
-    def test_diverged(self, complaint, tmp_path, monkeypatch):
+    def test_diverged(self, error_of, tmp_path, monkeypatch):
         monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
             train.TINY, lr=1e30, max_norm=1e30))
         with numpy.errstate(all='ignore'):
-            said = complaint(train.main, '--test', '--out', tmp_path)
+            said = error_of(train.main, '--test', '--out', tmp_path)
         assert 'in iteration 2 (epoch 1), after the batch of words 10 ' in said
         assert 'there is no snapshot yet' in said
 

@@ -1,0 +1,189 @@
+import json
+import os
+import types
+
+import chainer.links as L
+import numpy
+import pytest
+
+from experiments.common import checkpoint
+from experiments.common.cli import UserError
+from experiments.common.training import Processes
+
+
+def test_replacing(tmp_path):
+    path = tmp_path / 'file'
+    for contents in b'old', b'new':
+        with checkpoint.replacing(str(path)) as f:
+            f.write(contents)
+            # It takes the old one's place only when complete.
+            assert path.exists() == (contents == b'new')
+    with pytest.raises(OSError) as info:
+        with checkpoint.replacing(str(path)) as f:
+            f.write(b'half')
+            raise OSError(28, 'No space left on device')
+    assert info.value.filename == str(path)
+    assert path.read_text() == 'new' and os.listdir(tmp_path) == ['file']
+
+
+def test_json(tmp_path):
+    path = tmp_path / 'value.json'
+    value = {'a': [1, .1, None, 'ä'], 'b': {}}
+    checkpoint.write_json(str(path), value)
+    assert checkpoint.read_json(str(path)) == value
+    for contents in b'{', b'\xff\xfe', b'[' * 100000:
+        path.write_bytes(contents)
+        with pytest.raises(UserError, match='is damaged'):
+            checkpoint.read_json(str(path))
+
+
+def test_arrays_are_not_unpickled(tmp_path):
+    path = str(tmp_path / 'a.npz')
+    numpy.savez(path, a=numpy.array([None]))
+    with pytest.raises(UserError, match='is damaged'):
+        checkpoint.read_arrays(path)
+
+
+class TestSnapshots:
+
+    @pytest.fixture
+    def save(self, tmp_path):
+        def snapshot(iteration):
+            checkpoint.save_snapshot(types.SimpleNamespace(
+                out=str(tmp_path),
+                updater=types.SimpleNamespace(iteration=iteration),
+                serialize=lambda serializer: serializer('value', iteration)),
+                Processes())
+        return snapshot
+
+    def test_two_stay(self, save, tmp_path):
+        for iteration in 8, 9, 10, 11:
+            save(iteration)
+        assert sorted(os.listdir(tmp_path)) == [
+            'snapshot_iter_10', 'snapshot_iter_11']
+        assert checkpoint.read_arrays(
+            tmp_path / 'snapshot_iter_11')['value'] == 11
+        assert checkpoint.outlook(str(tmp_path)).endswith('snapshot_iter_11')
+
+    def test_later_ones_go_after_a_resumption_from_an_earlier(
+            self, save, tmp_path):
+        for iteration in 10, 20, 15:
+            save(iteration)
+        assert sorted(os.listdir(tmp_path)) == [
+            'snapshot_iter_10', 'snapshot_iter_15']
+
+    def test_other_names_are_left_alone(self, save, tmp_path):
+        names = {'snapshot_iter_1.bak', 'snapshot_iter_', 'snapshot_iter_2 (1)'}
+        for name in names:
+            (tmp_path / name).write_text('mine')
+        for iteration in 8, 9, 10:
+            save(iteration)
+        assert set(os.listdir(tmp_path)) == names | {
+            'snapshot_iter_9', 'snapshot_iter_10'}
+
+    def test_failed_write_keeps_all(self, save, tmp_path, monkeypatch):
+        def savez(f, **arrays):
+            f.write(b'half')
+            raise OSError(28, 'No space left on device')
+
+        save(1)
+        save(2)
+        monkeypatch.setattr(numpy, 'savez', savez)
+        with pytest.raises(OSError):
+            save(3)
+        assert sorted(os.listdir(tmp_path)) == [
+            'snapshot_iter_1', 'snapshot_iter_2']
+
+    def test_half_written_files_go(self, tmp_path):
+        folder = tmp_path / '[a]*'
+        (folder / 'log0123abcd').mkdir(parents=True)
+        for name in 'snapshot_iter_1', 'model.npz.tmp123':
+            (folder / name).write_text('')
+        checkpoint.prepare_folder(str(folder), True, False)
+        assert os.listdir(folder) == ['snapshot_iter_1']
+
+
+class TestBestModel:
+
+    @pytest.fixture(params=[False, True])
+    def best(self, request):
+        """One of four epochs, of which the second is the best."""
+        model = L.BatchNormalization(3)  # it has persistent values
+        best = checkpoint.BestModel(model, 'score', highest=request.param)
+        trainer = types.SimpleNamespace(
+            observation={}, updater=types.SimpleNamespace())
+        for epoch, score in enumerate([3., 2., 2., 2.5], 1):
+            model.gamma.array[...] = model.avg_mean[...] = epoch
+            trainer.observation['score'] = -score if request.param else score
+            trainer.updater.epoch = epoch
+            best(trainer)
+        return best
+
+    def test_is_kept(self, best):
+        assert (best.epoch, abs(best.value)) == (2, 2.)
+        best.restore()
+        for array in best._model.gamma.array, best._model.avg_mean:
+            assert (array == 2).all()
+
+    def test_goes_through_a_snapshot_into_a_model(self, best, tmp_path):
+        checkpoint.serializers.save_npz(tmp_path / 'snapshot.npz', best)
+        model = L.BatchNormalization(3)
+        other = checkpoint.BestModel(model)
+        with numpy.load(tmp_path / 'snapshot.npz') as arrays:
+            checkpoint.serializers.NpzDeserializer(arrays).load(other)
+        assert (other.epoch, other.value) == (best.epoch, best.value)
+        other.write(str(tmp_path))
+        checkpoint.write_json(tmp_path / 'model.json', {
+            'experiment': 'toy', 'dtype': 'float32'})
+        loaded, _ = checkpoint.load_model(
+            str(tmp_path), 'toy', lambda description: L.BatchNormalization(3))
+        assert (loaded.gamma.array == 2).all() and (loaded.avg_mean == 2).all()
+
+    def test_is_not_written_before_there_is_one(self, tmp_path):
+        checkpoint.BestModel(L.Linear(3, 2)).write(str(tmp_path))
+        assert not os.listdir(tmp_path)
+
+
+class TestLoadModel:
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / 'model.json').write_text(
+            '{"experiment": "toy", "dtype": "float32", "size": 3}')
+        checkpoint.serializers.save_npz(
+            tmp_path / 'model.npz', L.Linear(3, 2), compression=False)
+        return tmp_path
+
+    def load(self, folder, experiment='toy'):
+        return checkpoint.load_model(
+            str(folder), experiment, lambda description: L.Linear(
+                description['size'], 2))
+
+    def test_good(self, folder):
+        model, description = self.load(folder)
+        assert model.W.shape == (2, 3) and description['size'] == 3
+
+    @pytest.mark.parametrize('name', ['model.json', 'model.npz'])
+    def test_missing(self, folder, name):
+        os.remove(folder / name)
+        with pytest.raises(UserError, match=f'{name} is missing'):
+            self.load(folder)
+
+    def test_another_experiment(self, folder):
+        with pytest.raises(UserError, match='it is of another experiment'):
+            self.load(folder, 'ptb')
+
+    @pytest.mark.parametrize('description', [
+        [], {'experiment': 'toy'}, {'experiment': 'toy', 'dtype': 'int8'},
+        {'experiment': 'toy', 'dtype': 'float32'},
+        {'experiment': 'toy', 'dtype': 'float32', 'size': 4},
+        {'experiment': 'toy', 'dtype': 'float32', 'size': 'many'}])
+    def test_wrong_description(self, folder, description):
+        (folder / 'model.json').write_text(json.dumps(description))
+        with pytest.raises(UserError, match='does not hold a model of'):
+            self.load(folder)
+
+    def test_other_parameters(self, folder):
+        numpy.savez(folder / 'model.npz', W=numpy.zeros((2, 3)))
+        with pytest.raises(UserError, match='model.npz is of another model'):
+            self.load(folder)
