@@ -164,13 +164,14 @@ def number(kind, low, high):
         with contextlib.suppress(ValueError):
             if low <= kind(text) <= high:
                 return kind(text)
+        name = {int: 'a whole number', float: 'a number'}[kind]
         raise argparse.ArgumentTypeError(
-            f'it takes {kind.__name__} from {low} to {high}, not {text!r}')
+            f'it takes {name} from {low} to {high}, not {text!r}')
     return convert
 
 
 positive = number(int, 1, 2 ** 31 - 1)
-not_negative = number(float, 0, sys.float_info.max)
+not_negative = number(float, 0, 10 ** 9)
 seed = number(int, 0, 2 ** 32 - 1)  # what NumPy takes
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -12,11 +13,10 @@ def trained(tmp_path_factory):
     """Folder and result of a short training that is worth something."""
     text, out = [tmp_path_factory.mktemp(name) for name in ('text', 'out')]
     for part, sentences in grammar.sample(1500, 150, 150).items():
-        (text / 'ptb.{}.txt'.format(part)).write_text(
+        (text / f'ptb.{part}.txt').write_text(
             '\n'.join(map(' '.join, sentences)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=48, n_epochs=3))
-        result = train.train(train.parse(
-            ['--data', str(text), '--out', str(out)]))
-    return str(out), result
+        train.main(['--data', str(text), '--out', str(out)])
+    return str(out), json.loads((out / 'result.json').read_text())

@@ -61,8 +61,7 @@ def test_step_agrees_with_sequence(layer):
     model = LanguageModel(config, 20)
     x = numpy.random.RandomState(0).randint(0, 20, (2, 5)).astype('i')
     with chainer.using_config('train', False):
-        h = model.read(x)
-        whole = model.output(h, n_batch_axes=2).array
+        whole = model.output(model._read(x), n_batch_axes=2).array
         model.reset_state()
         steps = [model.step(x[:, i]).array for i in range(5)]
     numpy.testing.assert_allclose(

@@ -4,7 +4,8 @@ import chainer
 import numpy
 import pytest
 
-from experiments.common.errors import Problem
+from experiments.common.cli import UserError
+from experiments.common.training import Processes
 from experiments.ptb import stream
 from experiments.ptb.model import LanguageModel
 from experiments.ptb.model import TINY
@@ -16,20 +17,10 @@ def chunks(iterator, n):
 
 def test_rows_side_by_side():
     iterator = stream.StreamIterator(numpy.arange(1, 12, dtype='i'), 2, 3)
-    assert iterator.n_chunks == 2
     assert chunks(iterator, 2) == [
         [[[0, 1, 2], [5, 6, 7]], [[1, 2, 3], [6, 7, 8]]],
         [[[3, 4], [8, 9]], [[4, 5], [9, 10]]],
     ]
-
-
-def test_batch_description():
-    iterator = stream.StreamIterator(numpy.arange(1, 12, dtype='i'), 2, 3)
-    for where in 'words 0 to 2', 'words 3 to 4', 'words 0 to 2':
-        iterator.next()
-        assert iterator.batch_description == (
-            where + ' of each of the 2 rows of 5 words that the text is cut '
-            'into, counted from 0')
 
 
 @pytest.mark.parametrize('n_steps', [1, 3, 11, 100])
@@ -45,7 +36,7 @@ def test_epochs():
     iterator = stream.StreamIterator(numpy.arange(11, dtype='i'), 2, 3)
     seen = []
     for _ in range(4):
-        at_start = iterator.is_at_start
+        at_start = iterator.current_position == 0
         iterator.next()
         seen.append((at_start, iterator.epoch, iterator.is_new_epoch,
                      iterator.previous_epoch_detail, iterator.epoch_detail))
@@ -62,13 +53,13 @@ def test_serialize(tmp_path, n_before):
     path = str(tmp_path / 'iterator.npz')
     chainer.serializers.save_npz(path, saved)
     chainer.serializers.load_npz(path, loaded)
-    for name in 'epoch', 'is_new_epoch', 'epoch_detail', 'is_at_start':
+    for name in 'epoch', 'is_new_epoch', 'epoch_detail', 'current_position':
         assert getattr(saved, name) == getattr(loaded, name)
     assert chunks(saved, 3) == chunks(loaded, 3)
 
 
 def test_too_short():
-    with pytest.raises(Problem, match='too short for 20 rows'):
+    with pytest.raises(UserError, match='too short for 20 rows'):
         stream.StreamIterator(numpy.arange(11, dtype='i'), 20, 3)
 
 
@@ -77,7 +68,7 @@ EXACT = dataclasses.replace(TINY, dropout=0., zoneout=0.)
 
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
-class TestStreamEvaluator(object):
+class TestStreamEvaluator:
 
     @pytest.fixture
     def model(self, layer):
@@ -115,7 +106,7 @@ def test_backpropagation_is_truncated_exactly(layer):
     model = LanguageModel(config, 20)
     optimizer = chainer.optimizers.SGD(0.).setup(model)
     updater = stream.StreamUpdater(
-        stream.StreamIterator(words, 4, 5), optimizer, device='@numpy')
+        stream.StreamIterator(words, 4, 5), optimizer, '@numpy', Processes())
     updater.update()
     state = model.rnn.state
     updater.update()
@@ -138,7 +129,7 @@ def test_state_starts_anew_with_every_epoch():
     model = LanguageModel(EXACT, 20)
     optimizer = chainer.optimizers.SGD(0.).setup(model)
     updater = stream.StreamUpdater(
-        stream.StreamIterator(words, 4, 3), optimizer, device='@numpy')
+        stream.StreamIterator(words, 4, 3), optimizer, '@numpy', Processes())
     ends = []
     for _ in range(2):
         for _ in range(2):
@@ -156,7 +147,7 @@ def test_updater_goes_on_from_a_snapshot(tmp_path, options):
         model = LanguageModel(dataclasses.replace(EXACT, **options), 20)
         updaters.append(stream.StreamUpdater(
             stream.StreamIterator(words, 4, 5),
-            chainer.optimizers.SGD(1.).setup(model), device='@numpy'))
+            chainer.optimizers.SGD(1.).setup(model), '@numpy', Processes()))
     saved, loaded = updaters
     path = str(tmp_path / 'snapshot')
     saved.update()

@@ -1,0 +1,72 @@
+import dataclasses
+import json
+import sys
+
+import chainer
+import numpy
+import pytest
+
+from experiments.ptb import export
+from experiments.ptb.model import LanguageModel
+from experiments.ptb.model import TINY
+
+
+WORDS = ['<eos>', '<unk>', 'the', 'sailor', 'sings']
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a model as a training does; gives the folder and the model."""
+    def make(**settings):
+        config = dataclasses.replace(TINY, **settings)
+        model = LanguageModel(config, len(WORDS))
+        (tmp_path / 'model.json').write_text(json.dumps({
+            'experiment': 'ptb', 'settings': dataclasses.asdict(config),
+            'dtype': 'float32', 'words': WORDS}))
+        chainer.serializers.save_npz(tmp_path / 'model.npz', model)
+        return str(tmp_path), model
+    return make
+
+
+@pytest.mark.parametrize('kernel_size', [1, 2, 3])
+def test_same_logits(save, tmp_path, kernel_size):
+    """Chunk by chunk, with the state of one going into the next."""
+    pytest.importorskip('onnx')
+    onnxruntime = pytest.importorskip('onnxruntime')
+    folder, model = save(kernel_size=kernel_size, zoneout=.1, init_scale=1.)
+    out = str(tmp_path / 'model.onnx')
+    export.main(['--model', folder, '--out', out])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        out, options, providers=['CPUExecutionProvider'])
+    names = [output.name for output in session.get_outputs()]
+    for B in 1, 5:
+        model.reset_state()
+        state = {}
+        for T in 1, 17, 1, 2:
+            words = numpy.random.randint(0, len(WORDS), (B, T))
+            outputs = dict(zip(names, session.run(
+                names, dict(state, words=words))))
+            logits = outputs.pop('logits')
+            assert logits.shape == (B, T, len(WORDS))
+            with chainer.using_config('train', False):
+                for t in range(T):
+                    expected = model.step(words[:, t].astype('i')).array
+                    assert numpy.abs(logits[:, t] - expected).max() < 1e-5
+            state = {name.replace('next_', ''): array
+                     for name, array in outputs.items()}
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata['words']) == WORDS
+
+
+def test_other_layers(save, error_of):
+    folder, _ = save(layer='lstm')
+    assert 'only a model with QRNN layers' in error_of(
+        export.main, '--model', folder)
+
+
+def test_without_onnx(save, error_of, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    folder, _ = save()
+    assert 'pip install onnx' in error_of(export.main, '--model', folder)

@@ -1,0 +1,69 @@
+import numpy
+
+from experiments.ptb import generate
+from experiments.ptb import grammar
+
+
+def text(capsys, *arguments):
+    generate.main(list(map(str, arguments)))
+    return capsys.readouterr().out
+
+
+def test_generate(trained, capsys):
+    out = text(capsys, '--model', trained[0], '--words', 200)
+    words = out.split()
+    vocabulary = {word for words in grammar.sample()['train']
+                  for word in words}
+    assert set(words) <= vocabulary
+    # It ends sentences, each on a line of its own; the last one may not end.
+    n_lines = out.count('\n')
+    assert n_lines > 5
+    assert 200 <= len(words) + n_lines <= 201
+    assert ' \n' not in out and '\n ' not in out and '  ' not in out
+
+
+def test_seed(trained, capsys):
+    texts = [text(capsys, '-m', trained[0], '--words', 50, '--seed', seed)
+             for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_prompt_and_temperature(trained, capsys):
+    texts = [text(capsys, '-m', trained[0], '--words', 12, '--seed', seed,
+                  '--temperature', 0, '--prompt', 'yesterday anna')
+             for seed in (1, 2)]
+    assert texts[0] == texts[1]
+    words = texts[0].split()
+    assert words[:2] == ['yesterday', 'anna'] and len(words) > 10
+
+
+def test_unknown_prompt(trained, error_of):
+    assert 'does not know nonsense' in error_of(
+        generate.main, '-m', trained[0], '--prompt', 'the nonsense')
+
+
+def test_bad_numbers(trained, error_of):
+    for arguments in ['--words', '0'], ['--temperature', '-1']:
+        assert 'number from' in error_of(
+            generate.main, '-m', trained[0], *arguments)
+
+
+def test_words_come_one_by_one(trained, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        generate, '_write', lambda text: text and written.append(text))
+    seen = []
+    draw = generate._draw
+    monkeypatch.setattr(generate, '_draw', lambda *arguments: (
+        seen.append(len(written)), draw(*arguments))[1])
+    generate.main(['-m', trained[0], '--words', '5'])
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_draw():
+    score = numpy.log(numpy.array([.1, .6, .3], 'f'))
+    random = numpy.random.RandomState(0)
+    counts = numpy.bincount(
+        [generate._draw(score, 1., random) for _ in range(5000)])
+    numpy.testing.assert_allclose(counts / 5000., [.1, .6, .3], atol=.03)
+    assert generate._draw(score, 0., random) == 1
