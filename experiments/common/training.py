@@ -239,11 +239,14 @@ class Run(training.Extension):
         if isinstance(serializer, chainer.Deserializer):
             self._starts[:0] = json.loads(str(serializer('starts', '')))
             order, *states = json.loads(str(serializer('random', '')))
-            if len(states) != self._processes.size:
-                raise ValueError(f'it is of {len(states)} processes, not '
-                                 f'{self._processes.size}')
+            rank, size = self._processes.rank, self._processes.size
             self.order.set_state(tuple(order))
-            numpy.random.set_state(tuple(states[self._processes.rank]))
+            numpy.random.set_state(tuple(states[rank % len(states)]))
+            if len(states) != size:
+                print(f'The snapshot is of another number of processes, '
+                      f'{len(states)}; these draw other random numbers.')
+                checkpoint.seed_all(
+                    numpy.random.randint(2 ** 31), self._device, rank + 1)
             checkpoint.seed_device(self._device)
             return
         serializer('facts', json.dumps(self._facts))

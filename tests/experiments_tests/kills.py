@@ -19,7 +19,7 @@ import time
 
 import numpy
 
-from experiments.common import errors
+from experiments.common import cli
 from experiments.imdb import data as imdb_data
 
 
@@ -69,7 +69,7 @@ def _rarest(kills, choices):
 def _load_all():
     """Loads and makes what all trainings share."""
     for name in EXPERIMENTS:
-        importlib.import_module('experiments.{}.train'.format(name))
+        importlib.import_module(f'experiments.{name}.train')
     with contextlib.suppress(ImportError):
         importlib.import_module('matplotlib.figure')
     make = functools.lru_cache(maxsize=None)(imdb_data.sample_corpus)
@@ -78,7 +78,7 @@ def _load_all():
 
 
 def _path(folder, number, name):
-    return os.path.join(folder, '{}-{}'.format(number, name))
+    return os.path.join(folder, f'{number}-{name}')
 
 
 def _signalled(number):
@@ -136,9 +136,9 @@ def _start(name, out, prepare=lambda: None):
         with open(out + '.txt', 'ab') as f:
             for stream in 1, 2:
                 os.dup2(f.fileno(), stream)
-        train = importlib.import_module('experiments.{}.train'.format(name))
+        train = importlib.import_module(f'experiments.{name}.train')
         prepare()
-        errors.run(lambda: train.main([
+        cli.run(lambda: train.main([
             '--test', '--out', out, '--snapshot-every', '5', '--resume']))
         status = 0
     except SystemExit as end:

@@ -42,12 +42,11 @@ def test_kills(tmp_path, assert_same_run):
         try:
             _compare(tmp_path, folder, assert_same_run)
         except (AssertionError, OSError) as error:
-            failures.append('{}: {}'.format(folder, error))
+            failures.append(f'{folder}: {error}')
     kinds = collections.Counter(kind for _, kind, _ in done)
-    print('\n{} kills in {} runs ({}), {} failures, seed {}'.format(
-        len(done), len(runs), ', '.join(
-            '{} {}'.format(n, kind) for kind, n in sorted(kinds.items())),
-        len(failures), seed))
+    kinds = ', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))
+    print(f'\n{len(done)} kills in {len(runs)} runs ({kinds}), '
+          f'{len(failures)} failures, seed {seed}')
     assert not failures
     assert len(done) == int(COUNT)
 

@@ -9,7 +9,8 @@ import types
 from chainer.backends import cuda
 import pytest
 
-from experiments.common import communication
+from experiments.common import cli
+from experiments.common import distributed
 
 
 pytestmark = pytest.mark.gpu
@@ -29,12 +30,13 @@ def test_trains_and_resumes(name, dtype, tmp_path):
     assert result['epochs'] == 2
 
 
-def test_does_without_cudnn():
+def test_programs_do_without_cudnn():
     """Nor is there a warning that it is missing, as with CuPy 13."""
     environment = {name: value for name, value in os.environ.items()
                    if name != 'CHAINER_CUDNN'}
     done = subprocess.run(
-        [sys.executable, '-c', 'import experiments\n'
+        [sys.executable, '-c',
+         'import sys; sys.argv = ["-m"]; import experiments\n'
          'from chainer.backends import cuda; print(cuda.cudnn_enabled)'],
         env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ('False\n', '')
@@ -46,7 +48,8 @@ def test_device_of_a_process(rank, n_devices, device, monkeypatch):
     """Where each process sees but one GPU, that is the one to take."""
     monkeypatch.setattr(
         cuda.cupy.cuda.runtime, 'getDeviceCount', lambda: n_devices)
-    process = object.__new__(communication._Together)
-    process._name = 'pure_nccl'
-    process._gradients = types.SimpleNamespace(intra_rank=rank)
-    assert process.device('-1') == device
+    monkeypatch.setattr(cli, 'use_device', lambda specifier: specifier)
+    processes = object.__new__(distributed.MultiProcess)
+    processes._name = 'pure_nccl'
+    processes._gradients = types.SimpleNamespace(intra_rank=rank)
+    assert processes.use_device('-1') == device

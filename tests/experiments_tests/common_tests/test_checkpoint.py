@@ -73,7 +73,7 @@ class TestSnapshots:
             'snapshot_iter_10', 'snapshot_iter_15']
 
     def test_other_names_are_left_alone(self, save, tmp_path):
-        names = {'snapshot_iter_1.bak', 'snapshot_iter_', 'snapshot_iter_2 (1)'}
+        names = {'snapshot_iter_1.bak', 'snapshot_iter_', 'snapshot_iter_2 (1'}
         for name in names:
             (tmp_path / name).write_text('mine')
         for iteration in 8, 9, 10:

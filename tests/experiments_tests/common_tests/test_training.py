@@ -337,7 +337,7 @@ class TestResume:
 
     @pytest.mark.parametrize('name, value', [
         ('updater/model:main/embed/W', None),
-            ('extensions/run/random', numpy.array('[]'))])
+        ('extensions/run/random', numpy.array('[]'))])
     def test_other_contents(self, out, error, name, value):
         path = out / 'snapshot_iter_64'
         arrays = checkpoint.read_arrays(path)
