@@ -1,6 +1,5 @@
-"""What a run reached and all that it depended on: ``result.json``, a plot."""
+"""What a run reached and all that it depended on: ``result.json``."""
 import contextlib
-import importlib.util
 import os
 import platform
 import shlex
@@ -13,7 +12,6 @@ import numpy
 import threadpoolctl
 
 from experiments.common.checkpoint import read_json
-from experiments.common.checkpoint import replacing
 from experiments.common.checkpoint import write_json
 from experiments.common.cli import UserError
 import qrnn
@@ -43,40 +41,6 @@ def write_result(out, facts, outcome, starts, log, finished):
     result.update(starts=starts, curve=log)
     write_json(path, result)
     return result
-
-
-def draw_curves(path, log, curves, ylabel, reference=None, scale='log'):
-    """Draw entries of the log against the epoch, if matplotlib is there.
-
-    ``curves`` are their labels by name, ``reference`` label and height of a
-    line to compare with.
-    """
-    if importlib.util.find_spec('matplotlib') is None:
-        return
-    from matplotlib import figure
-    from matplotlib import ticker
-    picture = figure.Figure(figsize=(6, 4), layout='constrained')
-    axes = picture.add_subplot(xlabel='epoch', ylabel=ylabel)
-    for key, label in curves.items():
-        points = [(entry['epoch'], entry[key]) for entry in log
-                  if key in entry]
-        axes.plot(*zip(*points), marker='o', markersize=3, label=label)
-    if reference is not None:
-        label, height = reference
-        axes.axhline(height, color='gray', linestyle='--', linewidth=1,
-                     label=f'{label} ({height:.4g})')
-    if scale == 'log':
-        # Plain numbers at 1, 2 and 5 of each decade, not powers of ten
-        axes.set_yscale('log')
-        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter('{x:g}'))
-        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(alpha=.3)
-    axes.legend()
-    with replacing(path) as f:
-        picture.savefig(f, format='png', dpi=150)
 
 
 def environment(device):

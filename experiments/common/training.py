@@ -153,14 +153,14 @@ class Run(training.Extension):
                          'processes': processes.size, 'began': 0.}]
         self._signal = None
 
-    def extend(self, trainer, best, evaluator, columns, draw,
+    def extend(self, trainer, best, evaluator, columns, plot,
                learning_rate=None, postprocess=None):
         """Give a trainer its extensions, in the order in which they run.
 
         ``best``, a :class:`~experiments.common.checkpoint.BestModel`,
-        ``evaluator`` and ``learning_rate`` are extensions; ``columns`` of the
-        log are printed, ``draw(out, log)`` draws it, and ``postprocess``
-        completes its entries.
+        ``evaluator``, ``plot`` and ``learning_rate`` are extensions;
+        ``columns`` of the log are printed, ``postprocess`` completes its
+        entries.
         """
         self._best = best
         optimizer = trainer.updater.get_optimizer('main')
@@ -181,7 +181,9 @@ class Run(training.Extension):
             ('LogReport', extensions.LogReport(postprocess=postprocess),
              iteration),
             ('PrintReport', extensions.PrintReport(columns), epoch),
-            ('write', lambda _: self._write(trainer, draw), epoch),
+            ('write_result', lambda _: self._write_result(
+                trainer, {'best_epoch': best.epoch}, finished=False), epoch),
+            ('PlotReport', plot, iteration),
             ('progress', _Progress(), iteration),
             ('snapshot', lambda _: self._take_snapshot(trainer), iteration)]
         in_all = 'merge', 'learning_rate', 'mixed_precision', 'run', 'snapshot'
@@ -273,11 +275,6 @@ class Run(training.Extension):
                 self._best.write(trainer.out)
         if number:
             raise cli.Interrupted(number, checkpoint.outlook(trainer.out))
-
-    def _write(self, trainer, draw):
-        """Write what can be looked at while the training goes on."""
-        self._write_result(trainer, {'best_epoch': self._best.epoch}, False)
-        draw(trainer.out, trainer.get_extension('LogReport').log)
 
     def _write_result(self, trainer, outcome, finished):
         self._count_minutes(trainer)

@@ -3,11 +3,11 @@ import dataclasses
 
 import chainer
 from chainer import training as chainer_training
+from chainer.training import extensions
 
 from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import precision
-from experiments.common import result
 from experiments.common import training
 from experiments.ptb import data
 from experiments.ptb import stream
@@ -55,24 +55,18 @@ def train(args):
     trainer = chainer_training.Trainer(
         updater, (config.n_epochs, 'epoch'), args.out)
     best = checkpoint.BestModel(model)
-    unigrams = {part: corpus.unigram_perplexity(part)
-                for part in ('valid', 'test')}
-
-    def draw(out, log):
-        result.draw_curves(
-            f'{out}/perplexity.png', log, {
-                'perplexity': 'training',
-                'validation/perplexity': 'validation'},
-            'perplexity', ('unigrams, validation', unigrams['valid']))
-
     run.extend(
         trainer, best, stream.StreamEvaluator(corpus.valid, model, corpus.eos),
-        ['epoch', 'lr', 'perplexity', 'validation/perplexity',
-         'elapsed_time'], draw, learning_rate(optimizer, config),
-        training.add_perplexities)
+        ['epoch', 'lr', 'perplexity', 'validation/perplexity', 'elapsed_time'],
+        extensions.PlotReport(
+            ['main/loss', 'validation/main/loss'], 'epoch',
+            filename='loss.png'),
+        learning_rate(optimizer, config), training.add_perplexities)
     run.train(trainer, words=corpus.vocabulary)
 
     best.restore()
+    unigrams = {part: corpus.unigram_perplexity(part)
+                for part in ('valid', 'test')}
     scores = processes.once(lambda: stream.scores(model, corpus))
     print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
           f"Validation perplexity: {scores['valid']:.2f} (unigrams: "

@@ -3,7 +3,6 @@ import subprocess
 
 import chainer
 import numpy
-import pytest
 import threadpoolctl
 
 from experiments.common import result
@@ -65,24 +64,3 @@ def test_git_revision(monkeypatch):
 def test_threads_of_the_blas():
     with threadpoolctl.threadpool_limits(1, user_api='blas'):
         assert result.blas()[0]['num_threads'] == 1
-
-
-def test_curves(tmp_path, monkeypatch):
-    image = pytest.importorskip('matplotlib.image')
-    log = [{'epoch': i, 'loss': 100. / i} for i in (1, 2, 3)]
-    log[0]['other'] = 50.
-    path = str(tmp_path / 'curve.png')
-
-    def draw():
-        result.draw_curves(path, log, {'loss': 'ours', 'other': 'theirs'},
-                           'perplexity', ('chance', 120.))
-
-    monkeypatch.setattr(
-        result.importlib.util, 'find_spec', lambda name: None)
-    draw()  # without matplotlib
-    assert not list(tmp_path.iterdir())
-    monkeypatch.undo()
-    draw()
-    pixels = image.imread(path)
-    assert pixels.shape[:2] == (600, 900)
-    assert 0 < numpy.mean(pixels[..., :3].min(-1) < .9) < .5
