@@ -84,10 +84,10 @@ def prepare_folder(out, resume, overwrite):
         raise UserError(f'there is no snapshot file {resume}')
     os.makedirs(out, exist_ok=True)
     inside = os.path.join(glob.escape(out), '')
-    left = _found(out) + [path for path in (
-        inside + name for name in (
+    left = _found(out) + [
+        os.path.join(out, name) for name in (
             'log', 'model.json', 'model.npz', 'result.json')
-        ) if os.path.exists(path)]
+        if os.path.exists(os.path.join(out, name))]
     if left and not resume:
         if not overwrite:
             raise UserError(
@@ -111,17 +111,13 @@ def outlook(out):
 
 
 def save_snapshot(trainer, processes):
-    """Write a snapshot of a trainer, of which all processes give their part.
-
-    It and the last before it stay, as the newest might be unreadable.
-    """
+    """Write a snapshot, to which all processes give their part; keep two."""
     path = os.path.join(trainer.out, f'{_PREFIX}{trainer.updater.iteration}')
-    serializer = serializers.DictionarySerializer()
-    serializer.save(trainer)
+    arrays = _arrays(trainer)
     if processes.rank:
         return
     with replacing(path) as f:
-        numpy.savez(f, **serializer.target)
+        numpy.savez(f, **arrays)
     found = _found(trainer.out)
     # Later ones are of a past that the run has left.
     earlier = found[found.index(path) + 1:]
@@ -201,7 +197,7 @@ class BestModel(training.Extension):
         self._model = model
         self._key = key
         self._sign = -1 if highest else 1
-        self._values = _values(model)
+        self._arrays = _arrays(model)
         self._is_written = False
         self.epoch = 0
         self.value = self._sign * float('inf')
@@ -210,32 +206,32 @@ class BestModel(training.Extension):
         value = float(trainer.observation[self._key])
         if self._sign * value < self._sign * self.value:
             self.epoch, self.value = trainer.updater.epoch, value
-            self._values = _values(self._model)
+            self._arrays = _arrays(self._model)
             self._is_written = False
 
     def write(self, out):
         """Write the model if there is one that was not written yet."""
         if self.epoch and not self._is_written:
             with replacing(os.path.join(out, 'model.npz')) as f:
-                numpy.savez(f, **self._values)
+                numpy.savez(f, **self._arrays)
             self._is_written = True
 
     def restore(self):
-        """Give the model the values that it had when it was the best."""
-        serializers.NpzDeserializer(self._values).load(self._model)
+        """Make the model what it was when it was the best."""
+        serializers.NpzDeserializer(self._arrays).load(self._model)
 
     def serialize(self, serializer):
         self.epoch = int(serializer('epoch', self.epoch))
         self.value = float(serializer('value', self.value))
-        self._values = {
-            name: numpy.asarray(serializer('values/' + name, value))
-            for name, value in self._values.items()}
+        self._arrays = {
+            name: numpy.asarray(serializer('arrays/' + name, array))
+            for name, array in self._arrays.items()}
 
 
-def _values(model):
-    """Return copies of parameters and persistent values, on the CPU."""
+def _arrays(item):
+    """Return copies of all that an object serializes, on the CPU."""
     serializer = serializers.DictionarySerializer()
-    serializer.save(model)
+    serializer.save(item)
     return {name: numpy.array(value)
             for name, value in serializer.target.items()}
 
@@ -245,21 +241,20 @@ def load_model(folder, experiment, build):
 
     ``build`` makes a model of what ``model.json`` says.
     """
-    for name in 'model.json', 'model.npz':
-        path = os.path.join(folder, name)
-        if not os.path.exists(path):
-            raise UserError(
-                f'there is no trained model in {folder}: {path} is missing')
-    description = read_json(os.path.join(folder, 'model.json'))
-    values = read_arrays(os.path.join(folder, 'model.npz'))
+    try:
+        description = read_json(os.path.join(folder, 'model.json'))
+        arrays = read_arrays(os.path.join(folder, 'model.npz'))
+    except FileNotFoundError as error:
+        raise UserError(f'there is no trained model in {folder}: '
+                        f'{error.filename} is missing')
     try:
         if description['experiment'] != experiment:
             raise ValueError('it is of another experiment')
         with precision.using(description['dtype']):
             model = build(description)
-        if set(values) != set(_values(model)):
+        if set(arrays) != set(_arrays(model)):
             raise ValueError('model.npz is of another model')
-        serializers.NpzDeserializer(values).load(model)
+        serializers.NpzDeserializer(arrays).load(model)
     except Exception as error:  # it may say anything
         raise UserError(f'{folder} does not hold a model of experiments.'
                         f'{experiment} and this version ({describe(error)})')

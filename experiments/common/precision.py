@@ -31,7 +31,7 @@ def using(name):
 
 
 def at_least_float32(x):
-    """Return a Variable in float32 at least, as losses and logits should be.
+    """Return a Variable in the precision that losses and logits should have.
     """
     return _cast(x, numpy.promote_types(x.dtype, numpy.float32))
 
@@ -43,7 +43,7 @@ def linear(link, x):
                     _cast(link.b, dtype), n_batch_axes=x.ndim - 1)
 
 
-def _cast(x, dtype):
+def _cast(x, dtype):  # F.cast would add a node that does nothing
     return x if x.dtype == dtype else F.cast(x, dtype)
 
 
@@ -65,9 +65,8 @@ class MixedPrecision(training.Extension):
 
     def __call__(self, trainer):
         trainer.observation['loss_scale'] = self._optimizer._loss_scale
-        self._n_failed += 1
-        if self._optimizer.is_safe_to_update():
-            self._n_failed = 0
+        self._n_failed = (
+            0 if self._optimizer.is_safe_to_update() else self._n_failed + 1)
         if self._n_failed == 50:
             raise UserError(
                 'the gradients have not been finite for 50 iterations, up to '
@@ -95,16 +94,15 @@ class MixedPrecision(training.Extension):
 class GradientClipping(chainer.optimizer_hooks.GradientClipping):
     """Chainer's hook, fit for gradients that are scaled and in float16.
 
-    Chainer's own adds up their squares in float16, where they overflow, and
-    compares the norm of scaled gradients with the threshold. In float32 the
-    two do the same, to the last bit.
+    Chainer's adds up their squares in float16, where they overflow, and does
+    not take the scale into account. In float32 the two do the same.
     """
 
     def __call__(self, optimizer):
         grads = [param.grad for param in optimizer.target.params(False)]
         device = optimizer.target.device
         with chainer.using_device(device):
-            norm = device.xp.sqrt(sum(map(_sum_of_squares, grads)))
+            norm = device.xp.sqrt(sum(g.dot(g) for g in map(_flat, grads)))
             rate = self.threshold * (optimizer._loss_scale or 1) / norm
             if device.xp is not numpy:
                 rate = rate.clip(None, 1)  # a look would make the host wait
@@ -114,10 +112,9 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
                 grad *= rate
 
 
-def _sum_of_squares(grad):
-    grad = grad.ravel().astype(
-        numpy.promote_types(grad.dtype, numpy.float32), copy=False)
-    return grad.dot(grad)
+def _flat(grad):
+    dtype = numpy.promote_types(grad.dtype, 'f')
+    return grad.ravel().astype(dtype, copy=False)
 
 
 class Packed(chainer.Chain):

@@ -75,17 +75,15 @@ def blas():
 
 def _git_revision():
     """Return the source's revision and whether it was changed, if git can."""
-    def git(*arguments):
-        return subprocess.run(
-            ('git', *arguments), cwd=os.path.dirname(__file__), check=True,
-            text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL).stdout.strip()
-
     try:
-        return {'revision': git('rev-parse', 'HEAD'),
-                'dirty': bool(git('status', '--porcelain', '-uno'))}
+        found = subprocess.run(
+            ('git', 'describe', '--always', '--dirty', '--abbrev=40',
+             '--exclude=*'), cwd=os.path.dirname(__file__), check=True,
+            capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+    return {'revision': found.removesuffix('-dirty'),
+            'dirty': found.endswith('-dirty')}
 
 
 def _cpu_model():

@@ -31,33 +31,28 @@ def parser(experiment, configs, data_help):
     add('--out', '-o', metavar='FOLDER',
         help=f'where results go (default: out/{experiment}-CONFIG)')
     add('--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
-        help='go on from this snapshot, or without a name from the newest in '
-             '--out')
+        help='go on from this snapshot, or from the newest in --out')
     add('--overwrite', action='store_true',
         help='start over in a folder that holds an earlier run')
     add('--eval-only', metavar='FOLDER',
-        help='score the trained model of this folder, on its own data or on '
-             '--data, and train nothing')
+        help='only score the model of this folder, on its data or on --data')
     add('--epoch', '-e', metavar='N', type=cli.positive,
         help="epochs to train in all (default: the configuration's)")
     add('--batch-size', metavar='N', type=cli.positive,
-        help="size of a batch, over all processes (default: the "
-             "configuration's)")
+        help="over all processes (default: the configuration's)")
     add('--communicator', choices=('naive', 'pure_nccl'),
-        help='how the processes that mpiexec starts train together: naive on '
-             'CPUs, pure_nccl on a GPU for each (default: a single process)')
+        help='for several processes, by mpiexec: naive on CPUs, pure_nccl on '
+             'a GPU for each')
     add('--seed', metavar='N', type=cli.seed, default=0,
         help='seed of every random choice (default: 0)')
     add('--dtype', choices=precision.DTYPES, default='float32',
-        help='precision to train in; tf32 and mixed16, with matrix products '
-             'of shorter numbers, are for GPUs (default: float32)')
+        help='precision (default: float32); tf32 and mixed16 are for GPUs')
     add('--snapshot-every', metavar='N', type=cli.positive, default=200,
-        help='iterations between two snapshots (default: 200); one is taken '
-             'after every epoch in any case')
+        help='iterations between snapshots, beside those after every epoch '
+             '(default: 200)')
     add('--test', action='store_true',
-        help='train a tiny model on the sample, whatever --data is, for a few '
-             'iterations to see that everything works, and keep nothing '
-             'unless --out is given')
+        help='see in seconds that everything works: a tiny model on a tiny '
+             'sample, of which nothing is kept without --out')
     return parser
 
 
@@ -81,10 +76,7 @@ def main(experiment, args, train):
 
 
 def join(communicator):
-    """Return the processes that train together by a ChainerMN communicator.
-
-    Without one it is a single process, which needs no MPI.
-    """
+    """Return the processes that train together; one alone needs no MPI."""
     if communicator is not None:
         from experiments.common.distributed import MultiProcess
         return MultiProcess(communicator)
@@ -151,7 +143,7 @@ class Run(training.Extension):
         self._processes = processes
         self._starts = [{**result.environment(device),
                          'processes': processes.size, 'began': 0.}]
-        self._signal = None
+        self._signal = 0  # number of one that came
 
     def extend(self, trainer, best, evaluator, columns, plot,
                learning_rate=None, postprocess=None):
@@ -170,9 +162,8 @@ class Run(training.Extension):
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
             ('merge', lambda _: self._processes.merge(trainer), iteration),
-            ('check_update', check_update, iteration),
             ('validation', evaluator, epoch),
-            ('check_evaluation', check_evaluation, epoch),
+            ('check_finite', check_finite, iteration),
             ('best_model', best, epoch),
             ('learning_rate', learning_rate, epoch),
             ('mixed_precision', precision.MixedPrecision(optimizer)
@@ -201,12 +192,12 @@ class Run(training.Extension):
             checkpoint.load_snapshot(
                 self._args.resume, trainer, self._facts, self._processes)
             n_epochs = self._facts['settings']['n_epochs']
-            if trainer.updater.epoch_detail > n_epochs:
+            epoch = trainer.updater.epoch_detail
+            if epoch > n_epochs:
                 raise cli.UserError(
-                    'the snapshot has trained for '
-                    f'{trainer.updater.epoch_detail:.2f} epochs, more than '
-                    f'the {n_epochs} asked for; give a longer --epoch, or '
-                    'start over with --overwrite')
+                    f'the snapshot has trained for {epoch:.2f} epochs, more '
+                    f'than the {n_epochs} asked for; give a longer --epoch, '
+                    'or start over with --overwrite')
         self._processes.once(lambda: checkpoint.write_json(
             os.path.join(trainer.out, 'model.json'),
             {**self._facts, **description}))
@@ -218,24 +209,21 @@ class Run(training.Extension):
                                 + checkpoint.outlook(trainer.out))
 
     def finish(self, trainer, outcome):
-        """Write the best model and ``result.json``; return the latter."""
+        """Write the best model and ``result.json``."""
         def write():
             self._best.write(trainer.out)
-            return self._write_result(trainer, outcome, finished=True)
+            self._write_result(trainer, outcome, finished=True)
 
         with cli.explained('cannot write the result: {}; the same command '
                            'with --resume scores the model again', OSError):
-            written = self._processes.once(write)
+            self._processes.once(write)
         print(f'Results are in {trainer.out}')
-        return written
-
-    # As an extension it is there for its part of a snapshot.
 
     def initialize(self, trainer):
         self._starts[-1]['began'] = trainer.elapsed_time  # of all starts
 
     def __call__(self, trainer):
-        pass
+        pass  # as an extension it is there for its part of a snapshot
 
     def serialize(self, serializer):
         if isinstance(serializer, chainer.Deserializer):
@@ -265,8 +253,7 @@ class Run(training.Extension):
         other in every iteration, which takes some ten microseconds.
         """
         updater = trainer.updater
-        number = next(
-            filter(None, self._processes.gather(self._signal)), None)
+        number = max(self._processes.gather(self._signal))
         if (number or updater.is_new_epoch
                 or updater.iteration % self._args.snapshot_every == 0):
             self._count_minutes(trainer)
@@ -279,7 +266,7 @@ class Run(training.Extension):
     def _write_result(self, trainer, outcome, finished):
         self._count_minutes(trainer)
         updater = trainer.updater
-        return result.write_result(
+        result.write_result(
             trainer.out, self._facts,
             {'parameters': updater.get_optimizer('main').target.count_params(),
              'epochs': updater.epoch, **outcome},
@@ -291,10 +278,7 @@ class Run(training.Extension):
 
     @contextlib.contextmanager
     def _signals_deferred(self):
-        """Context in which the first signal is kept, and a second one ends.
-
-        ``mpiexec`` hands on SIGUSR1, and kills soon after any other. What is
-        ignored, by ``nohup`` for instance, stays ignored.
+        """Context in which the first signal is kept, and a second one kills.
         """
         came = None
 
@@ -310,6 +294,7 @@ class Run(training.Extension):
                 # ``timeout`` sends it to the process and to its group.
                 cli.die(number)
 
+        # mpiexec hands on SIGUSR1. What is ignored, by nohup, stays ignored.
         before = {number: signal.signal(number, handle) for number in (
             signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
             if signal.getsignal(number) != signal.SIG_IGN}
@@ -340,54 +325,39 @@ class _Progress(training.Extension):
     def __call__(self, trainer):
         updater, now = trainer.updater, time.time()
         then, iteration = self._last
-        is_terminal = sys.stderr.isatty()
-        if now - then >= (1 if is_terminal else 60):
+        period, end = (1, '\033[K\r') if sys.stderr.isatty() else (60, '\n')
+        if now - then >= period:
             seconds = (now - then) / (updater.iteration - iteration)
             print(f'epoch {updater.epoch_detail:.2f}, iteration '
                   f'{updater.iteration}, {seconds:.3g} s per iteration',
-                  end='\033[K\r' if is_terminal else '\n', file=sys.stderr,
-                  flush=True)
+                  end=end, file=sys.stderr, flush=True)
             self._last = now, updater.iteration
 
 
-# Checks that end a training before it keeps a broken model
+def check_finite(trainer):
+    """Trainer extension that stops when a loss or a parameter is not finite.
 
-
-def check_update(trainer):
-    """Trainer extension that stops when loss or parameters are not finite.
-
-    So no such model is evaluated or gets into a snapshot. It looks at a GPU
-    once, at all that there is to see, for each look waits for what was sent
-    before; what was observed are Python's floats from here on.
+    So no such model gets into a snapshot. It looks at a GPU once, at all that
+    there is to see, for each look waits for what was sent before; what was
+    observed are Python's floats from here on.
     """
-    model = trainer.updater.get_optimizer('main').target
-    xp, observation = model.xp, trainer.observation
-    values = {name: value if isinstance(value, tuple) else (value,)
-              for name, value in observation.items()}
+    updater, observation = trainer.updater, trainer.observation
+    model = updater.get_optimizer('main').target
+    observed = {name: value if isinstance(value, tuple) else (value,)
+                for name, value in observation.items()}
     arrays = {name: param.array for name, param in sorted(model.namedparams())
               if param.array is not None and param.array.size}
     with numpy.errstate(over='ignore', invalid='ignore'):
-        seen = chainer.backends.cuda.to_cpu(xp.stack([
-            xp.asarray(chainer.as_array(each), 'f8') for each in (
-                *(value for value, *_ in values.values()),
-                *map(xp.ptp, arrays.values()))])).tolist()
-    for name, value in zip([*values, *arrays], seen):
-        _check(value, name, trainer)
-    for (name, (_, *weight)), value in zip(values.items(), seen):
+        values = chainer.backends.cuda.to_cpu(model.xp.stack([
+            model.xp.asarray(chainer.as_array(each), 'f8') for each in (
+                *(value for value, *_ in observed.values()),
+                *map(model.xp.ptp, arrays.values()))])).tolist()
+    for name, value in zip([*observed, *arrays], values):
+        if not math.isfinite(value):
+            raise cli.UserError(
+                f'{name} became {value} in iteration {updater.iteration} '
+                f'(epoch {math.ceil(updater.epoch_detail)}); '
+                f'{checkpoint.outlook(trainer.out)}, and a smaller learning '
+                'rate may help')
+    for (name, (_, *weight)), value in zip(observed.items(), values):
         observation[name] = (value, *weight) if weight else value
-
-
-def check_evaluation(trainer):
-    """Trainer extension that stops when the evaluation's loss is broken."""
-    name = 'validation/main/loss'
-    _check(float(trainer.observation[name]), name, trainer)
-
-
-def _check(value, name, trainer):
-    if not math.isfinite(value):
-        updater = trainer.updater
-        raise cli.UserError(
-            f'{name} became {value} in iteration {updater.iteration} (epoch '
-            f'{math.ceil(updater.epoch_detail)}); '
-            f'{checkpoint.outlook(trainer.out)}, and a smaller learning rate '
-            'may help')

@@ -16,23 +16,12 @@ PARTS = 'train', 'valid', 'test'
 
 
 def load(source, vocabulary=None):
-    """Load the three parts of a corpus and number their words.
+    """Return the :class:`Corpus` of a source, numbered by a vocabulary.
 
-    Args:
-        source (str): ``'sample'`` or None for the text that the project
-            generates itself, ``'download'`` for the Penn Treebank from the
-            web (kept in Chainer's dataset cache), or a folder with
-            ``ptb.{train,valid,test}.txt``, each gzipped or not, one
-            sentence per line.
-        vocabulary (list of str): As in :class:`Corpus`.
-
-    Returns:
-        Corpus: The numbered words.
-
-    Raises:
-        UserError: If a part is not there or is not text, or, to train on, if
-            the training part is another, too.
-
+    The source is ``'sample'`` or None for the text that the project generates
+    itself, ``'download'`` for the Penn Treebank from the web (kept in
+    Chainer's dataset cache), or a folder with ``ptb.{train,valid,test}.txt``,
+    each gzipped or not, one sentence per line.
     """
     if source in (None, 'sample'):
         return sample(vocabulary=vocabulary)
@@ -41,14 +30,8 @@ def load(source, vocabulary=None):
                  for part in PARTS}
     else:
         paths = _in_folder(source)
-    sentences = {part: _sentences(path) for part, path in paths.items()}
-    for part in PARTS[1:]:
-        if vocabulary is None and sentences[part] == sentences['train']:
-            raise UserError(
-                f'ptb.{part}.txt of {source} holds the text of ptb.train.txt: '
-                'what is trained on says nothing about other text; give '
-                'another file')
-    return Corpus(source, sentences, vocabulary)
+    return Corpus(source, {
+        part: _sentences(path) for part, path in paths.items()}, vocabulary)
 
 
 def sample(n_train=5000, n_other=500, vocabulary=None):
@@ -107,15 +90,11 @@ class Corpus:
                 'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
-        """Return the perplexity under the training part's frequencies.
-
-        One is added to all counts if a type of the vocabulary does not
-        occur in the training part.
-        """
+        """Return the perplexity under the training part's frequencies."""
         counts = numpy.bincount(
             self.train, minlength=len(self.vocabulary)).astype('f8')
         if not counts.all():
-            counts += 1
+            counts += 1  # <unk> may not occur there
         surprise = numpy.log(counts.sum()) - numpy.log(counts)
         return float(numpy.exp(surprise[getattr(self, part)].mean()))
 

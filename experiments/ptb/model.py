@@ -26,14 +26,9 @@ class Config:
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
     dropout: float = 0.5  # after the embedding and after each layer
-    # The next two the paper does not give. Parameters start uniform in +-
-    # init_scale, or as Chainer's links do; the loss is the sum over the rows
-    # of a batch of the mean over its steps, or the sum over its steps of the
-    # mean over its rows ('steps'), as in Zaremba's code. With the sum over
-    # 105 steps together with uniform +- 0.05, a QRNN diverges at a rate of 1;
-    # with the sum alone it does not.
-    init_scale: float | None = None
-    sum_over: str = 'rows'
+    # The next two the paper does not give; README.md tells of them.
+    init_scale: float | None = None  # uniform +- it; None: Chainer's links'
+    sum_over: str = 'rows'  # the loss: the mean over the other, 'steps'
 
     batch_size: int = 20  # rows of the stream side by side
     n_steps: int = 105  # steps that gradients flow back through
@@ -65,11 +60,7 @@ TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
 
 
 def load(folder):
-    """Return the best :class:`LanguageModel` of a training, on the CPU.
-
-    Beside it comes what ``model.json`` says of it, a dict, with the
-    vocabulary as ``'words'``.
-    """
+    """Return the best model of a training, and what ``model.json`` says."""
     def build(description):
         return LanguageModel(
             Config(**description['settings']), len(description['words']))

@@ -11,14 +11,11 @@ class StreamIterator(chainer.dataset.Iterator):
     """Iterator over chunks of a stream of words.
 
     The stream is laid out as ``B`` rows of equal length side by side, and
-    every row is cut into chunks of ``T`` words, the last one shorter where
-    the length demands it. Chunk ``i + 1`` goes on, row by row, where chunk
-    ``i`` ended, so a recurrent state can be carried over. What does not
-    fill the rows, fewer than ``B`` words, is left out.
-
-    The input of a word is the word before it in the stream, also across
-    rows; that of the first one is the end of a sentence, ``eos``. So with
-    ``B = 1`` every word of the stream is predicted exactly once.
+    every row is cut into chunks of ``T`` words, the last one shorter. Each
+    chunk goes on where the one before ended, so a recurrent state can be
+    carried over. Fewer than ``B`` words, which do not fill the rows, are left
+    out. The input of a word is the word before it in the stream, also across
+    rows; that of the first one is the end of a sentence, ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
@@ -75,9 +72,8 @@ class StreamIterator(chainer.dataset.Iterator):
 class StreamUpdater(training.updaters.StandardUpdater):
     """Updater with truncated backpropagation along a stream.
 
-    The state of the model starts anew with every epoch and is carried from
-    one chunk to the next; gradients stop at the boundary. Several processes
-    share the rows, each with the state of its own.
+    The model's state starts anew with every epoch and is carried from chunk to
+    chunk; gradients stop in between. Several processes share the rows.
     """
 
     def __init__(self, iterator, optimizer, device, processes):

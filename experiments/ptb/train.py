@@ -32,7 +32,7 @@ def main(argv=None):
 
 
 def train(args):
-    """Train a model, score the best epoch's, and return the result."""
+    """Train a model, and score the best epoch's."""
     processes = training.join(args.communicator)
     device = processes.use_device(args.device)
     config = training.configure(
@@ -72,7 +72,7 @@ def train(args):
           f"Validation perplexity: {scores['valid']:.2f} (unigrams: "
           f"{unigrams['valid']:.2f})\nTest perplexity: {scores['test']:.2f} "
           f"(unigrams: {unigrams['test']:.2f})")
-    return run.finish(trainer, {
+    run.finish(trainer, {
         'best_epoch': best.epoch,
         'validation_perplexity': scores['valid'],
         'test_perplexity': scores['test'],
