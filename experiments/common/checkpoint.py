@@ -69,9 +69,6 @@ def read_arrays(path):
         raise UserError(f'{path} is damaged, or does not hold arrays')
 
 
-# Snapshots
-
-
 _PREFIX = 'snapshot_iter_'
 
 
@@ -183,9 +180,6 @@ def _difference(theirs, ours):
     return ''
 
 
-# The best model
-
-
 class BestModel(training.Extension):
     """Trainer extension that keeps the best model so far, of ``epoch``.
 
@@ -261,9 +255,6 @@ def load_model(folder, experiment, build):
     return model, description
 
 
-# Random generators
-
-
 def seed_all(seed, device, rank=0):
     """Seed every generator that training draws from, each process its own."""
     if rank:
@@ -274,10 +265,7 @@ def seed_all(seed, device, rank=0):
 
 
 def seed_device(device):
-    """Seed CuPy's generator, whose state cannot be saved, from NumPy's state.
-
-    So a resumed run on a GPU is sound but not the same to the last bit.
-    """
+    """Seed CuPy's generator, whose state cannot be read, from NumPy's."""
     if device.xp is not numpy:
         keys = numpy.random.get_state()[1][:8]
         with chainer.using_device(device):
