@@ -20,13 +20,37 @@ from experiments.common import precision
 from experiments.common import result
 
 
-def parser(experiment, configs, data_help):
-    """Return the parser of a training command, with what all of them take."""
+def main(experiment, configs, tiny, add_arguments, train, evaluate, argv):
+    """Run a training command.
+
+    ``add_arguments(parser)`` adds ``--data`` and what else the experiment
+    takes; ``train(run)`` trains what a :class:`Run` asks for; and
+    ``evaluate(args, device)`` prints the scores of a trained model.
+    """
+    parser = _parser(experiment, configs)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    if args.eval_only:
+        return evaluate(args, cli.use_device(args.device))
+    config = tiny if args.test else configs[args.config]
+    given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}
+    config = dataclasses.replace(config, **{
+        name: value for name, value in given.items() if value is not None})
+    with precision.using(args.dtype):
+        if args.test and args.out is None:
+            with tempfile.TemporaryDirectory() as args.out:
+                train(Run(experiment, args, config))
+            print('Everything works.')
+        else:
+            args.out = args.out or f'out/{experiment}-{args.config}'
+            train(Run(experiment, args, config))
+
+
+def _parser(experiment, configs):
     parser = cli.Parser(f'{experiment}.train')
     add = parser.add_argument
     add('--config', choices=sorted(configs), default='small',
         help='what to train (default: small)')
-    add('--data', metavar='SOURCE', help=data_help)
     cli.add_device(parser)
     add('--out', '-o', metavar='FOLDER',
         help=f'where results go (default: out/{experiment}-CONFIG)')
@@ -54,25 +78,6 @@ def parser(experiment, configs, data_help):
         help='see in seconds that everything works: a tiny model on a tiny '
              'sample, of which nothing is kept without --out')
     return parser
-
-
-def configure(config, args):
-    """Return a configuration with what the command line says otherwise."""
-    given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}
-    return dataclasses.replace(config, **{
-        name: value for name, value in given.items() if value is not None})
-
-
-def main(experiment, args, train):
-    """Call ``train(args)`` in the precision and the folder asked for."""
-    with precision.using(args.dtype):
-        if args.test and args.out is None:
-            with tempfile.TemporaryDirectory() as args.out:
-                train(args)
-            print('Everything works.')
-        else:
-            args.out = args.out or f'out/{experiment}-{args.config}'
-            train(args)
 
 
 def join(communicator):
@@ -122,102 +127,113 @@ class Processes:
 class Run(training.Extension):
     """A training run: its folder, its seed, and its part of a snapshot.
 
-    To make one prepares the folder and seeds all generators. ``facts`` are
-    what must be the same for a snapshot to fit, plain values by name; the
-    order of examples is to be drawn from ``order``, the same in all processes.
+    To make one prepares the folder and seeds all generators. The order of
+    examples is to be drawn from ``order``, the same in all processes.
     """
 
-    def __init__(self, args, facts, device, processes):
-        batch_size = facts['settings']['batch_size']
-        if batch_size % processes.size:
+    def __init__(self, experiment, args, config):
+        self.args, self.config = args, config
+        self.processes = processes = join(args.communicator)
+        if config.batch_size % processes.size:
             raise cli.UserError(
-                f'a batch of {batch_size} cannot be shared equally by '
+                f'a batch of {config.batch_size} cannot be shared equally by '
                 f'{processes.size} processes; --batch-size sets another')
+        self.device = processes.use_device(args.device)
         processes.once(lambda: checkpoint.prepare_folder(
             args.out, args.resume, args.overwrite))
-        checkpoint.seed_all(args.seed, device, processes.rank)
+        checkpoint.seed_all(args.seed, self.device, processes.rank)
         self.order = numpy.random.RandomState(args.seed)
-        self._args = args
-        self._facts = {**facts, 'seed': args.seed, 'dtype': args.dtype}
-        self._device = device
-        self._processes = processes
-        self._starts = [{**result.environment(device),
+        self._facts = {
+            'experiment': experiment, 'config': args.config,
+            'settings': dataclasses.asdict(config), 'seed': args.seed,
+            'dtype': args.dtype}
+        self._starts = [{**result.environment(self.device),
                          'processes': processes.size, 'began': 0.}]
         self._signal = 0  # number of one that came
 
-    def extend(self, trainer, best, evaluator, columns, plot,
-               learning_rate=None, postprocess=None):
-        """Give a trainer its extensions, in the order in which they run.
+    def train(self, updater, evaluator, columns, plot, facts, description,
+              learning_rate=None, postprocess=None, best=()):
+        """Train a model, or go on with it, and make it its best.
 
-        ``best``, a :class:`~experiments.common.checkpoint.BestModel`,
-        ``evaluator``, ``plot`` and ``learning_rate`` are extensions;
-        ``columns`` of the log are printed, ``postprocess`` completes its
-        entries.
+        Args:
+            updater (~chainer.training.Updater): What updates it.
+            evaluator (~chainer.training.Extension): What scores it after an
+                epoch.
+            columns (list of str): Entries of the log to print.
+            plot (~chainer.training.Extension): What draws the curves.
+            facts (dict): What must be the same for a snapshot to fit, beside
+                the settings: the data, as plain values by name.
+            description (dict): What else it takes to build the model anew.
+            learning_rate (~chainer.training.Extension): What sets the rate of
+                the next epoch.
+            postprocess (function): What completes an entry of the log.
+            best (tuple): Arguments of
+                :class:`~experiments.common.checkpoint.BestModel`.
+
+        Returns:
+            ~experiments.common.checkpoint.BestModel: The best model.
+
         """
-        self._best = best
-        optimizer = trainer.updater.get_optimizer('main')
-        if self._device.xp is not numpy and self._processes.size == 1:
+        self._facts.update(facts)
+        self._trainer = trainer = training.Trainer(
+            updater, (self.config.n_epochs, 'epoch'), self.args.out)
+        optimizer = updater.get_optimizer('main')
+        self._best = checkpoint.BestModel(optimizer.target, *best)
+        if self.device.xp is not numpy and self.processes.size == 1:
             # ChainerMN packs gradients itself.
             optimizer.target = precision.Packed(optimizer.target)
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
-            ('merge', lambda _: self._processes.merge(trainer), iteration),
+            ('merge', lambda _: self.processes.merge(trainer), iteration),
             ('validation', evaluator, epoch),
             ('check_finite', check_finite, iteration),
-            ('best_model', best, epoch),
+            ('best_model', self._best, epoch),
             ('learning_rate', learning_rate, epoch),
             ('mixed_precision', precision.MixedPrecision(optimizer)
-             if self._args.dtype == 'mixed16' else None, iteration),
+             if self.args.dtype == 'mixed16' else None, iteration),
             ('run', self, iteration),
             ('LogReport', extensions.LogReport(postprocess=postprocess),
              iteration),
             ('PrintReport', extensions.PrintReport(columns), epoch),
             ('write_result', lambda _: self._write_result(
-                trainer, {'best_epoch': best.epoch}, finished=False), epoch),
+                {'best_epoch': self._best.epoch}, finished=False), epoch),
             ('PlotReport', plot, iteration),
             ('progress', _Progress(), iteration),
-            ('snapshot', lambda _: self._take_snapshot(trainer), iteration)]
+            ('snapshot', lambda _: self._take_snapshot(), iteration)]
         in_all = 'merge', 'learning_rate', 'mixed_precision', 'run', 'snapshot'
         for i, (name, extension, trigger) in enumerate(in_order):
-            if extension and (self._processes.rank == 0 or name in in_all):
+            if extension and (self.processes.rank == 0 or name in in_all):
                 trainer.extend(extension, name, trigger, priority=-i)
-
-    def train(self, trainer, **description):
-        """Run a trainer, or go on with it.
-
-        ``description`` is what it takes, beside the facts, to build the model
-        anew.
-        """
-        if self._args.resume:
+        if self.args.resume:
             checkpoint.load_snapshot(
-                self._args.resume, trainer, self._facts, self._processes)
-            n_epochs = self._facts['settings']['n_epochs']
-            epoch = trainer.updater.epoch_detail
-            if epoch > n_epochs:
+                self.args.resume, trainer, self._facts, self.processes)
+            if updater.epoch_detail > self.config.n_epochs:
                 raise cli.UserError(
-                    f'the snapshot has trained for {epoch:.2f} epochs, more '
-                    f'than the {n_epochs} asked for; give a longer --epoch, '
-                    'or start over with --overwrite')
-        self._processes.once(lambda: checkpoint.write_json(
-            os.path.join(trainer.out, 'model.json'),
+                    f'the snapshot has trained for {updater.epoch_detail:.2f} '
+                    f'epochs, more than the {self.config.n_epochs} asked for; '
+                    'give a longer --epoch, or start over with --overwrite')
+        self.processes.once(lambda: checkpoint.write_json(
+            os.path.join(self.args.out, 'model.json'),
             {**self._facts, **description}))
         try:
             with self._signals_deferred():
                 trainer.run(show_loop_exception_msg=False)
         except OSError as error:  # a full disk, for instance
             raise cli.UserError(f'{cli.describe(error)}; '
-                                + checkpoint.outlook(trainer.out))
+                                + checkpoint.outlook(self.args.out))
+        self._best.restore()
+        return self._best
 
-    def finish(self, trainer, outcome):
+    def finish(self, outcome):
         """Write the best model and ``result.json``."""
         def write():
-            self._best.write(trainer.out)
-            self._write_result(trainer, outcome, finished=True)
+            self._best.write(self.args.out)
+            self._write_result(outcome, finished=True)
 
         with cli.explained('cannot write the result: {}; the same command '
                            'with --resume scores the model again', OSError):
-            self._processes.once(write)
-        print(f'Results are in {trainer.out}')
+            self.processes.once(write)
+        print(f'Results are in {self.args.out}')
 
     def initialize(self, trainer):
         self._starts[-1]['began'] = trainer.elapsed_time  # of all starts
@@ -229,52 +245,52 @@ class Run(training.Extension):
         if isinstance(serializer, chainer.Deserializer):
             self._starts[:0] = json.loads(str(serializer('starts', '')))
             order, *states = json.loads(str(serializer('random', '')))
-            rank, size = self._processes.rank, self._processes.size
+            rank, size = self.processes.rank, self.processes.size
             self.order.set_state(tuple(order))
             numpy.random.set_state(tuple(states[rank % len(states)]))
             if len(states) != size:
                 print(f'The snapshot is of another number of processes, '
                       f'{len(states)}; these draw other random numbers.')
                 checkpoint.seed_all(
-                    numpy.random.randint(2 ** 31), self._device, rank + 1)
-            checkpoint.seed_device(self._device)
+                    numpy.random.randint(2 ** 31), self.device, rank + 1)
+            checkpoint.seed_device(self.device)
             return
         serializer('facts', json.dumps(self._facts))
         serializer('starts', json.dumps(self._starts))
         order, own = ([kind, keys.tolist(), *rest] for kind, keys, *rest in (
             self.order.get_state(), numpy.random.get_state()))
         serializer('random', json.dumps(
-            [order, *self._processes.gather(own)]))
+            [order, *self.processes.gather(own)]))
 
-    def _take_snapshot(self, trainer):
+    def _take_snapshot(self):
         """Write what is to stay; end, if a signal has asked for it.
 
         A signal may have come to any of the processes, so they tell each
         other in every iteration, which takes some ten microseconds.
         """
-        updater = trainer.updater
-        number = max(self._processes.gather(self._signal))
+        updater = self._trainer.updater
+        number = max(self.processes.gather(self._signal))
         if (number or updater.is_new_epoch
-                or updater.iteration % self._args.snapshot_every == 0):
-            self._count_minutes(trainer)
-            checkpoint.save_snapshot(trainer, self._processes)
-            if self._processes.rank == 0:
-                self._best.write(trainer.out)
+                or updater.iteration % self.args.snapshot_every == 0):
+            self._count_minutes()
+            checkpoint.save_snapshot(self._trainer, self.processes)
+            if self.processes.rank == 0:
+                self._best.write(self.args.out)
         if number:
-            raise cli.Interrupted(number, checkpoint.outlook(trainer.out))
+            raise cli.Interrupted(number, checkpoint.outlook(self.args.out))
 
-    def _write_result(self, trainer, outcome, finished):
-        self._count_minutes(trainer)
-        updater = trainer.updater
+    def _write_result(self, outcome, finished):
+        self._count_minutes()
+        updater = self._trainer.updater
         result.write_result(
-            trainer.out, self._facts,
+            self.args.out, self._facts,
             {'parameters': updater.get_optimizer('main').target.count_params(),
-             'epochs': updater.epoch, **outcome},
-            self._starts, trainer.get_extension('LogReport').log, finished)
+             'epochs': updater.epoch, **outcome}, self._starts,
+            self._trainer.get_extension('LogReport').log, finished)
 
-    def _count_minutes(self, trainer):
+    def _count_minutes(self):
         start = self._starts[-1]
-        start['minutes'] = (trainer.elapsed_time - start['began']) / 60
+        start['minutes'] = (self._trainer.elapsed_time - start['began']) / 60
 
     @contextlib.contextmanager
     def _signals_deferred(self):
@@ -305,7 +321,7 @@ class Run(training.Extension):
                 signal.signal(number, handler)
         if self._signal:  # after the last snapshot
             raise cli.Interrupted(
-                self._signal, checkpoint.outlook(self._args.out))
+                self._signal, checkpoint.outlook(self.args.out))
 
 
 def add_perplexities(entry):

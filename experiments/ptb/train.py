@@ -1,11 +1,7 @@
 """Trains a language model: ``python -m experiments.ptb.train --help``."""
-import dataclasses
-
 import chainer
-from chainer import training as chainer_training
 from chainer.training import extensions
 
-from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import precision
 from experiments.common import training
@@ -19,60 +15,52 @@ from experiments.ptb.model import TINY
 
 def main(argv=None):
     """Train, or score what was trained, as the command line says."""
-    args = training.parser(
-        'ptb', CONFIGS,
-        "'sample' for text that the project generates itself (default), "
-        "'download' for the Penn Treebank from the web, or a folder with "
-        'ptb.train.txt, ptb.valid.txt and ptb.test.txt, gzipped or not'
-    ).parse_args(argv)
-    if args.eval_only:
-        evaluate(args)
-    else:
-        training.main('ptb', args, train)
+    training.main('ptb', CONFIGS, TINY, add_arguments, train, evaluate, argv)
 
 
-def train(args):
-    """Train a model, and score the best epoch's."""
-    processes = training.join(args.communicator)
-    device = processes.use_device(args.device)
-    config = training.configure(
-        TINY if args.test else CONFIGS[args.config], args)
-    corpus = processes.once(lambda: (
+def add_arguments(parser):
+    parser.add_argument(
+        '--data', metavar='SOURCE',
+        help="'sample' for text that the project generates itself (default), "
+             "'download' for the Penn Treebank from the web, or a folder with "
+             'ptb.train.txt, ptb.valid.txt and ptb.test.txt, gzipped or not')
+
+
+def train(run):
+    """Train a model, score the best epoch's, and write the result."""
+    args, config = run.args, run.config
+    corpus = run.processes.once(lambda: (
         data.sample(100, 20) if args.test else data.load(args.data)))
     print(corpus)
-    run = training.Run(args, {
-        'experiment': 'ptb', 'config': args.config,
-        'settings': dataclasses.asdict(config), 'data': corpus.facts,
-    }, device, processes)
     model = LanguageModel(config, len(corpus.vocabulary))
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = processes.multi_node(setup_optimizer(model, config))
+    optimizer = run.processes.multi_node(setup_optimizer(model, config))
     updater = stream.StreamUpdater(
         stream.StreamIterator(
             corpus.train, config.batch_size, config.n_steps, corpus.eos),
-        optimizer, device, processes)
-    trainer = chainer_training.Trainer(
-        updater, (config.n_epochs, 'epoch'), args.out)
-    best = checkpoint.BestModel(model)
-    run.extend(
-        trainer, best, stream.StreamEvaluator(corpus.valid, model, corpus.eos),
-        ['epoch', 'lr', 'perplexity', 'validation/perplexity', 'elapsed_time'],
-        extensions.PlotReport(
+        optimizer, run.device, run.processes)
+    best = run.train(
+        updater,
+        evaluator=stream.StreamEvaluator(corpus.valid, model, corpus.eos),
+        columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
+                 'elapsed_time'],
+        plot=extensions.PlotReport(
             ['main/loss', 'validation/main/loss'], 'epoch',
             filename='loss.png'),
-        learning_rate(optimizer, config), training.add_perplexities)
-    run.train(trainer, words=corpus.vocabulary)
+        facts={'data': corpus.facts},
+        description={'words': corpus.vocabulary},
+        learning_rate=learning_rate(optimizer, config),
+        postprocess=training.add_perplexities)
 
-    best.restore()
+    scores = run.processes.once(lambda: stream.scores(model, corpus))
     unigrams = {part: corpus.unigram_perplexity(part)
                 for part in ('valid', 'test')}
-    scores = processes.once(lambda: stream.scores(model, corpus))
     print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
           f"Validation perplexity: {scores['valid']:.2f} (unigrams: "
           f"{unigrams['valid']:.2f})\nTest perplexity: {scores['test']:.2f} "
           f"(unigrams: {unigrams['test']:.2f})")
-    run.finish(trainer, {
+    run.finish({
         'best_epoch': best.epoch,
         'validation_perplexity': scores['valid'],
         'test_perplexity': scores['test'],
@@ -104,12 +92,11 @@ def learning_rate(optimizer, config):
         n_decays = trainer.updater.epoch + 1 - config.n_full_lr_epochs
         optimizer.lr = config.lr * config.lr_decay ** max(n_decays, 0)
 
-    return chainer_training.make_extension(initializer=initialize)(set_rate)
+    return chainer.training.make_extension(initializer=initialize)(set_rate)
 
 
-def evaluate(args):
+def evaluate(args, device):
     """Print the perplexities of a trained model."""
-    device = cli.use_device(args.device)
     model, description = load(args.eval_only)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],

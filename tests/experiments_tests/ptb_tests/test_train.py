@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -40,7 +41,7 @@ def test_seed(tmp_path):
 
 
 def test_learning_rate(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+    monkeypatch.setattr(train, 'TINY', dataclasses.replace(
         train.TINY, n_full_lr_epochs=2, lr_decay=.5))
     run(tmp_path, '--epoch', '3')
     curve = run(tmp_path, '--epoch', '4', '--resume')
