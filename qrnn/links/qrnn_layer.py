@@ -9,7 +9,7 @@ from chainer import initializers
 import chainer.links as L
 from chainer import variable
 
-from qrnn.functions.halves import multiply
+from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
@@ -181,7 +181,7 @@ class QRNNLayer(RecurrentLayer):
 
     def _encoder_bias(self, last_h):
         # V h~ enters every step alike: with the bias, once and for all.
-        return multiply(F.linear, last_h, self.V.W, self.b)
+        return apply_matmul(F.linear, last_h, self.V.W, self.b)
 
     def _advance(self, x, lengths):
         if self.W.array is None:

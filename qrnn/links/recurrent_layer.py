@@ -9,7 +9,7 @@ import chainer.functions as F
 from chainer import link
 
 from qrnn.functions.attention import attention_sum
-from qrnn.functions.halves import multiply
+from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -307,7 +307,7 @@ def apply_to_steps(linear, x):
     """Applies a linear link to every step: (B, T, n) -> (B, T, m)."""
     B, T, n = x.shape
     # Given n_batch_axes, Chainer fails where there is no step.
-    y = multiply(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
+    y = apply_matmul(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
     return F.reshape(y, (B, T, y.shape[1]))
 
 
