@@ -10,9 +10,9 @@ import numpy
 from qrnn.functions.dropout import dropout
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.functions.sequences import unpad_sequence
+from qrnn.links.encoder import last_valid_step
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
-from qrnn.links.recurrent_layer import last_valid_step
 from qrnn.types import Input
 from qrnn.types import PerLayer
 
