@@ -61,11 +61,7 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
         array([ 1., 12., 23.], dtype=float32)
 
     """
-    if not 0 <= lookahead < max(1, len(W)):
-        raise ValueError(
-            'lookahead must lie between 0 and kernel_size - 1 = '
-            f'{len(W) - 1}, but it is {lookahead}')
-    if lookahead and x0 is not None:
+    if check_lookahead(lookahead, len(W)) and x0 is not None:
         raise ValueError(
             'previous inputs (x0) go with a masked convolution only, but '
             f'lookahead is {lookahead}')
@@ -106,6 +102,15 @@ def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
                 elif s < 0 and x0 is not None:
                     y[b, t] += x0[b, k - 1 + s] @ W[j]
     return y
+
+
+def check_lookahead(lookahead, kernel_size):
+    """Return a lookahead, or raise ValueError if the window has no room."""
+    if not 0 <= lookahead < max(1, kernel_size):
+        raise ValueError(
+            'lookahead must lie between 0 and kernel_size - 1 = '
+            f'{kernel_size - 1}, but it is {lookahead}')
+    return lookahead
 
 
 def last_steps(x: Input, n_steps: int, x0: Input | None = None,

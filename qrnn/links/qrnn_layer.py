@@ -11,10 +11,12 @@ from chainer import variable
 
 from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.masked_convolution import check_lookahead
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.pooling import activate
 from qrnn.functions.pooling import qrnn_pooling
+from qrnn.functions.zoneout import check_ratio
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
 from qrnn.links.recurrent_layer import apply_to_steps
@@ -151,8 +153,8 @@ class QRNNLayer(RecurrentLayer):
         super().__init__(in_size, out_size, attention, decoder, save_state)
         self.kernel_size = kernel_size
         self.pooling = pooling
-        self.zoneout = zoneout
-        self.lookahead = lookahead
+        self.zoneout = check_ratio(zoneout)
+        self.lookahead = check_lookahead(lookahead, kernel_size)
         self.activations = activations
         gates_size = len(GATES[pooling]) * out_size
         encoder_size = encoder_size or out_size
