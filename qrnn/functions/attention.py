@@ -9,6 +9,7 @@ from chainer.utils import type_check
 
 from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.float16 import cast
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -109,13 +110,8 @@ def _check_types(encoding, query):
 
 def _attention_sum(encoding, query, lengths):
     xp, dtype = backend.get_array_module(query.array), query.dtype
-    valid = None
-    if lengths is not None:
-        valid = valid_steps(lengths, encoding.array)
-        # The values past the end may be anything, NaN included.
-        encoding = F.where(
-            xp.broadcast_to(valid[:, :, None], encoding.shape),
-            encoding, xp.zeros_like(encoding.array))
+    valid = valid_steps(lengths, encoding.array)
+    encoding = clear_padding(encoding, valid)
     scores = apply_matmul(
         functools.partial(F.matmul, transb=True), query, encoding)
     scores = cast(scores, numpy.promote_types(dtype, numpy.float32))

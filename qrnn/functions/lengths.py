@@ -1,10 +1,11 @@
 import numpy
 
 from chainer import backend
+import chainer.functions as F
 
 
 def valid_steps(lengths, x):
-    """Return which steps of each sequence lie before its end.
+    """Return which steps of each sequence lie before its end, None for None.
 
     Args:
         lengths (sequence of int or :ref:`ndarray`): Number of steps of every
@@ -19,10 +20,24 @@ def valid_steps(lengths, x):
         ValueError: If the lengths do not fit the batch.
 
     """
+    if lengths is None:
+        return None
     xp = backend.get_array_module(x)
     B, T = x.shape[:2]
     lengths = as_lengths(lengths, B, T)
     return xp.arange(T) < xp.asarray(lengths)[:, None]
+
+
+def clear_padding(x, valid):
+    """Return a padded batch, a Variable, with 0 at steps that are not valid.
+
+    The values there may be anything, NaN included.
+    """
+    if valid is None:
+        return x
+    xp = backend.get_array_module(valid)
+    return F.where(xp.broadcast_to(valid[:, :, None], x.shape), x,
+                   xp.zeros_like(x.array))
 
 
 def send_lengths(lengths, x):

@@ -7,6 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -162,10 +163,8 @@ def _differentiable_lstm(u, W, c, h, lengths):
     """Return the same as a graph of nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     B, T, _ = u.shape
-    valid = None if lengths is None else valid_steps(lengths, u.array)
-    if valid is not None:  # values past the end may be anything
-        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
-                    xp.zeros_like(u.array))
+    valid = valid_steps(lengths, u.array)
+    u = clear_padding(u, valid)
     hs = []
     for t in range(T):
         i, f, o, z = F.split_axis(u[:, t] + F.linear(h, W), 4, axis=1)

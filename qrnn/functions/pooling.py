@@ -9,6 +9,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.strnn import strnn
@@ -248,9 +249,7 @@ class QRNNPooling(function_node.FunctionNode):
     def _differentiable_backward(self, inputs, grad_outputs):
         """Return the same gradients as a graph, by way of :func:`strnn`."""
         u, mask = inputs['u'].array, self.mask
-        valid = None
-        if self.lengths is not None:
-            valid = valid_steps(self.lengths, u)
+        valid = valid_steps(self.lengths, u)
         if mask is None and self.zoneout:
             B, T, channels = u.shape
             mask = kernels.zoneout_mask(
@@ -283,25 +282,21 @@ def _differentiable_pooling(
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
         u = u + F.broadcast_to(F.expand_dims(b, 1), u.shape)
-    if valid is not None:  # values past the end may be anything
-        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
-                    xp.zeros_like(u.array))
+    u = clear_padding(u, valid)
     names = GATES[pooling]
     gates = {name: activate(activations[name], a) for name, a in zip(
         names, F.split_axis(u, len(names), axis=2))}
     f = gates['f']
     if mask is not None:
         f = apply_zoneout(f, mask=mask)
-    x = gates.get('i', 1 - f) * gates['z']
+    x = clear_padding(gates.get('i', 1 - f) * gates['z'], valid)
     if valid is not None:
-        valid = xp.broadcast_to(valid[:, :, None], f.shape)
-        f = apply_zoneout(f, mask=~valid)
-        x = x * valid.astype(x.dtype)
+        f = apply_zoneout(
+            f, mask=xp.broadcast_to(~valid[:, :, None], f.shape))
     c = strnn(f, x, c0)
     # Two outputs, even if they are the same, for each has its gradient.
     h = c * gates['o'] if 'o' in gates else F.identity(c)
-    if valid is not None:
-        h = h * valid.astype(h.dtype)
+    h = clear_padding(h, valid)
     if c.shape[1]:
         c_last = c[:, -1]
     elif c0 is not None:

@@ -4,6 +4,7 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
 from qrnn.links.recurrent_layer import apply_to_steps
@@ -73,20 +74,13 @@ class LSTMLayer(RecurrentLayer):
                            for part in (last_c, last_h)))
 
     def _advance(self, x, lengths):
-        if lengths is not None:  # values past the end may be anything
-            valid = valid_steps(lengths, x.array)[:, :, None]
-            x = F.where(self.xp.broadcast_to(valid, x.shape), x,
-                        self.xp.zeros_like(x.array))
+        valid = valid_steps(lengths, x.array)
+        u = apply_to_steps(self.upward, clear_padding(x, valid))
         h, c_last, h_last = lstm(
-            apply_to_steps(self.upward, x), self.lateral.W,
-            *(self._state or (None, None)), lengths)
+            u, self.lateral.W, *(self._state or (None, None)), lengths)
         self._state = LSTMState(c_last, h_last)
         if self.attention:
-            h = self._attend(h)
-            if lengths is not None:
-                h = h * valid.astype(h.dtype)
+            h = F.tanh(apply_to_steps(
+                self.attend, F.concat((self.encoder.attend(h), h), axis=2)))
+            h = clear_padding(h, valid)
         return h
-
-    def _attend(self, h):
-        return F.tanh(apply_to_steps(
-            self.attend, F.concat((self.encoder.attend(h), h), axis=2)))

@@ -10,6 +10,7 @@ import chainer.links as L
 from chainer import variable
 
 from qrnn.functions.float16 import apply_matmul
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import check_lookahead
 from qrnn.functions.masked_convolution import last_steps
@@ -239,9 +240,7 @@ class QRNNLayer(RecurrentLayer):
         o = self._activate_output(o + F.broadcast_to(b, o.shape))
         h = o * apply_to_steps(
             self.attend, F.concat((self.encoder.attend(c), c), axis=2))
-        if lengths is not None:
-            h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
-        return h, c_last
+        return clear_padding(h, valid_steps(lengths, h.array)), c_last
 
 
 def _state_after(c_last, x, n_steps, x0, lengths):
