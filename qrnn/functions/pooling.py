@@ -47,9 +47,9 @@ def qrnn_pooling(
     ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
     ===========  =================================  =============
 
-    (equations 3 to 5 of the paper, and ``'if'`` for T-GRU, see
-    :data:`~qrnn.STRONGLY_TYPED`). Past a sequence's end the state holds,
-    outputs and gradients are 0.
+    (equations 3 to 5 of the paper, and ``'if'`` for the T-GRU of
+    :data:`~qrnn.links.strongly_typed.STRONGLY_TYPED`). Past a sequence's end
+    the state holds, outputs and gradients are 0.
 
     Args:
         u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations,

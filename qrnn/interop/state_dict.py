@@ -129,7 +129,7 @@ def from_state_dict(source: str | Arrays, in_size: int,
         in_size (int): Number of input channels n.
         output_gate (bool): Whether the layers have an output gate. Inferred
             from the shapes if omitted.
-        prefix (str): What the names begin with. Found if omitted.
+        prefix (str): Prefix of the names. Found if omitted.
         kind (type): :class:`~qrnn.QRNNStack`, taker layers may here be of
             different sizes, as those of fastai's language model are, or
             :class:`~qrnn.NStepQRNN`; :class:`~qrnn.BiQRNNStack` for both

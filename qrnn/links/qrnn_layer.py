@@ -205,8 +205,14 @@ class QRNNLayer(RecurrentLayer):
                 'a layer that looks ahead cannot go on step by step: give it '
                 'whole sequences, (B, T, n)')
         u = masked_convolution(x, self.W, x0, lengths, self.lookahead)
-        pool = self._attend if self.attention else self._pool
-        h, c_last = pool(u, c0, lengths)
+        bias = self.b
+        if self.decoder:
+            bias = self.encoder.repeat(self.encoder.bias, len(x))
+        h, c, c_last = qrnn_pooling(
+            u, bias, c0, lengths, self.pooling, self.zoneout,
+            activations=self.activations)
+        if self.attention:
+            h = self._attend(u, bias, c, lengths)
         if self.kernel_size == 1:
             self._state = QRNNState(c_last, x0)
         elif chainer.config.enable_backprop:
@@ -219,28 +225,14 @@ class QRNNLayer(RecurrentLayer):
                 c_last, last_steps(x, self.kernel_size - 1, x0, lengths))
         return h
 
-    def _bias(self, batch_size):
-        return (self.encoder.repeat(self.encoder.bias, batch_size)
-                if self.decoder else self.b)
-
-    def _pool(self, u, c0, lengths):
-        h, _, c_last = qrnn_pooling(
-            u, self._bias(len(u)), c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations)
-        return h, c_last
-
-    def _attend(self, u, c0, lengths):
-        bias, m = self._bias(len(u)), self.out_size
-        _, c, c_last = qrnn_pooling(
-            u, bias, c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations)
+    def _attend(self, u, bias, c, lengths):
         # The output gate closes over c and its context, not over c alone.
-        gate = slice(2 * m, 3 * m)
+        gate = slice(2 * self.out_size, 3 * self.out_size)
         o, b = u[:, :, gate], F.expand_dims(bias[:, gate], 1)
         o = self._activate_output(o + F.broadcast_to(b, o.shape))
         h = o * apply_to_steps(
             self.attend, F.concat((self.encoder.attend(c), c), axis=2))
-        return clear_padding(h, valid_steps(lengths, h.array)), c_last
+        return clear_padding(h, valid_steps(lengths, h.array))
 
 
 def _state_after(c_last, x, n_steps, x0, lengths):
