@@ -18,8 +18,8 @@ from experiments.imdb import train as imdb_train
 from experiments.iwslt import model as iwslt_model
 from experiments.ptb import model as ptb_model
 from experiments.ptb import train as ptb_train
+from qrnn import LSTMLayer
 from qrnn import QRNNLayer
-from qrnn.links.recurrent_layer import RecurrentLayer
 
 
 _GROWTH = {  # arguments of the trainings that are watched
@@ -138,7 +138,7 @@ def _traced():
 def _let_go(model):
     """Frees the last batch, as the next one would: they differ in size."""
     for link in model.links():
-        if isinstance(link, RecurrentLayer) and not link.save_state:
+        if isinstance(link, (LSTMLayer, QRNNLayer)) and not link.save_state:
             link.init()
 
 

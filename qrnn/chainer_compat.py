@@ -18,18 +18,19 @@ import warnings
 def patch():
     """Import Chainer, patched where it is broken.
 
-    What works here is left alone. Calling it again changes nothing.
+    Lines that work here stay as they are. Calling it again changes nothing.
 
     Raises:
-        ImportError: Chainer is missing or cannot be imported. The message is
-            one sentence with the command that installs it.
+        ImportError: If Chainer is missing or cannot be imported. The message
+            has the command that installs it.
+
     """
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     if 'chainer' in sys.modules:
-        for name in _PLACES & sys.modules.keys():
+        for name in _PATCHED_MODULES & sys.modules.keys():
             _patch_imported(sys.modules[name])
-    else:  # An earlier import that failed left modules to stumble over.
+    else:  # An import that failed earlier leaves modules half initialised.
         for name in [name for name in sys.modules if name.split('.')[0] in (
                 'chainer', 'chainerx', 'chainermn')]:
             del sys.modules[name]
@@ -55,8 +56,8 @@ def _shape_can_be_set(np):
     return True
 
 
-# The module; what some lines of it rely on, called with NumPy: they are broken
-# if it raises, warns or gives a false value; the new text for each old one, a
+# The module; a check, called with NumPy: lines of the module are broken if it
+# raises, warns or returns a false value; the new text for each old one, a
 # string or a pattern.
 _PATCHES = (
     # numpy.sctypes is gone since NumPy 2.0: the import fails.
@@ -70,7 +71,7 @@ _PATCHES = (
     # meshgrid gives a tuple, to which no list can be added, since NumPy 2.0.
     ('chainer.distributions.categorical', lambda np: np.meshgrid(0) + [0], {
         'mg + [': 'list(mg) + ['}),
-    # A hyperparameter that is a np.float64 widens float32 arrays since NumPy
+    # A hyperparameter of type np.float64 widens float32 arrays since NumPy
     # 2.0: the output of the first two, gradients of the others.
     ('chainer.functions.normalization.layer_normalization',
      _scalar_keeps_dtype, {'self.eps = eps': 'self.eps = float(eps)'}),
@@ -85,8 +86,8 @@ _PATCHES = (
      _scalar_keeps_dtype, {
          'self.rmax = rmax': 'self.rmax = float(rmax)',
          'self.dmax = dmax': 'self.dmax = float(dmax)'}),
-    # A Python integer that a dtype has no room for, as the padding -1 of
-    # unsigned arrays, is refused since NumPy 2.0. It wrapped around before.
+    # A Python integer out of a dtype's range, as the padding -1 of unsigned
+    # arrays, is an error since NumPy 2.0. It wrapped around before.
     ('chainer.dataset.convert', lambda np: np.full(1, -1, np.uint8), {
         'device.xp.full(shape, padding, dtype=arrays[0].dtype)':
             'device.xp.full(shape, numpy.asarray(padding).astype('
@@ -116,8 +117,8 @@ _PATCHES = (
     # Thread.setDaemon warns since Python 3.10.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'thread.setDaemon(True)': 'thread.daemon = True'}),
-    # Code that protoc 2 generated is refused since protobuf 4. It is the same
-    # description of the messages that today's generated code begins with.
+    # Code that protoc 2 generated is an error since protobuf 4. It holds the
+    # same description of the messages as the code generated today.
     ('chainer.links.caffe.protobuf3.caffe_pb2',
      lambda np: not importlib.util.find_spec(
          'google.protobuf.internal.builder'), {
@@ -148,53 +149,53 @@ builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
             'from qrnn.chainer_compat import _Requirements as pkg_resources'})
       for module in ('chainer._environment_check', 'chainer.testing.helper',
                      'chainer.testing.doctest_helper')),
-    # A CuPy that goes by the plain name draws the advice to install CuPy 7,
-    # which does not exist for Python 3.11.
+    # A CuPy installed as "cupy" makes Chainer ask for CuPy 7, which does not
+    # exist for Python 3.11.
     ('chainer._version', lambda np: False, {'>=7.7.0,<8.0.0': '>=7.7.0'}),
-    # The advice to reinstall CuPy with cuDNN is of no use since CuPy 14.
+    # The advice to reinstall CuPy with cuDNN is useless since CuPy 14.
     ('chainer.backends.cuda', lambda np: _without_cupy_or_with('cupy.cudnn'), {
         'not _cudnn_disabled_by_user and': 'False and'}),
-    # CuPy 13 need not be asked for cuDNN, and warn that it is missing, where
-    # CHAINER_CUDNN=0 says to do without.
+    # CuPy 13 warns that cuDNN is missing even where CHAINER_CUDNN=0 disables
+    # it.
     ('chainer.backends.cuda', lambda np: False, {
         'if 7 < _cupy_major:':
             'if _cudnn_disabled_by_user:\n'
             '            raise ImportError("CHAINER_CUDNN is 0")\n'
             '        if 7 < _cupy_major:'}),
-    # Where NCCL is missing CuPy warns at length, though few train with it.
+    # Where NCCL is missing CuPy warns at length, though few need it.
     ('chainer.training.updaters.multiprocess_parallel_updater',
      lambda np: not importlib.util.find_spec('cupy'), {
          '    from cupy.cuda import nccl':
              '    with warnings.catch_warnings(action="ignore"):\n'
              '        from cupy.cuda import nccl'}),
-    # An array of one element is no integer since NumPy 2.4: this rank stops,
-    # the others wait for it.
+    # int() of an array of one element is an error since NumPy 2.4, for which
+    # the other ranks wait.
     ('chainermn.iterators.multi_node_iterator', lambda np: int(np.ones(1)), {
         'int(_size)': 'int(_size[0])'}),
-    # array(copy=False) refuses to convert since NumPy 2.0 and CuPy 14.
+    # array(copy=False) does not convert since NumPy 2.0 and CuPy 14.
     ('chainermn.communicators._memory_utility',
      lambda np: np.array(np.ones(1), copy=False, dtype=np.float32), {
          'xp.array(v, copy=False, dtype=transfer_dtype)':
              'v.astype(transfer_dtype)'}),
-    # CuPy's header includes that of half no more since CuPy 14.
+    # CuPy's header no longer includes that of half since CuPy 14.
     ('chainermn.communicators._memory_utility', lambda np: False, {
         '#include <cupy/carray.cuh>':
             '#include <cuda_fp16.h>\n#include <cupy/carray.cuh>'}),
-    # scatter_add of an array warns since CuPy 14, which has add.at for it.
+    # An array's scatter_add warns since CuPy 14, in favour of add.at.
     ('chainer.functions.array.get_item', lambda np: False, {
         'gx.scatter_add(slices, inputs[0])':
             'xp.add.at(gx, slices, inputs[0])'}),
 )
 
-_PLACES = {module for module, _, _ in _PATCHES}
+_PATCHED_MODULES = {module for module, _, _ in _PATCHES}
 
 
 class _Finder:
-    """Finds the modules to patch, and leaves all others to who comes next."""
+    """Find the modules to patch, and leave all others to the next finder."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name in _PLACES:
+        if name in _PATCHED_MODULES:
             spec = PathFinder.find_spec(name, path, target)
             if spec and type(spec.loader) is SourceFileLoader:
                 spec.loader = _Loader(name, spec.loader.path)
@@ -202,11 +203,11 @@ class _Finder:
 
 
 class _Loader(SourceFileLoader):
-    """Compiles a module with its broken lines replaced."""
+    """Compile a module with its broken lines replaced."""
 
     def get_code(self, name):
-        broken = [line for module, relied_on, lines in _PATCHES
-                  if module == name and not _works(relied_on)
+        broken = [line for module, check, lines in _PATCHES
+                  if module == name and not _works(check)
                   for line in lines.items()]
         if not broken:
             return super().get_code(name)
@@ -217,18 +218,18 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(source, self.path)
 
 
-def _works(relied_on):
+def _works(check):
     import numpy
     with warnings.catch_warnings(action='error'):
         try:
-            return relied_on(numpy)
+            return check(numpy)
         except Exception:
             return False
 
 
 def _patch_imported(module):
-    # The functions stay the objects that other modules have taken from here.
-    # Those without a broken line get code equal to what they have.
+    # Functions that other modules have imported stay the same objects. Those
+    # without a broken line get code equal to their own.
     loader = module.__spec__.loader
     if type(loader) is not SourceFileLoader:
         return
@@ -244,7 +245,7 @@ def _patch_imported(module):
 
 
 class _Requirements:
-    """What Chainer uses of ``pkg_resources``."""
+    """The part of ``pkg_resources`` that Chainer uses."""
 
     class VersionConflict(Exception):
         pass
@@ -269,12 +270,13 @@ def _explain(error):
     if isinstance(error, ModuleNotFoundError) and error.name == 'chainer':
         problem, option = 'qrnn needs Chainer, which is not installed', ''
     else:
-        problem, option = 'Chainer cannot be imported here ({}: {})'.format(
-            type(error).__name__, ' '.join(str(error).split())), \
-            '--force-reinstall '
-    return ("{}; type: python -m pip install 'setuptools<81' wheel && "
-            'python -m pip install --no-build-isolation {}'
-            "chainer==7.8.1 'numpy>=1.26,<2.6'").format(problem, option)
+        reason = ' '.join(str(error).split())
+        problem = (f'Chainer cannot be imported here ({type(error).__name__}: '
+                   f'{reason})')
+        option = '--force-reinstall '
+    return (f"{problem}; type: python -m pip install 'setuptools<81' wheel && "
+            f'python -m pip install --no-build-isolation {option}'
+            "chainer==7.8.1 'numpy>=1.26,<2.6'")
 
 
 patch()

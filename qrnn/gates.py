@@ -1,4 +1,4 @@
-"""The vocabulary of gates that functions, kernels, links and formats share."""
+"""The gates of every pooling and their activations."""
 
 
 #: The gates of every pooling, in the order in which they are stacked.
@@ -22,7 +22,8 @@ def check_pooling(pooling, activations=None):
         dict: The activation of each of the gates f, z, o and i, by name.
 
     Raises:
-        ValueError: If ``pooling`` or ``activations`` does not fit.
+        ValueError: If ``pooling`` is unknown, or ``activations`` names another
+            gate or activation.
 
     """
     if pooling not in GATES:

@@ -10,7 +10,6 @@ from experiments.imdb.projection import Projection
 from qrnn import attention_sum
 from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
-from qrnn.functions.halves import cast
 
 
 class PQRNN(Classifier):
@@ -64,7 +63,7 @@ class PQRNN(Classifier):
         B, T = words.shape
         # Batch normalisation must not see the padding.
         x = linear(self.bottleneck, self.project(words[words >= 0]))
-        x = cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
+        x = F.cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
         ends = numpy.cumsum(lengths)[:-1]
         h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
         for layer in self.rnn:

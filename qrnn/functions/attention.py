@@ -7,8 +7,9 @@ from chainer import backend
 import chainer.functions as F
 from chainer.utils import type_check
 
-from qrnn.functions.halves import cast
-from qrnn.functions.halves import multiply
+from qrnn.functions.float16 import apply_matmul
+from qrnn.functions.float16 import cast
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -16,7 +17,7 @@ from qrnn.types import Lengths
 
 def attention_sum(encoding: Input, query: Input,
                   lengths: Lengths | None = None) -> chainer.Variable:
-    """Dot-product attention: weighted sums of encoder states.
+    """Return weighted sums of encoder states by dot-product attention.
 
     .. math::
 
@@ -31,9 +32,10 @@ def attention_sum(encoding: Input, query: Input,
             states :math:`e`, ``(B, S, C)``.
         query (:class:`~chainer.Variable` or :ref:`ndarray`): Decoder states
             :math:`q`, ``(B, T, C)``.
-        lengths: Number of valid encoder steps of every sequence, ``(B,)``.
-            Steps past the end get no weight, whatever they hold. All steps
-            are valid if omitted. Where there is no valid step the sum is 0.
+        lengths (sequence of int or :ref:`ndarray`): Number of valid encoder
+            steps of every sequence, ``(B,)``. Steps past the end get no
+            weight, whatever they hold. All steps are valid if omitted. Where
+            there is no valid step the sum is 0.
 
     Returns:
         ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
@@ -57,25 +59,8 @@ def attention_sum(encoding: Input, query: Input,
     """
     encoding, query = map(chainer.as_variable, (encoding, query))
     _check_types(encoding, query)
-    xp = backend.get_array_module(query.array)
-    valid = None
-    if lengths is not None:
-        valid = valid_steps(lengths, encoding.array)
-        # The values past the end may be anything, NaN included.
-        encoding = F.where(
-            xp.broadcast_to(valid[:, :, None], encoding.shape),
-            encoding, xp.zeros_like(encoding.array))
-    dtype = query.dtype
-    scores = multiply(
-        functools.partial(F.matmul, transb=True), query, encoding)
-    scores = cast(scores, numpy.promote_types(dtype, numpy.float32))
-    if valid is not None:
-        lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
-                         scores.dtype)
-        scores = F.where(
-            xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
-    weights = F.softmax(scores, axis=2) if scores.size else scores
-    return multiply(F.matmul, cast(weights, dtype), encoding)
+    with chainer.using_device(query.device):
+        return _attention_sum(encoding, query, lengths)
 
 
 def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
@@ -121,3 +106,19 @@ def _check_types(encoding, query):
         q_type.shape[0] == e_type.shape[0],
         q_type.shape[2] == e_type.shape[2],
     )
+
+
+def _attention_sum(encoding, query, lengths):
+    xp, dtype = backend.get_array_module(query.array), query.dtype
+    valid = valid_steps(lengths, encoding.array)
+    encoding = clear_padding(encoding, valid)
+    scores = apply_matmul(
+        functools.partial(F.matmul, transb=True), query, encoding)
+    scores = cast(scores, numpy.promote_types(dtype, numpy.float32))
+    if valid is not None:
+        lowest = xp.full(scores.shape, numpy.finfo(scores.dtype).min,
+                         scores.dtype)
+        scores = F.where(
+            xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
+    weights = F.softmax(scores, axis=2) if scores.size else scores
+    return apply_matmul(F.matmul, cast(weights, dtype), encoding)

@@ -11,13 +11,13 @@ from qrnn.types import Input
 def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
     """Set elements to zero at random, and scale the others.
 
-    It is Chainer's :func:`~chainer.functions.dropout`: with probability
-    ``ratio`` an element becomes 0, and the others are divided by
-    ``1 - ratio``; outside training (``chainer.config.train`` is ``False``)
-    nothing happens. It draws from counters, on a CPU some ten times as fast,
-    and draws again in backward instead of keeping what it drew; NumPy's global
+    As in Chainer's :func:`~chainer.functions.dropout`, an element becomes 0
+    with probability ``ratio``, and the others are divided by ``1 - ratio``;
+    outside training (``chainer.config.train`` is ``False``) nothing happens.
+    The mask comes from a counter-based generator, on a CPU some ten times as
+    fast, and is drawn again in backward instead of kept. NumPy's global
     generator gives one seed for a call (:func:`numpy.random.seed` fixes it),
-    and a seed draws the same on every device.
+    and a seed draws the same mask on every device.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Any shape, of dtype
@@ -28,6 +28,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
         ~chainer.Variable: Of the shape and dtype of ``x``.
 
     Raises:
+        chainer.utils.type_check.InvalidType: If ``x`` is not floating point.
         ValueError: If ``ratio`` is not in [0, 1).
 
     See: `Dropout: A Simple Way to Prevent Neural Networks from Overfitting
@@ -44,7 +45,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
     """
     if not 0 <= ratio < 1:
         raise ValueError(
-            f'ratio is a probability of at least 0 and below 1, not {ratio}')
+            f'ratio must be at least 0 and below 1, not {ratio}')
     if not chainer.config.train or ratio == 0:
         return chainer.as_variable(x)
     seed = int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
@@ -52,7 +53,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
 
 
 class _Dropout(function_node.FunctionNode):
-    """Linear, and its own adjoint: what is drawn depends on the seed alone."""
+    """Linear and its own adjoint, for the mask depends on the seed alone."""
 
     def __init__(self, ratio, seed):
         self.ratio = ratio

@@ -1,35 +1,50 @@
 import numpy
 
 from chainer import backend
+import chainer.functions as F
 
 
 def valid_steps(lengths, x):
-    """Tells which steps of each sequence lie before its end.
+    """Return which steps of each sequence lie before its end, None for None.
 
     Args:
-        lengths: Number of steps of every sequence: ``B`` integers from 0 to
-            ``T``, as a list or an array. Values in an array on a GPU are
-            trusted: looking at them would make the host wait.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence: ``B`` integers from 0 to ``T``. Values in an array on a
+            GPU are trusted: looking at them would make the host wait.
         x (:ref:`ndarray`): The padded batch, ``(B, T, ...)``.
 
     Returns:
-        Booleans ``(B, T)`` on the device of ``x``.
+        :ref:`ndarray`: Booleans ``(B, T)`` on the device of ``x``.
 
     Raises:
         ValueError: If the lengths do not fit the batch.
 
     """
+    if lengths is None:
+        return None
     xp = backend.get_array_module(x)
     B, T = x.shape[:2]
     lengths = as_lengths(lengths, B, T)
     return xp.arange(T) < xp.asarray(lengths)[:, None]
 
 
+def clear_padding(x, valid):
+    """Return a padded batch, a Variable, with 0 at steps that are not valid.
+
+    The values there may be anything, NaN included.
+    """
+    if valid is None:
+        return x
+    xp = backend.get_array_module(valid)
+    return F.where(xp.broadcast_to(valid[:, :, None], x.shape), x,
+                   xp.zeros_like(x.array))
+
+
 def send_lengths(lengths, x):
     """Return the lengths of a padded batch on its device, None for None.
 
-    Lengths that are there already are not copied, so that whoever calls
-    several functions with them sends them once.
+    Lengths that are there already are not copied, so that a caller of several
+    functions sends them once.
 
     Args:
         lengths: As in :func:`valid_steps`.
@@ -37,7 +52,10 @@ def send_lengths(lengths, x):
             ``(B, T, ...)``.
 
     Returns:
-        int32 of ``(B,)`` on the device of ``x``.
+        :ref:`ndarray`: int32 of ``(B,)`` on the device of ``x``.
+
+    Raises:
+        ValueError: If the lengths do not fit the batch.
 
     """
     if lengths is None:
@@ -47,7 +65,7 @@ def send_lengths(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Checks lengths and returns them as int32 of shape ``(B,)``.
+    """Return lengths as int32 of shape ``(B,)``, if they fit the batch.
 
     They stay on their device, and an array of that dtype is not copied.
     """
@@ -55,12 +73,11 @@ def as_lengths(lengths, B, T):
     lengths = xp.asarray(lengths)
     if lengths.shape != (B,) or (B > 0 and lengths.dtype.kind not in 'iu'):
         raise ValueError(
-            'lengths must be {} integers, one per sequence, but it has shape '
-            '{} and dtype {}'.format(B, lengths.shape, lengths.dtype))
+            f'lengths must be {B} integers, one per sequence, not of shape '
+            f'{lengths.shape} and dtype {lengths.dtype}')
     if xp is numpy and B > 0 and not (
             0 <= lengths.min() and lengths.max() <= T):
         raise ValueError(
-            'lengths must lie between 0 and the {} steps of the batch, but '
-            'they range from {} to {}'.format(
-                T, lengths.min(), lengths.max()))
+            f'lengths must lie between 0 and the {T} steps of the batch, but '
+            f'they range from {lengths.min()} to {lengths.max()}')
     return lengths.astype(numpy.int32, copy=False)

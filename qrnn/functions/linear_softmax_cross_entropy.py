@@ -7,7 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
-from qrnn.functions.halves import cast
+from qrnn.functions.float16 import cast
 from qrnn.types import Input
 from qrnn.types import NDArray
 
@@ -15,7 +15,7 @@ from qrnn.types import NDArray
 def linear_softmax_cross_entropy(
         x: Input, t: NDArray, W: Input, b: Input,
         ignore_label: int = -1) -> chainer.Variable:
-    """Cross entropy of the softmax of a linear layer, for large vocabularies.
+    """Return a linear layer's softmax cross entropy, for large vocabularies.
 
     .. math::
 
@@ -44,7 +44,7 @@ def linear_softmax_cross_entropy(
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If there is no such label, on a CPU.
+        ValueError: If a label is out of range, on a CPU.
 
     .. admonition:: Example
 
@@ -110,7 +110,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
 
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
-        x, W, b = map(_widened, inputs)
+        x, W, b = map(_in_float32, inputs)
         self.glogits = x.dot(W.T)  # logits at first
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
@@ -121,7 +121,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
-            loss = _by_parts(
+            loss = _differentiable_loss(
                 inputs[0], self.t, *inputs[1:], self.ignore_label)
             return chainer.grad(
                 [loss], [inputs[i] for i in indexes], grad_outputs,
@@ -131,7 +131,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
             self.glogits.dtype, copy=False)
         grads = {}
         if 0 in indexes:
-            grads[0] = self.glogits.dot(_widened(W)) * weights[:, None]
+            grads[0] = self.glogits.dot(_in_float32(W)) * weights[:, None]
         if 1 in indexes:
             grads[1] = self.glogits.T.dot(x * weights[:, None])
         if 2 in indexes:
@@ -140,14 +140,14 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
             grads[i].astype(inputs[i].dtype, copy=False)) for i in indexes]
 
 
-def _widened(array):
-    """An array in float32 at least: NumPy has no fast product of float16."""
+def _in_float32(array):
+    """Return an array in float32 at least, as float16 is slow in NumPy."""
     return array.astype(
         numpy.promote_types(array.dtype, numpy.float32), copy=False)
 
 
-def _by_parts(x, t, W, b, ignore_label):
-    """The same of Chainer's functions, which can be differentiated again."""
+def _differentiable_loss(x, t, W, b, ignore_label):
+    """Return the same as a graph of nodes, for second derivatives."""
     dtype = numpy.promote_types(x.dtype, numpy.float32)
     x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
     xp = backend.get_array_module(t)

@@ -7,6 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.types import Input
@@ -16,7 +17,7 @@ from qrnn.types import Lengths
 def lstm(u: Input, W: Input, c0: Input | None = None,
          h0: Input | None = None, lengths: Lengths | None = None,
          ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """The recurrence of an LSTM over whole sequences, in one node.
+    """Apply the recurrence of an LSTM to whole sequences, in one node.
 
     With the gates' shares of the input :math:`u`, side by side in the order
     i, f, o, z,
@@ -41,13 +42,14 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
             ``(B, m)``. Zero if omitted.
         h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Output before the
             first step, ``(B, m)``. Zero if omitted.
-        lengths: Number of steps of every sequence, ``(B,)``. Past the end
-            the state holds, outputs and gradients are 0.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. Past the end the state holds, outputs and
+            gradients are 0.
 
     Returns:
-        tuple: Outputs, ``(B, T, m)``, and cells and output after each
-        sequence's last step, ``(B, m)``. The recurrence is carried in float32
-        at least.
+        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and cells and
+        output after each sequence's last step, ``(B, m)``. The recurrence is
+        carried in float32 at least.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
@@ -63,11 +65,11 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
         ((2, 7, 3), (2, 3))
 
     """
-    xp = backend.get_array_module(u)
     u, W = map(chainer.as_variable, (u, W))
-    B, m = u.shape[0], W.shape[-1]
-    c0, h0 = (xp.zeros((B, m), u.dtype) if state is None else state
-              for state in (c0, h0))
+    shape, xp = (u.shape[0], W.shape[-1]), backend.get_array_module(u)
+    with chainer.using_device(u.device):
+        c0, h0 = (xp.zeros(shape, u.dtype) if state is None else state
+                  for state in (c0, h0))
     return _LSTM(lengths).apply((u, W, c0, h0))
 
 
@@ -135,15 +137,15 @@ class _LSTM(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2, 3))
         self.lengths = send_lengths(self.lengths, inputs[0])
-        *outputs, self.kept = kernels.lstm_forward(*inputs, self.lengths)
+        *outputs, self.saved = kernels.lstm_forward(*inputs, self.lengths)
         return tuple(outputs)
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
-            arrived = [(y, g) for y, g in zip(
-                _by_parts(*inputs, self.lengths), grad_outputs)
-                if g is not None]
+            outputs = _differentiable_lstm(*inputs, self.lengths)
+            arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
+                       if g is not None]
             grads = chainer.grad(
                 [y for y, _ in arrived], inputs, [g for _, g in arrived],
                 enable_double_backprop=True)
@@ -151,20 +153,18 @@ class _LSTM(function_node.FunctionNode):
                      for v, g in zip(inputs, grads)]
         else:
             grads = [chainer.as_variable(g) for g in kernels.lstm_backward(
-                inputs[1].array, self.lengths, self.kept,
+                inputs[1].array, self.lengths, self.saved,
                 *(None if g is None else g.array for g in grad_outputs),
                 inputs[0].dtype)]
         return tuple(grads[i] for i in indexes)
 
 
-def _by_parts(u, W, c, h, lengths):
-    """The same as a graph of Chainer's functions, for second derivatives."""
+def _differentiable_lstm(u, W, c, h, lengths):
+    """Return the same as a graph of nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     B, T, _ = u.shape
-    valid = None if lengths is None else valid_steps(lengths, u.array)
-    if valid is not None:  # what stands past the end may be anything
-        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
-                    xp.zeros_like(u.array))
+    valid = valid_steps(lengths, u.array)
+    u = clear_padding(u, valid)
     hs = []
     for t in range(T):
         i, f, o, z = F.split_axis(u[:, t] + F.linear(h, W), 4, axis=1)

@@ -7,8 +7,8 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
-from qrnn.functions.halves import multiply
-from qrnn.functions.halves import multiply_arrays
+from qrnn.functions.float16 import apply_matmul
+from qrnn.functions.float16 import matmul
 from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -17,7 +17,7 @@ from qrnn.types import Lengths
 def masked_convolution(x: Input, W: Input, x0: Input | None = None,
                        lengths: Lengths | None = None,
                        lookahead: int = 0) -> chainer.Variable:
-    """Convolution along time that does not see the future.
+    """Convolve along time without seeing the future.
 
     .. math::
 
@@ -34,8 +34,9 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
             ``(k, n, m)``, the oldest step's first. Any ``k >= 1``.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
             inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
-        lengths: Number of steps of every sequence, ``(B,)``. Inputs past the
-            end count as zeros, whatever they hold, and outputs there are 0.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. Inputs past the end count as zeros, whatever
+            they hold, and outputs there are 0.
         lookahead (int): Number of future steps in the window, at most
             ``k - 1``. 0 is the paper's masked convolution; its translation
             encoder, which is not masked, takes ``k // 2``.
@@ -60,14 +61,10 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
         array([ 1., 12., 23.], dtype=float32)
 
     """
-    if not 0 <= lookahead < max(1, len(W)):
-        raise ValueError(
-            'lookahead must lie between 0 and kernel_size - 1 = {}, but it is '
-            '{}'.format(len(W) - 1, lookahead))
-    if lookahead and x0 is not None:
+    if check_lookahead(lookahead, len(W)) and x0 is not None:
         raise ValueError(
             'previous inputs (x0) go with a masked convolution only, but '
-            'lookahead is {}'.format(lookahead))
+            f'lookahead is {lookahead}')
     inputs = (x, W) if x0 is None else (x, W, x0)
     return _MaskedConvolution(lengths, lookahead).apply(inputs)[0]
 
@@ -107,34 +104,63 @@ def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
     return y
 
 
+def check_lookahead(lookahead, kernel_size):
+    """Return a lookahead, or raise ValueError if the window has no room."""
+    if not 0 <= lookahead < max(1, kernel_size):
+        raise ValueError(
+            'lookahead must lie between 0 and kernel_size - 1 = '
+            f'{kernel_size - 1}, but it is {lookahead}')
+    return lookahead
+
+
 def last_steps(x: Input, n_steps: int, x0: Input | None = None,
                lengths: Lengths | None = None) -> chainer.Variable:
-    """The last steps of each sequence: what the next call's window needs.
+    """Return the last steps of each sequence, for the next call's window.
 
     Args:
-        x (:class:`~chainer.Variable`): Inputs, ``(B, T, n)``.
-        n_steps (int): How many steps to take.
-        x0 (:class:`~chainer.Variable`): The ``n_steps`` inputs before the
-            first step, ``(B, n_steps, n)``. Zeros if omitted.
-        lengths: Number of steps of every sequence, ``(B,)``.
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
+            ``(B, T, n)``.
+        n_steps (int): Number of steps, k - 1 for a window of k.
+        x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``n_steps``
+            inputs before the first step, ``(B, n_steps, n)``. Zeros if
+            omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. All are T long if omitted.
 
     Returns:
-        ~chainer.Variable: ``(B, n_steps, n)``: the end of ``x0`` and ``x`` in
-        one row, where ``x`` ends at ``lengths``.
+        ~chainer.Variable: The last ``n_steps`` of ``x0`` followed by ``x``, up
+        to each sequence's end, ``(B, n_steps, n)``.
+
+    Raises:
+        ValueError: If ``lengths`` does not fit.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.functions import last_steps
+        >>> x = np.array([[[1], [2], [3]], [[4], [0], [0]]], np.float32)
+        >>> last_steps(x, 2, lengths=[3, 1]).array[:, :, 0]
+        array([[2., 3.],
+               [0., 4.]], dtype=float32)
 
     """
     x = chainer.as_variable(x)
-    B, T, n = x.shape
-    if lengths is None and T >= n_steps:
-        return x[:, T - n_steps:]
+    if lengths is None and x.shape[1] >= n_steps:
+        return x[:, x.shape[1] - n_steps:]
+    with chainer.using_device(x.device):
+        return _last_steps(x, n_steps, x0, lengths)
+
+
+def _last_steps(x, n_steps, x0, lengths):
     xp = backend.get_array_module(x.array)
+    B, T, n = x.shape
     if x0 is None:
         x0 = xp.zeros((B, n_steps, n), x.dtype)
     if lengths is None:
         return F.concat((x0, x), axis=1)[:, T:]
     ends = send_lengths(lengths, x)[:, None]
     steps = ends + xp.arange(-n_steps, 0)  # (B, n_steps), in x0 below 0
-    # Not from both in one row, which would copy all of x.
+    # x0 and x are not concatenated, which would copy all of x.
     b = xp.arange(B)[:, None]
     before = chainer.as_variable(x0)[b, xp.minimum(steps, -1)]
     if T == 0:
@@ -145,7 +171,7 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
 
 
 class _MaskedConvolution(function_node.FunctionNode):
-    """The convolution in one node: on a GPU, Python's time for each counts."""
+    """The convolution in one node, for each costs Python's time on a GPU."""
 
     def __init__(self, lengths, lookahead):
         self.lengths = lengths
@@ -185,7 +211,7 @@ class _MaskedConvolution(function_node.FunctionNode):
         B, T, _ = x.shape
         k, n, m = W.shape
         self.lengths = send_lengths(self.lengths, x)
-        y = multiply_arrays(
+        y = matmul(
             self._windows(x, k, x0), W.reshape(k * n, m), x.dtype)
         return y.reshape(B, T, m),
 
@@ -197,8 +223,8 @@ class _MaskedConvolution(function_node.FunctionNode):
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
-            # The same gradients as a graph
-            y = _by_parts(self.lengths, self.lookahead, *inputs)
+            y = _differentiable_convolution(
+                self.lengths, self.lookahead, *inputs)
             return chainer.grad(
                 [y], [inputs[i] for i in indexes], grad_outputs,
                 enable_double_backprop=True)
@@ -208,32 +234,31 @@ class _MaskedConvolution(function_node.FunctionNode):
         gy = grad_outputs[0].array.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
-            # Windows laid anew cost less than keeping those of every layer:
-            # k times its inputs.
-            grads[1] = multiply_arrays(
+            # Unfolding again costs less than keeping the windows of every
+            # layer, k times its inputs.
+            grads[1] = matmul(
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
-            gwindows = multiply_arrays(gy, W.reshape(k * n, m).T, x.dtype)
+            gwindows = matmul(gy, W.reshape(k * n, m).T, x.dtype)
             grads[0], grads[2] = kernels.fold(
                 gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
                 self.lengths)
         return tuple(chainer.as_variable(grads[i]) for i in indexes)
 
 
-def _by_parts(lengths, lookahead, x, W, x0=None):
-    """The convolution as a graph of nodes, differentiable any number of times.
-    """
+def _differentiable_convolution(lengths, lookahead, x, W, x0=None):
+    """Return the same as a graph of nodes, for second derivatives."""
     k, n, m = W.shape
     B, T, _ = x.shape
     windows, = _Windows(k, lengths, lookahead).apply(
         (x,) if x0 is None else (x, x0))
-    y = multiply(F.matmul, F.reshape(windows, (B * T, k * n)),
-                 F.reshape(W, (k * n, m)))
+    y = apply_matmul(F.matmul, F.reshape(windows, (B * T, k * n)),
+                     F.reshape(W, (k * n, m)))
     return F.reshape(y, (B, T, m))
 
 
 class _Windows(function_node.FunctionNode):
-    """Lays the window of every step in a row: (B, T, n) -> (B, T, k, n)."""
+    """Unfold x into the window of every step: (B, T, n) -> (B, T, k, n)."""
 
     def __init__(self, k, lengths, lookahead):
         self.k = k
@@ -255,7 +280,7 @@ class _Windows(function_node.FunctionNode):
 
 
 class _Fold(function_node.FunctionNode):
-    """The adjoint of :class:`_Windows`: adds the windows back together."""
+    """Add windows back together, the adjoint of :class:`_Windows`."""
 
     def __init__(self, windows):
         self.windows = windows

@@ -9,6 +9,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.strnn import strnn
@@ -30,7 +31,7 @@ def qrnn_pooling(
         zoneout: float = 0., mask: NDArray | None = None,
         activations: Activations | None = None
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Gates and pooling of a QRNN layer, in one node.
+    """Apply the gates and the pooling of a QRNN layer, in one node.
 
     The convolution's output :math:`u` holds the gates' pre-activations side
     by side along channels in the order f, z, o, i. With
@@ -42,22 +43,24 @@ def qrnn_pooling(
     ===========  =================================  =============
     ``'f'``      c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = c_t
     ``'fo'``     c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
+    ``'if'``     c_t = f_t c_{t-1} + i_t z_t        h_t = c_t
     ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
     ===========  =================================  =============
 
-    (equations 3 to 5 of the paper). Past a sequence's end the state holds,
-    outputs and gradients are 0.
+    (equations 3 to 5 of the paper, and ``'if'`` for the T-GRU of
+    :data:`~qrnn.links.strongly_typed.STRONGLY_TYPED`). Past a sequence's end
+    the state holds, outputs and gradients are 0.
 
     Args:
         u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations,
-            ``(B, T, G * C)`` with G = 2, 3 or 4 gates for f-, fo- and
+            ``(B, T, G * C)`` with G = 2, 3, 3 or 4 gates for f-, fo-, if- and
             ifo-pooling, of dtype float16, float32 or float64.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
             or one for every sequence, ``(B, G * C)``. None if omitted.
         c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial state,
             ``(B, C)``. Zero if omitted.
-        lengths: Number of steps of every sequence, ``(B,)``. All are T long
-            if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. All are T long if omitted.
         pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``.
         zoneout (float): Probability with which a channel's state is kept at a
             step, in training only. See :func:`~qrnn.zoneout`.
@@ -67,9 +70,9 @@ def qrnn_pooling(
             some of the gates z, o and i, by name, in place of the above.
 
     Returns:
-        tuple: Outputs ``h`` and all states ``c``, both ``(B, T, C)``, and the
-        state after each sequence's last step, ``(B, C)``. The recurrence is
-        carried in float32 at least.
+        tuple of ~chainer.Variable: Outputs ``h`` and all states ``c``, both
+        ``(B, T, C)``, and the state after each sequence's last step,
+        ``(B, C)``. The recurrence is carried in float32 at least.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
@@ -244,18 +247,16 @@ class QRNNPooling(function_node.FunctionNode):
                 for name, g in zip(('u', 'b', 'c0'), grads)}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """The same gradients as a graph, by way of :func:`strnn`."""
+        """Return the same gradients as a graph, by way of :func:`strnn`."""
         u, mask = inputs['u'].array, self.mask
-        valid = None
-        if self.lengths is not None:
-            valid = valid_steps(self.lengths, u)
+        valid = valid_steps(self.lengths, u)
         if mask is None and self.zoneout:
             B, T, channels = u.shape
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout,
                 (B, T, channels // len(GATES[self.pooling])),
                 backend.get_array_module(u))
-        outputs = _pooling_by_parts(
+        outputs = _differentiable_pooling(
             self.pooling, self.activations, mask, valid, **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
@@ -265,40 +266,37 @@ class QRNNPooling(function_node.FunctionNode):
         return dict(zip(inputs, grads))
 
 
-_ACTIVATION_OF = {
+_ACTIVATIONS = {
     'tanh': F.tanh, 'sigmoid': F.sigmoid, 'identity': F.identity}
 
 
 def activate(name, x):
-    """Applies an activation to a Variable."""
-    return _ACTIVATION_OF[name](x)
+    """Apply an activation to a Variable."""
+    return _ACTIVATIONS[name](x)
 
 
-def _pooling_by_parts(pooling, activations, mask, valid, u, b=None, c0=None):
+def _differentiable_pooling(
+        pooling, activations, mask, valid, u, b=None, c0=None):
+    """Return the same as a graph of nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
         u = u + F.broadcast_to(F.expand_dims(b, 1), u.shape)
-    if valid is not None:  # what stands past the end may be anything
-        u = F.where(xp.broadcast_to(valid[:, :, None], u.shape), u,
-                    xp.zeros_like(u.array))
+    u = clear_padding(u, valid)
     names = GATES[pooling]
-    gate_of = dict(zip(names, F.split_axis(u, len(names), axis=2)))
-    gate_of = {name: activate(activations[name], a)
-               for name, a in gate_of.items()}
-    f = gate_of['f']
+    gates = {name: activate(activations[name], a) for name, a in zip(
+        names, F.split_axis(u, len(names), axis=2))}
+    f = gates['f']
     if mask is not None:
         f = apply_zoneout(f, mask=mask)
-    x = gate_of.get('i', 1 - f) * gate_of['z']
+    x = clear_padding(gates.get('i', 1 - f) * gates['z'], valid)
     if valid is not None:
-        valid = xp.broadcast_to(valid[:, :, None], f.shape)
-        f = apply_zoneout(f, mask=~valid)
-        x = x * valid.astype(x.dtype)
+        f = apply_zoneout(
+            f, mask=xp.broadcast_to(~valid[:, :, None], f.shape))
     c = strnn(f, x, c0)
     # Two outputs, even if they are the same, for each has its gradient.
-    h = c * gate_of['o'] if 'o' in gate_of else F.identity(c)
-    if valid is not None:
-        h = h * valid.astype(h.dtype)
+    h = c * gates['o'] if 'o' in gates else F.identity(c)
+    h = clear_padding(h, valid)
     if c.shape[1]:
         c_last = c[:, -1]
     elif c0 is not None:

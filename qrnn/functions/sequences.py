@@ -13,16 +13,20 @@ from qrnn.types import Lengths
 
 def reverse_sequences(
         x: Input, lengths: Lengths | None = None) -> chainer.Variable:
-    """Turns each sequence of a padded batch around, within its own length.
+    """Reverse each sequence of a padded batch within its own length.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
             ``(B, T, ...)``.
-        lengths: Number of steps of every sequence, ``(B,)``. All are T long
-            if omitted. What stands past the end stays where it is.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. All are T long if omitted. Steps past the end
+            stay where they are.
 
     Returns:
         ~chainer.Variable: ``(B, T, ...)``.
+
+    Raises:
+        ValueError: If ``lengths`` does not fit.
 
     .. admonition:: Example
 
@@ -41,15 +45,18 @@ def reverse_sequences(
 
 def unpad_sequence(
         x: Input, lengths: Lengths) -> tuple[chainer.Variable, ...]:
-    """Takes a padded batch apart: the adjoint of Chainer's ``pad_sequence``.
+    """Split a padded batch into its sequences, undoing ``F.pad_sequence``.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
             ``(B, T, ...)``.
-        lengths (list of int): Number of steps of every sequence, ``(B,)``.
+        lengths (sequence of int): Number of steps of every sequence, ``(B,)``.
 
     Returns:
         tuple of ~chainer.Variable: Each sequence, ``(L_i, ...)``.
+
+    Raises:
+        ValueError: If ``lengths`` does not fit.
 
     .. admonition:: Example
 
@@ -64,7 +71,7 @@ def unpad_sequence(
 
 
 class _Node(function_node.FunctionNode):
-    """A function of a padded batch and its lengths."""
+    """Base of the functions of a padded batch and its lengths."""
 
     def __init__(self, lengths):
         self.lengths = lengths
@@ -103,10 +110,10 @@ class _UnpadSequence(_Node):
         return tuple(x_b[:n].copy() for x_b, n in zip(x, self.lengths))
 
     def backward(self, indexes, grad_outputs):
-        dtype = next(g.dtype for g in grad_outputs if g is not None)
-        xp = backend.get_array_module(
-            next(g for g in grad_outputs if g is not None))
-        grads = [
-            xp.zeros((n,) + self.shape[2:], dtype) if g is None else g
-            for g, n in zip(grad_outputs, self.lengths)]
-        return F.pad_sequence(grads, length=self.shape[1]),
+        given = next(g for g in grad_outputs if g is not None)
+        xp = backend.get_array_module(given)
+        with chainer.using_device(given.device):
+            grads = [
+                xp.zeros((n,) + self.shape[2:], given.dtype) if g is None
+                else g for g, n in zip(grad_outputs, self.lengths)]
+            return F.pad_sequence(grads, length=self.shape[1]),

@@ -12,7 +12,7 @@ from qrnn.types import Input
 
 def strnn(f: Input, x: Input, h0: Input | None = None,
           reverse: bool = False) -> chainer.Variable:
-    """Strongly-typed recurrence: a gated sum along time, channel by channel.
+    """Apply the strongly-typed recurrence, a gated sum along time.
 
     For every sequence, time step and channel it computes
 
@@ -150,8 +150,8 @@ class STRNNFunction(function_node.FunctionNode):
                 gh if i < 2 else chainer.as_variable(h0.array * 0)
                 for i in indexes)
 
-        # dL/dh_t gathers what arrives at h_t itself and, times the gate
-        # through which it left, what arrives at the state after it.
+        # dL/dh_t is the gradient of h_t itself plus that of the next state
+        # times the gate between them.
         gx = strnn(_delay(f, h0 * 0, not self.reverse), gh,
                    reverse=not self.reverse)
         grads = []
@@ -167,7 +167,7 @@ class STRNNFunction(function_node.FunctionNode):
 
 
 def _delay(h, h0, reverse):
-    """What each step of a (reversed) recurrence finds before it."""
+    """Return the state before each step of a (reversed) recurrence."""
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)

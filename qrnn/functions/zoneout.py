@@ -11,7 +11,7 @@ from qrnn.types import NDArray
 
 def zoneout(f: Input, ratio: float = .1,
             mask: NDArray | None = None) -> chainer.Variable:
-    """Zoneout on forget gates: keeps the state of randomly chosen channels.
+    """Apply zoneout to forget gates, to keep the state of random channels.
 
     With probability ``ratio`` a channel's gate is set to 1 at that step, so
     that its state is copied on unchanged,
@@ -36,6 +36,7 @@ def zoneout(f: Input, ratio: float = .1,
         ~chainer.Variable: The gates with zoneout, of the shape of ``f``.
 
     Raises:
+        chainer.utils.type_check.InvalidType: If ``mask`` does not fit ``f``.
         ValueError: If ``ratio`` is not a probability.
 
     See: `Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations
@@ -57,7 +58,8 @@ def zoneout(f: Input, ratio: float = .1,
         if check_ratio(ratio) == 0 or not chainer.config.train:
             return f
         xp = backend.get_array_module(f)
-        mask = xp.random.random_sample(f.shape) < ratio
+        with chainer.using_device(f.device):
+            mask = xp.random.random_sample(f.shape) < ratio
     return _Zoneout(mask).apply((f,))[0]
 
 
@@ -78,7 +80,7 @@ def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
 
 
 def check_ratio(ratio):
-    """Return a zoneout probability, if it is one."""
+    """Return a zoneout probability, or raise ValueError if it is none."""
     if not 0 <= ratio <= 1:
         raise ValueError(
             f'zoneout is a probability between 0 and 1, not {ratio}')

@@ -11,20 +11,21 @@ from qrnn.types import Arrays
 def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
     """Read named arrays.
 
-    Nothing is unpickled: a file can give arrays of numbers, and nothing else.
-    Numbers of the other byte order are converted to this machine's, and
-    bfloat16, which NumPy has not, to float32.
+    Nothing is unpickled: a file gives arrays of numbers, and nothing else.
+    Numbers are converted to this machine's byte order, and bfloat16, which
+    NumPy does not have, to float32.
 
     Args:
         source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, the
-            latter with the package safetensors; or arrays by name, or
-            PyTorch's tensors and parameters,
-            ``dict(model.named_parameters())`` for instance.
+            latter with the package safetensors; or arrays, or PyTorch's
+            tensors and parameters, by name, such as
+            ``dict(model.named_parameters())``.
 
     Returns:
         dict: Arrays by name.
 
     Raises:
+        OSError: If the file cannot be opened.
         ValueError: If the file is of another kind, or damaged.
         ImportError: If safetensors is needed and not installed.
 
@@ -46,7 +47,7 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
                 members = package.deserialize(f.read())
             return {name: _native(_from_bytes(name, **member))
                     for name, member in members}
-        _check_archive(source)
+        _refuse_pytorch(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
             # By the members' own names: there may be an a.npy beside an a.
@@ -54,9 +55,9 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
                     for member in members}
     except (OSError, ImportError):
         raise
-    except Exception as error:  # a damaged file fails in many ways
-        raise ValueError('{} cannot be read: {}'.format(
-            os.fspath(source), error)) from error
+    except Exception as error:  # a damaged file may raise any
+        raise ValueError(
+            f'{os.fspath(source)} cannot be read: {error}') from error
 
 
 def write_arrays(path: str, arrays: Arrays) -> None:
@@ -68,6 +69,7 @@ def write_arrays(path: str, arrays: Arrays) -> None:
         arrays (dict): Arrays by name.
 
     Raises:
+        OSError: If the file cannot be written.
         ValueError: If the file is of another kind.
         ImportError: If safetensors is needed and not installed.
 
@@ -85,12 +87,12 @@ def write_arrays(path: str, arrays: Arrays) -> None:
 
     """
     if _kind(path) == '.safetensors':
-        # It writes what lies in memory, in that order, not strided views.
+        # It writes memory as it is, and not what a strided view shows.
         _safetensors(path).numpy.save_file(
             {name: numpy.ascontiguousarray(array)
              for name, array in arrays.items()}, path)
         return
-    # savez would take a name such as "file" for an argument of its own.
+    # numpy.savez would take an array named "file" for its first argument.
     with zipfile.ZipFile(path, 'w') as archive:
         for name, array in arrays.items():
             with archive.open(name + '.npy', 'w', force_zip64=True) as f:
@@ -98,11 +100,11 @@ def write_arrays(path: str, arrays: Arrays) -> None:
                     f, numpy.asarray(array), allow_pickle=False)
 
 
-def assign(values):
-    """Sets the filters and the bias of layers, converted to their dtype.
+def set_layers(values):
+    """Set the filters and the bias of layers, converted to their dtype.
 
     Args:
-        values (list): Triples of a :class:`~qrnn.QRNNLayer`, filters
+        values (list of tuple): Triples of a :class:`~qrnn.QRNNLayer`, filters
             ``(k, n, gates * m)`` and bias ``(gates * m,)``.
 
     """
@@ -115,33 +117,37 @@ def assign(values):
 
 
 def set_array(param, array):
-    """Sets a parameter, wherever it is."""
+    """Set a parameter, on whatever device."""
     param.array[...] = param.device.send(
         array.astype(param.dtype, copy=False))
 
 
-def fitting(arrays, name, shape, whose):
-    """The array of that name, or a complaint if it does not fit.
+def get_array(arrays, name, shape, taker):
+    """Return an array by name, if it is there and fits.
 
     Args:
         arrays (dict): Arrays by name.
-        name (str): Name of one.
-        shape (tuple): The shape that it must have.
-        whose (str): What takes it, to complain about.
+        name (str): Its name.
+        shape (tuple of int): The shape that it must have.
+        taker (str): What takes it, for the message if it does not fit.
+
+    Returns:
+        numpy.ndarray: The array.
+
+    Raises:
+        ValueError: If it is missing, of another shape or no floating point.
 
     """
     if name not in arrays:
         raise ValueError(
-            'the array {} is missing; {} takes it, of shape {}'.format(
-                name, whose, shape))
+            f'the array {name} is missing; {taker} takes it, of shape {shape}')
     array = arrays[name]
     if array.shape != shape:
-        raise ValueError('the array {} is of shape {}, but {} takes {}'.format(
-            name, array.shape, whose, shape))
+        raise ValueError(f'the array {name} is of shape {array.shape}, but '
+                         f'{taker} takes {shape}')
     if array.dtype.kind != 'f':
-        raise ValueError(
-            'the array {} must hold floating-point numbers, but its dtype is '
-            '{}'.format(name, array.dtype))
+        raise ValueError(f'the array {name} must hold floating-point numbers, '
+                         f'but its dtype is {array.dtype}')
     return array
 
 
@@ -150,32 +156,32 @@ def _kind(path):
     if kind not in ('.npz', '.safetensors'):
         raise ValueError(
             'weights are read from and written to .npz and .safetensors '
-            'files, not {}'.format(os.fspath(path)))
+            f'files, not {os.fspath(path)}')
     return kind
 
 
-def _check_archive(path):
-    """Tell a file of PyTorch's, whatever its name, from an ``.npz``."""
+def _refuse_pytorch(path):
+    """Raise ValueError for a PyTorch file, or any that is not an ``.npz``."""
     advice = ('PyTorch, which holds pickled objects; load it there and write '
-              'its state_dict() by numpy.savez')
+              'its state_dict() with numpy.savez')
     with open(path, 'rb') as f:
         if not zipfile.is_zipfile(f):
             f.seek(0)
-            if f.read(1) == b'\x80':  # how a pickle begins
-                raise ValueError('it seems to be a file of an old ' + advice)
-            raise ValueError('it is no archive of arrays')
+            if f.read(1) == b'\x80':  # a pickle begins with it
+                raise ValueError(f'it seems to be a file of an old {advice}')
+            raise ValueError('it is not an archive of arrays')
         names = zipfile.ZipFile(f).namelist()
     if any(name.endswith('.pkl') for name in names):
-        raise ValueError('it is a file of ' + advice)
+        raise ValueError(f'it is a file of {advice}')
 
 
 def _native(array):
-    """An array of this machine's byte order."""
+    """Return an array in this machine's byte order."""
     return array.astype(array.dtype.newbyteorder('='), copy=False)
 
 
 def _from_tensor(value):
-    """An array of an array, or of a tensor or parameter of PyTorch's."""
+    """Convert a PyTorch tensor or parameter, or an array, to NumPy."""
     if hasattr(value, 'detach'):
         value = value.detach().cpu()
         if str(value.dtype) == 'torch.bfloat16':
@@ -184,13 +190,13 @@ def _from_tensor(value):
 
 
 def _from_bytes(name, dtype, shape, data):
-    """An array of a member of a safetensors file, little-endian as it is."""
+    """Return an array of a safetensors file, which is little-endian."""
     if dtype == 'BF16':  # the upper half of a float32
         array = numpy.frombuffer(data, '<u2').astype('<u4') << 16
         return array.view('<f4').reshape(shape)
     if dtype not in _DTYPES:
         raise ValueError(
-            f'the array {name} is of dtype {dtype}, which NumPy has not')
+            f'the array {name} is of dtype {dtype}, which NumPy does not have')
     return numpy.frombuffer(data, _DTYPES[dtype]).reshape(shape)
 
 
@@ -205,6 +211,6 @@ def _safetensors(path):
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            '{} needs the package safetensors: pip install '
-            'safetensors'.format(os.fspath(path))) from None
+            f'{os.fspath(path)} needs the package safetensors: pip install '
+            'safetensors') from None
     return safetensors

@@ -2,10 +2,10 @@
 import chainer
 import numpy
 
-from qrnn.interop.arrays import assign
-from qrnn.interop.arrays import fitting
+from qrnn.interop.arrays import get_array
 from qrnn.interop.arrays import read_arrays
 from qrnn.interop.arrays import set_array
+from qrnn.interop.arrays import set_layers
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
 from qrnn.types import Arrays
@@ -13,7 +13,7 @@ from qrnn.types import Arrays
 
 def load_chainer_core(source: str | Arrays, link: chainer.Link,
                       prefix: str = '') -> None:
-    """Loads weights of the authors' published core.
+    """Load weights of the authors' published core into a link.
 
     Its layers hold, in the order f, z, o,
 
@@ -29,20 +29,21 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
     ``o/W``, ``o/b``  ``(m, 2 * m)``, ``(m,)``                   attention
     ================  =========================================  =========
 
-    A decoder layer without attention only starts from its encoder's last c:
-    loaded into one of ours, what its encoder's last h adds is set to 0.
+    There a decoder layer without attention only starts from its encoder's last
+    c: our ``V``, the weights of its last h, is set to 0.
 
     Args:
         source (str or dict): A ``.npz`` file as Chainer's serializer writes
             it, or arrays by name.
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer` of fo-pooling, or a
-            :class:`~qrnn.QRNNStack` of them, whose layers' names begin with
+            :class:`~qrnn.QRNNStack` of them, taker layers' names begin with
             their number, as in ``0/W/W``.
-        prefix (str): What the names begin with, ``'encoder/'`` for instance.
+        prefix (str): Prefix of the names, such as ``'encoder/'``.
 
     Raises:
-        ValueError: If an array is missing or does not fit. The link is then
-            as it was.
+        OSError: If the file cannot be opened.
+        ValueError: If an array is missing or does not fit, or the link has
+            what the core has not. The link is then as it was.
 
     .. admonition:: Example
 
@@ -58,20 +59,19 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
 
     """
     if isinstance(link, QRNNStack):
-        layers = {'{}{}/'.format(prefix, i): each
-                  for i, each in enumerate(link)}
+        layers = {f'{prefix}{i}/': layer for i, layer in enumerate(link)}
     elif isinstance(link, QRNNLayer):
         layers = {prefix: link}
     else:
         raise ValueError(
             'weights of the published core are those of a QRNNLayer or a '
-            'QRNNStack, not of {}'.format(type(link).__name__))
+            f'QRNNStack, not of {type(link).__name__}')
     arrays = read_arrays(source)
     values, others = [], []
     for name, layer in layers.items():
         if layer.pooling != 'fo' or layer.activations or layer.lookahead:
             raise ValueError(
-                'the published core has fo-pooling only, without other '
+                'the published core has fo-pooling only, with the default '
                 'activations and without lookahead')
         W, b = _filters(arrays, name, layer)
         if layer.attention:
@@ -82,40 +82,40 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
             others.append((layer.V.W, numpy.zeros(layer.V.W.shape)))
         elif name + 'U/W' in arrays:
             raise ValueError(
-                'the array {}U/W belongs to a layer with attention, but this '
-                'one has none'.format(name))
+                f'the array {name}U/W belongs to a layer with attention, but '
+                'this one has none')
         values.append((layer, W, b))
-    assign(values)
+    set_layers(values)
     for param, array in others:
         set_array(param, array)
 
 
 def _filters(arrays, prefix, layer):
-    """Filters, (k, n, 3 * m), and bias, (3 * m,)."""
+    """Return filters, (k, n, 3 * m), and bias, (3 * m,)."""
     k, rows = layer.kernel_size, layer.b.size
-    whose = 'a layer with kernel_size {}'.format(k)
+    taker = f'a layer with kernel_size {k}'
     first = prefix + ('conv/W' if k > 2 else 'W/W')
     n = layer.in_size
     if n is None and first in arrays and arrays[first].ndim > 1:
         n = arrays[first].shape[1]
-    bias = fitting(
+    bias = get_array(
         arrays, prefix + ('W/b', 'V/b', 'conv/b')[min(k, 3) - 1], (rows,),
-        whose)
+        taker)
     if k > 2:
-        W = fitting(arrays, first, (rows, n, k), whose)
+        W = get_array(arrays, first, (rows, n, k), taker)
         return W.transpose(2, 1, 0), bias
     names = [first] if k == 1 else [prefix + 'V/W', first]
     return numpy.stack([
-        fitting(arrays, name, (rows, n), whose).T for name in names]), bias
+        get_array(arrays, name, (rows, n), taker).T for name in names]), bias
 
 
 def _attention(arrays, prefix, layer):
-    """What the encoder's last output and the attention to it are given by."""
-    m, whose = layer.out_size, 'a layer with attention'
+    """Return V, the bias that goes with it, and the pairs to set attend."""
+    m, taker = layer.out_size, 'a layer with attention'
     V, b, W, attend_b = (
-        fitting(arrays, prefix + name, shape, whose) for name, shape in (
+        get_array(arrays, prefix + name, shape, taker) for name, shape in (
             ('U/W', (3 * m, m)), ('U/b', (3 * m,)),
             ('o/W', (m, 2 * m)), ('o/b', (m,))))
-    # Theirs takes c and its context, ours the context and c.
+    # Their inputs are c and its context, ours the context and c.
     W = numpy.concatenate((W[:, m:], W[:, :m]), axis=1)
     return V, b, [(layer.attend.W, W), (layer.attend.b, attend_b)]

@@ -1,8 +1,8 @@
-"""What torchqrnn, fastai and awd-lstm-lm call their arrays."""
+"""Names of the arrays of torchqrnn, fastai and awd-lstm-lm."""
 import re
 
 
-#: What the arrays of a layer are called, weight and bias, by style.
+#: Names of the weight and the bias of a layer, by style.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
     # The weights before its dropout; module.weight is a copy after it.
@@ -17,17 +17,17 @@ NAMES = {
 _BACKWARD = 'layers_bwd.'
 
 
-def names_of(style, prefix, n_layers, n_directions=1):
+def array_names(style, prefix, n_layers, n_directions=1):
     """Return the names of weight and bias, by direction and layer.
 
     Args:
         style (str): One of :data:`NAMES`.
-        prefix (str): What the names begin with.
+        prefix (str): Prefix of the names.
         n_layers (int): Number of layers.
         n_directions (int): 2 for those of fastai's bidirectional ``QRNN``.
 
     Returns:
-        list: For each direction and layer, a pair of names.
+        list of list of tuple: A pair of names for each layer, by direction.
 
     """
     return [
@@ -36,15 +36,15 @@ def names_of(style, prefix, n_layers, n_directions=1):
         for part in ('layers.', _BACKWARD)[:n_directions]]
 
 
-def find(arrays, prefix=None):
+def find_qrnn(arrays, prefix=None):
     """Find the one QRNN among some arrays.
 
     Args:
         arrays (dict): Arrays by name.
-        prefix (str): What the names begin with. Found if omitted.
+        prefix (str): Prefix of the names. Found if omitted.
 
     Returns:
-        tuple: The style and the names, as :func:`names_of` returns them.
+        tuple: The style and the names, as :func:`array_names` returns them.
 
     Raises:
         ValueError: If there is none, more than one, or one that lacks arrays.
@@ -55,7 +55,7 @@ def find(arrays, prefix=None):
         found = {
             (style, start): numbers for (style, start), numbers in _search(
                 arrays, prefix, ['torchqrnn-layer']).items()
-            # One layer of several is wanted by its prefix alone.
+            # One layer of several is selected by its prefix only.
             if prefix is not None or not re.search(r'layers\w*\.\d+\.$', start)
         }
     if not found:
@@ -71,7 +71,7 @@ def find(arrays, prefix=None):
     backward = [name for name in arrays
                 if name.startswith(start) and _BACKWARD in name]
     n_layers = 1 + max(numbers)
-    names = names_of(style, start, n_layers, 2 if backward else 1)
+    names = array_names(style, start, n_layers, 2 if backward else 1)
     expected = [name for direction in names for pair in direction
                 for name in pair]
     for name in expected:
@@ -86,12 +86,12 @@ def find(arrays, prefix=None):
 
 
 def _search(arrays, prefix, styles):
-    """Numbers of layers, by style and prefix."""
+    """Return the numbers of the layers found, by style and prefix."""
     found = {}
     for style in styles:
         for name in NAMES[style]:
-            pattern = re.compile(r'((?:.*\.)?){}()'.format(
-                re.escape(name).replace(r'\{\}', r'(\d+)')))
+            number = re.escape(name).replace(r'\{\}', r'(\d+)')
+            pattern = re.compile(rf'((?:.*\.)?){number}()')
             for match in filter(None, map(pattern.fullmatch, arrays)):
                 if prefix in (None, match[1]):
                     found.setdefault((style, match[1]), set()).add(

@@ -7,7 +7,7 @@ the columns in the order :math:`x_t`, :math:`x_{t-1}`,
 
     c_t = f_t z_t + (1 - f_t) c_{t-1}
 
-where f is the share of what is new, not of what is kept. As
+where f is the share of the new, not of the old state. As
 :math:`1 - \\sigma(a) = \\sigma(-a)`, our f has the weights of theirs with the
 sign changed, which is exact.
 """
@@ -19,12 +19,12 @@ import numpy
 from qrnn.gates import ACTIVATIONS
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
-from qrnn.interop.arrays import assign
-from qrnn.interop.arrays import fitting
+from qrnn.interop.arrays import get_array
 from qrnn.interop.arrays import read_arrays
-from qrnn.interop.names import find
+from qrnn.interop.arrays import set_layers
+from qrnn.interop.names import array_names
+from qrnn.interop.names import find_qrnn
 from qrnn.interop.names import NAMES
-from qrnn.interop.names import names_of
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
 from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.n_step_qrnn import NStepQRNN
@@ -38,30 +38,31 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
                     prefix: str | None = None) -> None:
     """Load weights of torchqrnn or fastai into a link.
 
-    How the arrays are named tells which: ``layers.0.linear.weight`` in
+    They are recognised by their names: ``layers.0.linear.weight`` in
     torchqrnn's and fastai's ``QRNN``, with ``layers_bwd.0.linear.weight`` and
-    so on where fastai's is bidirectional; ``linear.weight`` in a layer by
-    itself; ``rnns.0.layers.0.linear.weight_raw`` in fastai's language model;
+    so on where fastai's is bidirectional; ``linear.weight`` in a single layer;
+    ``rnns.0.layers.0.linear.weight_raw`` in fastai's language model;
     ``rnns.0.linear.module.weight_raw`` in that of awd-lstm-lm. Other arrays,
-    the embedding's for instance, are left alone. Numbers are converted to the
-    dtype of the link.
+    such as the embedding's, are ignored. Numbers are converted to the dtype of
+    the link.
 
     In evaluation, torchqrnn multiplies its f by 1 - zoneout, which no weights
-    can express. fastai does not, nor does this package: what was trained by
-    torchqrnn with zoneout gives other numbers here.
+    can express. fastai does not, nor does this package: a model trained by
+    torchqrnn with zoneout computes other numbers here.
 
     Args:
         source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
-            tensors by name, ``dict(model.named_parameters())`` for instance.
+            tensors by name, such as ``dict(model.named_parameters())``.
         link (~chainer.Link): A :class:`~qrnn.QRNNStack`, a
             :class:`~qrnn.NStepQRNN` or a single :class:`~qrnn.QRNNLayer`, of
             f- or fo-pooling; for both directions, a
             :class:`~qrnn.BiQRNNStack` or, of one layer, a
             :class:`~qrnn.BiQRNNLayer`.
-        prefix (str): What the names begin with, ``'0.'`` for instance. Found
-            if omitted.
+        prefix (str): Prefix of the names, such as ``'0.'``. Found if omitted.
 
     Raises:
+        OSError: If the file cannot be opened.
+        ImportError: If safetensors is needed and not installed.
         ValueError: If an array is missing or does not fit, or ``source`` holds
             several QRNNs. The link is then as it was.
 
@@ -79,13 +80,13 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
 
     """
     arrays = read_arrays(source)
-    _, names = find(arrays, prefix)
+    _, names = find_qrnn(arrays, prefix)
     directions = _directions(link)
     if len(names) != len(directions):
         raise ValueError(
-            'the arrays, from {} on, are those of {}, but {} has {}'.format(
-                names[0][0][0], _DIRECTIONS[len(names)],
-                type(link).__name__, _DIRECTIONS[len(directions)]))
+            f'the arrays, from {names[0][0][0]} on, are those of '
+            f'{_DIRECTIONS[len(names)]}, but {type(link).__name__} has '
+            f'{_DIRECTIONS[len(directions)]}')
     if len(names[0]) != len(directions[0]):
         raise ValueError(
             f'the arrays, from {names[0][0][0]} on, are those of '
@@ -95,14 +96,14 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
         for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
             k, rows = layer.kernel_size, layer.b.size
             n = layer.in_size or _in_size(arrays, weight, k)
-            whose = 'layer {} with pooling {!r} and kernel_size {}'.format(
-                i, layer.pooling, k)
+            taker = (f'layer {i} with pooling {layer.pooling!r} and '
+                     f'kernel_size {k}')
             n_gates = len(GATES[layer.pooling])
-            W = fitting(arrays, weight, (rows, k * n), whose)
-            b = fitting(arrays, bias, (rows,), whose)
+            W = get_array(arrays, weight, (rows, k * n), taker)
+            b = get_array(arrays, bias, (rows,), taker)
             values.append((layer, _to_filters(W, k, n_gates),
                            _to_our_gates(b, n_gates)))
-    assign(values)
+    set_layers(values)
 
 
 def from_state_dict(source: str | Arrays, in_size: int,
@@ -111,29 +112,29 @@ def from_state_dict(source: str | Arrays, in_size: int,
                     out_size: PerLayer | None = None,
                     window: PerLayer | None = None,
                     **layer_options: Any) -> Any:
-    """Make a link of weights of torchqrnn or fastai.
+    """Make a link from weights of torchqrnn or fastai.
 
-    The shapes tell the number of layers, their sizes and windows, given the
-    number of channels that go in; the dtype is that of the arrays.
+    The number of layers, their sizes and windows follow from the shapes and
+    the number of input channels; the dtype is that of the arrays.
 
-    Two things shapes do not tell. A matrix of ``(12, 8)`` belongs to window 1
-    if ``in_size`` is 8, and to window 2 if it is 4, so that a wrong
-    ``in_size`` may give another window: ``window`` is checked against what
-    comes out. And 12 rows are 4 channels with an output gate, or 6 without.
-    Where there are several layers, only one of the two fits the next layer;
-    where there is one, ``output_gate`` or ``out_size`` must say it.
+    Shapes leave two things open. A matrix of ``(12, 8)`` has window 1 if
+    ``in_size`` is 8, and window 2 if it is 4, so that a wrong ``in_size`` may
+    give another window: ``window`` is checked against the result. And 12 rows
+    are 4 channels with an output gate, or 6 without. Of several layers, only
+    one of the two fits the next layer; for one layer, ``output_gate`` or
+    ``out_size`` must be given.
 
     Args:
         source (str or dict): As :func:`load_state_dict` takes it.
         in_size (int): Number of input channels n.
-        output_gate (bool): Whether the layers have an output gate. Told by the
-            shapes if omitted.
-        prefix (str): What the names begin with. Found if omitted.
-        kind (type): :class:`~qrnn.QRNNStack`, whose layers may here be of
+        output_gate (bool): Whether the layers have an output gate. Inferred
+            from the shapes if omitted.
+        prefix (str): Prefix of the names. Found if omitted.
+        kind (type): :class:`~qrnn.QRNNStack`, taker layers may here be of
             different sizes, as those of fastai's language model are, or
             :class:`~qrnn.NStepQRNN`; :class:`~qrnn.BiQRNNStack` for both
-            directions; :class:`~qrnn.QRNNLayer` for a single layer. What the
-            arrays are of, if omitted.
+            directions; :class:`~qrnn.QRNNLayer` for a single layer. Inferred
+            from the names if omitted.
         dropout (float): Dropout between layers.
         out_size (int or sequence): Number of hidden channels m, of every layer
             or one for each, to be checked.
@@ -146,8 +147,10 @@ def from_state_dict(source: str | Arrays, in_size: int,
         ~chainer.Link: The link.
 
     Raises:
+        OSError: If the file cannot be opened.
+        ImportError: If safetensors is needed and not installed.
         ValueError: If the arrays do not fit each other or the arguments, or
-            the shapes leave open what they are of.
+            fit links with an output gate and without.
 
     .. admonition:: Example
 
@@ -161,7 +164,7 @@ def from_state_dict(source: str | Arrays, in_size: int,
 
     """
     arrays = read_arrays(source)
-    style, names = find(arrays, prefix)
+    style, names = find_qrnn(arrays, prefix)
     kind = _kind(kind, style, names)
     pooling, shapes = _read_shapes(
         arrays, [weight for weight, _ in names[0]], in_size, output_gate,
@@ -190,22 +193,23 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
                   prefix: str = '') -> dict[str, numpy.ndarray]:
     """Return a link's weights as torchqrnn or fastai has them.
 
-    What :func:`load_state_dict` loaded comes out as it was, to the last bit.
+    Weights that :func:`load_state_dict` loaded are returned bit for bit.
 
     Args:
         link (~chainer.Link): As :func:`load_state_dict` takes it, with windows
             of 1 or 2, which is all that they have.
         style (str): ``'torchqrnn'``, which is also that of fastai's ``QRNN``,
             and the only one for both directions; ``'torchqrnn-layer'`` for a
-            layer by itself; ``'fastai'`` for its language model, with both
+            single layer; ``'fastai'`` for its language model, with both
             copies of the weights; or ``'awd-lstm-lm'``.
-        prefix (str): What the names are to begin with.
+        prefix (str): Prefix of the names.
 
     Returns:
         dict: Arrays by name.
 
     Raises:
-        ValueError: If the link has what they do not.
+        ValueError: If the link has features that they have not, or ``style``
+            is unknown.
 
     .. admonition:: Example
 
@@ -218,18 +222,18 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
 
     """
     if style not in NAMES:
-        raise ValueError('style must be one of {}, not {!r}'.format(
-            ', '.join(map(repr, NAMES)), style))
+        raise ValueError(f'style must be one of {", ".join(map(repr, NAMES))},'
+                         f' not {style!r}')
     directions = _directions(link)
     if len(directions) > 1 and style != 'torchqrnn':
         raise ValueError(
-            f'style {style!r} has one direction; for both take \'torchqrnn\'')
+            f"style {style!r} has one direction; for both take 'torchqrnn'")
     if style == 'torchqrnn-layer' and len(directions[0]) > 1:
         raise ValueError(
             f'style {style!r} has one layer, but the link has '
             f'{len(directions[0])}')
     arrays = {}
-    for layers, pairs in zip(directions, names_of(
+    for layers, pairs in zip(directions, array_names(
             style, prefix, len(directions[0]), len(directions))):
         for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
             arrays[weight], arrays[bias] = _to_theirs(i, layer)
@@ -243,7 +247,7 @@ _DIRECTIONS = {1: 'one direction', 2: 'both directions'}
 
 
 def _directions(link):
-    """The layers of a link that has nothing that a state dict has not."""
+    """Return a link's layers by direction, if a state dict can hold them."""
     if isinstance(link, QRNNLayer):
         directions = [[link]]
     elif isinstance(link, BiQRNNLayer):
@@ -256,7 +260,7 @@ def _directions(link):
         raise ValueError(
             'weights of torchqrnn and fastai are those of a QRNNStack, a '
             'BiQRNNStack, an NStepQRNN or a QRNNLayer, not of '
-            + type(link).__name__)
+            f'{type(link).__name__}')
     stack = link.ahead if isinstance(link, BiQRNNStack) else link
     if len(directions[0]) > 1 and getattr(stack, 'dense', False):
         raise ValueError('torchqrnn and fastai have no dense connections')
@@ -274,21 +278,20 @@ def _directions(link):
 
 
 def _kind(kind, style, names):
-    """The link to make of some arrays."""
+    """Return the class of the link to make of some arrays."""
     kinds = [BiQRNNStack] if len(names) > 1 else [QRNNStack, NStepQRNN]
     if len(names) == len(names[0]) == 1:
         kinds.insert(style != 'torchqrnn-layer', QRNNLayer)
     if kind not in (None, *kinds):
         raise ValueError(
-            'the arrays, from {} on, are those of {}: kind must be {}, not '
-            '{!r}'.format(
-                names[0][0][0], _DIRECTIONS[len(names)],
-                ' or '.join(each.__name__ for each in kinds), kind))
+            f'the arrays, from {names[0][0][0]} on, are those of '
+            f'{_DIRECTIONS[len(names)]}: kind must be '
+            f'{" or ".join(each.__name__ for each in kinds)}, not {kind!r}')
     return kind or kinds[0]
 
 
 def _read_shapes(arrays, names, in_size, output_gate, out_size, window):
-    """Pooling, and window and size of every layer, that fit the shapes."""
+    """Return the pooling, and window and size of every layer, that fit."""
     fits, reasons = {}, []
     for pooling in 'fo', 'f':
         if output_gate in (None, pooling == 'fo'):
@@ -297,7 +300,7 @@ def _read_shapes(arrays, names, in_size, output_gate, out_size, window):
                 for i, name in enumerate(names):
                     shapes.append(_sizes(
                         arrays, name, n, len(GATES[pooling]),
-                        _of_layer(out_size, i), _of_layer(window, i)))
+                        _for_layer(out_size, i), _for_layer(window, i)))
                     n = shapes[-1][1]
                 fits[pooling] = shapes
             except ValueError as error:
@@ -305,34 +308,33 @@ def _read_shapes(arrays, names, in_size, output_gate, out_size, window):
     if not fits:
         raise reasons[0]
     if len(fits) > 1:
+        gated, ungated = (shapes[-1][1] for shapes in fits.values())
         raise ValueError(
-            'the array {} is of shape {}: a layer of {} channels with an '
-            'output gate, or of {} without; say which by output_gate or '
-            'out_size'.format(names[-1], arrays[names[-1]].shape, *(
-                shapes[-1][1] for shapes in fits.values())))
+            f'the array {names[-1]} is of shape {arrays[names[-1]].shape}: a '
+            f'layer of {gated} channels with an output gate, or of {ungated} '
+            'without; give output_gate or out_size')
     return fits.popitem()
 
 
-def _of_layer(values, i):
-    """What is said of a layer, if anything: one number, or one for each."""
+def _for_layer(values, i):
+    """Return the number for a layer, of one number, one for each, or None."""
     if values is None or isinstance(values, int):
         return values
     return values[i]
 
 
 def _in_size(arrays, name, kernel_size):
-    """Number of input channels of a layer that leaves it to the arrays."""
+    """Return the number of input channels of a layer without in_size."""
     shape = arrays[name].shape
     if len(shape) != 2 or not shape[1] or shape[1] % kernel_size:
         raise ValueError(
-            'the array {} is of shape {}, but a layer with kernel_size {} '
-            'takes (gates * m, {} * n)'.format(
-                name, shape, kernel_size, kernel_size))
+            f'the array {name} is of shape {shape}, but a layer with '
+            f'kernel_size {kernel_size} takes (gates * m, {kernel_size} * n)')
     return shape[1] // kernel_size
 
 
 def _sizes(arrays, name, in_size, n_gates, out_size, window):
-    """Window and number of hidden channels of a layer."""
+    """Return window and number of hidden channels of a layer."""
     shape = arrays[name].shape
     windows = (1, 2) if window is None else (window,)
     if (len(shape) != 2 or shape[1] not in [k * in_size for k in windows]
@@ -340,15 +342,15 @@ def _sizes(arrays, name, in_size, n_gates, out_size, window):
             or out_size not in (None, shape[0] // n_gates)):
         rows = f'{n_gates} * ' + ('m' if out_size is None else f'{out_size}')
         raise ValueError(
-            'the array {} is of shape {}, but a layer of {} input channels, '
-            'window {} and {} gates takes {}'.format(
-                name, shape, in_size, ' or '.join(map(str, windows)), n_gates,
-                ' or '.join(f'({rows}, {k * in_size})' for k in windows)))
+            f'the array {name} is of shape {shape}, but a layer of {in_size} '
+            f'input channels, window {" or ".join(map(str, windows))} and '
+            f'{n_gates} gates takes '
+            + ' or '.join(f'({rows}, {k * in_size})' for k in windows))
     return shape[1] // in_size, shape[0] // n_gates
 
 
 def _to_theirs(i, layer):
-    """Weight and bias of a layer as torchqrnn has them."""
+    """Return weight and bias of a layer as torchqrnn has them."""
     if layer.kernel_size > 2:
         raise ValueError(
             f'layer {i} has kernel_size {layer.kernel_size}, but torchqrnn '
@@ -363,26 +365,26 @@ def _to_theirs(i, layer):
 
 
 def _to_filters(weight, k, n_gates):
-    """(gates * m, k * n), the latest step first, to (k, n, gates * m)."""
+    """Convert (gates * m, k * n), latest step first, to (k, n, gates * m)."""
     rows, columns = weight.shape
     steps = _to_our_gates(weight, n_gates).reshape(rows, k, columns // k)
     return steps[:, ::-1].transpose(1, 2, 0)
 
 
 def _to_matrix(W, n_gates):
-    """The inverse of :func:`_to_filters`."""
+    """Invert :func:`_to_filters`."""
     k, n, rows = W.shape
     matrix = W.transpose(2, 0, 1)[:, ::-1].reshape(rows, k * n)
     return _to_their_gates(matrix, n_gates)
 
 
 def _to_our_gates(rows, n_gates):
-    """Rows for z, f, o to rows for f, z, o, with the sign of f changed."""
+    """Convert rows for z, f, o to f, z, o, with the sign of f changed."""
     z, f, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([-f, z] + others)
 
 
 def _to_their_gates(rows, n_gates):
-    """The inverse of :func:`_to_our_gates`."""
+    """Invert :func:`_to_our_gates`."""
     f, z, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([z, -f] + others)

@@ -13,27 +13,27 @@ from qrnn.types import Lengths
 from qrnn.types import PerLayer
 
 
-class _BothDirections(chainer.Chain):
-    """What reads sequences both ways: links called alike, side by side."""
+class _Bidirectional(chainer.Chain):
+    """Two links alike that read sequences in opposite directions."""
 
     def __init__(self, make: Callable, **options: Any) -> None:
         super().__init__()
         if options.get('save_state'):
             raise ValueError(
-                'a link in both directions takes whole sequences: leave out '
+                'a bidirectional link takes whole sequences: leave out '
                 'save_state')
         with self.init_scope():
             self.ahead, self.back = (make(**options) for _ in range(2))
 
     def forward(self, x: Input,
                 lengths: Lengths | None = None) -> chainer.Variable:
-        """Applies both directions to a batch of sequences.
+        """Apply both directions to a batch of sequences.
 
         Args:
             x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
-            lengths: Number of steps of every sequence, ``(B,)``. The backward
-                direction starts from each sequence's own end; outputs past it
-                are 0.
+            lengths (sequence of int or :ref:`ndarray`): Number of steps of
+                every sequence, ``(B,)``. The backward direction starts from
+                each sequence's own end; outputs past it are 0.
 
         Returns:
             ~chainer.Variable: ``(B, T, 2 m)``.
@@ -46,22 +46,22 @@ class _BothDirections(chainer.Chain):
         if x.ndim != 3:
             raise ValueError(
                 'x must be whole sequences, (B, T, n), but its shape is '
-                '{}'.format(x.shape))
+                f'{x.shape}')
         with chainer.using_device(self.device):
             lengths = send_lengths(lengths, x)
         ahead = self.ahead(x, lengths)
         back = self.back(reverse_sequences(x, lengths), lengths)
         for link in self.children():
-            link.reset_state()  # nothing goes on from here
+            link.reset_state()  # frees the graph
         return F.concat((ahead, reverse_sequences(back, lengths)), axis=2)
 
 
-class BiQRNNLayer(_BothDirections):
+class BiQRNNLayer(_Bidirectional):
     """Two QRNN layers over whole sequences, one in each direction.
 
-    The outputs of both are put side by side, forward first. Unlike a
-    :class:`~qrnn.QRNNLayer` it cannot go on from where a call ended: what the
-    backward layer says of a step depends on all that follows.
+    The outputs of both are concatenated, forward first. Unlike a
+    :class:`~qrnn.QRNNLayer` it cannot go on from where a call ended, for the
+    backward layer's output at a step depends on all later steps.
 
     Args:
         in_size (int or None): Number of input channels n. If None, it is
@@ -75,6 +75,9 @@ class BiQRNNLayer(_BothDirections):
         ahead (~qrnn.QRNNLayer): The layer that reads from left to right.
         back (~qrnn.QRNNLayer): The layer that reads from right to left.
 
+    Raises:
+        ValueError: As :class:`~qrnn.QRNNLayer` does, and for ``save_state``.
+
     .. admonition:: Example
 
         >>> import numpy as np
@@ -83,9 +86,8 @@ class BiQRNNLayer(_BothDirections):
         >>> layer(np.zeros((4, 7, 3), np.float32)).shape
         (4, 7, 10)
 
-        The shape of the network that prepares the features of Deep Voice's
-        vocoder: two such layers, and every step repeated as often as the
-        waveform has samples in it.
+        The conditioning network of Deep Voice's vocoder has two such layers,
+        and repeats every step as often as the waveform has samples in it:
 
         >>> import chainer
         >>> import chainer.functions as F
@@ -111,14 +113,14 @@ class BiQRNNLayer(_BothDirections):
             kernel_size=kernel_size, **layer_options)
 
 
-class BiQRNNStack(_BothDirections):
+class BiQRNNStack(_Bidirectional):
     """Two stacks of QRNN layers over whole sequences, one in each direction.
 
     Each direction is a stack of its own, and the outputs of their last layers
-    are put side by side, forward first. This is what fastai's ``QRNN`` with
-    ``bidirectional=True`` computes. Where every layer is to read the outputs
-    of both directions of the one below, put :class:`~qrnn.BiQRNNLayer` on top
-    of each other, or use :class:`~qrnn.NStepBiQRNN`.
+    are concatenated, forward first, as in fastai's ``QRNN`` with
+    ``bidirectional=True``. For layers that read the outputs of both directions
+    of the one below, stack :class:`~qrnn.BiQRNNLayer` or use
+    :class:`~qrnn.NStepBiQRNN`.
 
     Args:
         n_layers (int): Number of layers of either direction.
@@ -134,6 +136,9 @@ class BiQRNNStack(_BothDirections):
     Attributes:
         ahead (~qrnn.QRNNStack): The stack that reads from left to right.
         back (~qrnn.QRNNStack): The stack that reads from right to left.
+
+    Raises:
+        ValueError: As :class:`~qrnn.QRNNStack` does, and for ``save_state``.
 
     .. admonition:: Example
 

@@ -4,6 +4,7 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
 from qrnn.links.recurrent_layer import apply_to_steps
@@ -47,6 +48,8 @@ class LSTMLayer(RecurrentLayer):
         >>> import numpy as np
         >>> from qrnn import LSTMLayer
         >>> layer = LSTMLayer(3, 5)
+        >>> print(layer)
+        LSTMLayer(in_size=3, out_size=5)
         >>> layer(np.zeros((4, 7, 3), np.float32)).shape
         (4, 7, 5)
 
@@ -56,8 +59,7 @@ class LSTMLayer(RecurrentLayer):
 
     def __init__(self, in_size: int, out_size: int, attention: bool = False,
                  decoder: bool = False, *, save_state: bool = False) -> None:
-        super(LSTMLayer, self).__init__(
-            in_size, out_size, attention, decoder, save_state)
+        super().__init__(in_size, out_size, attention, decoder, save_state)
         with self.init_scope():
             self.upward = L.Linear(in_size, 4 * out_size)
             self.lateral = L.Linear(out_size, 4 * out_size, nobias=True)
@@ -68,24 +70,17 @@ class LSTMLayer(RecurrentLayer):
         last_h, last_c = self.encoder.last_h, self.encoder.last_c
         if last_c is None:
             last_c = chainer.as_variable(self.xp.zeros_like(last_h.array))
-        return LSTMState(*(
-            self._of_source(part, batch_size) for part in (last_c, last_h)))
+        return LSTMState(*(self.encoder.repeat(part, batch_size)
+                           for part in (last_c, last_h)))
 
     def _advance(self, x, lengths):
-        if lengths is not None:  # what stands past the end may be anything
-            valid = valid_steps(lengths, x.array)[:, :, None]
-            x = F.where(self.xp.broadcast_to(valid, x.shape), x,
-                        self.xp.zeros_like(x.array))
+        valid = valid_steps(lengths, x.array)
+        u = apply_to_steps(self.upward, clear_padding(x, valid))
         h, c_last, h_last = lstm(
-            apply_to_steps(self.upward, x), self.lateral.W,
-            *(self._state or (None, None)), lengths)
+            u, self.lateral.W, *(self._state or (None, None)), lengths)
         self._state = LSTMState(c_last, h_last)
         if self.attention:
-            h = self._attend(h)
-            if lengths is not None:
-                h = h * valid.astype(h.dtype)
+            h = F.tanh(apply_to_steps(
+                self.attend, F.concat((self.encoder.attend(h), h), axis=2)))
+            h = clear_padding(h, valid)
         return h
-
-    def _attend(self, h):
-        return F.tanh(apply_to_steps(
-            self.attend, F.concat((self._context(h), h), axis=2)))

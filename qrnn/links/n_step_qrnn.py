@@ -10,9 +10,10 @@ import numpy
 from qrnn.functions.dropout import dropout
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.functions.sequences import unpad_sequence
+from qrnn.links.encoder import last_valid_step
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
-from qrnn.links.recurrent_layer import last_valid_step
+from qrnn.links.stack import per_layer
 from qrnn.types import Input
 from qrnn.types import PerLayer
 
@@ -29,23 +30,18 @@ class _NStepQRNN(link.ChainList):
                  **layer_options: Any) -> None:
         if kernel_size is None:
             kernel_size = (1, *[2] * (n_layers - 1))[:n_layers]
-        if isinstance(kernel_size, int):
-            kernel_size = n_layers * (kernel_size,)
-        if len(kernel_size) != n_layers:
-            raise ValueError(
-                'kernel_size must be one number or one for each of the '
-                f'{n_layers} layers, not {kernel_size}')
+        kernel_sizes = per_layer('kernel_size', kernel_size, n_layers)
         super().__init__(*(
             QRNNLayer(self.direction * out_size if i else in_size, out_size,
                       k, save_state=True, **layer_options)
-            for i, k in enumerate(kernel_size)
+            for i, k in enumerate(kernel_sizes)
             for _ in range(self.direction)))
         self.n_layers = n_layers
         self.out_size = out_size
         self.dropout = dropout
 
     def init_hx(self, xs: Sequence[Input]) -> chainer.Variable:
-        """A state of zeros for some sequences, ``(S, B, m)``."""
+        """Return a state of zeros for some sequences, ``(S, B, m)``."""
         with chainer.using_device(self.device):
             return chainer.Variable(self.xp.zeros(
                 (len(self), len(xs), self.out_size), dtype=xs[0].dtype))
@@ -53,7 +49,7 @@ class _NStepQRNN(link.ChainList):
     def forward(
             self, hx: Input | None, cx: Input | None, xs: Sequence[Input]
     ) -> tuple[chainer.Variable, chainer.Variable, list[chainer.Variable]]:
-        """Applies all layers to a list of sequences.
+        """Apply all layers to a list of sequences.
 
         Args:
             hx (~chainer.Variable): The last output of every layer before the
@@ -66,7 +62,8 @@ class _NStepQRNN(link.ChainList):
         Returns:
             tuple: ``hy`` and ``cy``, last outputs and states of every layer,
             ``(S, B, m)``, and ``ys``, the list of the last layer's outputs,
-            ``(L_i, m)``, or ``(L_i, 2 m)`` in two directions.
+            ``(L_i, m)``, or ``(L_i, 2 m)`` in two directions, all of them
+            :class:`~chainer.Variable`.
 
         Raises:
             ValueError: If the sequences or states do not fit.
@@ -79,9 +76,9 @@ class _NStepQRNN(link.ChainList):
             warnings.warn(
                 'hx does not hold the inputs before the first step, which the '
                 f'first layer sees (kernel_size {self[0].kernel_size}) and '
-                'which count as zeros: a sequence fed back through hx and cx '
-                'does not go on as the whole would; leave out kernel_size, or '
-                'use QRNNStack', stacklevel=3)
+                'which count as zeros: a sequence continued with hx and cx '
+                'differs from the whole; leave out kernel_size, or use '
+                'QRNNStack', stacklevel=3)
         with chainer.using_device(self.device):
             return self._run(hx, cx, xs)
 
@@ -110,17 +107,17 @@ class _NStepQRNN(link.ChainList):
     def _check(self, hx, cx, xs):
         if not isinstance(xs, (list, tuple)) or not len(xs):
             raise ValueError(
-                'xs must be a list of sequences, each of shape (L_i, {}), '
-                'and hold at least one'.format(self[0].in_size))
+                'xs must be a list of at least one sequence, each of shape '
+                f'(L_i, {self[0].in_size})')
         shape = len(self), len(xs), self.out_size
         for name, state in (('hx', hx), ('cx', cx)):
             if state is not None and state.shape != shape:
                 raise ValueError(
-                    '{} must hold a state for each layer and sequence, {}, '
-                    'but its shape is {}'.format(name, shape, state.shape))
+                    f'{name} must hold a state for each layer and sequence, '
+                    f'{shape}, but its shape is {state.shape}')
 
     def _run_group(self, hx, cx, x, lengths):
-        """All layers over one padded batch, ``(B, T, n)``."""
+        """Apply all layers to one padded batch, ``(B, T, n)``."""
         D = self.direction
         hx, cx = (len(self) * [None] if state is None else F.separate(state)
                   for state in (hx, cx))
@@ -130,7 +127,7 @@ class _NStepQRNN(link.ChainList):
             if i:
                 x = dropout(x, self.dropout)
                 if hx[0] is not None:
-                    # What the window sees before the first step
+                    # The inputs before the first step, for the window
                     below = dropout(
                         F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
             hs = []
@@ -141,7 +138,7 @@ class _NStepQRNN(link.ChainList):
                           lengths)
                 hys.append(last_valid_step(h, lengths, hx[s]))
                 cys.append(layer.state.c)
-                layer.reset_state()  # lets go of the graph
+                layer.reset_state()  # frees the graph
                 hs.append(
                     reverse_sequences(h, lengths) if is_backward else h)
             x = F.concat(hs, axis=2) if D > 1 else hs[0]
@@ -155,25 +152,24 @@ class NStepQRNN(_NStepQRNN):
     its place: it takes lists of sequences of unequal length, and initial
     states, and returns last states, with gradients to all of them.
 
-    Feeding ``hy`` and ``cy`` back as ``hx`` and ``cx`` goes on exactly where
-    a call ended, as with an LSTM: a sequence may be cut anywhere, as a decoder
-    that takes a step a call does.
+    Given ``hy`` and ``cy`` as ``hx`` and ``cx``, the next call goes on exactly
+    where this one ended, as with an LSTM, so that a sequence may be cut
+    anywhere: a decoder may take one step per call.
 
     A QRNN layer has the state c, which ``cx`` and ``cy`` carry, and sees the
-    ``k - 1`` inputs before a step. Chainer's interface has no room for these.
+    ``k - 1`` inputs before a step, for which Chainer's interface has no room.
     Those of every layer but the first are outputs of the layer below, of which
     ``hx`` and ``hy`` carry the last; older ones, and the first layer's, count
-    as zeros. This is why the first layer has ``k = 1`` and the others ``k =
-    2``, if ``kernel_size`` is omitted. Wider filters cost this: with
-    ``kernel_size=2``, what is fed back sees zeros in place of the previous
-    input, and a decoder that was trained on whole sequences and takes a step
-    a call does not compute what it was trained for. A link whose first layer
-    has ``k > 1`` warns once, when it is first given ``hx``. Where sequences
-    are never cut, any width is exact; and :class:`~qrnn.QRNNStack` carries
-    its windows, whatever their width.
+    as zeros. Therefore the first layer has ``k = 1`` and the others ``k = 2``
+    if ``kernel_size`` is omitted. With wider filters a continued sequence sees
+    zeros in place of earlier inputs, and a decoder that takes one step per
+    call differs from what was trained on whole sequences. A link whose first
+    layer has ``k > 1`` warns once, when it is first given ``hx``. Where
+    sequences are never cut, any width is exact; and :class:`~qrnn.QRNNStack`
+    carries its windows, whatever their width.
 
-    Sequences of similar length are run as one padded batch; the outcome of
-    each does not depend on the others.
+    Sequences of similar length are run as one padded batch; the output of each
+    does not depend on the others.
 
     Args:
         n_layers (int): Number of layers.
@@ -185,6 +181,10 @@ class NStepQRNN(_NStepQRNN):
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``initialW``, ``initial_bias``.
 
+    Raises:
+        ValueError: As :class:`~qrnn.QRNNLayer` does, and if ``kernel_size``
+            has not one number for each layer.
+
     .. admonition:: Example
 
         >>> import numpy as np
@@ -195,7 +195,7 @@ class NStepQRNN(_NStepQRNN):
         >>> hy.shape, cy.shape, [y.shape for y in ys]
         ((2, 3, 5), (2, 3, 5), [(7, 5), (4, 5), (6, 5)])
 
-        The sequences go on from there, by a step each:
+        One more step of each sequence:
 
         >>> xs = [np.ones((1, 3), np.float32) for _ in range(3)]
         >>> hy, cy, ys = rnn(hy, cy, xs)
@@ -210,12 +210,11 @@ class NStepBiQRNN(_NStepQRNN):
 
     Every layer but the first reads the outputs of both directions of the one
     below. States are stacked as Chainer does, ``(2 S, B, m)``: layer by layer,
-    forward first. What ``hx`` means is said in :class:`~qrnn.NStepQRNN`; the
-    window of either direction sees the states of both directions of the layer
-    below. As there, a sequence can be cut only as far as one direction of one
-    layer goes: wherever nothing is fed back, ``kernel_size=2`` costs nothing.
+    forward first. ``hx`` is that of :class:`~qrnn.NStepQRNN`; the window of
+    either direction sees the states of both directions of the layer below.
+    Where states are not given, ``kernel_size=2`` is exact.
 
-    Arguments are those of :class:`~qrnn.NStepQRNN`.
+    Arguments and errors are those of :class:`~qrnn.NStepQRNN`.
 
     .. admonition:: Example
 
@@ -233,7 +232,7 @@ class NStepBiQRNN(_NStepQRNN):
 
 
 def _groups(lengths):
-    """Indices of sequences of similar length, the longest first."""
+    """Return groups of indices of sequences of similar length."""
     groups, longest = [], None
     for i in numpy.argsort(-lengths, kind='stable'):
         # A quarter of padding costs less than another pass over the layers.
@@ -245,7 +244,7 @@ def _groups(lengths):
 
 
 def _state(kernel_size, c, last_x):
-    """State of a layer whose window sees one step, and zeros before it."""
+    """Return a layer's state after zeros and one step, ``last_x``."""
     if c is None and last_x is None:
         return None
     if last_x is None or kernel_size == 1:

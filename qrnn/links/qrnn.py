@@ -47,6 +47,9 @@ class QRNN(chainer.Chain):
         c (~chainer.Variable): Pooled state, ``(B, m)``, None at first.
         h (~chainer.Variable): Output of the last step, ``(B, m)``, likewise.
 
+    Raises:
+        ValueError: As :class:`~qrnn.QRNNLayer` does.
+
     .. admonition:: Example
 
         >>> import numpy as np
@@ -72,14 +75,15 @@ class QRNN(chainer.Chain):
         with self.init_scope():
             self.layer = QRNNLayer(
                 in_size, out_size, kernel_size,  # type: ignore
-                initialW=_Weights(
+                initialW=_WeightInitializer(
                     lateral_init, upward_init, out_size, kernel_size),
-                initial_bias=_Bias(forget_bias_init, bias_init, out_size),
+                initial_bias=_BiasInitializer(
+                    forget_bias_init, bias_init, out_size),
                 **layer_options)
         self.reset_state()
 
     def forward(self, x: Input) -> chainer.Variable:
-        """Takes one step.
+        """Apply the layer to one step.
 
         Args:
             x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
@@ -104,28 +108,29 @@ class QRNN(chainer.Chain):
         h = self.h = self.layer(x)
         if n_ended:
             self.layer.state = [
-                _joined(here, there, n_ended)
+                _concat_rows(here, there, n_ended)
                 for here, there in zip(self.layer.state, before)]
-            self.h = _joined(h, h_before, n_ended)
+            self.h = _concat_rows(h, h_before, n_ended)
         return h
 
     @property
     def c(self) -> chainer.Variable | None:
+        """Pooled state, ``(B, m)``, None before the first step."""
         state = self.layer.state
         return None if state is None else state.c
 
     def set_state(self, c: chainer.Variable, h: chainer.Variable) -> None:
-        """Sets the pooled state and the last output.
+        """Set the pooled state and the last output.
 
-        With ``kernel_size=1`` this is all of the state. With a wider filter
-        the inputs before the next step, which its window sees, count as
-        zeros, as they do after :meth:`reset_state`, which the first call
-        warns of; ``layer.state`` is then all of the state.
+        With ``kernel_size=1`` this is all of the state. With a wider filter,
+        of which the first call warns, the inputs before the next step count as
+        zeros, as they do after :meth:`reset_state`; ``layer.state`` is then
+        all of the state.
 
         Args:
             c (~chainer.Variable): Pooled state, ``(B, m)``.
-            h (~chainer.Variable): Output of the last step, ``(B, m)``. It is
-                only kept to be read: no step depends on it.
+            h (~chainer.Variable): Output of the last step, ``(B, m)``. No
+                step depends on it.
 
         """
         if self.layer.kernel_size > 1 and not self._has_warned:
@@ -133,15 +138,15 @@ class QRNN(chainer.Chain):
             warnings.warn(
                 'c does not hold the inputs before the next step, which the '
                 f'layer sees (kernel_size {self.layer.kernel_size}) and which '
-                'count as zeros: a sequence fed back through c does not go on '
-                'as the whole would; leave out kernel_size, or set '
-                'layer.state', stacklevel=2)
+                'count as zeros: a sequence continued with c differs from the '
+                'whole; leave out kernel_size, or set layer.state',
+                stacklevel=2)
         self.layer.state = QRNNState(c, None)
         h.to_device(self.device)
         self.h = h
 
     def reset_state(self) -> None:
-        """Forgets the state."""
+        """Forget the state."""
         self.layer.reset_state()
         self.h = None
 
@@ -151,8 +156,8 @@ class QRNN(chainer.Chain):
             visitor.visit_variable(self.h)
 
 
-def _joined(state, before, n_ended):
-    """The state of all sequences, also of those that have ended."""
+def _concat_rows(state, before, n_ended):
+    """Concatenate the state with that of sequences that have ended."""
     if state is None:
         return None
     if before is None:  # no inputs before the first step
@@ -163,11 +168,11 @@ def _joined(state, before, n_ended):
     return F.concat((state, ended), axis=0)
 
 
-class _Weights(initializer.Initializer):
-    """Initializes a filter matrix gate by gate, as an LSTM's weights are."""
+class _WeightInitializer(initializer.Initializer):
+    """Initialize a filter matrix gate by gate, as an LSTM's weights are."""
 
     def __init__(self, lateral_init, upward_init, out_size, kernel_size):
-        super(_Weights, self).__init__()
+        super().__init__()
         self.fills = [
             initializers._get_initializer(lateral_init)
             for _ in range(kernel_size - 1)
@@ -181,11 +186,11 @@ class _Weights(initializer.Initializer):
                 fill(array[row:row + m, n * column:n * (column + 1)])
 
 
-class _Bias(initializer.Initializer):
-    """Initializes the bias of the gate f, and that of the others."""
+class _BiasInitializer(initializer.Initializer):
+    """Initialize the bias of the gate f, and that of the others."""
 
     def __init__(self, forget_bias_init, bias_init, out_size):
-        super(_Bias, self).__init__()
+        super().__init__()
         self.forget = initializers._get_initializer(
             1 if forget_bias_init is None else forget_bias_init)
         self.others = initializers._get_initializer(

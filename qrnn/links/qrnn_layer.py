@@ -9,12 +9,15 @@ from chainer import initializers
 import chainer.links as L
 from chainer import variable
 
-from qrnn.functions.halves import multiply
+from qrnn.functions.float16 import apply_matmul
+from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.masked_convolution import check_lookahead
 from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.pooling import activate
 from qrnn.functions.pooling import qrnn_pooling
+from qrnn.functions.zoneout import check_ratio
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
 from qrnn.links.recurrent_layer import apply_to_steps
@@ -25,7 +28,7 @@ from qrnn.types import Pooling
 
 
 class QRNNState(NamedTuple):
-    """State of a :class:`QRNNLayer`: all it needs to go on.
+    """State of a :class:`QRNNLayer`, all that it needs to go on.
 
     Attributes:
         c (~chainer.Variable): Pooled state, ``(B, m)``.
@@ -99,6 +102,12 @@ class QRNNLayer(RecurrentLayer):
         attend (~chainer.links.Linear): :math:`(W_k, W_c)` and :math:`b`
             (with attention).
 
+    Raises:
+        ValueError: If ``pooling``, ``activations``, ``kernel_size``,
+            ``zoneout`` or ``lookahead`` is out of range; with ``attention``
+            if ``pooling`` has no output gate or ``encoder_size`` is not
+            ``out_size``; or if ``lookahead`` goes with ``save_state``.
+
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
 
@@ -107,6 +116,8 @@ class QRNNLayer(RecurrentLayer):
         >>> import numpy as np
         >>> from qrnn import QRNNLayer
         >>> layer = QRNNLayer(3, 5, kernel_size=2)
+        >>> print(layer)
+        QRNNLayer(in_size=3, out_size=5, kernel_size=2, pooling=fo)
         >>> x = np.random.randn(4, 7, 3).astype(np.float32)
         >>> layer(x).shape             # a batch of sequences
         (4, 7, 5)
@@ -116,6 +127,9 @@ class QRNNLayer(RecurrentLayer):
     """
 
     state_type = QRNNState
+    _sizes = 'in_size', 'out_size', 'kernel_size', 'pooling'
+    _options = ('zoneout', 'lookahead', 'activations',
+                *RecurrentLayer._options)
 
     def __init__(self, in_size: int | None, out_size: int,
                  kernel_size: int = 2, attention: bool = False,
@@ -129,7 +143,7 @@ class QRNNLayer(RecurrentLayer):
             activate, check_pooling(pooling, activations)['o'])
         if kernel_size < 1:
             raise ValueError(
-                'kernel_size must be 1 or more, not {}'.format(kernel_size))
+                f'kernel_size must be 1 or more, not {kernel_size}')
         if attention and 'o' not in GATES[pooling]:
             raise ValueError(
                 "attention needs an output gate: pooling 'fo' or 'ifo'")
@@ -137,17 +151,16 @@ class QRNNLayer(RecurrentLayer):
             raise ValueError(
                 'a layer that looks ahead cannot carry its state over calls: '
                 'leave out lookahead or save_state')
-        super(QRNNLayer, self).__init__(
-            in_size, out_size, attention, decoder, save_state)
+        super().__init__(in_size, out_size, attention, decoder, save_state)
         self.kernel_size = kernel_size
         self.pooling = pooling
-        self.zoneout = zoneout
-        self.lookahead = lookahead
+        self.zoneout = check_ratio(zoneout)
+        self.lookahead = check_lookahead(lookahead, kernel_size)
         self.activations = activations
         gates_size = len(GATES[pooling]) * out_size
         encoder_size = encoder_size or out_size
         with self.init_scope():
-            self.W = variable.Parameter(_AsFilters(initialW))
+            self.W = variable.Parameter(_FilterInitializer(initialW))
             self.b = variable.Parameter(
                 0 if initial_bias is None else initial_bias,  # type: ignore
                 gates_size)
@@ -158,8 +171,8 @@ class QRNNLayer(RecurrentLayer):
                 if encoder_size != out_size:
                     raise ValueError(
                         'attention compares encoder and decoder states: '
-                        'encoder_size ({}) must equal out_size ({})'.format(
-                            encoder_size, out_size))
+                        f'encoder_size ({encoder_size}) must equal out_size '
+                        f'({out_size})')
                 self.attend = L.Linear(
                     2 * out_size, out_size, initialW=initialW)
         if in_size is not None:
@@ -170,18 +183,17 @@ class QRNNLayer(RecurrentLayer):
         self.W.initialize((self.kernel_size, in_size, self.b.size))
 
     def serialize(self, serializer):
-        super(QRNNLayer, self).serialize(serializer)
+        super().serialize(serializer)
         if self.W.array is not None:
             self.in_size = self.W.shape[1]
 
     def _initial_state(self, batch_size):
-        c = self.encoder.last_c
-        return QRNNState(
-            None if c is None else self._of_source(c, batch_size), None)
+        encoder = self.encoder
+        return QRNNState(encoder.repeat(encoder.last_c, batch_size), None)
 
     def _encoder_bias(self, last_h):
-        # V h~ enters every step alike: with the bias, once and for all.
-        return multiply(F.linear, last_h, self.V.W, self.b)
+        # V h~ is the same at every step, so it is added to the bias once.
+        return apply_matmul(F.linear, last_h, self.V.W, self.b)
 
     def _advance(self, x, lengths):
         if self.W.array is None:
@@ -193,44 +205,34 @@ class QRNNLayer(RecurrentLayer):
                 'a layer that looks ahead cannot go on step by step: give it '
                 'whole sequences, (B, T, n)')
         u = masked_convolution(x, self.W, x0, lengths, self.lookahead)
-        pool = self._attend if self.attention else self._pool
-        h, c_last = pool(u, c0, lengths)
+        bias = self.b
+        if self.decoder:
+            bias = self.encoder.repeat(self.encoder.bias, len(x))
+        h, c, c_last = qrnn_pooling(
+            u, bias, c0, lengths, self.pooling, self.zoneout,
+            activations=self.activations)
+        if self.attention:
+            h = self._attend(u, bias, c, lengths)
         if self.kernel_size == 1:
             self._state = QRNNState(c_last, x0)
         elif chainer.config.enable_backprop:
-            # A graph holds the inputs in any case; most sequences are not gone
-            # on with.
-            self._carried = functools.partial(
+            # The graph holds the inputs in any case, and most sequences are
+            # not continued.
+            self._lazy_state = functools.partial(
                 _state_after, c_last, x, self.kernel_size - 1, x0, lengths)
         else:
             self._state = QRNNState(
                 c_last, last_steps(x, self.kernel_size - 1, x0, lengths))
         return h
 
-    def _bias(self, batch_size):
-        return (self._of_source(self.encoder.bias, batch_size)
-                if self.decoder else self.b)
-
-    def _pool(self, u, c0, lengths):
-        h, _, c_last = qrnn_pooling(
-            u, self._bias(len(u)), c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations)
-        return h, c_last
-
-    def _attend(self, u, c0, lengths):
-        bias, m = self._bias(len(u)), self.out_size
-        _, c, c_last = qrnn_pooling(
-            u, bias, c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations)
+    def _attend(self, u, bias, c, lengths):
         # The output gate closes over c and its context, not over c alone.
-        gate = slice(2 * m, 3 * m)
+        gate = slice(2 * self.out_size, 3 * self.out_size)
         o, b = u[:, :, gate], F.expand_dims(bias[:, gate], 1)
         o = self._activate_output(o + F.broadcast_to(b, o.shape))
         h = o * apply_to_steps(
-            self.attend, F.concat((self._context(c), c), axis=2))
-        if lengths is not None:
-            h = h * valid_steps(lengths, h.array)[:, :, None].astype(h.dtype)
-        return h, c_last
+            self.attend, F.concat((self.encoder.attend(c), c), axis=2))
+        return clear_padding(h, valid_steps(lengths, h.array))
 
 
 def _state_after(c_last, x, n_steps, x0, lengths):
@@ -239,12 +241,12 @@ def _state_after(c_last, x, n_steps, x0, lengths):
         return QRNNState(c_last, last_steps(x, n_steps, x0, lengths))
 
 
-class _AsFilters(initializer.Initializer):
-    """Initializes (k, n, m) filters as the (m, k * n) matrix that they are."""
+class _FilterInitializer(initializer.Initializer):
+    """Initialize filters, (k, n, m), as one matrix, (m, k * n)."""
 
     def __init__(self, initialW):
         self.fill = initializers._get_initializer(initialW)
-        super(_AsFilters, self).__init__(getattr(self.fill, 'dtype', None))
+        super().__init__(getattr(self.fill, 'dtype', None))
 
     def __call__(self, array):
         xp = backend.get_array_module(array)

@@ -16,16 +16,16 @@ from qrnn.types import PerLayer
 
 
 class _Stack(link.ChainList):
-    """Recurrent layers on top of each other, called like one."""
+    """Stacked recurrent layers, called like one."""
 
     def __init__(self, layers, dropout, dense):
-        super(_Stack, self).__init__(*layers)
+        super().__init__(*layers)
         self.dropout = dropout
         self.dense = dense
 
     def forward(self, x: Input,
                 lengths: Lengths | None = None) -> chainer.Variable:
-        """Applies all layers to sequences, ``(B, T, n)``, or to one step.
+        """Apply all layers to sequences, ``(B, T, n)``, or to one step.
 
         Arguments and state are those of :meth:`qrnn.QRNNLayer.forward`.
 
@@ -38,16 +38,23 @@ class _Stack(link.ChainList):
 
     def encode(self, x: Input, lengths: Lengths | None = None
                ) -> list[chainer.Variable]:
-        """Applies all layers and returns the outputs of every one.
+        """Apply all layers and return the outputs of every one.
 
-        They are what the layers of a decoder take::
+        The layers of a decoder take them::
 
             decoder.init(
                 encoder_h=encoder.encode(x, lengths), lengths=lengths)
+
+        Arguments are those of :meth:`forward`.
+
+        Returns:
+            list of ~chainer.Variable: Outputs of every layer, ``(B, T, m)`` or
+            ``(B, m)``.
+
         """
         x = chainer.as_variable(x)
         if x.ndim == 3 and not self[0].save_state:
-            # Lets go of the graph that the last call's states hang on.
+            # Frees the graph of the last call's states.
             self.reset_state()
         with chainer.using_device(self.device):
             lengths = send_lengths(lengths, x)
@@ -63,21 +70,27 @@ class _Stack(link.ChainList):
     def init(self, encoder_c: Sequence[Input] | None = None,
              encoder_h: Sequence[Input] | None = None,
              lengths: Lengths | None = None) -> None:
-        """Gives every layer the states of its encoder layer.
+        """Give every layer the states of its encoder layer.
 
         Args:
-            encoder_c (list): ``encoder_c`` of every layer. See
-                :meth:`qrnn.QRNNLayer.init`.
-            encoder_h (list): ``encoder_h`` of every layer.
-            lengths: Number of valid encoder steps of every sequence.
+            encoder_c (list of ~chainer.Variable): ``encoder_c`` of every
+                layer. See :meth:`qrnn.QRNNLayer.init`.
+            encoder_h (list of ~chainer.Variable): ``encoder_h`` of every
+                layer.
+            lengths (sequence of int or :ref:`ndarray`): Number of valid
+                encoder steps of every sequence.
+
+        Raises:
+            ValueError: If the layers are not a decoder's, or the states are
+                not as many as they or do not fit.
 
         """
         n_layers = len(self)
         for states in (encoder_c, encoder_h):
             if states is not None and len(states) != n_layers:
                 raise ValueError(
-                    'each of the {} layers needs the states of its encoder '
-                    'layer, but {} are given'.format(n_layers, len(states)))
+                    f'each of the {n_layers} layers needs the states of its '
+                    f'encoder layer, but {len(states)} are given')
         if encoder_h is not None and encoder_h[0].ndim == 3:
             with chainer.using_device(self.device):
                 lengths = send_lengths(lengths, encoder_h[0])
@@ -95,18 +108,18 @@ class _Stack(link.ChainList):
     def state(self, states: Sequence) -> None:
         if len(states) != len(self):
             raise ValueError(
-                'each of the {} layers needs a state, but {} are given'.format(
-                    len(self), len(states)))
+                f'each of the {len(self)} layers needs a state, but '
+                f'{len(states)} are given')
         for layer, state in zip(self, states):
             layer.state = state
 
     def reset_state(self) -> None:
-        """Forgets the state of every layer."""
+        """Forget the state of every layer."""
         for layer in self:
             layer.reset_state()
 
     def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
-        """Takes the state of other sequences of the batch, in every layer.
+        """Select and reorder the sequences whose state every layer holds.
 
         See :meth:`qrnn.QRNNLayer.reorder_state`.
         """
@@ -114,13 +127,13 @@ class _Stack(link.ChainList):
             layer.reorder_state(indices, encoder)
 
     def unchain_state(self) -> None:
-        """Cuts every layer's state off its history."""
+        """Cut every layer's state off its history."""
         for layer in self:
             layer.unchain_state()
 
 
 class QRNNStack(_Stack):
-    """Several :class:`~qrnn.QRNNLayer` on top of each other.
+    """Stack of :class:`~qrnn.QRNNLayer`.
 
     Args:
         n_layers (int): Number of layers.
@@ -139,13 +152,22 @@ class QRNNStack(_Stack):
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``save_state`` and so on.
 
+    Raises:
+        ValueError: As :class:`~qrnn.QRNNLayer` does, and if ``kernel_size`` or
+            ``lookahead`` has not one number for each layer.
+
     .. admonition:: Example
 
         >>> import numpy as np
         >>> from qrnn import QRNNStack
         >>> rnn = QRNNStack(4, 3, 5, dropout=.3, dense=True)
-        >>> [layer.in_size for layer in rnn]
-        [3, 8, 13, 18]
+        >>> print(rnn)
+        QRNNStack(
+          (0): QRNNLayer(in_size=3, out_size=5, kernel_size=2, pooling=fo),
+          (1): QRNNLayer(in_size=8, out_size=5, kernel_size=2, pooling=fo),
+          (2): QRNNLayer(in_size=13, out_size=5, kernel_size=2, pooling=fo),
+          (3): QRNNLayer(in_size=18, out_size=5, kernel_size=2, pooling=fo),
+        )
         >>> rnn(np.zeros((2, 7, 3), np.float32)).shape
         (2, 7, 5)
 
@@ -156,10 +178,10 @@ class QRNNStack(_Stack):
                  decoder: bool = False, *, dropout: float = 0.,
                  dense: bool = False, lookahead: PerLayer = 0,
                  **layer_options: Any) -> None:
-        kernel_sizes = _of_each('kernel_size', kernel_size, n_layers)
-        lookaheads = _of_each('lookahead', lookahead, n_layers)
+        kernel_sizes = per_layer('kernel_size', kernel_size, n_layers)
+        lookaheads = per_layer('lookahead', lookahead, n_layers)
         sizes = _in_sizes(n_layers, in_size, out_size, dense)
-        super(QRNNStack, self).__init__([
+        super().__init__([
             QRNNLayer(
                 sizes[i], out_size, kernel_sizes[i],
                 attention and i == n_layers - 1, decoder or attention,
@@ -169,7 +191,7 @@ class QRNNStack(_Stack):
 
 
 class LSTMStack(_Stack):
-    """Several :class:`~qrnn.LSTMLayer` on top of each other.
+    """Stack of :class:`~qrnn.LSTMLayer`.
 
     Arguments are those of :class:`~qrnn.QRNNStack`, where an LSTM has them.
 
@@ -188,7 +210,7 @@ class LSTMStack(_Stack):
                  dropout: float = 0., dense: bool = False,
                  save_state: bool = False) -> None:
         sizes = _in_sizes(n_layers, in_size, out_size, dense)
-        super(LSTMStack, self).__init__([
+        super().__init__([
             LSTMLayer(
                 size, out_size, attention and i == n_layers - 1,
                 decoder or attention, save_state=save_state)
@@ -202,12 +224,12 @@ def _in_sizes(n_layers, in_size, out_size, dense):
     return [in_size] + (n_layers - 1) * [out_size]
 
 
-def _of_each(name, values, n_layers):
-    """One number for each layer."""
+def per_layer(name, values, n_layers):
+    """Return one number for each layer."""
     if isinstance(values, int):
         return n_layers * (values,)
     if len(values) != n_layers:
         raise ValueError(
-            '{} must be one number or one for each of the {} layers, not '
-            '{}'.format(name, n_layers, values))
+            f'{name} must be one number or one for each of the {n_layers} '
+            f'layers, not {values}')
     return values

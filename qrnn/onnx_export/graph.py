@@ -1,14 +1,14 @@
 import numpy
 
 
-#: What the operators mean, and the file format that goes with it: both old
-#: enough for runtimes from 2022 on.
+#: Version of the operators and of the file format, old enough for runtimes
+#: from 2022 on.
 _OPSET = 17
 _IR_VERSION = 8
 
 
-class Graph(object):
-    """An ONNX graph that is being built, operator by operator.
+class Graph:
+    """An ONNX graph, built operator by operator.
 
     Values are named by strings, which :meth:`input`, :meth:`constant` and
     :meth:`add` return and :meth:`add` takes.
@@ -56,13 +56,13 @@ class Graph(object):
         self._n_values = 0
 
     def input(self, name, dtype, shape, default=None):
-        """Adds an input.
+        """Add an input and return its name.
 
         Args:
             name (str): Its name.
-            dtype: Its dtype.
-            shape (tuple): Its shape, with names for what may vary.
-            default (numpy.ndarray): What it is if it is not given.
+            dtype (numpy.dtype or type): Its dtype.
+            shape (tuple): Its shape, with names for axes that may vary.
+            default (numpy.ndarray): Its value where it is not given.
 
         """
         self._inputs.append(self._info(name, dtype, shape))
@@ -72,32 +72,32 @@ class Graph(object):
         return name
 
     def output(self, name, value, dtype, shape):
-        """Makes a value an output. Arguments are those of :meth:`input`."""
+        """Make a value an output. Arguments are those of :meth:`input`."""
         self._nodes.append(self._helper.make_node('Identity', [value], [name]))
         self._outputs.append(self._info(name, dtype, shape))
 
     def constant(self, array, dtype=None):
-        """Adds a constant: an array, or numbers."""
+        """Add a constant, an array or numbers, and return its name."""
         name = self._new_name('constant')
         self._constants.append(self._to_tensor(
             numpy.array(array, dtype, order='C'), name))
         return name
 
     def integers(self, *numbers):
-        """Adds a vector of integers, for shapes and axes."""
+        """Add a vector of integers, for shapes and axes."""
         return self.constant(numpy.array(numbers, numpy.int64))
 
     def add(self, operator, *inputs, n_outputs=1, **attributes):
-        """Adds an operator.
+        """Add an operator.
 
         Args:
             operator (str): Its name.
-            inputs (str): Values that it takes.
-            n_outputs (int): How many values it gives.
+            inputs (str): Names of its inputs.
+            n_outputs (int): Number of its outputs.
             attributes: Its attributes.
 
         Returns:
-            str or list of str: The value, or values.
+            str or list of str: The output, or outputs.
 
         """
         outputs = [self._new_name(operator) for _ in range(n_outputs)]
@@ -106,14 +106,15 @@ class Graph(object):
         return outputs[0] if n_outputs == 1 else outputs
 
     def body(self, name, dtype, inputs, outputs, nodes):
-        """A graph for an operator that runs one, such as Scan.
+        """Return a graph for an operator that runs one, such as Scan.
 
         Args:
             name (str): Its name.
-            dtype: Dtype of all that goes in and out.
-            inputs (list): Pairs of names and shapes.
-            outputs (list): Likewise.
-            nodes (list): Triples of an operator, its inputs and its output.
+            dtype (numpy.dtype or type): Dtype of all inputs and outputs.
+            inputs (list of tuple): Pairs of names and shapes.
+            outputs (list of tuple): Likewise.
+            nodes (list of tuple): Triples of an operator, its inputs and its
+                output.
 
         """
         return self._helper.make_graph(
@@ -123,10 +124,16 @@ class Graph(object):
               for values in (inputs, outputs)))
 
     def model(self, metadata=None):
-        """The finished model, checked.
+        """Return the finished model, if ONNX's checker accepts it.
 
         Args:
             metadata (dict): Strings by name, to go with the model.
+
+        Returns:
+            onnx.ModelProto: The model.
+
+        Raises:
+            onnx.checker.ValidationError: If the graph is not valid.
 
         """
         helper = self._helper
@@ -145,4 +152,4 @@ class Graph(object):
 
     def _new_name(self, kind):
         self._n_values += 1
-        return '{}_{}'.format(kind.lower(), self._n_values)
+        return f'{kind.lower()}_{self._n_values}'

@@ -16,22 +16,22 @@ _END = numpy.iinfo(numpy.int64).max  # of a slice that has none
 
 def export(link: chainer.Link, path: str | None = None, state: bool = False,
            lengths: bool = False) -> Any:
-    """Makes an ONNX model of a link.
+    """Make an ONNX model of a link.
 
     It computes what the link does in evaluation, for any batch size B and any
-    number of steps T from 1 on: input ``x``, ``(B, T, n)``, and output ``h``,
+    number of steps T above 0: input ``x``, ``(B, T, n)``, and output ``h``,
     ``(B, T, m)``. The convolution is a matrix product, the pooling a ``Scan``.
 
     Args:
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer`,
-            :class:`~qrnn.QRNNStack` or :class:`~qrnn.BiQRNNLayer` that is no
+            :class:`~qrnn.QRNNStack` or :class:`~qrnn.BiQRNNLayer`, and not a
             decoder.
-        path (str): Where to write the model, or None.
-        state (bool): Whether the state goes in and out, so that a sequence
-            may be cut anywhere: for layer i, inputs ``state_i_c``, ``(B, m)``,
-            and with ``kernel_size`` above 1 ``state_i_x``, ``(B, k - 1, n)``;
-            zeros where they are not given; and outputs ``next_state_i_c`` and
-            ``next_state_i_x``, to be given to the next call.
+        path (str): File to write the model to, if any.
+        state (bool): Whether the state is an input and an output, so that a
+            sequence may be cut anywhere: for layer i, inputs ``state_i_c``,
+            ``(B, m)``, and with ``kernel_size`` above 1 ``state_i_x``,
+            ``(B, k - 1, n)``, zeros by default; and outputs
+            ``next_state_i_c`` and ``next_state_i_x``, for the next call.
         lengths (bool): Whether there is an input ``lengths``, int64 of
             ``(B,)``, the number of steps of every sequence. Past the end the
             state holds, and outputs are 0.
@@ -41,6 +41,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
 
     Raises:
         ImportError: If the package onnx is not installed.
+        OSError: If the file cannot be written.
         ValueError: If the link cannot be exported.
 
     .. admonition:: Example
@@ -72,7 +73,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
 
 def add_link(graph: Graph, link: chainer.Link, x: str,
              lengths: str | None = None, state: bool = False) -> str:
-    """Adds what a link computes to a graph.
+    """Add a link to a graph.
 
     Args:
         graph (Graph): The graph.
@@ -84,6 +85,9 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
 
     Returns:
         str: Outputs, ``(B, T, m)``.
+
+    Raises:
+        ValueError: If the link cannot be exported.
 
     .. admonition:: Example
 
@@ -104,13 +108,13 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
     if isinstance(link, BiQRNNLayer):
         if state:
             raise ValueError(
-                'a layer in both directions takes whole sequences: it has no '
-                'state to go in and out')
+                'a BiQRNNLayer runs in both directions over whole sequences, '
+                'so there is no state to carry: leave out state')
         return _both_directions(graph, layers, x, lengths, valid)
     dense = getattr(link, 'dense', False)
     for i, layer in enumerate(layers):
         h = _layer(graph, layer, x, lengths, valid,
-                   'state_{}_'.format(i) if state else None)
+                   f'state_{i}_' if state else None)
         x = graph.add('Concat', x, h, axis=2) if dense else h
     return h
 
@@ -122,7 +126,7 @@ def _layers(link):
         return list(link.children())
     raise ValueError(
         'ONNX models are made of a QRNNLayer, a QRNNStack or a BiQRNNLayer, '
-        'not of {}'.format(type(link).__name__))
+        f'not of {type(link).__name__}')
 
 
 def _check(layer, state):
@@ -135,8 +139,8 @@ def _check(layer, state):
             'the layer has no weights yet: its in_size is still unknown')
     if state and layer.lookahead:
         raise ValueError(
-            'a layer that looks ahead takes whole sequences: it has no state '
-            'to go in and out')
+            'a layer that looks ahead takes whole sequences, so there is no '
+            'state to carry: leave out state')
 
 
 def _both_directions(graph, layers, x, lengths, valid):
@@ -145,18 +149,18 @@ def _both_directions(graph, layers, x, lengths, valid):
     else:
         steps = lengths
 
-    def turn(value):
+    def reverse(value):
         return graph.add(
             'ReverseSequence', value, steps, batch_axis=0, time_axis=1)
 
     ahead, back = layers
     return graph.add(
         'Concat', _layer(graph, ahead, x, lengths, valid),
-        turn(_layer(graph, back, turn(x), lengths, valid)), axis=2)
+        reverse(_layer(graph, back, reverse(x), lengths, valid)), axis=2)
 
 
 def _layer(graph, layer, x, lengths, valid, state=None):
-    """A layer; ``state`` is what the names of its state begin with."""
+    """Add a layer; ``state`` is the prefix of the names of its state."""
     k, n, m, dtype = (
         layer.kernel_size, layer.in_size, layer.out_size, layer.b.dtype)
 
@@ -164,7 +168,7 @@ def _layer(graph, layer, x, lengths, valid, state=None):
         if state is None:
             value = graph.constant(numpy.zeros((1,) + shape, dtype))
         else:
-            # A default is one for all: it need not be of the batch's size.
+            # The default is one row, for a batch of any size.
             value = graph.input(state + part, dtype, ('states',) + shape,
                                 numpy.zeros((1,) + shape, dtype))
         return _expand(graph, value, x, shape)
@@ -184,13 +188,12 @@ def _layer(graph, layer, x, lengths, valid, state=None):
 
 
 def _windows(graph, layer, x, x0, valid):
-    """The window of every step in a row, (B, T, k * n); and all steps, from
-    ``x0`` on."""
+    """Return the window of every step, (B, T, k * n), and x0 with x."""
     k = layer.kernel_size
     if k == 1:
         return x, x
     ahead = layer.lookahead
-    if ahead and valid is not None:  # what stands past the end may be anything
+    if ahead and valid is not None:  # values past the end may be anything
         x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
     if ahead:
         steps = graph.add('Pad', x, graph.integers(
@@ -203,7 +206,7 @@ def _windows(graph, layer, x, x0, valid):
 
 
 def _pooling(graph, layer, windows, c0, valid):
-    """Outputs, (B, T, m), and the last state, (B, m)."""
+    """Return outputs, (B, T, m), and the last state, (B, m)."""
     names = GATES[layer.pooling]
     W, b = (chainer.get_device('@numpy').send(param.array)
             for param in (layer.W, layer.b))
@@ -234,7 +237,7 @@ def _pooling(graph, layer, windows, c0, valid):
 
 
 def _scan(graph, f, x, c0, dtype, size):
-    """The recurrence c_t = f_t c_{t-1} + x_t: its last state, and all."""
+    """Return the last and all states of c_t = f_t c_{t-1} + x_t."""
     shape = None, size
     body = graph.body(
         'recurrence', dtype,
@@ -249,7 +252,7 @@ def _scan(graph, f, x, c0, dtype, size):
 
 
 def _valid_steps(graph, x, lengths):
-    """Which steps lie before each sequence's end, (B, T, 1)."""
+    """Return which steps lie before each sequence's end, (B, T, 1)."""
     scalar = graph.integers()
     step = graph.add(
         'Range', graph.constant(numpy.int64(0)),
@@ -261,10 +264,10 @@ def _valid_steps(graph, x, lengths):
 
 
 def _last_steps(graph, steps, n_steps, lengths):
-    """The last steps of each sequence, (B, n_steps, n)."""
+    """Return the last steps of each sequence, (B, n_steps, n)."""
     if lengths is None:
         return _slice(graph, steps, -n_steps, _END)
-    # Steps begin that many before a sequence does.
+    # ``steps`` has n_steps of padding before the first.
     at = graph.add(
         'Add', graph.add('Unsqueeze', lengths, graph.integers(1)),
         graph.integers(*range(n_steps)))
@@ -274,7 +277,7 @@ def _last_steps(graph, steps, n_steps, lengths):
 
 
 def _expand(graph, value, x, shape):
-    """(1, ...) or (B, ...) to (B, ...), B being the batch size of x."""
+    """Expand (1, ...) or (B, ...) to (B, ...), the batch size of x."""
     return graph.add('Expand', value, graph.add(
         'Concat', _size(graph, x, 0), graph.integers(*shape), axis=0))
 

@@ -3,15 +3,26 @@ import importlib
 import inspect
 import pathlib
 import pkgutil
+import re
 
 import chainer
 import pytest
 
 import qrnn
+from qrnn import interop
+from qrnn import onnx_export
+from qrnn.onnx_export import Graph
 
 
 MODULES = ['qrnn'] + [
     module.name for module in pkgutil.walk_packages(qrnn.__path__, 'qrnn.')]
+PUBLIC = [
+    (module, name)
+    for module in (qrnn, qrnn.functions, interop, onnx_export)
+    for name, value in vars(module).items()
+    if name[0] != '_' and (inspect.isfunction(value) or isinstance(value, type)
+                           and issubclass(value, (chainer.Link, Graph)))
+    and (module is qrnn or not hasattr(qrnn, name))]
 NAMES = [name for name, value in vars(qrnn).items()
          if not name.startswith('_') and not inspect.ismodule(value)]
 
@@ -34,19 +45,33 @@ def test_examples_are_found():
         importlib.import_module('qrnn.functions.strnn')))
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_public_names_are_documented(name):
-    value = getattr(qrnn, name)
-    doc = value.__doc__ or ''
-    assert len(doc.split()) > 5
-    is_layer = isinstance(value, type) and issubclass(value, chainer.Link)
-    if is_layer:
-        for method, function in inspect.getmembers(value):
-            if (inspect.isfunction(function) and method[0] != '_'
-                    and function.__module__.startswith('qrnn.')):
-                assert inspect.getdoc(function), method
-    if is_layer or inspect.isfunction(value) and not name.endswith('_ref'):
-        assert '>>> from qrnn import {}'.format(name) in doc
+@pytest.mark.parametrize('module, name', PUBLIC)
+def test_public_names_are_documented(module, name):
+    value = getattr(module, name)
+    doc = inspect.getdoc(value) or ''
+    if name.endswith('_ref'):  # arguments are in a table
+        assert doc.startswith('Reference of :func:')
+        return
+    assert f'>>> from {module.__name__} import' in doc
+    if re.search(r'^Arguments .*are those of :class:', doc, re.MULTILINE):
+        return
+    arguments, _, rest = doc.partition('Args:\n')[2].partition('\n\n')
+    for argument in inspect.signature(value).parameters.values():
+        if argument.kind is argument.VAR_KEYWORD:
+            assert f'    {argument.name}: ' in arguments
+        else:
+            assert re.search(rf'^    {argument.name} \(.+\): ', arguments,
+                             re.MULTILINE | re.DOTALL), argument
+    assert inspect.isclass(value) or 'Returns:' in rest or (
+        inspect.signature(value).return_annotation is None)
+
+
+@pytest.mark.parametrize('module, name', PUBLIC)
+def test_public_methods_are_documented(module, name):
+    for method, function in inspect.getmembers(
+            getattr(module, name), inspect.isfunction):
+        if method[0] != '_' and function.__module__.startswith('qrnn.'):
+            assert inspect.getdoc(function), method
 
 
 def test_public_names_are_those_of_the_packages():
@@ -55,6 +80,7 @@ def test_public_names_are_those_of_the_packages():
             'attention_sum', 'zoneout'} <= set(NAMES)
     for name in NAMES:
         value = getattr(qrnn, name)
+        assert len((value.__doc__ or '').split()) > 5
         if inspect.isfunction(value) and not name.endswith('_ref'):
             # Beside every function, a reference of the same signature; it
             # takes and returns NumPy's arrays alone.

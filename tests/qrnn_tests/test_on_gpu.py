@@ -10,12 +10,35 @@ import numpy
 import pytest
 
 import qrnn
+from qrnn import functions
 from qrnn.links.n_step_qrnn import NStepQRNN
 from qrnn_tests.helpers import assert_equal
 
 
 pytestmark = pytest.mark.gpu
 cupy = cuda.cupy
+
+
+# A function of Variables, and the shapes of its inputs.
+FUNCTIONS = {
+    'attention_sum': (
+        lambda e, q: qrnn.attention_sum(e, q, [5, 3]), [(2, 5, 4), (2, 3, 4)]),
+    'last_steps': (
+        lambda x: functions.last_steps(x, 2, lengths=[5, 1]), [(2, 5, 3)]),
+    'lstm': (
+        lambda u, W: functions.lstm(u, W, lengths=[5, 3])[0],
+        [(2, 5, 12), (12, 3)]),
+    'masked_convolution': (
+        lambda x, W: qrnn.masked_convolution(x, W, lengths=[5, 3]),
+        [(2, 5, 3), (2, 3, 4)]),
+    'qrnn_pooling': (
+        lambda u: qrnn.qrnn_pooling(u, lengths=[5, 3])[0], [(2, 5, 9)]),
+    'reverse_sequences': (
+        lambda x: functions.reverse_sequences(x, [5, 3]), [(2, 5, 3)]),
+    'strnn': (qrnn.strnn, [(2, 5, 3), (2, 5, 3)]),
+    'unpad_sequence': (
+        lambda x: functions.unpad_sequence(x, [5, 3])[1], [(2, 5, 3)]),
+}
 
 
 def count_devices():
@@ -77,6 +100,38 @@ def test_device_that_is_not_the_current_one(make):
         assert y.array.device.id == 1
         for param in link.params():
             assert param.grad is None or param.grad.device.id == 1
+
+
+@pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
+@pytest.mark.parametrize('name', list(FUNCTIONS))
+def test_function_of_arrays_of_another_device(name):
+    function, shapes = FUNCTIONS[name]
+    arrays = [numpy.random.rand(*shape) for shape in shapes]
+
+    def run(device):
+        with chainer.using_device(device):
+            inputs = [chainer.Variable(device.send(a)) for a in arrays]
+        y = function(*inputs)
+        F.sum(y * y).backward(enable_double_backprop=True)
+        grads = [x.grad_var for x in inputs]
+        for x in inputs:
+            x.cleargrad()
+        sum(F.sum(g * g) for g in grads).backward()
+        return [y.array] + [x.grad for x in inputs]
+
+    expected = run(chainer.get_device('@numpy'))
+    with chainer.using_device('@cupy:0'):
+        actual = run(chainer.get_device('@cupy:1'))
+    for a, b in zip(actual, expected):
+        assert a.device.id == 1
+        assert_equal(cuda.to_cpu(a), b, 1e-5)
+
+
+@pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
+def test_zoneout_is_drawn_on_the_device_of_the_gates():
+    f = chainer.get_device('@cupy:1').send(numpy.zeros((2, 3), 'f'))
+    with chainer.using_device('@cupy:0'), chainer.using_config('train', True):
+        assert qrnn.zoneout(f, 1.).array.device.id == 1
 
 
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])

@@ -163,7 +163,7 @@ def test_attention_weights(random_model, layer):
         numpy.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-5)
         model.read(source[None], [5])
         contexts = []
-        name = 'qrnn.links.recurrent_layer.attention_sum'
+        name = 'qrnn.links.encoder.attention_sum'
         with pytest.MonkeyPatch.context() as patch:
             from qrnn import attention_sum
 

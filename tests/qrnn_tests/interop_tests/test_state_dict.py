@@ -290,7 +290,7 @@ def test_rows_of_two_or_three_gates():
     """12 rows are 4 channels with an output gate, or 6 without."""
     arrays = weights([3, 6], [2], False)
     with pytest.raises(ValueError, match=r'\(12, 6\): a layer of 4 channels '
-                       'with an output gate, or of 6 without; say which'):
+                       'with an output gate, or of 6 without; give'):
         interop.from_state_dict(arrays, 3)
     x = uniform(B, T, 3)
     expected, _ = torchqrnn(

@@ -197,7 +197,7 @@ def test_wrong_options():
             {'lookahead': 2}, {'lookahead': -1},
             {'attention': True, 'encoder_size': 4}]:
         with pytest.raises(ValueError):
-            QRNNLayer(2, 3, **options)(uniform(2, 5, 2))
+            QRNNLayer(2, 3, **options)
 
 
 # Zoneout

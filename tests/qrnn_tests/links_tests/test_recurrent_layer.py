@@ -7,7 +7,9 @@ import chainer.functions as F
 import numpy
 import pytest
 
+from qrnn import BiQRNNLayer
 from qrnn import LSTMLayer
+from qrnn import LSTMStack
 from qrnn import LSTMState
 from qrnn import QRNNLayer
 from qrnn import QRNNState
@@ -52,6 +54,31 @@ def results(layer, x, state, gys, chunks=(T,), lengths=None):
 
 def output_gradients(layer):
     return [uniform(B, T, m), *random_state(layer)]
+
+
+@pytest.mark.parametrize('layer, expected', [
+    (QRNNLayer(None, 5, 3, pooling='f', zoneout=.1),
+     'QRNNLayer(in_size=None, out_size=5, kernel_size=3, pooling=f, '
+     'zoneout=0.1)'),
+    (QRNNLayer(4, 5, 6, lookahead=3),
+     'QRNNLayer(in_size=4, out_size=5, kernel_size=6, pooling=fo, '
+     'lookahead=3)'),
+    (LSTMLayer(4, 5), 'LSTMLayer(in_size=4, out_size=5)'),
+    (LSTMLayer(4, 5, attention=True),
+     'LSTMLayer(in_size=4, out_size=5, attention=True, decoder=True)'),
+    (BiQRNNLayer(4, 5), """\
+BiQRNNLayer(
+  (ahead): QRNNLayer(in_size=4, out_size=5, kernel_size=2, pooling=fo),
+  (back): QRNNLayer(in_size=4, out_size=5, kernel_size=2, pooling=fo),
+)"""),
+    (LSTMStack(2, 4, 5, dense=True, save_state=True), """\
+LSTMStack(
+  (0): LSTMLayer(in_size=4, out_size=5, save_state=True),
+  (1): LSTMLayer(in_size=9, out_size=5, save_state=True),
+)"""),
+])
+def test_print_shows_sizes_and_options(layer, expected):
+    assert str(layer) == expected
 
 
 # Splitting

@@ -5,18 +5,18 @@ import chainer.functions as F
 
 
 def cast(x, dtype):
-    """Casts a Variable, or returns it as it is if it is of the dtype.
+    """Return a Variable in a dtype, the same one if it has it already.
 
-    ``F.cast`` adds a node that does nothing then, and takes its time.
+    ``F.cast`` would add a node that does nothing, and takes its time.
     """
     return x if x.dtype == dtype else F.cast(x, dtype)
 
 
-def multiply(function, *xs):
-    """Applies a function of matrix products to Variables of one dtype.
+def apply_matmul(function, *xs):
+    """Apply a function that is a matrix product to Variables of one dtype.
 
-    Those of float16 on a CPU are multiplied in float32: no BLAS knows halves,
-    and NumPy's own loops take some hundred times as long.
+    float16 on a CPU is multiplied in float32: no BLAS has float16, and
+    NumPy's own loops take some hundred times as long.
     """
     if (xs[0].dtype != numpy.float16
             or backend.get_array_module(xs[0]) is not numpy):
@@ -25,8 +25,8 @@ def multiply(function, *xs):
     return cast(y, numpy.float16)
 
 
-def multiply_arrays(a, b, dtype):
-    """The matrix product of two arrays, as :func:`multiply` takes it."""
+def matmul(a, b, dtype):
+    """Return the matrix product of two arrays; see :func:`apply_matmul`."""
     xp = backend.get_array_module(a)
     if dtype != numpy.float16 or xp is not numpy:
         return xp.matmul(a, b)
