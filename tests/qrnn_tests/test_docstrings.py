@@ -1,7 +1,6 @@
 import doctest
 import importlib
 import inspect
-import pathlib
 import pkgutil
 
 import chainer
@@ -22,12 +21,6 @@ def test_examples_hold(name):
     assert result.failed == 0
 
 
-def test_examples_of_the_readme_hold():
-    readme = pathlib.Path(__file__).parents[2] / 'README.md'
-    result = doctest.testfile(str(readme), module_relative=False)
-    assert result.attempted and not result.failed
-
-
 def test_examples_are_found():
     finder = doctest.DocTestFinder(exclude_empty=True)
     assert any(test.examples for test in finder.find(
@@ -46,7 +39,7 @@ def test_public_names_are_documented(name):
                     and function.__module__.startswith('qrnn.')):
                 assert inspect.getdoc(function), method
     if is_layer or inspect.isfunction(value) and not name.endswith('_ref'):
-        assert '>>> from qrnn import {}'.format(name) in doc
+        assert f'>>> from qrnn import {name}' in doc
 
 
 def test_public_names_are_those_of_the_packages():
