@@ -9,8 +9,8 @@ import time
 import chainer
 import numpy
 
-from experiments.common import communication
-from experiments.common import errors
+from experiments.common import cli
+from experiments.common import training
 from experiments.ptb import stream
 from experiments.ptb.model import CONFIGS
 from experiments.ptb.model import LanguageModel
@@ -22,8 +22,8 @@ _N_ITERATIONS = 9  # the first is not counted
 
 
 def main(name='naive'):
-    """Trains on words at random, whole batches of 20 x 105 in all."""
-    processes = communication.join(name)
+    """Train on random words, in batches of 20 x 105 over all processes."""
+    processes = training.join(name)
     config = CONFIGS['qrnn-zoneout']
     numpy.random.seed(0)
     words = numpy.random.randint(
@@ -39,10 +39,10 @@ def main(name='naive'):
         start = time.perf_counter()
         updater.update()
         seconds.append(time.perf_counter() - start)
-    print('{} processes: {:.0f} ms at least, {:.0f} ms in the median'.format(
-        processes.size, 1000 * min(seconds[1:]),
-        1000 * statistics.median(seconds[1:])))
+    print(f'{processes.size} processes: {1000 * min(seconds[1:]):.0f} ms at '
+          f'least, {1000 * statistics.median(seconds[1:]):.0f} ms in the '
+          'median')
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

@@ -1,4 +1,4 @@
-"""Runs benchmarks: ``python -m benchmarks.run --help``."""
+"""Run benchmarks: ``python -m benchmarks.run --help``."""
 import argparse
 import itertools
 import os
@@ -12,39 +12,38 @@ from benchmarks.draw import draw
 from benchmarks.registry import Measurement
 from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.files import write_json
+from experiments.common import checkpoint
+from experiments.common import cli
 from experiments.common.result import environment
 
 
 def main(argv=None):
-    """Run the benchmarks named, check first, and write what they gave."""
+    """Run the benchmarks that are named."""
     args = parse(argv)
     for n in args.threads or ():
         _run_with_threads(n, args)
     if args.threads:
         return
-    device = arguments.use_device(args.device)
+    device = cli.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m benchmarks.run')
+    parser = argparse.ArgumentParser('python -m benchmarks.run')
     parser.add_argument(
         'names', nargs='*', metavar='NAME', type=_name,
         help='what to measure (default: all): ' + ', '.join(
             sorted(BENCHMARKS)))
-    arguments.add_device(parser)
+    cli.add_device(parser)
     parser.add_argument(
-        '--repeats', metavar='N', type=arguments.positive,
+        '--repeats', metavar='N', type=cli.positive,
         help='rounds that count (default: 7, on a GPU 25)')
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out/benchmarks',
         help='where results go (default: out/benchmarks)')
     parser.add_argument(
-        '--threads', metavar='N', nargs='+', type=arguments.positive,
+        '--threads', metavar='N', nargs='+', type=cli.positive,
         help='run once for each of these numbers of threads, into FOLDER/'
              'threads-N (default: once, with OMP_NUM_THREADS or all cores)')
     return parser.parse_args(argv)
@@ -61,13 +60,13 @@ def _run_with_threads(n, args):
         command += ['--repeats', str(args.repeats)]
     print(f'OMP_NUM_THREADS={n}', flush=True)
     if subprocess.run(command, env=environment).returncode:
-        raise errors.Problem(f'the run with {n} threads has failed')
+        raise cli.UserError(f'the run with {n} threads has failed')
 
 
 def _name(text):
     if text not in BENCHMARKS:
-        raise argparse.ArgumentTypeError('there is no {}, but {}'.format(
-            text, ', '.join(sorted(BENCHMARKS))))
+        raise argparse.ArgumentTypeError(
+            f"there is no {text}; choose from {', '.join(sorted(BENCHMARKS))}")
     return text
 
 
@@ -99,7 +98,7 @@ def run(name, device, args):
         about['versions']['torch'] = sys.modules['torch'].__version__
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, name + '.json')
-    write_json(path, dict(
+    checkpoint.write_json(path, dict(
         about, benchmark=name, title=benchmark.title, repeats=repeats,
         summary=summary, rows=rows))
     print(f'Written to {path}')
@@ -107,10 +106,10 @@ def run(name, device, args):
 
 
 def _row(comparison, times):
-    """Return what is kept of a comparison.
+    """Return a comparison's row of the results.
 
-    Unprefixed is what the clock on the wall says. On a GPU the same follows
-    with the prefixes ``host_`` and ``device_``.
+    Wall-clock times have no prefix. On a GPU those of the host and of the
+    device follow, with the prefixes ``host_`` and ``device_``.
     """
     ours = next(iter(comparison.contestants))
     row = dict(comparison.case)
@@ -140,8 +139,9 @@ def _print(row):
             f'{name} {values["median"]:.4g} ms'
             for name, values in row[prefix + 'milliseconds'].items()))
         for name, values in row[prefix + 'ratios'].items():
-            print('      {}: {median:.3g} ({min:.3g} to {max:.3g})'.format(
-                name, **values))
+            low, middle, high = (
+                values[kind] for kind in ('min', 'median', 'max'))
+            print(f'      {name}: {middle:.3g} ({low:.3g} to {high:.3g})')
     rates = row.get('gigabytes_per_second', {})
     if rates:
         print('    ' + '  '.join(
@@ -150,4 +150,4 @@ def _print(row):
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

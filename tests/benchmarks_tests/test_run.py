@@ -25,7 +25,7 @@ from benchmarks import step
 from benchmarks import timing
 from benchmarks import training_memory
 from benchmarks.all import BENCHMARKS
-from experiments.common import errors
+from experiments.common import cli
 from experiments.common import result
 from experiments.imdb import model as imdb_model
 from experiments.iwslt import model as iwslt_model
@@ -60,6 +60,9 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training_memory, '_WARM_UP', 1)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
     monkeypatch.setattr(training_memory, '_STEPS', (2, 3))
+    name = 'QRNNLayer, f'  # test_training_memory has the others
+    monkeypatch.setattr(training_memory, '_STEPS_OF', {
+        name: training_memory._STEPS_OF[name]})
     monkeypatch.setattr(training_memory, '_SIZE', 64)
     config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
     monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
@@ -154,7 +157,7 @@ def test_threads(monkeypatch):
 
     monkeypatch.setattr(run.subprocess, 'run', started)
     monkeypatch.setenv('OPENBLAS_NUM_THREADS', '3')
-    with pytest.raises(errors.Problem, match='with 1 threads has failed'):
+    with pytest.raises(cli.UserError, match='with 1 threads has failed'):
         run.main(['layer', '--repeats', '5', '--threads', '2', '1'])
     (command, n), (_, m) = commands
     assert (n, m) == ('2', '1')

@@ -5,9 +5,9 @@ import pytest
 
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
-
-from .. import helpers
-from ..helpers import uniform
+from qrnn_tests import helpers
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 cases = [
@@ -67,7 +67,7 @@ def test_complaints(function):
 
 
 def test_some_gradients_missing():
-    x = helpers.variables(uniform(3, 4, 2))[0]
+    x = variables(uniform(3, 4, 2))[0]
     y = unpad_sequence(x, [4, 2, 1])[1]
     y.grad = numpy.ones_like(y.array)
     y.backward()

@@ -6,10 +6,10 @@ import pytest
 
 from qrnn import zoneout
 from qrnn import zoneout_ref
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
+from qrnn_tests import helpers
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
 
 
 @testing.parameterize(*testing.product({
@@ -74,7 +74,7 @@ def test_seeded_by_numpy():
 def test_drawn_mask_stops_the_gradient():
     f = chainer.Variable(numpy.random.rand(3, 4, 5) * .9)
     F = zoneout(f, .5)
-    gf, = helpers.gradients([F], [f], [F])
+    gf, = gradients([F], [f], [F])
     assert_equal(gf, numpy.where(F.array == 1, 0, F.array))
 
 

@@ -9,14 +9,13 @@ from qrnn import interop
 from qrnn import NStepQRNN
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
-
-from .. import strategies
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..strategies import arrays
-from ..strategies import given
-from ..strategies import maybe
-from ..strategies import st
+from qrnn_tests import strategies
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.strategies import arrays
+from qrnn_tests.strategies import given
+from qrnn_tests.strategies import maybe
+from qrnn_tests.strategies import st
 
 
 sizes = st.integers(1, 4)

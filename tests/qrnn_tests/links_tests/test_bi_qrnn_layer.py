@@ -4,10 +4,9 @@ import pytest
 from qrnn import BiQRNNLayer
 from qrnn import BiQRNNStack
 from qrnn import NStepBiQRNN
-
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 @pytest.mark.parametrize('options', [
@@ -23,12 +22,6 @@ def test_each_sequence_in_both_directions(options):
         assert not h[b, n:].any()
     x[0, 0] += 1  # at the other end
     assert (layer(x, lengths).array[0, -1] != h[0, -1])[:5].any()
-
-
-def test_without_lengths():
-    layer = randomize(BiQRNNLayer(3, 5))
-    x = uniform(2, 7, 3)
-    assert_equal(layer(x), layer(x, [7, 7]))
 
 
 def test_as_one_layer_of_nstep():

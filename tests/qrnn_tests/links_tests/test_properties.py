@@ -14,21 +14,20 @@ from qrnn import QRNN
 from qrnn import qrnn_pooling_ref
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
-
-from .. import strategies
-from ..helpers import assert_equal
-from ..helpers import backward
-from ..helpers import feed
-from ..helpers import randomize
-from ..strategies import arrays
-from ..strategies import batch_sizes
-from ..strategies import given
-from ..strategies import lengths
-from ..strategies import maybe
-from ..strategies import n_steps
-from ..strategies import orders
-from ..strategies import spoiled
-from ..strategies import st
+from qrnn_tests import strategies
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import feed
+from qrnn_tests.helpers import randomize
+from qrnn_tests.strategies import arrays
+from qrnn_tests.strategies import batch_sizes
+from qrnn_tests.strategies import given
+from qrnn_tests.strategies import lengths
+from qrnn_tests.strategies import maybe
+from qrnn_tests.strategies import n_steps
+from qrnn_tests.strategies import orders
+from qrnn_tests.strategies import spoiled
+from qrnn_tests.strategies import st
 
 
 sizes = some_sequences = st.integers(1, 4)
@@ -140,8 +139,11 @@ def test_cut_anywhere_with_lengths(data, layer, B, T):
     assert_equal(run(data.draw(strategies.pieces(T))), run([T]))
 
 
-@given(st.data(), layers(save_state=True, attention=True), batch_sizes,
-       n_steps, st.integers(1, 5))
+decoders = layers(save_state=True, attention=True) | layers(
+    save_state=True, decoder=True)
+
+
+@given(st.data(), decoders, batch_sizes, n_steps, st.integers(1, 5))
 def test_decoder_cut_anywhere(data, layer, B, T, S):
     array = data.draw(arrays(B, T, in_size(layer)))
     gy = data.draw(arrays(B, T, out_size(layer)))

@@ -10,12 +10,11 @@ from qrnn import LSTMStack
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
 from qrnn.functions import dropout
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, S, T, n, m = 3, 6, 7, 4, 5
@@ -118,27 +117,6 @@ def test_dropout_between_layers_only(make, dense):
 
 
 @stacks
-@dense_or_not
-def test_splitting_changes_nothing(make, dense):
-    stack = randomize(make(3, n, m, dense=dense, save_state=True))
-    x, gys = uniform(B, T, n), [uniform(B, T, m), uniform(B, m)]
-
-    def results(chunks):
-        stack.reset_state()
-        xs = variables(x)
-        y = helpers.feed(stack, *xs, chunks)
-        outputs = [y, stack.state[0].c]
-        return outputs, helpers.backward(stack, outputs, gys, xs)
-
-    whole = results([T])
-    for chunks in [3, 4], [1, 1, 5], T * ['step'], [3, 'step', 3]:
-        assert_equal(results(chunks), whole)
-    for layer in stack:
-        layer.save_state = False
-    assert_equal(results([4] + 3 * ['step']), whole)
-
-
-@stacks
 @pytest.mark.parametrize('options', [{'decoder': True}, {'attention': True}])
 @dense_or_not
 def test_encoder_and_decoder(make, options, dense):
@@ -222,12 +200,12 @@ def test_unchaining_truncates_the_gradient(make):
     state = [[part.array for part in state] for state in stack.state]
     actual = stack(second)
     gys = [uniform(B, T, m)]
-    grads = helpers.backward(stack, [actual], gys, [second])
+    grads = backward(stack, [actual], gys, [second])
     assert first.grad is None
     stack.state = state
     second.cleargrad()
     assert_equal(
-        helpers.backward(stack, [stack(second)], gys, [second]), grads)
+        backward(stack, [stack(second)], gys, [second]), grads)
 
 
 @stacks
