@@ -64,7 +64,7 @@ def test_softmax(case):
 
 
 def outputs_of(size):
-    """What all loops return for inputs that are large enough to share."""
+    """Return what all loops do for inputs that are large enough to share."""
     B, T, C = size
     random = numpy.random.RandomState(0)
     u, x = (random.normal(size=(B, T, n)).astype('f') for n in (3 * C, C))
