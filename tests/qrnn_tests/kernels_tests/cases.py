@@ -62,8 +62,8 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
     Values of the factors in ``full`` meet in every combination. ``most`` is
     the number of elements B T C that a case may have.
     """
-    # As many cases from Hypothesis meet 30 % of the pairs of STRNN and 20 % of
-    # those of POOLING, twelve times as many 84 % and 78 %; these, all.
+    # As many cases from Hypothesis have 30 % of the pairs of STRNN and 20 % of
+    # POOLING's, twelve times as many 84 % and 78 %; these have 99 %.
     random = numpy.random.RandomState(0)
     names = list(factors)
     Case = collections.namedtuple('Case', names)
