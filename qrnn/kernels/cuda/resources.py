@@ -75,10 +75,7 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Return a kernel's bytes per element, and the least for its operation.
-
-    Nothing for the kernels that go through states and sums alone.
-    """
+    """Return a kernel's bytes per element and the least, if it scans."""
     operation = '_'.join(kernel.split('_')[:2])
     if operation not in traffic.VALUES:
         return {}
