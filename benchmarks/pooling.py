@@ -88,7 +88,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction):
     operation = 'pooling_' + direction
     regime = plans.choose_regime(B * C, T)
     least, moved = (B * T * C * traffic.bytes_per_element(
-        operation, name, way, itemsize) for way in ('warps', regime))
+        operation, name, way, itemsize) for way in ('block_scan', regime))
     if device.xp is numpy:
         regime, moved = 'CPU', least
     n = rounds_beyond_caches(least)

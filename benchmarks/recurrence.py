@@ -43,7 +43,7 @@ def _compare(T, device):
     least, moved = (T * _CHANNELS * sum(
         traffic.bytes_per_element('strnn_' + direction, None, regime)
         for direction in ('forward', 'backward'))
-        for regime in ('warps', plans.choose_regime(_CHANNELS, T)))
+        for regime in ('block_scan', plans.choose_regime(_CHANNELS, T)))
     if device.xp is numpy:
         moved = least
     n = 1 if T > 10 ** 4 else rounds_beyond_caches(least)

@@ -17,9 +17,9 @@ PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # over time
 # What a regime's kernel is, in the order of REGIMES.
 COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'
 CAPTIONS = {
-    'channels': 'channels\na thread per channel',
-    'warps': 'warps\ntime over the warps of a block',
-    'split': 'split\ntime over blocks',
+    'sequential': 'sequential\na thread per channel',
+    'block_scan': 'block scan\ntime over the warps of a block',
+    'chunked_scan': 'chunked scan\ntime over blocks',
 }
 
 
@@ -97,10 +97,10 @@ def regimes():
     for regime in REGIMES:
         rows, columns = numpy.nonzero(chosen == REGIMES.index(regime))
         # The L of the first is named on its foot.
-        foot = rows[columns == 0] if regime == 'channels' else rows
+        foot = rows[columns == 0] if regime == 'sequential' else rows
         axes.text(_middle(channels[columns]), _middle(steps[foot]),
                   CAPTIONS[regime], ha='center', va='center',
-                  color='white' if regime == 'split' else 'black')
+                  color='white' if regime == 'chunked_scan' else 'black')
     for name, B, C, T in PAPER:
         axes.plot(B * C, T, 'o', color='#c0392b', markersize=4)
         axes.annotate(name, (B * C, T), (-6, -3), ha='right',

@@ -115,7 +115,7 @@ def lstm_forward(u, W, c0, h0, lengths=None):
     ``lengths``  ``(B,)``          steps of every sequence, or None for T
     return       ``(B, T, m)``,    outputs,
                  two ``(B, m)``,   the last cells and the last output,
-                 three arrays      what :func:`lstm_backward` takes as ``kept``
+                 three arrays      the ``kept`` of :func:`lstm_backward`
     ===========  ================  ==========================================
     """
     return _backend(u).lstm_forward(u, W, c0, h0, lengths)

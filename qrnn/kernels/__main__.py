@@ -72,9 +72,9 @@ def _print_devices(n_devices):
           f'{runtime.driverGetVersion()}')
     for i in range(n_devices):
         properties = runtime.getDeviceProperties(i)
-        print('GPU {}: {}, compute capability {}.{}, {:.0f} GiB'.format(
-            i, properties['name'].decode(), properties['major'],
-            properties['minor'], properties['totalGlobalMem'] / 2 ** 30))
+        print(f'GPU {i}: {properties["name"].decode()}, compute capability '
+              f'{properties["major"]}.{properties["minor"]}, '
+              f'{properties["totalGlobalMem"] / 2 ** 30:.0f} GiB')
 
 
 def _run(name, check):
@@ -173,7 +173,7 @@ def _uniform(shape, dtype):
 
 
 def _expected(function, arrays, grads):
-    """Outputs and gradients on the CPU, in float64."""
+    """Return outputs and gradients on the CPU, in float64."""
     inputs = [chainer.Variable(a.astype('d')) for a in arrays]
     outputs = function(*inputs)
     gradients = chainer.grad(

@@ -2,7 +2,7 @@ import numpy
 
 
 def philox(counter, seed, xp=numpy):
-    """The generator of ``philox.cu``: 128 random bits per counter.
+    """Return 128 random bits per counter, as ``philox.cu`` does.
 
     Args:
         counter (:ref:`ndarray`): 64-bit counters, of any shape.
@@ -50,13 +50,13 @@ CHUNK = 4096
 
 
 def limit_of(ratio):
-    """The largest 32-bit word that means true, -1 for none."""
+    """Return the largest 32-bit word that means true, -1 for none."""
     if not 0 <= ratio <= 1:
         raise ValueError(
-            'zoneout is a probability between 0 and 1, not {}'.format(ratio))
+            f'zoneout is a probability between 0 and 1, not {ratio}')
     return int(round(float(ratio) * 2 ** 32)) - 1
 
 
 def scale_of(ratio):
-    """What dropout multiplies with what it keeps."""
+    """Return what dropout multiplies the elements that it keeps with."""
     return 0. if ratio == 1 else 1. / (1 - ratio)

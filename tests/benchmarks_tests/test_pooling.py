@@ -1,4 +1,4 @@
-"""What the benchmark of the kernels calls, called on the host."""
+"""The benchmark's check of the kernels, run on the host."""
 import functools
 import types
 

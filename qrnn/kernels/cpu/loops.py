@@ -186,7 +186,7 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
 @compiled
 def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
                  gates, c, h, c_next, h_next, y):
-    """A step of an LSTM. An item is a sequence."""
+    """Compute a step of an LSTM. An item is a sequence."""
     for s in range(first, last):
         c_s, h_s = _row(c, s * m, m), _row(h, s * m, m)
         c_after, h_after = _row(c_next, s * m, m), _row(h_next, s * m, m)
@@ -211,7 +211,7 @@ def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
 @compiled
 def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
                   gy_row, gh, held, gc, ga):
-    """The gradient of :func:`lstm_forward`.
+    """Compute the gradient of :func:`lstm_forward`.
 
     ``gh`` is what arrives through the products of the step after this one,
     ``held`` what arrives at the output of a sequence that has ended.
@@ -249,7 +249,7 @@ def _row(array, start, n):
 
 @compiled
 def _gates(array, start, C, n, has_o, has_i):
-    """The gates' rows, one behind the other. One that is missing is f's."""
+    """Return the gates' rows, in order; f's for one that is missing."""
     f, z = array[start:start + n], array[start + C:start + C + n]
     o_start = start + 2 * C if has_o else start
     i_start = start + (2 + has_o) * C if has_i else start
@@ -271,11 +271,11 @@ KINDS = {'tanh': _TANH, 'sigmoid': _SIGMOID, 'identity': _IDENTITY}
 
 
 def tanh(x):
-    """The hyperbolic tangent, in float32 to 4e-7."""
+    """Return the hyperbolic tangent, in float32 to 4e-7."""
 
 
 def sigmoid(x):
-    """The logistic function, 1 / (1 + exp(-x))."""
+    """Return the logistic function, 1 / (1 + exp(-x))."""
 
 
 def one(x):
@@ -345,7 +345,7 @@ def _activate(kind, x):
 
 @compiled
 def _slope(kind, y):
-    """The derivative of an activation, from its value."""
+    """Return the derivative of an activation, from its value."""
     if kind == _TANH:
         return one(y) - y * y
     if kind == _SIGMOID:

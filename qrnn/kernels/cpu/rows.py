@@ -3,7 +3,7 @@ import numpy
 
 
 def computed_in(dtype):
-    """The dtype in which arrays of ``dtype`` are computed with."""
+    """Return the dtype in which arrays of ``dtype`` are computed."""
     return numpy.promote_types(dtype, numpy.float32)
 
 

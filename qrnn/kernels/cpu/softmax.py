@@ -68,7 +68,7 @@ def _softmax_cross_entropy(first, last, logits, b, t, ignore_label, losses):
 
 
 def exp(x):
-    """The exponential function, for x <= 0."""
+    """Return the exponential function, for x <= 0."""
 
 
 @overload(exp, jit_options={'fastmath': FASTMATH})

@@ -20,26 +20,27 @@ What it moves
     reads every input and writes every output once. Counted from the source, in
     ``traffic.py``, and by the kernels themselves as they run on the host.
 
-    =====================  =====  ========================  =============
-    operation              least  ``channels``, ``warps``   ``split``
-    =====================  =====  ========================  =============
-    ``strnn_forward``         12                        12             20
-    ``strnn_backward``        20                        20             28
+    =====================  =====  ==============  ================
+    operation              least  ``sequential``  ``chunked_scan``
+                                  ``block_scan``
+    =====================  =====  ==============  ================
+    ``strnn_forward``         12              12               20
+    ``strnn_backward``        20              20               28
     ``pooling_forward``
-    - f                       12                        12             20
-    - fo                      20                        20             28
-    - if                      16                        16             28
-    - ifo                     24                        24             36
+    - f                       12              12               20
+    - fo                      20              20               28
+    - if                      16              16               28
+    - ifo                     24              24               36
     ``pooling_backward``
-    - f                       24                        24             32
-    - fo                      32                        32             44
-    - if                      32                        32             40
-    - ifo                     40                        40             52
-    =====================  =====  ========================  =============
+    - f                       24              24               32
+    - fo                      32              32               44
+    - if                      32              32               40
+    - ifo                     40              40               52
+    =====================  =====  ==============  ================
 
     With lengths, f- and if-pooling write outputs beside states, 4 bytes more.
     Where a gradient of the states arrives, backward reads it: 4 bytes more, 8
-    if ``split``. Padding past a sequence's end is never read.
+    in a chunked scan. Padding past a sequence's end is never read.
 
 Limits
     Fewer than 2 ** 30 steps and 2 ** 31 bytes in a row (of gates times

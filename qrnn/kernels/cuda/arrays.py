@@ -3,20 +3,20 @@ from qrnn.kernels.cuda import plans
 
 
 def contiguous(device, array, dtype, shape, name):
-    """The array as the kernels take it, copied only if need be."""
+    """Return the array as kernels need it, a copy only if it has to be."""
     if array is None:
         return None
     if array.shape != shape:
-        raise ValueError('{} must have shape {}, not {}'.format(
-            name, shape, array.shape))
+        raise ValueError(
+            f'{name} must have shape {shape}, not {array.shape}')
     return device.xp.ascontiguousarray(array, dtype)
 
 
 def by_rows(device, array, dtype):
-    """A (B, T, C) array with its channels contiguous, and its strides.
+    """Return a (B, T, C) array with contiguous channels, and its strides.
 
-    A view whose rows are apart, like a gate among stacked gates, is taken as
-    it is. Strides are in elements, of the batch and the time axis.
+    A view whose rows are apart, like a gate among stacked gates, is not
+    copied. Strides are in elements, of the batch and the time axis.
     """
     size = dtype.itemsize
     B, T, C = array.shape
@@ -28,24 +28,24 @@ def by_rows(device, array, dtype):
         array = device.xp.ascontiguousarray(array, dtype)
         batch, row = T * C * size, C * size
     if row > plans.MAX_ROW_BYTES:
-        raise ValueError('{} channels are too many'.format(C))
+        raise ValueError(f'{C} channels are too many')
     return array, batch // size, row // size
 
 
 def as_int32(device, lengths, B):
-    """Lengths as the kernels take them, or None."""
+    """Return lengths in int32, or None."""
     if lengths is None:
         return None
     return contiguous(device, device.xp.asarray(lengths), 'i', (B,), 'lengths')
 
 
 def signed(seed):
-    """The 64 bits of a seed as the kernels' signed integer."""
+    """Return the 64 bits of a seed as a signed integer."""
     return (int(seed) + 2 ** 63) % 2 ** 64 - 2 ** 63
 
 
 def address(array):
-    """Where an array starts, 0 for None."""
+    """Return where an array starts, 0 for None."""
     if array is None:
         return 0
     return (array.data.ptr if hasattr(array.data, 'ptr')

@@ -1,4 +1,4 @@
-"""Counts the instructions of every recurrent kernel, without a GPU.
+"""Count the instructions of every recurrent kernel, without a GPU.
 
 Run as ``python -m qrnn.kernels.cuda.instructions [sm_90]``. It needs NVRTC, as
 :mod:`qrnn.kernels.cuda.resources` does, and NVIDIA's disassembler, from a CUDA
@@ -27,6 +27,8 @@ from qrnn.kernels.cuda import resources
 from qrnn.kernels.cuda import traffic
 
 
+KINDS = ('sequential', 'block_scan', 'reduce')  # of an operation's kernels
+
 Instruction = collections.namedtuple('Instruction', 'guard name arguments')
 
 _LINE = re.compile(r'/\*[0-9a-f]+\*/\s+(?:(@!?\w+) )?\s*([A-Z0-9_.]+)(.*);')
@@ -41,12 +43,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     nvrtc, nvdisasm = resources.find_nvrtc(), find_nvdisasm()
     if nvrtc is None or nvdisasm is None:
-        raise SystemExit('{} is not installed'.format(
-            'NVRTC' if nvrtc is None else 'nvdisasm'))
-    print('NVRTC {}.{}, {}; instructions for a step of 32 channels'.format(
-        *nvrtc.version, args.architecture))
-    print('{:<9}{:<18}{:>9}{:>9}{:>9}'.format(
-        'module', 'operation', *('channels', 'warps', 'reduce')))
+        missing = 'NVRTC' if nvrtc is None else 'nvdisasm'
+        raise SystemExit(f'{missing} is not installed')
+    version = '.'.join(map(str, nvrtc.version))
+    print(f'NVRTC {version}, {args.architecture}; instructions for a step of '
+          '32 channels')
+    line = '{:<9}{:<18}{:>11.0f}{:>11.0f}{:>9.0f}'
+    print(line.replace('.0f', '').format('module', 'operation', *KINDS))
     for module in launch.modules():
         if module.family not in ('strnn', 'pooling'):
             continue
@@ -55,15 +58,13 @@ def main(argv=None):
         for operation in ('forward', 'backward'):
             operation = f'{module.family}_{operation}'
             name = f'{module.pooling or module.family} {module.bits}'
-            print('{:<9}{:<18}{:>9.0f}{:>9.0f}{:>9.0f}'.format(
-                name, operation, *(
-                    per_step(module, operation, kind, *kernels[
-                        f'{operation}_{kind}'])
-                    for kind in ('channels', 'warps', 'reduce'))), flush=True)
+            print(line.format(name, operation, *(
+                per_step(module, operation, kind, *kernels[
+                    f'{operation}_{kind}']) for kind in KINDS)), flush=True)
 
 
 def find_nvdisasm():
-    """The disassembler's path, or None."""
+    """Return the disassembler's path, or None."""
     found = [path for folder in sys.path for path in glob.glob(
         os.path.join(folder, 'nvidia', '*', 'bin', 'nvdisasm'))]
     toolkit = os.path.join(
@@ -73,7 +74,7 @@ def find_nvdisasm():
 
 
 def disassemble(nvdisasm, cubin):
-    """The text of machine code."""
+    """Return the text of machine code."""
     with tempfile.NamedTemporaryFile(suffix='.cubin') as file:
         file.write(cubin)
         file.flush()
@@ -82,7 +83,7 @@ def disassemble(nvdisasm, cubin):
 
 
 def functions(text):
-    """Kernels by name: instructions, and where branches among them go."""
+    """Return kernels by name: instructions, and where their branches go."""
     found, labels = {}, {}
     for line in map(str.strip, text.splitlines()):
         start = re.match(r'\.text\.(\w+):', line)
@@ -104,7 +105,7 @@ def functions(text):
 
 
 def per_step(module, operation, kind, instructions, targets):
-    """Instructions that a kernel issues for a step of 32 channels."""
+    """Return the instructions that a kernel issues for a step."""
     read, write, again = traffic.VALUES[operation][module.pooling]
     backward = operation.endswith('backward')
     loads = again + (backward and module.family == 'pooling')  # and gc
@@ -123,7 +124,7 @@ def per_step(module, operation, kind, instructions, targets):
         if not steps:
             continue
         count = way['all'] / steps
-        if kind == 'warps':
+        if kind == 'block_scan':
             count += _over_warps(module, operation, instructions, targets, [
                 loop for loop in loops if start <= loop[0] and loop[1] < end])
         counts.append(count)
@@ -131,7 +132,7 @@ def per_step(module, operation, kind, instructions, targets):
 
 
 def _over_warps(module, operation, instructions, targets, loops):
-    """Instructions of the loop over the slices of a block, for a step."""
+    """Return those of the loop over the slices of a block, for a step."""
     ways = [_way(instructions, targets, *loop) for loop in loops]
     ways = [way for way in ways if way and way['LDS']]
     per_byte = min((way['all'] / way['LDS'] for way in ways), default=0)
@@ -141,8 +142,9 @@ def _over_warps(module, operation, instructions, targets, loops):
 
 
 def _way(instructions, targets, start, end):
-    """What the way counted has, from an instruction to a branch: bytes of
-    'LDG', 'STG' and 'LDS', and instructions, 'all'. None if there is no way.
+    """Return what the way from an instruction to a branch has, or None.
+
+    Bytes of 'LDG', 'STG' and 'LDS', and instructions, 'all'.
     """
     best = {end: (0, -1, collections.Counter(all=1))}
     for i in range(end - 1, start - 1, -1):
@@ -168,7 +170,7 @@ def _way(instructions, targets, start, end):
 
 
 def _width(name):
-    """Bytes that an instruction loads or stores."""
+    """Return the bytes that an instruction loads or stores."""
     sizes = {'128': 16, '64': 8, 'U16': 2, 'U8': 1}
     return next((sizes[part] for part in name.split('.') if part in sizes), 4)
 

@@ -36,7 +36,7 @@ Module = collections.namedtuple(
 
 
 def pooling_module(dtype, pooling, activations=None):
-    """The module of a pooling; see :func:`~qrnn.gates.check_pooling`."""
+    """Return a pooling's module; see :func:`~qrnn.gates.check_pooling`."""
     activations = check_pooling(pooling, activations)
     return Module('pooling', plans.bits_of(dtype), pooling, tuple(
         activations[name] for name in GATES[pooling]))
@@ -85,16 +85,16 @@ def _compiled(module):
 
 
 def source(family):
-    """The CUDA C++ text of a family of kernels, one of :data:`SOURCES`."""
+    """Return the CUDA C++ text of a family, one of :data:`SOURCES`."""
     folder = importlib.resources.files('qrnn.kernels.cuda')
     return ''.join(
-        '#line 1 "{}"\n{}'.format(
-            name, folder.joinpath(name).read_text(encoding='utf-8'))
+        f'#line 1 "{name}"\n'
+        + folder.joinpath(name).read_text(encoding='utf-8')
         for name in SOURCES[family])
 
 
 def options(module):
-    """Compiler options that choose a module's dtype, gates and activations."""
+    """Return the options for a module's dtype, gates and activations."""
     defined = plans.definitions(module.bits)
     defined[f'QRNN_{module.family.upper()}'] = 1
     if module.pooling:
@@ -108,7 +108,7 @@ def options(module):
 
 
 def modules():
-    """Every module there is with the usual activations."""
+    """Yield every module that there is with the usual activations."""
     for dtype in 'efd':
         for family in SOURCES:
             if family == 'pooling':

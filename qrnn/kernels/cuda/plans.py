@@ -13,7 +13,7 @@ from qrnn.kernels import philox
 #: One launch: ``args`` are arrays, ``None`` for a null pointer, and numbers.
 Launch = collections.namedtuple('Launch', 'kernel grid block shared args')
 
-REGIMES = ('channels', 'warps', 'split')
+REGIMES = ('sequential', 'block_scan', 'chunked_scan')
 
 LANES = 32  # neighbouring channels, one per thread of a warp
 CHANNEL_THREADS = 64  # of a block, where a thread is a channel
@@ -32,7 +32,8 @@ AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
 # Blocks of channels that a multiprocessor is to hold at once, at least: what
-# 65,536 channels give each of an H200's 132. More would spill registers.
+# 65,536 channels give each of an H200's 132. It holds eight of 128 registers a
+# thread and no more of 97; with 96, backward spills.
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
 ROW_THREADS = 128  # of a block that works on columns of rows
@@ -46,32 +47,32 @@ MAX_ROW_BYTES = 2 ** 31 - 1
 
 
 def choose_regime(channels, T):
-    """The launch regime for ``channels`` = B C recurrences of T steps.
+    """Return the launch regime for ``channels`` = B C recurrences of T steps.
 
-    ===============================  ============  ===========================
-    rule, the first that fits        regime        why
-    ===============================  ============  ===========================
-    T <= 8 or B C >= 32,768          ``channels``  one thread per channel is
+    ===========================  ================  ===========================
+    rule, the first that fits    regime            why
+    ===========================  ================  ===========================
+    T <= 8 or B C >= 32,768      ``sequential``    one thread per channel is
                                                    enough to keep the memory
                                                    busy, or there is no time
                                                    to split
-    B C <= 2,048 and T >= 4,096      ``split``     fewer than 64 blocks of 32
+    B C <= 2,048 and T >= 4,096  ``chunked_scan``  fewer than 64 blocks of 32
                                                    channels leave most of a
                                                    large device idle; reading
                                                    some inputs twice costs
                                                    less than that
-    otherwise                        ``warps``     the paper's sizes
-    ===============================  ============  ===========================
+    otherwise                    ``block_scan``    the paper's sizes
+    ===========================  ================  ===========================
     """
     if T <= 8 or channels >= 32768:
-        return 'channels'
+        return 'sequential'
     if channels <= 2048 and T >= 4096:
-        return 'split'
-    return 'warps'
+        return 'chunked_scan'
+    return 'block_scan'
 
 
 def definitions(bits):
-    """The constants that the sources share with this module."""
+    """Return the constants that the sources share with this module."""
     return {
         'QRNN_BITS': bits,
         'QRNN_FORWARD_AHEAD': AHEAD['forward'][bits],
@@ -99,8 +100,8 @@ class Scan:
 
     def __init__(self, name, dtype, channels, T, regime=None):
         if T >= MAX_STEPS:
-            raise ValueError('a sequence may have fewer than {} steps, not {}'
-                             .format(MAX_STEPS, T))
+            raise ValueError(
+                f'a sequence may have fewer than {MAX_STEPS} steps, not {T}')
         self.name = name
         self.channels = channels
         self.T = T
@@ -109,13 +110,13 @@ class Scan:
         bits, direction = bits_of(dtype), name.split('_')[1]
         self.slice = SLICE[direction][bits]
         self.groups = _ceil(channels, LANES)
-        alone = self.regime == 'warps' and self.groups <= BLOCKS_ALONE
+        alone = self.regime == 'block_scan' and self.groups <= BLOCKS_ALONE
         self.warps = WARPS[bits] if alone else WARPS[bits] // 2
         self.chunks, self.chunk = self._chunks()
 
     def _chunks(self):
-        """Number of chunks that time is cut into, and the steps of each."""
-        if self.regime != 'split':
+        """Return the number of chunks of time, and the steps of each."""
+        if self.regime != 'chunked_scan':
             return 1, max(1, _ceil(self.T, self.slice)) * self.slice
         tile = self.warps * self.slice
         wanted = min(MAX_CHUNKS, _ceil(SPLIT_BLOCKS, max(1, self.groups)))
@@ -123,7 +124,7 @@ class Scan:
         return max(1, _ceil(self.T, chunk)), chunk
 
     def launches(self, args, initial, empty):
-        """The launches, in order.
+        """Return the launches, in order.
 
         Args:
             args (tuple): The arguments that the operation's kernels share.
@@ -133,10 +134,10 @@ class Scan:
         """
         if self.channels == 0:
             return []
-        if self.regime == 'channels':
-            return [self._per_channel(self.name + '_channels', args)]
+        if self.regime == 'sequential':
+            return [self._per_channel(self.name + '_sequential', args)]
         if self.chunks == 1:
-            return [self._per_slice('warps', self.chunks, 4,
+            return [self._per_slice('block_scan', self.chunks, 4,
                                     args + (self.chunk, None))]
         products = empty((self.chunks - 1, self.channels), self.carry)
         sums = empty((self.chunks - 1, self.channels), self.carry)
@@ -146,7 +147,7 @@ class Scan:
                             args + (self.chunk, products, sums)),
             self._per_channel('scan_carries', (
                 initial, products, sums, carries, self.channels, self.chunks)),
-            self._per_slice('warps', self.chunks, 4,
+            self._per_slice('block_scan', self.chunks, 4,
                             args + (self.chunk, carries)),
         ]
 
@@ -157,14 +158,13 @@ class Scan:
     def _per_slice(self, kernel, chunks, values, args):
         # `values` carries of every thread are shared.
         warps = min(self.warps, self.chunk // self.slice)
-        return Launch('{}_{}'.format(self.name, kernel),
+        return Launch(f'{self.name}_{kernel}',
                       (self.groups, chunks, 1), (LANES, warps, 1),
                       values * LANES * warps * self.carry.itemsize, args)
 
 
 def over_rows(kernel, columns, rows, args):
-    """Launches of a kernel whose threads have a column and every so many rows.
-    """
+    """Return the launch of a kernel whose threads have a column each."""
     if columns == 0 or rows == 0:
         return []
     return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),
@@ -172,7 +172,7 @@ def over_rows(kernel, columns, rows, args):
 
 
 def block_per_row(kernel, rows, columns, itemsize, args):
-    """Launches of a kernel whose blocks have a row each.
+    """Return the launch of a kernel whose blocks have a row each.
 
     Two values per thread are shared, and one more.
     """
@@ -184,21 +184,19 @@ def block_per_row(kernel, rows, columns, itemsize, args):
 
 
 def one_block(kernel, size, itemsize, args):
-    """Launches of a kernel with one block, whose threads share so many bytes
-    each.
-    """
+    """Return the launch of one block, with so many shared bytes a thread."""
     threads = _threads(size, 1024)
     return [Launch(kernel, (1, 1, 1), (threads, 1, 1), itemsize * threads,
                    args)]
 
 
 def _threads(size, most):
-    """Threads for so many elements: a power of two, and a warp at least."""
+    """Return the threads for so many elements: a power of two, >= a warp."""
     return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 
 def sum_rows(matrix, out, rows, columns):
-    """Launches that sum a (rows, columns) matrix of carries over rows."""
+    """Return the launch that sums a (rows, columns) matrix over rows."""
     if columns == 0:
         return []
     parts = max(1, min(8, rows))
@@ -208,16 +206,16 @@ def sum_rows(matrix, out, rows, columns):
 
 
 def bits_of(dtype):
-    """16, 32 or 64, for a floating-point dtype that has kernels."""
+    """Return 16, 32 or 64, for a dtype that has kernels."""
     dtype = numpy.dtype(dtype)
     if dtype.kind != 'f' or dtype.itemsize not in (2, 4, 8):
-        raise TypeError('kernels are for float16, float32 and float64, '
-                        'not {}'.format(dtype))
+        raise TypeError(
+            f'kernels are for float16, float32 and float64, not {dtype}')
     return 8 * dtype.itemsize
 
 
 def carry_dtype(dtype):
-    """In which carries, gates and sums of arrays of a dtype are held."""
+    """Return the dtype of carries, gates and sums."""
     return numpy.promote_types(dtype, numpy.float32)
 
 

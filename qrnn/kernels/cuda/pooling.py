@@ -72,14 +72,13 @@ _C0 = 5  # where c0 stands among the gates' arguments
 
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
-    """The kernels' GATES_PARAMETERS, the dtype, and (B, T, C)."""
+    """Return the GATES_PARAMETERS, the dtype, and (B, T, C)."""
     dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])
     C, rest = divmod(channels, n_gates)
     if rest:
-        raise ValueError('{} channels are no {} gates'.format(
-            channels, n_gates))
+        raise ValueError(f'{channels} channels are no {n_gates} gates')
     u, u_batch, u_row = by_rows(device, u, dtype)
     b_batch = 0
     if b is not None:

@@ -1,4 +1,4 @@
-"""Compiles every kernel without a GPU and prints what each one uses.
+"""Compile every kernel without a GPU and print what each one uses.
 
 Run as ``python -m qrnn.kernels.cuda.resources [--json] [sm_90 ...]``. It needs
 NVRTC, from a CUDA toolkit or the wheel ``nvidia-cuda-nvrtc`` (for CUDA 12
@@ -26,8 +26,8 @@ def main(argv=None):
         prog='python -m qrnn.kernels.cuda.resources')
     parser.add_argument(
         'architectures', nargs='*', metavar='sm_90', default=ARCHITECTURES,
-        help='what to compile for (default: {}, as far as NVRTC knows them)'
-        .format(' '.join(ARCHITECTURES)))
+        help=f'what to compile for (default: {" ".join(ARCHITECTURES)}, as '
+        'far as NVRTC knows them)')
     parser.add_argument(
         '--json', action='store_true', help='print JSON instead of a table')
     args = parser.parse_args(argv)
@@ -35,24 +35,24 @@ def main(argv=None):
     if nvrtc is None:
         raise SystemExit('NVRTC is not installed')
     known = [a for a in args.architectures if a in nvrtc.architectures]
-    version = '{}.{}'.format(*nvrtc.version)
+    version = '.'.join(map(str, nvrtc.version))
     if args.json:
         print(json.dumps({'nvrtc': version, 'architectures': known,
                           'kernels': list(table(nvrtc, known))}, indent=1))
         return
-    print('NVRTC {}; registers / bytes spilled; bytes moved per element, and '
-          'the least that\nthe operation can do with'.format(version))
+    print(f'NVRTC {version}; registers / bytes spilled; bytes moved per '
+          'element, and the least that\nthe operation can do with')
     line = '{:<11}{:<26}' + '{:>11}' * len(known) + '{:>7}{:>7}'
     print(line.format('module', 'kernel', *known, 'bytes', 'least'))
     for row in table(nvrtc, known):
         print(line.format(
             row['module'], row['kernel'],
-            *('{registers} / {spilled}'.format(**row[a]) for a in known),
+            *(f"{row[a]['registers']} / {row[a]['spilled']}" for a in known),
             row.get('bytes', ''), row.get('least', '')), flush=True)
 
 
 def table(nvrtc, architectures):
-    """What every kernel uses of each architecture, and the bytes it moves.
+    """Yield what every kernel uses, and the bytes that it moves.
 
     Args:
         nvrtc (Nvrtc): The compiler.
@@ -75,23 +75,21 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Bytes per element of a kernel, and the least that its operation can do
-    with. Empty for the kernels that go through states and sums alone.
-    """
-    operation, _, kind = kernel.rpartition('_')
+    """Return a kernel's bytes per element and the least, if it scans."""
+    operation = '_'.join(kernel.split('_')[:2])
     if operation not in traffic.VALUES:
         return {}
-    least = traffic.bytes_per_element(operation, pooling, 'warps', itemsize)
+    least = traffic.bytes_per_element(operation, pooling, itemsize=itemsize)
     moved = least
-    if kind == 'reduce':  # it reads ahead of the pass that does the rest
+    if kernel.endswith('reduce'):  # it reads ahead of the pass that follows
         moved = traffic.bytes_per_element(
-            operation, pooling, 'split', itemsize) - least
+            operation, pooling, 'chunked_scan', itemsize) - least
     return {'bytes': moved, 'least': least}
 
 
 @functools.lru_cache(maxsize=None)
 def find_nvrtc():
-    """The newest NVRTC installed as a wheel or a toolkit, or None."""
+    """Return the newest NVRTC installed as a wheel or a toolkit, or None."""
     folders = [os.path.join(p, 'nvidia', '*', 'lib') for p in sys.path]
     folders += [os.path.join(os.environ.get('CUDA_PATH', '/usr/local/cuda'),
                              'lib64')]
@@ -131,10 +129,10 @@ class Nvrtc:
         self._call('nvrtcGetNumSupportedArchs', ctypes.byref(number))
         numbers = (ctypes.c_int * number.value)()
         self._call('nvrtcGetSupportedArchs', numbers)
-        self.architectures = ['sm_{}'.format(n) for n in numbers]
+        self.architectures = [f'sm_{n}' for n in numbers]
 
     def resources(self, module, architecture):
-        """Registers and bytes spilled of every kernel of a module."""
+        """Return registers and bytes spilled of a module's kernels."""
         log = self.compile(
             launch.source(module.family), launch.options(module) + (
                 '-arch=' + architecture, '--ptxas-options=-v')).decode()
@@ -146,13 +144,13 @@ class Nvrtc:
                 r'.*Used (\d+) registers', log)}
 
     def cubin(self, module, architecture):
-        """The machine code of a module."""
+        """Return the machine code of a module."""
         return self.compile(
             launch.source(module.family),
             launch.options(module) + ('-arch=' + architecture,), 'CUBIN')
 
     def compile(self, text, options, wanted='ProgramLog'):
-        """Compiles to machine code and returns that or the compiler's log."""
+        """Compile to machine code, and return that or the compiler's log."""
         program = ctypes.c_void_p()
         self._call('nvrtcCreateProgram', ctypes.byref(program), text.encode(),
                    b'kernels.cu', 0, None, None)
@@ -177,7 +175,7 @@ class Nvrtc:
     def _call(self, name, *args):
         status = getattr(self._library, name)(*args)
         if status:
-            raise RuntimeError('{} failed with {}'.format(name, status))
+            raise RuntimeError(f'{name} failed with {status}')
 
 
 if __name__ == '__main__':

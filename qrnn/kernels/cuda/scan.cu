@@ -1,12 +1,12 @@
 // The three ways to run a recurrence over time, one per launch regime, for any
 // operation that is an affine map of a carry at every step:
 //
-//   scan_channels  many channels: one thread walks one channel's steps;
-//   scan_warps     lanes are 32 neighbouring channels, warps neighbouring
-//                  slices of time, a tile of time after the other;
-//   scan_reduce    few channels and long sequences: time is cut into chunks,
-//   + scan_carries one per block; the chunks' maps are reduced, the carries
-//   + scan_warps   between them found, and scan_warps runs in every chunk.
+//   sequential    many channels: one thread walks one channel's steps;
+//   block scan    lanes are 32 neighbouring channels, warps neighbouring
+//                 slices of time, a tile of time after the other;
+//   chunked scan  few channels and long sequences: time is cut into chunks,
+//                 one per block; `reduce` finds the chunks' maps, scan_carries
+//                 the carries between them, and block_scan runs in every chunk.
 //
 // An operation, `Op`, says what happens at a step:
 //
@@ -117,7 +117,7 @@ __device__ inline void walk_channel(Op& op, int p, int padded,
 }
 
 template <class Op>
-__device__ inline void scan_channels(Op op) {
+__device__ inline void sequential(Op op) {
   op.enter((Index) blockIdx.x * blockDim.x + threadIdx.x);
   if (!op.inside) return;
   const int padded = padded_steps(op, Op::AHEAD);
@@ -177,7 +177,7 @@ __device__ inline Carry pass(const Slice* slices, int rank, int end,
 // two times (product, sum) of every thread, so that one barrier a tile is
 // enough: who reaches the next tile's barrier has read this tile's values.
 template <class Op>
-__device__ inline void scan_warps(Op op, int chunk, const Carry* carries) {
+__device__ inline void block_scan(Op op, int chunk, const Carry* carries) {
   Slice* const slices_of_tiles = shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   const int tile = warps * Op::SLICE;
@@ -252,8 +252,7 @@ __device__ inline void reduce_slice(Op& op, int p, int padded,
 // Grid: (groups of 32 channels, chunks but the last); block: (32, warps), a
 // warp taking its equal part of the chunk. Writes every chunk's map.
 template <class Op>
-__device__ inline void scan_reduce(Op op, int chunk, Carry* products,
-                                   Carry* sums) {
+__device__ inline void reduce(Op op, int chunk, Carry* products, Carry* sums) {
   Carry* const shared = (Carry*) shared_memory();
   const int lane = threadIdx.x, rank = threadIdx.y, warps = blockDim.y;
   op.enter((Index) blockIdx.x * LANES + lane);
@@ -329,14 +328,14 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
       __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \
-      name##_channels(PARAMETERS) {                                           \
-    scan_channels(Op{ARGUMENTS});                                             \
+      name##_sequential(PARAMETERS) {                                         \
+    sequential(Op{ARGUMENTS});                                                \
   }                                                                           \
   extern "C" __global__ void __launch_bounds__(QRNN_WARPS * LANES, 1)         \
-      name##_warps(PARAMETERS, Index chunk, const Carry* carries) {           \
-    scan_warps(Op{ARGUMENTS}, (int) chunk, carries);                          \
+      name##_block_scan(PARAMETERS, Index chunk, const Carry* carries) {      \
+    block_scan(Op{ARGUMENTS}, (int) chunk, carries);                          \
   }                                                                           \
   extern "C" __global__ void __launch_bounds__(QRNN_WARPS * LANES, 1)         \
       name##_reduce(PARAMETERS, Index chunk, Carry* products, Carry* sums) {  \
-    scan_reduce(Op{ARGUMENTS}, (int) chunk, products, sums);                  \
+    reduce(Op{ARGUMENTS}, (int) chunk, products, sums);                       \
   }

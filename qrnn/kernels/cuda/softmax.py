@@ -41,7 +41,7 @@ def mean_loss(losses, t, V, ignore_label, device=launch.device):
 
 
 def _labels(device, t, N):
-    """Labels as the kernels take them, and their bits."""
+    """Return labels of 32 or 64 bits, and how many bits."""
     dtype = numpy.dtype('i' if t.dtype == 'i' else 'q')
     return contiguous(device, t, dtype, (N,), 't'), 8 * dtype.itemsize
 

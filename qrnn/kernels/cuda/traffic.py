@@ -1,9 +1,9 @@
 """Bytes of device memory that the kernels move, counted from their source."""
 
 #: Values per element (b, t, c): the operation's pooling, what one pass reads
-#: and writes (regimes ``channels`` and ``warps``), and what the first pass
-#: over split time reads besides. ``gc``, the gradient of the states, is one
-#: more read in both passes of backward where it arrives.
+#: and writes, and what the first pass of a chunked scan reads besides. ``gc``,
+#: the gradient of the states, is one more read in both passes of backward
+#: where it arrives.
 VALUES = {
     # operation           pooling: read, write, again
     'strnn_forward': {None: (2, 1, 2)},   # f, x -> h
@@ -23,9 +23,12 @@ VALUES = {
 }
 
 
-def bytes_per_element(operation, pooling=None, regime='warps', itemsize=4):
-    """Bytes that an operation moves per element; what the ideal would is the
-    same in one pass.
+def bytes_per_element(operation, pooling=None, regime='block_scan',
+                      itemsize=4):
+    """Return the bytes that an operation moves per element.
+
+    The least that it could do with is what one pass moves, the default.
     """
     read, write, again = VALUES[operation][pooling]
-    return itemsize * (read + write + (again if regime == 'split' else 0))
+    twice = again if regime == 'chunked_scan' else 0
+    return itemsize * (read + write + twice)

@@ -17,6 +17,7 @@ from qrnn.gates import GATES
 from qrnn.kernels import cpu
 from qrnn.kernels import cuda
 from qrnn.kernels import philox
+from qrnn.kernels.cuda import plans
 
 
 #: Relative to the largest value, in half precision to its rounding.
@@ -27,7 +28,7 @@ ACTIVATIONS = {
     'usual': None,
     'some': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
     'others': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}}
-REGIMES = ['channels', 'warps', 'split', None]
+REGIMES = [*plans.REGIMES, None]
 
 WINDOWS = {
     'dtype': list(TOLERANCE), 'k': [1, 2, 5], 'lookahead': [0, 1, 3],
@@ -56,11 +57,13 @@ POOLING = {
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
-    """Cases in which every two values of any two factors meet.
+    """Yield cases in which every two values of any two factors meet.
 
     Values of the factors in ``full`` meet in every combination. ``most`` is
     the number of elements B T C that a case may have.
     """
+    # As many cases from Hypothesis have 30 % of the pairs of STRNN and 20 % of
+    # POOLING's, twelve times as many 84 % and 78 %; these have 99 %.
     random = numpy.random.RandomState(0)
     names = list(factors)
     Case = collections.namedtuple('Case', names)
@@ -107,12 +110,12 @@ def _name(pair):
 
 
 def name_of(case):
-    return '-'.join('{}={}'.format(n, v) for n, v in case._asdict().items())
+    return '-'.join(f'{n}={v}' for n, v in case._asdict().items())
 
 
 def check_strnn(case, device=None, to_device=lambda a: a,
                 to_host=lambda a: a):
-    """Forward and backward of a case, against the reference.
+    """Check forward and backward of a case against the reference.
 
     The loops of the CPU run where there is no device.
     """
@@ -146,7 +149,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 
 def check_pooling(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """As :func:`check_strnn`."""
+    """Check forward and backward of a case, as :func:`check_strnn`."""
     kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
@@ -213,7 +216,7 @@ def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
 
 def check_windows(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """The convolution's windows and their adjoint, against the reference."""
+    """Check the windows and their adjoint against the reference."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, n, k = case.B, case.T, case.C, case.k
@@ -253,7 +256,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
 
 def check_lstm(case, device=None, to_device=lambda a: a,
                to_host=lambda a: a):
-    """All steps of an LSTM, forward and backward, against the reference."""
+    """Check all steps of an LSTM against the reference."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, m = case.B, case.T, case.C
@@ -296,7 +299,7 @@ def check_lstm(case, device=None, to_device=lambda a: a,
 
 
 def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
-    """What is computed in float32 is rounded to float16 once, to nearest."""
+    """Check that results are rounded to float16 once, to nearest."""
     bits = numpy.random.RandomState(0).randint(
         0, 2 ** 16, (2, 1, 1, 5000)).astype('H')
     f, h0 = bits.view('e')
@@ -311,13 +314,13 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
 
 
 def backend(device, **options):
-    """The kernels, and what they take beside their arguments."""
+    """Return the kernels, and keyword arguments for them."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})
 
 
 def _rows(array, case):
-    """The values in the case's dtype, as a slice of wider rows if strided."""
+    """Return the values as a slice of wider rows if strided."""
     array = array.astype(case.dtype)
     if not case.strided:
         return array
@@ -328,7 +331,7 @@ def _rows(array, case):
 
 
 def _moved(array, to_device):
-    """On the device, with the strides that it has here."""
+    """Return the array on the device, with its strides."""
     if array is None:
         return None
     base = array if array.base is None else array.base

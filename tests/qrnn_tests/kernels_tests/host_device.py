@@ -152,16 +152,16 @@ class Process:
     def _fail(self, launch):
         report = self.process.communicate()[1].decode(errors='replace')
         self.process = None
-        raise KernelError('{} {} {}:\n{}'.format(
-            launch.kernel, launch.grid, launch.block, report[:4000]))
+        raise KernelError(
+            f'{launch.kernel} {launch.grid} {launch.block}:\n{report[:4000]}')
 
 
 def _words(*numbers):
-    return struct.pack('{}q'.format(len(numbers)), *numbers)
+    return struct.pack(f'{len(numbers)}q', *numbers)
 
 
 def _span(array):
-    """Bytes from an array's first element to its last."""
+    """Return the bytes from an array's first element to its last."""
     if array.size == 0:
         return 0
     return array.itemsize + sum(
@@ -169,14 +169,13 @@ def _span(array):
 
 
 def build(text, definitions):
-    """Compiles and links a module, unless the same was built before."""
+    """Compile and link a module, unless the same was built before."""
     driver = _compile('driver.cc', [])
-    name = 'kernels-{}.inc'.format(_digest(text))
-    inc = _folder() / name
+    inc = _folder() / f'kernels-{_digest(text)}.inc'
     if not inc.exists():
         _write(inc, text)
     kernels = _compile('kernels.cc', [
-        '-DKERNELS="{}"'.format(inc), *definitions])
+        f'-DKERNELS="{inc}"', *definitions])
     executable = kernels.with_suffix('.exe')
     if not executable.exists():
         _gcc(executable, [driver, kernels])
@@ -186,8 +185,8 @@ def build(text, definitions):
 def _compile(name, arguments):
     texts = [path.read_text() for path in sorted(HERE.iterdir())
              if path.is_file()]
-    target = _folder() / '{}-{}.o'.format(name, _digest(
-        *texts, *FLAGS, *map(str, arguments)))
+    digest = _digest(*texts, *FLAGS, *map(str, arguments))
+    target = _folder() / f'{name}-{digest}.o'
     if not target.exists():
         _gcc(target, ['-I', HERE, *arguments, '-c', HERE / name])
     return target

@@ -21,7 +21,7 @@ SOFTMAX = {
 
 def check_dropout(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Against the generator's reference, to the bit."""
+    """Check dropout against the generator's reference, to the bit."""
     kernels, options = backend(device)
     x = numpy.random.RandomState(1).normal(size=case.shape).astype(case.dtype)
     if case.strided:
@@ -47,7 +47,7 @@ def check_dropout(case, device=None, to_device=lambda a: a,
 
 def check_softmax(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Losses, their gradient and rows' weights, against NumPy in float64."""
+    """Check losses, gradients and weights against NumPy in float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     N, V = case.N, case.V
@@ -95,7 +95,7 @@ def check_softmax(case, device=None, to_device=lambda a: a,
 
 
 def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
-    """What is not finite shows in its row, and but for -inf in the loss."""
+    """Check that NaN and inf show in their row and, but -inf, in the loss."""
     kernels, options = backend(device)
     for bad in numpy.nan, numpy.inf, -numpy.inf:
         logits = numpy.zeros((2, 100), 'f')

@@ -46,7 +46,7 @@ def test_lstm(case):
 @pytest.mark.parametrize('shape', [
     (1, 1, 1), (3, 17, 5), (2, 8, 33), (20, 105, 64), (0, 3, 2), (2, 0, 2)])
 @pytest.mark.parametrize('ratio', [0., .1, 1.])
-def test_zoneout_is_the_gpu_s(shape, ratio):
+def test_zoneout_mask_of_the_gpu(shape, ratio):
     seed = 2 ** 63 + 12345
     numpy.testing.assert_array_equal(
         cpu.zoneout_mask(seed, ratio, shape),
@@ -64,7 +64,7 @@ def test_softmax(case):
 
 
 def outputs_of(size):
-    """What all loops return for inputs that are large enough to share."""
+    """Return what all loops do for inputs that are large enough to share."""
     B, T, C = size
     random = numpy.random.RandomState(0)
     u, x = (random.normal(size=(B, T, n)).astype('f') for n in (3 * C, C))

@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+from qrnn.kernels.cuda import plans
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests import loss_cases
@@ -22,34 +23,36 @@ OTHER_BUFFER = ('    slices = slices == slices_of_tiles ? '
 
 FAULTS = {
     'the state of the wrong step': (
-        'fetch(hs.at(s - 1))', 'fetch(hs.at(s))', AssertionError, 'warps'),
+        'fetch(hs.at(s - 1))', 'fetch(hs.at(s))', AssertionError,
+        'block_scan'),
     'the gate of the wrong step': (
         'Op::DOWN ? padded - 1 - p : p', 'Op::DOWN ? padded - 1 - p : p ^ 1',
-        AssertionError, 'channels'),
+        AssertionError, 'sequential'),
     'a missing barrier': (
-        FIRST_BARRIER, '    carry = pass(', AssertionError, 'warps'),
+        FIRST_BARRIER, '    carry = pass(', AssertionError, 'block_scan'),
     'shared memory written while still read': (
-        OTHER_BUFFER, '', AssertionError, 'warps'),
+        OTHER_BUFFER, '', AssertionError, 'block_scan'),
     'a barrier that some threads do not reach': (
         FIRST_BARRIER, '    if (op.inside) __syncthreads();\n'
-        '    carry = pass(', KernelError, 'warps'),
-    'a step taken for covered': (
+        '    carry = pass(', KernelError, 'block_scan'),
+    'a guard that covers too much': (
         'return s + count <= steps;', 'return s + count <= steps + 3;',
-        KernelError, 'warps'),
+        KernelError, 'block_scan'),
     'a channel past the last': (
-        'inside = n < channels();', 'inside = true;', KernelError, 'channels'),
+        'inside = n < channels();', 'inside = true;', KernelError,
+        'sequential'),
     'a step past the last': (
         'if (full || s < steps) put(hs.at(s), carry);',
         'put(hs.at(s), carry);',
-        KernelError, 'warps'),
+        KernelError, 'block_scan'),
     'an output left unwritten': (
         'if (full || s < steps) put(hs.at(s), carry);',
         'if (full || s + 1 < steps) put(hs.at(s), carry);', AssertionError,
-        'channels'),
+        'sequential'),
     'a chunk that ignores those before it': (
         'put(carries + k * channels + n, carry);',
         'put(carries + k * channels + n, Carry(0));', AssertionError,
-        'split'),
+        'chunked_scan'),
 }
 
 #: In what :mod:`loss_cases` checks.
@@ -78,7 +81,7 @@ LOSS_FAULTS = {
 
 
 class Edit:
-    """Plants a fault in a source text."""
+    """Plant a fault in a source text."""
 
     def __init__(self, old, new):
         self.old, self.new = old, new
@@ -114,7 +117,7 @@ def test_losses_without_fault(check, order):
 
 
 @pytest.mark.parametrize('order', ['up', 'down', 'shuffled'])
-@pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
+@pytest.mark.parametrize('regime', plans.REGIMES)
 def test_without_fault(regime, order):
     cases.check_strnn(_case(regime), HostDevice(order))
 

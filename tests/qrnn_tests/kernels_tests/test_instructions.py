@@ -9,7 +9,7 @@ from qrnn.kernels.cuda import resources
 # A loop of one step that loads two values and stores one. On the way that is
 # counted @P0 goes on and @P1 skips two instructions.
 TEXT = '''
-.text.strnn_forward_channels:
+.text.strnn_forward_sequential:
         /*0000*/                   MOV R1, c[0x0][0x28] ;
 .L_x_0:
         /*0010*/                   LDG.E.CONSTANT R2, desc[UR4][R6.64] ;
@@ -29,7 +29,7 @@ def test_counts_the_way_with_all_loads():
     (code, targets), = instructions.functions(TEXT).values()
     assert len(code) == 10 and targets == {2: 7, 4: 7, 8: 1}
     assert instructions.per_step(
-        launch.Module('strnn', 32), 'strnn_forward', 'channels', code,
+        launch.Module('strnn', 32), 'strnn_forward', 'sequential', code,
         targets) == 6
 
 

@@ -8,6 +8,7 @@ import pytest
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.kernels import cuda as kernels
 from qrnn.kernels import philox
+from qrnn.kernels.cuda import plans
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests.host_device import KernelError
 from qrnn_tests.kernels_tests.host_device import LargeDevice
@@ -66,7 +67,7 @@ def _last(array):
     return numpy.concatenate(_ends(array), axis=2)
 
 
-@pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
+@pytest.mark.parametrize('regime', plans.REGIMES)
 def test_large(regime, folder):
     check(folder, regime)
 
@@ -79,7 +80,7 @@ def test_large(regime, folder):
 ])
 def test_fault(old, new, folder):
     with pytest.raises((AssertionError, KernelError)):
-        check(folder, 'warps', Edit(old, new))
+        check(folder, 'block_scan', Edit(old, new))
 
 
 def check_dropout(folder, edit=None):

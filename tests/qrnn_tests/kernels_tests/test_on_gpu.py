@@ -148,3 +148,26 @@ def test_gradients_of_pooling(T, pooling):
         pool, (u, b, c0), (gh, gc, gc_last), **options)
     gradient_check.check_double_backward(
         pool, (u, b, c0), (gh, gc, gc_last), (u, b, c0), **options)
+
+
+@pytest.mark.parametrize('kind, launches, products', [
+    (qrnn.QRNNLayer, 6, 3),
+    (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])  # one of each a step, each way
+def test_launches(kind, launches, products):
+    """Forward and backward of a layer, 9 steps, in no more launches."""
+    virtual_gpu = pytest.importorskip(
+        'virtual_gpu', reason='only an emulated GPU counts its launches')
+    layer = kind(8, 12)
+    layer.to_device('@cupy:0')
+    gy = cupy.ones((3, 9, 12), 'f')
+    for _ in range(2):  # the first call initialises and compiles
+        layer.reset_state()
+        layer.cleargrads()
+        x = chainer.Variable(cupy.ones((3, 9, 8), 'f'))
+        with virtual_gpu.counting() as counts:
+            y = layer(x)
+            y.grad = gy
+            y.backward()
+    assert counts['launches'] <= launches
+    assert counts['products'] <= products
+    assert counts['host_to_device'] == counts['synchronisations'] == 0

@@ -11,7 +11,7 @@ from qrnn.kernels import zoneout_mask
 ])
 def test_known_answer(counter, key, words):
     actual = philox.philox(numpy.array([counter], numpy.uint64), key)
-    assert ' '.join('{:08x}'.format(int(w[0])) for w in actual) == words
+    assert ' '.join(f'{int(w[0]):08x}' for w in actual) == words
 
 
 @pytest.mark.parametrize('ratio', [.1, .5, .9])

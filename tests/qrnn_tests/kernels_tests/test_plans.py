@@ -8,14 +8,14 @@ from qrnn.kernels.cuda import plans
 
 
 @pytest.mark.parametrize('B, C, T, regime', [
-    (128, 512, 512, 'channels'),   # large
-    (20, 640, 105, 'warps'),       # the paper's language model
-    (16, 320, 300, 'warps'),       # translation
-    (24, 256, 231, 'warps'),       # sentiment
-    (8, 320, 32, 'warps'),         # Figure 4, from the smallest
-    (256, 320, 512, 'channels'),   # to the largest
-    (1, 512, 131072, 'split'),     # one very long sequence
-    (16, 320, 1, 'channels'),      # a decoder's step
+    (128, 512, 512, 'sequential'),     # large
+    (20, 640, 105, 'block_scan'),      # the paper's language model
+    (16, 320, 300, 'block_scan'),      # translation
+    (24, 256, 231, 'block_scan'),      # sentiment
+    (8, 320, 32, 'block_scan'),        # Figure 4, from the smallest
+    (256, 320, 512, 'sequential'),     # to the largest
+    (1, 512, 131072, 'chunked_scan'),  # one very long sequence
+    (16, 320, 1, 'sequential'),        # a decoder's step
 ])
 def test_regimes(B, C, T, regime):
     assert plans.choose_regime(B * C, T) == regime

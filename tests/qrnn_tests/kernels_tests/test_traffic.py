@@ -4,6 +4,7 @@ import pytest
 
 from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
+from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda import traffic
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests.host_device import HostDevice
@@ -21,7 +22,7 @@ def counted(call):
     return sum(device.bytes) / (B * T * C)
 
 
-@pytest.mark.parametrize('regime', ['channels', 'warps', 'split'])
+@pytest.mark.parametrize('regime', plans.REGIMES)
 class TestTraffic:
 
     def array(self, channels=C):
@@ -55,7 +56,7 @@ class TestTraffic:
 
 
 def test_ideal():
-    assert traffic.bytes_per_element('pooling_forward', 'fo') == 20
-    assert traffic.bytes_per_element('pooling_backward', 'fo') == 32
-    assert traffic.bytes_per_element('pooling_forward', 'fo', 'split') == 28
-    assert traffic.bytes_per_element('pooling_backward', 'fo', 'split') == 44
+    for direction, least, chunked in ('forward', 20, 28), ('backward', 32, 44):
+        operation = f'pooling_{direction}', 'fo'
+        assert traffic.bytes_per_element(*operation) == least
+        assert traffic.bytes_per_element(*operation, 'chunked_scan') == chunked

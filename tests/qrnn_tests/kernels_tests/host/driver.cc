@@ -171,7 +171,7 @@ static const host::Kernel* find(const std::string& name, size_t n_args) {
   return nullptr;
 }
 
-static void take(void* to, size_t size) {
+static void read_input(void* to, size_t size) {
   for (char* at = (char*) to; size > 0;) {
     const ssize_t got = read(0, at, size);
     if (got <= 0) std::exit(got == 0 && at == to ? 0 : 4);
@@ -180,7 +180,7 @@ static void take(void* to, size_t size) {
   }
 }
 
-static void give(const void* from, size_t size) {
+static void write_output(const void* from, size_t size) {
   for (const char* at = (const char*) from; size > 0;) {
     const ssize_t put = write(1, at, size);
     if (put <= 0) std::exit(4);
@@ -189,16 +189,16 @@ static void give(const void* from, size_t size) {
   }
 }
 
-static int64_t take_word() {
+static int64_t read_word() {
   int64_t word;
-  take(&word, sizeof word);
+  read_input(&word, sizeof word);
   return word;
 }
 
 // An array that is a file, far too large to be sent.
 static int64_t map_file(size_t size) {
-  std::string path(take_word(), ' ');
-  take(&path[0], path.size());
+  std::string path(read_word(), ' ');
+  read_input(&path[0], path.size());
   const int file = open(path.c_str(), O_RDWR);
   void* array = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_NORESERVE, file, 0);
@@ -209,29 +209,29 @@ static int64_t map_file(size_t size) {
 
 int main() {
   for (;;) {
-    std::string name(take_word(), ' ');
-    take(&name[0], name.size());
-    gridDim.x = take_word(), gridDim.y = take_word(), gridDim.z = take_word();
-    blockDim.x = take_word(), blockDim.y = take_word();
-    blockDim.z = take_word();
-    const int64_t shared_bytes = take_word(), order = take_word();
-    last_only = take_word();
-    words.resize(take_word());
+    std::string name(read_word(), ' ');
+    read_input(&name[0], name.size());
+    gridDim.x = read_word(), gridDim.y = read_word(), gridDim.z = read_word();
+    blockDim.x = read_word(), blockDim.y = read_word();
+    blockDim.z = read_word();
+    const int64_t shared_bytes = read_word(), order = read_word();
+    last_only = read_word();
+    words.resize(read_word());
     std::vector<std::pair<void*, size_t>> arrays, files;
     for (int64_t& word : words) {
-      const int64_t size = take_word();
+      const int64_t size = read_word();
       if (size == -2) {
-        const int64_t mapped = take_word();
+        const int64_t mapped = read_word();
         word = map_file(mapped);
         files.push_back({reinterpret_cast<void*>(word), (size_t) mapped});
         continue;
       }
       if (size == -1) {  // an integer or a null pointer
-        word = take_word();
+        word = read_word();
         continue;
       }
       void* array = std::malloc(size);
-      take(array, size);
+      read_input(array, size);
       arrays.push_back({array, (size_t) size});
       word = reinterpret_cast<int64_t>(array);
     }
@@ -240,10 +240,10 @@ int main() {
     run_grid(shared_bytes, order);
     for (auto& file : files) munmap(file.first, file.second);
     for (auto& array : arrays) {
-      give(array.first, array.second);
+      write_output(array.first, array.second);
       std::free(array.first);
     }
     const int64_t counts[] = {host::bytes_read, host::bytes_written};
-    give(counts, sizeof counts);
+    write_output(counts, sizeof counts);
   }
 }

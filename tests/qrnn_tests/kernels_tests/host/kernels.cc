@@ -37,7 +37,7 @@ constexpr host::Kernel entry(const char* name, void (*)(Args...)) {
 
 #define KERNEL(it) entry<it>(#it, it)
 #define OPERATION(it) \
-  KERNEL(it##_channels), KERNEL(it##_warps), KERNEL(it##_reduce)
+  KERNEL(it##_sequential), KERNEL(it##_block_scan), KERNEL(it##_reduce)
 
 const host::Kernel host::kernels[] = {
 #if defined QRNN_POOLING
