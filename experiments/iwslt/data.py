@@ -1,271 +1,263 @@
-"""Pairs of sentences: a user's folder, or the embedded sample."""
-import collections
-import glob
+"""Pairs of German and English sentences, as text and as numbers."""
+import fnmatch
 import hashlib
 import html
+import itertools
 import os
 import re
 
+import numpy
+
 from experiments.common.errors import Problem
+from experiments.common.errors import warn
 from experiments.common.files import decode
 from experiments.common.files import either
 from experiments.common.files import read_bytes
 from experiments.iwslt import grammar
-from experiments.iwslt.characters import Characters
-from experiments.iwslt.characters import NOTHING
 
 
-PARTS = 'train', 'dev', 'test'
+EOS = '\n'  # the end of a sentence, predicted like a character
+IGNORE_LABEL = -1  # number of an unknown character, and of padding
 
-# Names of the sets of the official release that the paper scores on
-DEV, TEST = 'TED.tst2013', 'TED.tst2014'
-
-# Of the paper's training part: pairs, mean lengths and code points
-PAPER = '209,772 pairs, 103 / 93 characters, 187 code points'
+# Names that the set of each part may have in a folder, the first choice first
+PARTS = {
+    'train': ('train', 'train.tags'),
+    'dev': ('dev', 'val', 'TED.tst2013'),  # what the paper calls dev and test
+    'test': ('test', 'test_*', 'TED.tst2014'),
+}
 
 
 def load(source, max_length, extra=(), characters=None, checked=True):
-    """Loads the three parts of a corpus and numbers their characters.
+    """Load the three parts of a corpus.
 
     Args:
-        source (str): ``'sample'`` for the pairs that the project generates
-            itself, or a folder with the files of the official release
-            (``train.tags.*.de``, ``IWSLT*.TED.tst2013.*.de.xml`` and so on)
-            or with plain aligned text (``train.de``, ``dev.de`` or
-            ``val.de``, ``test.de`` or ``test_*.de``), each gzipped or not, and
-            the same in English.
-        max_length (int): Pairs with more characters than this on one side
-            are left out of the training part.
-        extra (sequence of str): What the names of further sets in the folder
-            begin with that are to be trained on, too.
-        characters (Characters): Those to number, of a trained model for
-            instance. By default they are those of the training part.
-        checked (bool): Whether files with unequal numbers of lines are
-            refused, and, to train on, a training part that is another, too.
+        source (str): ``'sample'`` for the embedded sample, or a folder; see
+            ``README.md`` for the names of its files.
+        max_length (int), characters (Characters): As in :class:`Corpus`.
+        extra (sequence of str): Beginnings of the names of further sets in
+            the folder to train on.
+        checked (bool): Whether to refuse files with unequal numbers of lines
+            and, to train, parts that hold the same pairs.
 
     Returns:
         Corpus: The pairs.
 
     Raises:
-        Problem: If a part is not there or is not text, or fails the check.
+        Problem: If a part is missing, is not text or fails a check.
 
     """
     if source == 'sample':
         if extra:
-            raise Problem('the sample has no sets beside its own; --extra '
-                          'goes with a folder')
-        return sample(max_length, characters=characters)
+            raise Problem('--extra takes sets of a folder, not of the sample')
+        return Corpus(source, grammar.sample(), max_length, characters)
     if not os.path.isdir(source):
         raise Problem(
-            "there is no folder {}; --data takes 'sample' or a folder with "
-            'pairs of files, see experiments/iwslt/README.md'.format(source))
-    paths = _paths(source, PARTS)
-    sets = {part: _read(part, paths[part], checked) for part in PARTS}
-    for part in PARTS[1:]:
-        if (checked and characters is None
-                and sets[part].pairs == sets['train'].pairs):
+            f"there is no folder {source}; --data takes 'sample' or a folder "
+            'with pairs of files, see experiments/iwslt/README.md')
+    files = _find_files(source)
+    sets = _choose_sets(source, files, extra)
+    pairs = {name: _read(files[name], checked)
+             for name in itertools.chain(*sets.values())}
+    train = sets['train'][0]
+    for name in sets['dev'] + sets['test']:
+        if checked and characters is None and pairs[name] == pairs[train]:
             raise Problem(
-                '{} and {} hold the same pairs: what is trained on says '
-                'nothing about others; give other files, or --unchecked'
-                .format(paths['train'][0], paths[part][0]))
-    for name in _named(source, extra):
-        sets['train'] = sets['train'] + _read(
-            name, _paths(source, [name])[name], checked)
-    return Corpus(source, sets, max_length, characters)
+                f'{files[train][0]} and {files[name][0]} hold the same pairs: '
+                'what is trained on says nothing about others; give other '
+                'files, or --unchecked')
+    return Corpus(source, {
+        part: [pair for name in names for pair in pairs[name]]
+        for part, names in sets.items()}, max_length, characters, sets)
 
 
-def add_unchecked(parser):
-    """Adds ``--unchecked`` to a parser. See :func:`load`."""
-    parser.add_argument(
-        '--unchecked', action='store_true',
-        help='take files that look wrong: with unequal numbers of lines, of '
-             'which those that both have are taken, or the same for training '
-             'and another part')
+class Characters:
+    """The characters of both languages, numbered.
+
+    An unknown character has the number -1, which is embedded as zeros and
+    left out of the loss.
+
+    Args:
+        characters (sequence of str): Character of each number, ``V`` of
+            them; the first is the end of a sentence.
+
+    """
+
+    def __init__(self, characters):
+        self._characters = list(characters)
+        self._numbers = {each: i for i, each in enumerate(self._characters)}
+        self.eos = self._numbers[EOS]
+
+    @classmethod
+    def of(cls, lines):
+        """Return those that occur in lines of text, in Unicode's order."""
+        return cls([EOS] + sorted(set().union(*lines) - {EOS}))
+
+    def __len__(self):
+        return len(self._characters)
+
+    def __iter__(self):
+        return iter(self._characters)
+
+    def unknown(self, text):
+        """Return the characters of a text that have no number."""
+        return [each for each in text if each not in self._numbers]
+
+    def source(self, text):
+        """Return int32 numbers, ``(S,)``, the last one first, as in the paper.
+        """
+        return self._as_array(text[::-1])
+
+    def target(self, text):
+        """Return int32 numbers and the end, ``(T,)``."""
+        return self._as_array(text + EOS)
+
+    def text(self, numbers):
+        """Return the text of some numbers, up to its end."""
+        return ''.join(
+            self._characters[i] for i in numbers).partition(EOS)[0]
+
+    def _as_array(self, text):
+        return numpy.array(
+            [self._numbers.get(each, IGNORE_LABEL) for each in text], 'i')
 
 
-def sample(max_length, sizes=(), characters=None):
-    """The embedded sample, of the ``sizes`` that the grammar is asked for."""
-    sets = {part: _PairSet((part,), pairs)
-            for part, pairs in grammar.sample(*sizes).items()}
-    return Corpus('sample', sets, max_length, characters)
-
-
-class Corpus(object):
-
+class Corpus:
     """Three parts, each a list of pairs, and the characters in them.
 
     Args:
         source (str): Where the text comes from.
-        sets (dict): ``'train'``, ``'dev'`` and ``'test'``, each a
-            :class:`_PairSet`.
-        max_length (int): As in :func:`load`.
-        characters (Characters): As in :func:`load`.
+        pairs (dict): Lists of pairs of German and English sentences, for
+            ``'train'``, ``'dev'`` and ``'test'``.
+        max_length (int): Training pairs with more characters than this on one
+            side are left out.
+        characters (Characters): Those of a trained model. By default they are
+            those of the training part.
+        sets (dict): Names of the sets that each part is made of.
 
     Attributes:
-        characters (Characters): The characters of both languages.
-        train (list): Pairs of German and English, the longest left out.
-        dev (list): Pairs to choose the best epoch by.
-        test (list): Pairs to score that epoch on.
-        sets (dict): Names of the sets that each part is made of.
+        train (list), dev (list), test (list): The pairs of each part.
 
     """
 
-    def __init__(self, source, sets, max_length, characters=None):
+    def __init__(self, source, pairs, max_length, characters=None, sets=None):
         self.source = source
-        self._sets = sets
-        train = [pair for pair in sets['train'].pairs
-                 if max(map(len, pair)) <= max_length]
-        self._n_long = len(sets['train'].pairs) - len(train)
-        self._max_length = max_length
-        self.train, self.dev, self.test = (
-            train, sets['dev'].pairs, sets['test'].pairs)
+        self.sets = sets or {part: [part] for part in PARTS}
+        self.dev, self.test = pairs['dev'], pairs['test']
+        self.train = [pair for pair in pairs['train']
+                      if max(map(len, pair)) <= max_length]
+        self._n_too_long = len(pairs['train']) - len(self.train)
         for part in PARTS:
             if not getattr(self, part):
-                raise Problem('{} of {} holds no pair of sentences{}'.format(
-                    part, source, ' of at most {} characters'
-                    .format(max_length) * (part == 'train')))
-        self.sets = {part: sets[part].names for part in PARTS}
+                limit = f' of at most {max_length} characters'
+                raise Problem(f'{part} of {source} holds no pair of sentences'
+                              + limit * (part == 'train'))
         self.characters = characters or Characters.of(
-            line for pair in train for line in pair)
+            line for pair in self.train for line in pair)
 
     def examples(self, part):
-        """The pairs of a part as numbers.
+        """Return the pairs of a part as numbers, a list of tuples.
 
-        Returns:
-            list of tuple: Source, target, length of the source, and number
-            of known characters of the target. See
-            :meth:`~experiments.iwslt.model.Translator.forward`.
-
+        Each has a source, a target, the source's length, and the number of
+        known characters of the target; see
+        :meth:`~experiments.iwslt.model.Translator.forward`.
         """
-        examples = []
-        for german, english in getattr(self, part):
-            source = self.characters.source(german)
-            target = self.characters.target(english)
-            examples.append((source, target, len(source),
-                             int((target != NOTHING).sum())))
-        return examples
+        arrays = [(self.characters.source(german),
+                   self.characters.target(english))
+                  for german, english in getattr(self, part)]
+        return [(source, target, len(source),
+                 int((target != IGNORE_LABEL).sum()))
+                for source, target in arrays]
 
     def fingerprint(self, *parts):
-        """Hexadecimal digest of the pairs of some parts, in their order."""
+        """Return a hexadecimal digest of the pairs of some parts."""
         digest = hashlib.sha256()
         for part in parts:
-            for pair in getattr(self, part):
-                digest.update('{}\t{}\n'.format(*pair).encode())
+            for german, english in getattr(self, part):
+                digest.update(f'{german}\t{english}\n'.encode())
         return digest.hexdigest()
 
     def __str__(self):
-        lines = ['{}: {:,} characters in both languages'.format(
-            self.source, len(self.characters) - 1)]
-        for part in PARTS:
-            lines.append(self._line(part))
-        lines.append("  the paper's training part: {}".format(PAPER))
+        lines = [f'{self.source}: {len(self.characters) - 1:,} characters in '
+                 'both languages']
+        for part, sets in self.sets.items():
+            pairs = getattr(self, part)
+            german, english = (
+                sum(map(len, side)) / len(pairs) for side in zip(*pairs))
+            remarks = [', '.join(sets)] * (sets != [part])
+            remarks += [f'{n:,} {what}' for n, what in (
+                (self._n_too_long * (part == 'train'), 'left out as too long'),
+                (sum(len(self.characters.unknown(line))
+                     for pair in pairs for line in pair),
+                 'unknown characters')) if n]
+            lines.append('; '.join([
+                f'  {part:5}  {len(pairs):>7,} pairs  mean {german:.0f} / '
+                f'{english:.0f} characters', *remarks]))
+        lines.append("  the paper's training part: 209,772 pairs, 103 / 93 "
+                     'characters, 187 code points')
         return '\n'.join(lines)
-
-    def _line(self, part):
-        pairs, found = getattr(self, part), self._sets[part]
-        german, english = [
-            sum(map(len, side)) / len(pairs) for side in zip(*pairs)]
-        remarks = [name for name in found.names if name.startswith('test_')]
-        remarks += ['{:,} {}'.format(count, what) for count, what in (
-            (self._n_long * (part == 'train'),
-             'over {} characters left out'.format(self._max_length)),
-            (found.n_empty, 'with an empty side left out'),
-            (found.n_alone, 'lines without a partner left out'),
-            (sum(len(self.characters.unknown(line))
-                 for pair in pairs for line in pair), 'unknown characters'),
-        ) if count]
-        line = '  {:5}  {:>7,} pairs  mean {:.0f} / {:.0f} characters'.format(
-            part, len(pairs), german, english)
-        return '; '.join([line] + remarks)
-
-
-class _PairSet(collections.namedtuple(
-        '_PairSet', ('names', 'pairs', 'n_empty', 'n_alone'),
-        defaults=(0, 0))):
-    """Pairs of sets, and how many lines were empty or without a partner."""
-
-    def __add__(self, other):
-        return _PairSet(*(a + b for a, b in zip(self, other)))
 
 
 def clean(line):
-    """A line with single spaces, and none at its ends."""
+    """Return a line with single spaces, and none at its ends."""
     return ' '.join(line.split())
-
-
-def _read(name, paths, checked):
-    """Reads the set of a name from its German and its English file."""
-    sides = [_lines(path) for path in paths]
-    keys = [key for key in sides[0] if key in sides[1]]
-    n_alone = len(set(sides[0]) ^ set(sides[1]))
-    if checked and n_alone and '.xml' not in os.path.basename(paths[0]):
-        raise Problem(
-            '{} has {:,} lines and {} has {:,}, so that they are not each '
-            "other's translations line by line; correct them, or take what "
-            'both have with --unchecked'.format(
-                paths[0], len(sides[0]), paths[1], len(sides[1])))
-    pairs = [tuple(side[key] for side in sides) for key in keys]
-    whole = [pair for pair in pairs if all(pair)]
-    found = re.match(r'test_[^.]*', os.path.basename(paths[0]))
-    return _PairSet((found[0] if found else name,), whole,
-                    len(pairs) - len(whole), n_alone)
-
-
-_PATTERNS = {
-    'train': ('train.{}', 'train.tags.*.{}'),
-    'dev': ('dev.{}', 'val.{}', 'IWSLT*.' + DEV + '.*.{}.xml'),
-    'test': ('test.{}', 'test_*.{}', 'IWSLT*.' + TEST + '.*.{}.xml'),
-}
-
-
-def _paths(folder, names):
-    """The German and the English file of each set, by its name."""
-    found, missing = {}, []
-    for name in names:
-        patterns = _PATTERNS.get(
-            name, (name + '.{}', 'IWSLT*.' + name + '.*.{}.xml'))
-        pairs = [pair for pattern in patterns
-                 for pair in _pairs(folder, pattern)]
-        if pairs:
-            found[name] = pairs[0]
-        else:
-            missing.append(' or '.join(
-                pattern.format('{de,en}') for pattern in patterns))
-    if missing:
-        raise Problem('there is no pair of files {} in {} (each gzipped or '
-                      'not)'.format(', and none '.join(missing), folder))
-    return found
-
-
-def _pairs(folder, pattern):
-    """The German files that match and have an English one, and that one."""
-    paths = os.path.join(glob.escape(folder), pattern.format('de'))
-    for german in sorted(glob.glob(paths) + glob.glob(paths + '.gz')):
-        start, _, end = german.removesuffix('.gz').rpartition('.de')
-        english = either(start + '.en' + end)
-        if english:
-            yield german, english
 
 
 _GERMAN = re.compile(
     r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de(?:\.xml)?(?:\.gz)?')
 
 
-def _named(folder, beginnings):
-    """Names of the sets that begin so, dev and test left out, in order."""
-    names = set()
-    for path in os.listdir(folder):
-        match = _GERMAN.fullmatch(path)
+def _find_files(folder):
+    """Return the German and the English file of each set, by its name."""
+    files = {}
+    for german in sorted(os.listdir(folder)):
+        match = _GERMAN.fullmatch(german)
         if match:
-            names.add(match.group(1))
-    names = {name for name in names if not name.startswith('test_')}
-    names -= {'train', 'train.tags', 'dev', 'val', 'test', DEV, TEST}
-    for beginning in beginnings:
-        if not any(name.startswith(beginning) for name in names):
-            raise Problem('no further set in {} begins with {}; there is {}'
-                          .format(folder, beginning,
-                                  ', '.join(sorted(names)) or 'none'))
-    return sorted(name for name in names if name.startswith(tuple(beginnings)))
+            start, _, end = german.removesuffix('.gz').rpartition('.de')
+            english = either(os.path.join(folder, start + '.en' + end))
+            if english:
+                files.setdefault(
+                    match[1], (os.path.join(folder, german), english))
+    return files
+
+
+def _choose_sets(folder, files, extra):
+    """Return the names of the sets of each part, ``extra`` to train on."""
+    found = {part: [name for pattern in patterns
+                    for name in fnmatch.filter(files, pattern)]
+             for part, patterns in PARTS.items()}
+    missing = [' or '.join(PARTS[part]) for part in PARTS if not found[part]]
+    if missing:
+        raise Problem(
+            f'there is no pair of files named {", and none ".join(missing)} '
+            f'in {folder}; see experiments/iwslt/README.md')
+    further = sorted(set(files).difference(*found.values()))
+    for start in extra:
+        if not any(name.startswith(start) for name in further):
+            raise Problem(f'no further set in {folder} begins with {start}; '
+                          f'there is {", ".join(further) or "none"}')
+    names = {part: found[part][:1] for part in PARTS}
+    names['train'] += [
+        name for name in further if name.startswith(tuple(extra))]
+    return names
+
+
+def _read(paths, checked):
+    """Read the pairs of a set from its German and its English file."""
+    german, english = map(_read_lines, paths)
+    n_unpaired = len(german.keys() ^ english.keys())
+    if checked and n_unpaired and '.xml' not in os.path.basename(paths[0]):
+        raise Problem(
+            f'{paths[0]} has {len(german):,} lines and {paths[1]} has '
+            f"{len(english):,}, so that they are not each other's "
+            'translations line by line; correct them, or take what both have '
+            'with --unchecked')
+    pairs = [(german[key], english[key]) for key in german if key in english]
+    complete = [pair for pair in pairs if all(pair)]
+    for n, what in (len(pairs) - len(complete), 'pairs with an empty side'), (
+            n_unpaired, 'lines without a partner'):
+        if n:
+            warn(f'{n:,} {what} are left out of {paths[0]}')
+    return complete
 
 
 _TAG_LINE = re.compile(
@@ -280,30 +272,22 @@ _XML = re.compile(
     re.IGNORECASE | re.DOTALL)
 
 
-def _lines(path):
-    """The lines of a file by what says which ones belong together."""
+def _read_lines(path):
+    """Return the lines of a file, by number or by document and segment."""
     text = decode(read_bytes(path), path, 'one sentence per line')
-    name = os.path.basename(path)
-    if '.xml' in name:
-        return _segments(text, path)
+    if '.xml' in os.path.basename(path):
+        segments, document = {}, None
+        for docid, number, sentence in _XML.findall(text):
+            if number:
+                segments[document, number] = clean(html.unescape(sentence))
+            else:
+                document = docid
+        if not segments:
+            raise Problem(f'{path} holds no <seg>')
+        return segments
     # splitlines() would also split at characters that some lines hold.
-    lines = text.split('\n')
-    if lines[-1] == '':
-        lines.pop()
-    if name.startswith('train.tags.'):
+    lines = text.removesuffix('\n').split('\n') if text else []
+    if os.path.basename(path).startswith('train.tags.'):
         lines = [html.unescape(line) for line in lines
                  if not _TAG_LINE.match(line)]
     return dict(enumerate(map(clean, lines)))
-
-
-def _segments(text, path):
-    """The segments of a file, by their document's number and their own."""
-    segments, document = {}, None
-    for docid, number, sentence in _XML.findall(text):
-        if number:
-            segments[document, number] = clean(html.unescape(sentence))
-        else:
-            document = docid
-    if not segments:
-        raise Problem('{} holds no <seg>'.format(path))
-    return segments

@@ -32,7 +32,7 @@ def main(argv=None):
 
 def parse(argv=None):
     parser = arguments.evaluation_parser('iwslt', "'sample' or a folder")
-    data.add_unchecked(parser)
+    parser.add_argument('--unchecked', action='store_true')
     parser.add_argument(
         '--part', choices=sorted(_NAMES), default='test',
         help='part to score (default: test)')

@@ -19,6 +19,7 @@ from experiments.common.training import extend
 from experiments.common.training import main as run_command
 from experiments.common.training import Run
 from experiments.iwslt import data
+from experiments.iwslt import grammar
 from experiments.iwslt import score
 from experiments.iwslt.model import CONFIGS
 from experiments.iwslt.model import TINY
@@ -39,7 +40,11 @@ def parse(argv=None):
              '(default), or a folder with the German-English files of IWSLT '
              'or with train, dev or val, and test or test_*, each .de and '
              '.en')
-    data.add_unchecked(parser)
+    parser.add_argument(
+        '--unchecked', action='store_true',
+        help='take files that look wrong: with unequal numbers of lines, of '
+             'which those that both have are taken, or the same for training '
+             'and another part')
     parser.add_argument(
         '--extra', metavar='SET', nargs='+', default=[],
         help='train on further sets of the folder, too: all whose names '
@@ -62,7 +67,8 @@ def train(args):
     device = arguments.use_device(processes.device(args.device))
     if args.test:
         config = TINY
-        corpus = data.sample(config.max_length, sizes=(64, 8, 8))
+        corpus = data.Corpus(
+            'sample', grammar.sample(64, 8, 8), config.max_length)
     else:
         config = CONFIGS[args.config]
         corpus = processes.once(lambda: data.load(

@@ -12,7 +12,7 @@ from experiments.iwslt.data import clean
 
 
 def main(argv=None):
-    """Translates standard input to standard output, line by line."""
+    """Translate standard input to standard output, line by line."""
     args = parse(argv)
     search = get_search(args, args.n_best)
     device = arguments.use_device(args.device)
@@ -23,12 +23,11 @@ def main(argv=None):
     lines = _lines(sys.stdin.buffer, characters)
     for number, translations in enumerate(translate(
             model, characters, lines, search, batch_size), 1):
-        for translation in translations:
-            if args.n_best == 1:
-                _write(translation.text)
-            else:
-                _write('{}\t{:.4f}\t{}'.format(
-                    number, translation.score, translation.text))
+        for text, score, _ in translations:
+            line = text if args.n_best == 1 else (
+                f'{number}\t{score:.4f}\t{text}')
+            sys.stdout.buffer.write(line.encode() + b'\n')
+            sys.stdout.buffer.flush()
 
 
 def parse(argv=None):
@@ -48,21 +47,21 @@ def parse(argv=None):
 
 
 def add_search(parser):
-    """Adds the settings of the beam search to a parser."""
+    """Add the settings of the beam search to a parser."""
     parser.add_argument(
         '--beam', metavar='N', type=arguments.positive, default=Search.width,
         help='hypotheses of a line that are followed at a time; 1 is greedy '
-             '(default: {})'.format(Search.width))
+             f'(default: {Search.width})')
     parser.add_argument(
         '--criterion', choices=sorted(CRITERIA), default=Search.criterion,
         help="what ranks them: the paper's equation 9, plain log-probability, "
-             'or the length penalty of GNMT (default: {})'.format(
-                 Search.criterion))
+             'or the length penalty of GNMT (default: '
+             f'{Search.criterion})')
     parser.add_argument(
         '--alpha', metavar='X', type=arguments.not_negative,
         default=Search.alpha,
-        help='how much the length counts, from 0 to 1 (default: {})'.format(
-            Search.alpha))
+        help='how much the length counts, from 0 to 1 (default: '
+             f'{Search.alpha})')
     parser.add_argument(
         '--batch-size', metavar='N', type=arguments.positive, default=32,
         help='lines to translate at a time (default: 32); it changes memory '
@@ -70,17 +69,17 @@ def add_search(parser):
 
 
 def get_search(args, n_best=1):
-    """The settings that :func:`add_search` asked for."""
+    """Return the settings that :func:`add_search` asked for."""
     if args.alpha > 1:
         raise Problem('--alpha takes a number from 0 to 1')
     if n_best > args.beam:
-        raise Problem('--n-best {} takes a --beam at least as wide, not {}'
-                      .format(n_best, args.beam))
+        raise Problem(f'--n-best {n_best} takes a --beam at least as wide, '
+                      f'not {args.beam}')
     return Search(args.beam, args.criterion, args.alpha, n_best)
 
 
 def _lines(stream, characters):
-    """Lines of a stream of bytes, and complaints about what is in them."""
+    """Yield the lines of a stream, and warn of what is not understood."""
     for number, line in enumerate(stream, 1):
         try:
             line = line.decode('utf-8')
@@ -90,20 +89,15 @@ def _lines(stream, characters):
         line = clean(line)
         unknown = sorted(set(characters.unknown(line)))
         if unknown:
-            _warn(number, 'has {} characters that the model does not know, '
-                          'which are read as nothing: {}{}'.format(
-                              len(unknown), ' '.join(map(repr, unknown[:9])),
-                              ' ...' * (len(unknown) > 9)))
+            _warn(number, f'has {len(unknown)} characters that the model does '
+                  'not know, which are left out: '
+                  + ' '.join(map(repr, unknown[:9]))
+                  + ' ...' * (len(unknown) > 9))
         yield line
 
 
 def _warn(number, message):
-    print('line {} {}'.format(number, message), file=sys.stderr, flush=True)
-
-
-def _write(line):
-    sys.stdout.buffer.write(line.encode() + b'\n')
-    sys.stdout.buffer.flush()
+    print(f'line {number} {message}', file=sys.stderr, flush=True)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 """Draws the attention: ``python -m experiments.iwslt.visualize --help``."""
 import chainer
 from chainer.backends import cuda
+import chainer.functions as F
+import numpy
 
 from experiments.common import arguments
 from experiments.common import errors
@@ -12,7 +14,7 @@ from experiments.iwslt.data import clean
 
 
 def main(argv=None):
-    """Writes a heat map of what each written character attends to."""
+    """Draw what each character of a translation attends to."""
     args = parse(argv)
     german = clean(args.german)
     if not german:
@@ -27,7 +29,7 @@ def main(argv=None):
         english = clean(args.english)
     weights = attention(model, characters, german, english)
     draw(args.out, weights, german, english)
-    print('{}\n{}\nThe attention is in {}'.format(german, english, args.out))
+    print(f'{german}\n{english}\nThe attention is in {args.out}')
 
 
 def parse(argv=None):
@@ -45,7 +47,7 @@ def parse(argv=None):
 
 
 def attention(model, characters, german, english):
-    """Weight of every source character when a character is written.
+    """Return the weights of the source's characters for each target's.
 
     Args:
         model (Translator): The model.
@@ -58,15 +60,21 @@ def attention(model, characters, german, english):
 
     """
     source, target = characters.source(german), characters.target(english)
+    layer, queries = model.decoder[-1], []
     with chainer.using_config('train', False), chainer.no_backprop_mode():
-        model.read(model.xp.asarray(source[None]), [len(source)])
-        weights = model.attention(model.xp.asarray(target[None]))
-    # The source was read from its end.
-    return cuda.to_cpu(weights.array)[0, :, ::-1]
+        model.encode(model.xp.asarray(source[None]), [len(source)])
+        for before in [characters.eos, *target[:-1]]:
+            model.step(model.xp.full(1, before, 'i'))
+            # An LSTM queries with its outputs, a QRNN with its pooled states.
+            query = getattr(layer.state, 'h', layer.state.c)
+            queries.append(cuda.to_cpu(query.array).astype('f'))
+    states = cuda.to_cpu(layer.encoder.h.array)[0].astype('f')
+    weights = F.softmax(numpy.concatenate(queries) @ states.T).array
+    return weights[:, ::-1]  # the source was read from its end
 
 
 def draw(path, weights, german, english):
-    """Draws weights as a heat map, with characters along both axes.
+    """Draw weights as a heat map, with characters along both axes.
 
     Args:
         path (str): Name of the PNG file.
@@ -79,10 +87,10 @@ def draw(path, weights, german, english):
         from matplotlib.figure import Figure
     except ImportError:
         raise Problem('matplotlib is not installed; pip install matplotlib')
-    columns, rows = _visible(german), _visible(english) + [_END]
-    figure = Figure(figsize=[
-        1.2 + _CELL * n for n in (len(columns), len(rows))],
-        layout='constrained')
+    columns = list(german.replace(' ', '␣'))
+    rows = list(english.replace(' ', '␣') + '¶')  # its end
+    figure = Figure(figsize=[1.2 + .16 * len(side) for side in (
+        columns, rows)], layout='constrained')
     axes = figure.add_subplot()
     image = axes.imshow(weights, cmap='Greys', vmin=0, vmax=1)
     axes.set_xticks(range(len(columns)), columns)
@@ -91,14 +99,6 @@ def draw(path, weights, german, english):
     figure.colorbar(image, label='weight', shrink=.6)
     with replacing(path) as f:
         figure.savefig(f, format='png', dpi=100)
-
-
-_CELL = .16  # inches of a character
-_END = '¶'  # stands for the end of the translation
-
-
-def _visible(text):
-    return list(text.replace(' ', '␣'))
 
 
 if __name__ == '__main__':

@@ -3,9 +3,9 @@ import dataclasses
 import numpy
 import pytest
 
-from experiments.iwslt import data
+from experiments.iwslt import grammar
 from experiments.iwslt import train
-from experiments.iwslt.characters import Characters
+from experiments.iwslt.data import Characters
 from experiments.iwslt.model import Config
 from experiments.iwslt.model import CONFIGS
 from experiments.iwslt.model import Translator
@@ -15,11 +15,9 @@ from experiments.iwslt.model import Translator
 def trained(tmp_path_factory):
     """Folder and result of a short training that is worth something."""
     out = tmp_path_factory.mktemp('out')
-    sample = data.sample
+    sample = grammar.sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            data, 'sample', lambda max_length, characters: sample(
-                max_length, (1500, 10, 10), characters))
+        patch.setattr(grammar, 'sample', lambda: sample(1500, 10, 10))
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=64, n_embedding=32, n_epochs=2,
             alpha=.01))
@@ -29,11 +27,11 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def random_model():
-    """Makes a model with large random weights, and its characters."""
+    """Make a model with large random weights, and its characters."""
     def make(characters, layer='qrnn', **settings):
         random = numpy.random.RandomState(1)
-        settings = dict({'n_units': 7, 'n_embedding': 5,
-                         'kernel_sizes': (3, 2)}, **settings)
+        settings = {'n_units': 7, 'n_embedding': 5, 'kernel_sizes': (3, 2),
+                    **settings}
         model = Translator(Config(layer, **settings), len(characters) + 1)
         for _, param in sorted(model.namedparams()):
             param.array[...] = random.uniform(-1, 1, param.shape)

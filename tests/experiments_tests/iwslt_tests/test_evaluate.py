@@ -39,10 +39,9 @@ def test_other_pairs(model, folder, capsys):
 
 
 def test_same_score_as_training(trained, model, folder, capsys, monkeypatch):
-    from experiments.iwslt import data
-    sample = data.sample
-    monkeypatch.setattr(data, 'sample', lambda max_length, characters: sample(
-        max_length, (1500, 10, 10), characters))
+    from experiments.iwslt import grammar
+    sample = grammar.sample
+    monkeypatch.setattr(grammar, 'sample', lambda: sample(1500, 10, 10))
     evaluate.main(['--model', str(model)])
     out = capsys.readouterr().out
     assert 'Test perplexity: {:.3f} per'.format(
