@@ -7,7 +7,7 @@ import chainer
 from chainer.backends import cuda
 import numpy
 
-from experiments.common.buckets import by_length
+from experiments.common.training import longest_first
 
 
 # Scores that rank hypotheses, by log-probability, number of characters (the
@@ -45,16 +45,13 @@ class Search:
         return CRITERIA[self.criterion](log_p, length, n_source, self.alpha)
 
 
-def length_limit(n_source):
-    """Return the most characters of a translation, its end included."""
-    return 3 * n_source // 2 + 50
-
-
 def translate(model, characters, lines, search=Search(), batch_size=32):
     """Translate lines, many at a time, in their order.
 
     Lines of similar length are translated together, a few batches being in
-    memory at a time; the outcome does not depend on the batches.
+    memory at a time; the outcome does not depend on the batches. Hypotheses
+    of the same score stay in the order of their predecessors, then of their
+    characters' numbers.
 
     Args:
         model (Translator): The model.
@@ -74,7 +71,7 @@ def translate(model, characters, lines, search=Search(), batch_size=32):
         results = {i: [Hypothesis('', 0., 0.)]
                    for i, line in enumerate(block) if not line}
         for batch in _batches([len(line) for line in block], batch_size):
-            results.update(zip(batch, beam_search(
+            results.update(zip(batch, _translate_batch(
                 model, characters, [block[i] for i in batch], search)))
         yield from (results[i] for i in range(len(block)))
 
@@ -85,30 +82,24 @@ _LENGTH = 200  # characters above which a batch has fewer lines
 
 def _batches(lengths, batch_size):
     """Yield the indices of lines that are not empty, batch by batch."""
-    order = [int(i) for i in by_length(lengths) if lengths[i]]
+    order = [int(i) for i in longest_first(lengths) if lengths[i]]
     while order:
         n = max(1, min(batch_size, _LENGTH * batch_size // lengths[order[0]]))
         yield order[:n]
         order = order[n:]
 
 
-def beam_search(model, characters, lines, search):
-    """Translate a batch of lines, none of them empty.
+def length_limit(n_source):
+    """Return the most characters of a translation, its end included."""
+    return 3 * n_source // 2 + 50
+
+
+def _translate_batch(model, characters, lines, search):
+    """Return the best hypotheses of each line, none of them empty.
 
     All hypotheses of all lines go through the model as one batch, one
-    character at a time. Hypotheses of the same score stay in the order of
-    their predecessors, then of their characters' numbers. The choices are
-    made on the host in float64, the same on every device.
-
-    Args:
-        model (Translator): The model.
-        characters (Characters): Its characters.
-        lines (list of str): Sources.
-        search (Search): Settings of the search.
-
-    Returns:
-        list: For each line a list of :class:`Hypothesis`, the best first.
-
+    character at a time. The choices are made on the host in float64, the same
+    on every device.
     """
     K, eos, xp = search.width, characters.eos, model.xp
     sources = [characters.source(line) for line in lines]

@@ -16,9 +16,7 @@ def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
     German sentence occurs twice.
 
     Args:
-        n_train (int): Number of pairs of the training part.
-        n_dev (int): Number of pairs of the development part.
-        n_test (int): Number of pairs of the test part.
+        n_train (int), n_dev (int), n_test (int): Numbers of pairs.
         seed (int): Seed of the generator.
 
     Returns:

@@ -5,7 +5,7 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
-from experiments.common import best_model
+from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
 from experiments.iwslt.data import Characters
 from experiments.iwslt.data import IGNORE_LABEL
@@ -17,10 +17,7 @@ from qrnn.functions import linear_softmax_cross_entropy
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of an encoder-decoder and of its training.
-
-    The defaults are the paper's.
-    """
+    """Settings of an encoder-decoder and of its training: the paper's."""
 
     layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
     n_units: int = 320  # size of each layer
@@ -56,21 +53,16 @@ TINY = Config(n_units=8, n_embedding=8, kernel_sizes=(3, 2), batch_size=4,
 
 
 def load(folder):
-    """Load the best model of a training run.
+    """Return the best :class:`Translator` of a training, on the CPU.
 
-    Args:
-        folder (str): Output folder of ``experiments.iwslt.train``.
-
-    Returns:
-        tuple: A :class:`Translator` on the CPU, its :class:`Characters`, and
-        what ``model.json`` says, a dict.
-
+    Beside it come its :class:`~experiments.iwslt.data.Characters` and what
+    ``model.json`` says of it, a dict.
     """
     def build(description):
         characters = Characters(description['characters'])
         return Translator(Config(**description['settings']), len(characters))
 
-    model, description = best_model.load(folder, 'iwslt', build)
+    model, description = load_model(folder, 'iwslt', build)
     return model, Characters(description['characters']), description
 
 
@@ -78,9 +70,7 @@ class Translator(chainer.Chain):
     """Encoder-decoder with attention over characters.
 
     Every layer of the decoder starts from the last state of its encoder
-    layer, and the last one attends to all states of the encoder's last. All
-    parameters are initialised on the CPU, so that a seed gives the same model
-    on every device.
+    layer; the last one attends to all states of the encoder's last.
 
     Args:
         config (Config): Sizes and regularisation.
@@ -133,7 +123,9 @@ class Translator(chainer.Chain):
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[2]), target.ravel(), self.output.W,
             self.output.b, IGNORE_LABEL)
-        chainer.report({'loss': (loss.array, int(n_targets.sum()))}, self)
+        # Means over batches are taken in float64.
+        chainer.report(
+            {'loss': (loss.array.astype('d'), int(n_targets.sum()))}, self)
         return loss
 
     def encode(self, source, lengths):
@@ -157,8 +149,8 @@ class Translator(chainer.Chain):
 
         Args:
             y (:ref:`ndarray`): int32 characters before, of shape ``(N,)``;
-                the end of a sentence at first. A source's hypotheses, of
-                which there may be several, stand side by side.
+                the end of a sentence at first. A source's hypotheses stand
+                side by side.
 
         """
         return F.log_softmax(linear(self.output, self._decode(y)))

@@ -4,13 +4,12 @@ from chainer.backends import cuda
 import chainer.functions as F
 import numpy
 
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.errors import Problem
-from experiments.common.files import replacing
-from experiments.iwslt import model as model_module
+from experiments.common import cli
+from experiments.common.checkpoint import replacing
+from experiments.common.cli import UserError
 from experiments.iwslt.beam import translate
 from experiments.iwslt.data import clean
+from experiments.iwslt.model import load
 
 
 def main(argv=None):
@@ -18,9 +17,9 @@ def main(argv=None):
     args = parse(argv)
     german = clean(args.german)
     if not german:
-        raise Problem('there is nothing to translate')
-    device = arguments.use_device(args.device)
-    model, characters, _ = model_module.load(args.model)
+        raise UserError('there is nothing to translate')
+    device = cli.use_device(args.device)
+    model, characters, _ = load(args.model)
     model.to_device(device)
     if args.english is None:
         (best,), = translate(model, characters, [german])
@@ -33,8 +32,8 @@ def main(argv=None):
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m experiments.iwslt.visualize')
-    arguments.add_model(parser)
+    parser = cli.Parser('iwslt.visualize')
+    cli.add_model(parser)
     parser.add_argument('german', metavar='GERMAN', help='what to translate')
     parser.add_argument(
         '--english', metavar='TEXT',
@@ -42,21 +41,18 @@ def parse(argv=None):
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',
         help='PNG file to write (default: attention.png)')
-    arguments.add_device(parser)
+    cli.add_device(parser)
     return parser.parse_args(argv)
 
 
 def attention(model, characters, german, english):
-    """Return the weights of the source's characters for each target's.
+    """Return the attention weights, ``(T, S)``; each row sums to 1.
 
     Args:
         model (Translator): The model.
         characters (Characters): Its characters.
         german (str): The source, of ``S`` characters.
         english (str): The translation, of ``T - 1`` characters and its end.
-
-    Returns:
-        numpy.ndarray: Weights of shape ``(T, S)``; each row sums to 1.
 
     """
     source, target = characters.source(german), characters.target(english)
@@ -86,7 +82,7 @@ def draw(path, weights, german, english):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise Problem('matplotlib is not installed; pip install matplotlib')
+        raise UserError('matplotlib is not installed; pip install matplotlib')
     columns = list(german.replace(' ', '␣'))
     rows = list(english.replace(' ', '␣') + '¶')  # its end
     figure = Figure(figsize=[1.2 + .16 * len(side) for side in (
@@ -102,4 +98,4 @@ def draw(path, weights, german, english):
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)
