@@ -7,7 +7,7 @@ import chainer
 from chainer.backends import cuda
 import numpy
 
-from experiments.common.training import longest_first
+from experiments.common.distributed import longest_first
 
 
 # Scores that rank hypotheses, by log-probability, number of characters (the
@@ -48,18 +48,16 @@ class Search:
 def translate(model, characters, lines, search=Search(), batch_size=32):
     """Translate lines, many at a time, in their order.
 
-    Lines of similar length are translated together, a few batches being in
-    memory at a time; the outcome does not depend on the batches. Hypotheses
+    Lines of similar length are translated together, ``batch_size`` at a time
+    or fewer if they are long; the outcome does not depend on that. Hypotheses
     of the same score stay in the order of their predecessors, then of their
     characters' numbers.
 
     Args:
-        model (Translator): The model.
-        characters (Characters): Its characters.
-        lines (iterable of str): Sources.
+        model (Translator), characters (Characters): As ``load`` returns them.
+        lines (iterable of str): Sources, read as they are needed.
         search (Search): Settings of the search.
-        batch_size (int): Number of lines to translate at a time, fewer if
-            they are long.
+        batch_size (int): Number of lines.
 
     Yields:
         list of Hypothesis: The best translations of a line, the best first.

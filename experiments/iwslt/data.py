@@ -23,20 +23,16 @@ PARTS = {'train': ('train', 'train.tags'),
 
 
 def load(source, max_length, extra=(), characters=None, checked=True):
-    """Load the three parts of a corpus.
+    """Load a :class:`Corpus`.
 
     Args:
         source (str): ``'sample'`` or None for pairs that the project
             generates itself, or a folder; see ``README.md``.
-        max_length (int): As in :class:`Corpus`.
+        max_length (int), characters (Characters): As in :class:`Corpus`.
         extra (sequence of str): Beginnings of the names of further sets in
             the folder to train on.
-        characters (Characters): As in :class:`Corpus`.
         checked (bool): Whether to refuse files with unequal numbers of lines
             and, to train, parts that hold the same pairs.
-
-    Returns:
-        Corpus: The pairs.
 
     Raises:
         UserError: If a part is missing, is not text or fails a check.
@@ -75,13 +71,8 @@ def sample(max_length, n_train=4000, n_other=200, characters=None):
 class Characters:
     """The characters of both languages, numbered.
 
-    An unknown character has the number -1, which is embedded as zeros and
-    left out of the loss.
-
-    Args:
-        characters (sequence of str): Character of each number, ``V`` of
-            them; the first is the end of a sentence.
-
+    The first is the end of a sentence. An unknown character has the number
+    -1, which is embedded as zeros and left out of the loss.
     """
 
     def __init__(self, characters):
@@ -123,13 +114,9 @@ class Corpus:
             ``'train'``, ``'dev'`` and ``'test'``.
         max_length (int): Training pairs with more characters than this on one
             side are left out.
-        characters (Characters): Those of a trained model. By default they are
-            those of the training part, in Unicode's order.
+        characters (Characters): Those of a trained model; by default those of
+            the training part, in Unicode's order.
         sets (dict): Names of the sets that each part is made of.
-
-    Attributes:
-        pairs (dict), characters (Characters): As above.
-        facts (dict): All that a training depends on, as plain values.
 
     """
 
@@ -145,6 +132,7 @@ class Corpus:
                         pairs[part]))
         self.characters = characters or Characters([EOS, *sorted(
             set().union(*itertools.chain(*self.pairs['train'])))])
+        # All that a training depends on, as plain values
         self.facts = {
             'source': source, 'sets': sets or {part: [part] for part in PARTS},
             'characters': len(self.characters),
@@ -153,13 +141,7 @@ class Corpus:
             'fingerprint': self._fingerprint('test')}  # of the scores' part
 
     def examples(self, part):
-        """Return a part as numbers, as ``Translator.forward`` takes them.
-
-        Returns:
-            list of tuple: Source, target, length of the source, and number of
-            known characters of the target.
-
-        """
+        """Return a part as ``Translator.forward`` takes it, pair by pair."""
         pairs = [(self.characters.source(german),
                   self.characters.target(english))
                  for german, english in self.pairs[part]]

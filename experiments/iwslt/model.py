@@ -67,15 +67,10 @@ def load(folder):
 
 
 class Translator(chainer.Chain):
-    """Encoder-decoder with attention over characters.
+    """Encoder-decoder with attention, over ``V`` characters.
 
     Every layer of the decoder starts from the last state of its encoder
     layer; the last one attends to all states of the encoder's last.
-
-    Args:
-        config (Config): Sizes and regularisation.
-        n_characters (int): Number of characters of both languages, ``V``.
-
     """
 
     def __init__(self, config, n_characters):
@@ -101,19 +96,14 @@ class Translator(chainer.Chain):
             self.output = L.Linear(config.n_units, n_characters)
 
     def forward(self, source, target, source_lengths, n_targets):
-        """Return the loss of a batch, and report it as ``loss``.
+        """Return the mean loss per character, and report it as ``loss``.
 
         Args:
-            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
-                each row reversed.
-            target (:ref:`ndarray`): int32 characters of shape ``(B, T)``;
-                -1 is left out of the loss.
+            source (:ref:`ndarray`): int32, ``(B, S)``, each row reversed.
+            target (:ref:`ndarray`): int32, ``(B, T)``; -1 is left out.
             source_lengths (:ref:`ndarray`): Length of each source, ``(B,)``.
             n_targets (:ref:`ndarray`): Number of characters of each target
                 that are not -1, ``(B,)``.
-
-        Returns:
-            ~chainer.Variable: The mean over all characters of the batch.
 
         """
         self.encode(source, source_lengths)
@@ -129,14 +119,7 @@ class Translator(chainer.Chain):
         return loss
 
     def encode(self, source, lengths):
-        """Encode sources and start the decoder.
-
-        Args:
-            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
-                each row reversed.
-            lengths (:ref:`ndarray`): Length of each row, ``(B,)``.
-
-        """
+        """Encode sources, as in :meth:`forward`, and start the decoder."""
         h = self.encoder.encode(self._embed(source), lengths)
         # An LSTM starts with its cells, too; a QRNN's start from zero.
         c = ([state.c for state in self.encoder.state]
@@ -145,13 +128,10 @@ class Translator(chainer.Chain):
         self.encoder.reset_state()
 
     def step(self, y):
-        """Return log-probabilities of the next characters, ``(N, V)``.
+        """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        Args:
-            y (:ref:`ndarray`): int32 characters before, of shape ``(N,)``;
-                the end of a sentence at first. A source's hypotheses stand
-                side by side.
-
+        ``y`` are the characters before, at first the ends of sentences; a
+        source's hypotheses stand side by side.
         """
         return F.log_softmax(linear(self.output, self._decode(y)))
 

@@ -10,6 +10,8 @@ from experiments.common import cli
 from experiments.common import precision
 from experiments.common import result
 from experiments.common import training
+from experiments.common.distributed import BucketIterator
+from experiments.common.distributed import Updater
 from experiments.iwslt import data
 from experiments.iwslt.model import CONFIGS
 from experiments.iwslt.model import load
@@ -64,10 +66,10 @@ def train(args):
           f'{config.n_epochs} epochs')
     optimizer = processes.multi_node(setup_optimizer(model, config))
     examples = corpus.examples('train')
-    iterator = training.BucketIterator(
+    iterator = BucketIterator(
         examples, [n_source + n_target for *_, n_source, n_target in examples],
         config.batch_size, run.order)
-    updater = training.Updater(
+    updater = Updater(
         iterator, optimizer, convert, device, processes,
         count=lambda batch: sum(n_target for *_, n_target in batch))
     trainer = chainer_training.Trainer(

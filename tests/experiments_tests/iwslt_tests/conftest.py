@@ -1,9 +1,10 @@
 import dataclasses
+import json
 
 import numpy
 import pytest
 
-from experiments.iwslt import grammar
+from experiments.iwslt import data
 from experiments.iwslt import train
 from experiments.iwslt.data import Characters
 from experiments.iwslt.model import Config
@@ -15,14 +16,15 @@ from experiments.iwslt.model import Translator
 def trained(tmp_path_factory):
     """Folder and result of a short training that is worth something."""
     out = tmp_path_factory.mktemp('out')
-    sample = grammar.sample
+    sample = data.sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grammar, 'sample', lambda: sample(1500, 10, 10))
+        patch.setattr(data, 'sample', lambda max_length, characters: sample(
+            max_length, 1500, 10, characters))
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=64, n_embedding=32, n_epochs=2,
             alpha=.01))
-        result = train.train(train.parse(['--out', str(out)]))
-    return str(out), result
+        train.main(['--out', str(out)])
+    return str(out), json.loads((out / 'result.json').read_text())
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_batches_change_nothing(random_model, layer, batch_size):
     results = list(translate(model, characters, lines, search, batch_size))
     assert len(results) == len(lines)
     for line, found in zip(lines, results):
-        single, = (beam.beam_search(model, characters, [line], search)
+        single, = (beam._translate_batch(model, characters, [line], search)
                    if line else [[beam.Hypothesis('', 0, 0)]])
         assert_same(found, single)
     assert list(translate(model, characters, [])) == []

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from experiments.common.errors import Problem
+from experiments.common.cli import UserError
 from experiments.iwslt import data
 from experiments.iwslt.data import Characters
 from experiments.paper import TABLES
@@ -62,10 +62,6 @@ def write_official(folder, parts):
                 ['<mteval>', '<srcset setid="x">', *lines, '</srcset>'])
 
 
-def pairs_of(corpus):
-    return {part: getattr(corpus, part) for part in data.PARTS}
-
-
 @pytest.fixture
 def plain(tmp_path):
     write_plain(tmp_path, PAIRS)
@@ -99,7 +95,7 @@ def test_round_trip(write, parts):
     with tempfile.TemporaryDirectory() as folder:
         write(folder, parts)
         corpus = data.load(folder, 300, checked=False)
-    assert pairs_of(corpus) == parts
+    assert corpus.pairs == parts
     known = corpus.characters
     assert list(known)[0] == data.EOS
     assert sorted(known) == list(known) or min(known) < data.EOS
@@ -130,53 +126,52 @@ def test_names_of_multi30k(plain):
     write(plain / 'test_2018.de', ['c'])
     write(plain / 'test_2018.en', ['d'])
     corpus = data.load(str(plain), 300)
-    assert pairs_of(corpus) == PAIRS
-    assert corpus.sets['test'] == ['test_2017_flickr']
+    assert corpus.pairs == PAIRS
+    assert corpus.facts['sets']['test'] == ['test_2017_flickr']
     assert 'test_2017_flickr' in str(corpus)
-    with pytest.raises(Problem, match='begins with test; there is none'):
+    with pytest.raises(UserError, match='begins with test; there is none'):
         data.load(str(plain), 300, ['test'])
 
 
 @pytest.mark.parametrize('part', ['dev', 'test'])
 def test_part_that_is_trained_on(plain, part):
     write_plain(plain, {part: PAIRS['train']})
-    with pytest.raises(Problem, match=f'train.de and .*{part}.de hold the '
+    with pytest.raises(UserError, match=f'train.de and .*{part}.de hold the '
                        'same pairs.*--unchecked'):
         data.load(str(plain), 300)
     corpus = data.load(str(plain), 300, checked=False)
-    assert getattr(corpus, part) == corpus.train
+    assert corpus.pairs[part] == corpus.pairs['train']
 
 
 def test_extra(official):
     def trained_on(*extra):
         corpus = data.load(str(official), 300, extra)
-        assert corpus.dev == PAIRS['dev'] and corpus.test == PAIRS['test']
-        assert corpus.train[:2] == PAIRS['train']
-        assert corpus.sets['train'][1:] == [
-            german[2:] for german, _ in corpus.train[2:]]
-        return corpus.sets['train'][1:]
+        assert corpus.pairs['dev'] == PAIRS['dev']
+        assert corpus.pairs['test'] == PAIRS['test']
+        assert corpus.pairs['train'][:2] == PAIRS['train']
+        assert corpus.facts['sets']['train'][1:] == [
+            german[2:] for german, _ in corpus.pairs['train'][2:]]
+        return corpus.facts['sets']['train'][1:]
 
     assert trained_on('TED') == ['TED.dev2010', 'TEDX.tst2013']
     assert trained_on('TED.') == ['TED.dev2010']
     assert trained_on('TED', 'TED.dev2010') == ['TED.dev2010', 'TEDX.tst2013']
-    with pytest.raises(Problem, match='begins with TED.tst2014; there is'):
+    with pytest.raises(UserError, match='begins with TED.tst2014; there is'):
         trained_on('TED.tst2014')  # the test part
 
 
 def test_extra_of_plain_files(plain):
     write_plain(plain, {'TED.dev2010': [('cc', 'cc')]}, '.gz')
     write_plain(plain, {'train_lower_cased': [('aa', 'aa')]})
-    assert data.load(str(plain), 300, ['TED']).train[2:] == [('cc', 'cc')]
-    assert data.load(str(plain), 300, ['train']).train[2:] == [('aa', 'aa')]
-    assert data.load(str(plain), 300).train == PAIRS['train']
+    for extra, further in ['TED', ('cc', 'cc')], ['train', ('aa', 'aa')]:
+        assert data.load(str(plain), 300, [extra]).pairs['train'] == [
+            *PAIRS['train'], further]
 
 
 def test_long_pairs_are_dropped_from_training_only(plain):
     corpus = data.load(str(plain), 2)
-    assert corpus.train == PAIRS['train'][:1]
-    assert corpus.dev == PAIRS['dev'] and corpus.test == PAIRS['test']
-    assert str(corpus).count('1 left out as too long') == 1
-    with pytest.raises(Problem, match='train of .* of at most 1 characters'):
+    assert corpus.pairs == {**PAIRS, 'train': PAIRS['train'][:1]}
+    with pytest.raises(UserError, match='train of .* of at most 1 characters'):
         data.load(str(plain), 1)
 
 
@@ -184,10 +179,10 @@ def test_empty_and_single_lines_are_left_out(plain, capsys):
     write(plain / 'train.de', ['ab', '', 'b ca', ' ', 'a', 'b'])
     write(plain / 'train.en', ['x', 'y', 'xyz', '\t', ''])
     with pytest.raises(
-            Problem, match='train.de has 6 lines and .*train.en has 5'):
+            UserError, match='train.de has 6 lines and .*train.en has 5'):
         data.load(str(plain), 300)
     corpus = data.load(str(plain), 300, checked=False)
-    assert corpus.train == PAIRS['train']
+    assert corpus.pairs['train'] == PAIRS['train']
     complaints = capsys.readouterr().err
     assert '3 pairs with an empty side are left out' in complaints
     assert '1 lines without a partner are left out' in complaints
@@ -198,10 +193,11 @@ def test_segments_of_the_release(official, capsys):
     path = official / 'IWSLT16.TED.tst2014.de-en.en.xml'
     path.write_text(path.read_text().replace(
         'id="2"', 'id="3"').replace('  z ', ' a & b &lt;\nc &amp; d'))
-    assert data.load(str(official), 300).test == [('c', 'a & b < c & d')]
+    assert data.load(str(official), 300).pairs['test'] == [
+        ('c', 'a & b < c & d')]
     assert '2 lines without a partner' in capsys.readouterr().err
     path.write_text('<doc>')
-    with pytest.raises(Problem, match='tst2014.de-en.en.xml holds no <seg>'):
+    with pytest.raises(UserError, match='tst2014.de-en.en.xml holds no <seg>'):
         data.load(str(official), 300)
 
 
@@ -210,45 +206,46 @@ def test_characters_of_a_model(plain):
     write(plain / 'train.de', ['ä', 'öa'])
     corpus = data.load(str(plain), 300, characters=known)
     assert corpus.characters is known
-    assert '2 unknown characters' in str(corpus)
+    assert '2 unknown' in str(corpus)
     (source, _, n_source, n_target), _ = corpus.examples('train')
     assert source.tolist() == [-1] and (n_source, n_target) == (1, 2)
 
 
 def test_fingerprint(plain):
     def fingerprints():
-        corpus = data.load(str(plain), 300)
-        return [corpus.fingerprint(part) for part in data.PARTS]
+        facts = data.load(str(plain), 300).facts
+        return facts['training_fingerprint'], facts['fingerprint']
 
     before = fingerprints()
-    assert fingerprints() == before and len(set(before)) == 3
+    assert fingerprints() == before and before[0] != before[1]
     write(plain / 'test.en', ['z', 'yx'])
-    assert fingerprints()[:2] == before[:2]
-    assert fingerprints()[2] != before[2]
+    assert fingerprints()[0] == before[0] and fingerprints()[1] != before[1]
+    write(plain / 'dev.en', ['y'])
+    assert fingerprints()[0] != before[0]
 
 
 @pytest.mark.skipif(not os.path.isdir(IWSLT),
                     reason='there are no IWSLT pairs beside the project')
 def test_iwslt():
     corpus = data.load(IWSLT, 300, ['TED'])
-    assert (len(corpus.dev), len(corpus.test)) == (993, 1305)
-    assert len(corpus.train) == 29774
-    assert corpus.fingerprint('test') in TABLES['iwslt'].fingerprints
+    assert (len(corpus.pairs['dev']), len(corpus.pairs['test'])) == (993, 1305)
+    assert len(corpus.pairs['train']) == 29774
+    assert corpus.facts['fingerprint'] in TABLES['iwslt'].fingerprints
 
 
 def test_missing(plain, official):
-    with pytest.raises(Problem, match='no folder .*nowhere'):
+    with pytest.raises(UserError, match='no folder .*nowhere'):
         data.load(str(plain / 'nowhere'), 300)
     write(plain / 'test.en', [' ', ''])
-    with pytest.raises(Problem, match='test of .* holds no pair'):
+    with pytest.raises(UserError, match='test of .* holds no pair'):
         data.load(str(plain), 300)
     for name in 'test.en', 'IWSLT16.TED.tst2014.de-en.en.xml':
         (plain / name).unlink()
-    with pytest.raises(Problem, match='named test or test_.* or TED.tst2014 '
+    with pytest.raises(UserError, match='named test or test_.* or TED.tst2014 '
                        'in'):
         data.load(str(plain), 300)
     for name in 'dev.de', 'IWSLT16.TED.tst2013.de-en.en.xml':
         (plain / name).unlink()
-    with pytest.raises(Problem, match='named dev or val or TED.tst2013, and '
+    with pytest.raises(UserError, match='named dev or val or TED.tst2013, and '
                        'none test or'):  # all at once
         data.load(str(plain), 300)

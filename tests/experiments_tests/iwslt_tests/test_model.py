@@ -4,10 +4,14 @@ import pytest
 
 from experiments.iwslt.model import CONFIGS
 from experiments.iwslt.model import Translator
-from experiments.iwslt.score import batch
+from experiments.iwslt.score import convert
 
 
 PAIRS = [('abba', 'xy'), ('b', 'yyyxy'), ('babbababb', 'x')]
+
+
+def batch(examples):
+    return convert(examples, chainer.get_device('@numpy'))
 
 
 layers = pytest.mark.parametrize('layer', ['qrnn', 'lstm'])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import numpy
 import pytest
@@ -8,25 +9,9 @@ from experiments.iwslt import score
 from experiments.iwslt import train
 
 
-def run_test(out, *arguments):
-    train.main(['--test', '--out', str(out), '--snapshot-every', '5']
-               + list(arguments))
-
-
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """Folder of a tiny run that nothing interrupted."""
-    out = tmp_path_factory.mktemp('finished')
-    run_test(out)
-    return out
-
-
-def log_of(out):
-    with open(os.path.join(str(out), 'log')) as f:
-        log = json.load(f)
-    for entry in log:
-        del entry['elapsed_time']
-    return log
+def run(out, *arguments):
+    train.main(['--test', '--out', str(out), *arguments])
+    return json.loads((out / 'result.json').read_text())
 
 
 def test_reaches_a_score(trained):
@@ -41,43 +26,39 @@ def test_leaves_everything_behind(trained):
     out, result = trained
     assert {'log', 'model.json', 'model.npz', 'result.json'} < set(
         os.listdir(out))
-    with open(os.path.join(out, 'result.json')) as f:
-        assert json.load(f) == json.loads(json.dumps(result))
     assert {
         'experiment', 'config', 'settings', 'data', 'seed', 'parameters',
         'epochs', 'best_epoch', 'training_pairs', 'validation_perplexity',
         'test_perplexity', 'test_bleu', 'test_bleu_definition',
         'test_search', 'test_sentences_per_second', 'seconds_per_epoch',
         'starts', 'finished', 'scored', 'curve'} <= set(result)
-    assert result['test_search'] == {
-        'width': 8, 'criterion': 'paper', 'alpha': .6, 'n_best': 1}
 
 
-def test_seed(finished, tmp_path):
-    run_test(tmp_path, '--seed', '1', '--epoch', '1')
-    assert log_of(tmp_path) != log_of(finished)[:1]
+def test_seed(tmp_path):
+    losses = [run(tmp_path / str(i), '--seed', seed, '--epoch', '1')[
+        'curve'][0]['main/loss'] for i, seed in enumerate('001')]
+    assert losses[0] == losses[1] != losses[2]
 
 
-def test_another_run(finished, tmp_path, complaint, monkeypatch):
-    for path in finished.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+def test_another_run(tmp_path, error_of, monkeypatch):
+    run(tmp_path, '--epoch', '1')
     monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
         train.TINY, kernel_sizes=(2, 2)))
-    assert 'its kernel_sizes is [3, 2], not [2, 2]' in complaint(
+    assert 'kernel_sizes is [3, 2], not [2, 2]' in error_of(
         train.main, '--test', '--out', tmp_path, '--resume')
 
 
-def test_pairs_are_bucketed(trained, monkeypatch):
+def test_pairs_are_bucketed(tmp_path, monkeypatch):
     """Every batch of one epoch holds pairs of about the same length."""
     batches = []
-    monkeypatch.setattr(score, 'batch', lambda examples, device, batch=(
-        score.batch): (batches.append(examples), batch(examples, device))[1])
-    train.main(['--test', '--epoch', '1'])
-    spread = [max(a + b for _, _, a, b in batch) - min(
-        a + b for _, _, a, b in batch) for batch in batches[:16]]
-    lengths = [a + b for batch in batches[:16] for _, _, a, b in batch]
-    assert len(lengths) == 64
-    assert numpy.mean(spread) < (max(lengths) - min(lengths)) / 5
+    monkeypatch.setattr(train, 'convert', lambda examples, device: (
+        batches.append([n_source + n_target
+                        for *_, n_source, n_target in examples]),
+        score.convert(examples, device))[1])
+    run(tmp_path, '--epoch', '1')
+    lengths = numpy.array(batches[:16])
+    assert lengths.size == 64
+    assert numpy.ptp(lengths, axis=1).mean() < numpy.ptp(lengths) / 5
 
 
 @pytest.mark.gpu
@@ -85,19 +66,62 @@ def test_pairs_are_bucketed(trained, monkeypatch):
 def test_on_a_gpu(tmp_path, monkeypatch, layer):
     monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
         train.TINY, layer=layer))
-    for device in '-1', '0':
-        run_test(tmp_path / device, '--device', device)
-    losses = [[entry['validation/main/loss'] for entry in log_of(
-        tmp_path / device)] for device in ('-1', '0')]
+    losses = [[entry['validation/main/loss'] for entry in run(
+        tmp_path / device, '--device', device)['curve']]
+        for device in ('-1', '0')]
     numpy.testing.assert_allclose(*losses, rtol=1e-3)
 
 
 @pytest.mark.parametrize('arguments, says', [
-    (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
-    (['--extra', 'TED'], 'not of the sample'),
+    (['--extra', 'TED'], '--extra takes sets of a folder'),
 ])
-def test_arguments(complaint, tmp_path, arguments, says):
-    assert says in complaint(
+def test_arguments(error_of, tmp_path, arguments, says):
+    assert says in error_of(
         train.main, '--out', tmp_path / 'out', *arguments)
     assert not (tmp_path / 'out').exists()
+
+
+class TestEvalOnly:
+
+    @pytest.fixture
+    def model(self, trained, tmp_path):
+        """A folder with nothing but the model."""
+        for name in 'model.json', 'model.npz':
+            shutil.copy(os.path.join(trained[0], name), str(tmp_path))
+        return tmp_path
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """Pairs of the sample's kind, the same in all parts."""
+        pairs = [('Der Hund sieht die Katze.', 'The dog sees the cat.'),
+                 ('Eine Frau malt ein Glas.', 'A woman paints a glass.')]
+        for part in 'train', 'dev', 'test':
+            for language, lines in zip(('de', 'en'), zip(*pairs)):
+                (tmp_path / f'{part}.{language}').write_text('\n'.join(lines))
+        return tmp_path
+
+    def test_same_score_as_training(self, trained, model, capsys, monkeypatch):
+        sample = train.data.sample
+        monkeypatch.setattr(
+            train.data, 'sample', lambda max_length, characters: sample(
+                max_length, 1500, 10, characters))
+        train.main(['--eval-only', str(model)])
+        out, result = capsys.readouterr().out, trained[1]
+        assert f'Test perplexity: {result["test_perplexity"]:.3f} per' in out
+        assert f'Test BLEU: {result["test_bleu"]:.2f} (' in out
+
+    def test_other_pairs(self, model, folder, capsys):
+        train.main(['--eval-only', str(model), '--data', str(folder)])
+        out = capsys.readouterr().out
+        assert "NLTK's corpus_bleu: 1- to 4-grams" in out
+        assert 'beam 8, criterion paper, alpha 0.6)' in out
+        assert 'sentences per second' in out
+
+    @pytest.mark.parametrize('characters', [[], ['\n', 'a'], ['a', 'b']])
+    def test_damaged_model(self, model, error_of, characters):
+        description = json.loads((model / 'model.json').read_text())
+        description['characters'] = characters
+        (model / 'model.json').write_text(json.dumps(description))
+        assert 'does not hold a model of experiments.iwslt' in error_of(
+            train.main, '--eval-only', model)

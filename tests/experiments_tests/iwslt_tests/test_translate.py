@@ -64,7 +64,7 @@ def test_long_line(translated, monkeypatch):
     assert lines[1:] == translated(GERMAN.encode())[0]
 
 
-def test_n_best(translated, trained, complaint):
+def test_n_best(translated, trained, error_of):
     lines, _ = translated(f'{GERMAN}\n\n{GERMAN}'.encode(), '--n-best', '3')
     rows = [line.split('\t') for line in lines]
     assert [row[0] for row in rows] == list('1112333')
@@ -73,5 +73,5 @@ def test_n_best(translated, trained, complaint):
     assert len({row[2] for row in rows[:3]}) == 3
     scores = [float(row[1]) for row in rows[:3]]
     assert sorted(scores, reverse=True) == scores
-    assert '--n-best 9 takes a --beam at least as wide' in complaint(
+    assert '--n-best 9 takes a --beam at least as wide' in error_of(
         translate.main, '-m', trained[0], '--n-best', '9')

@@ -52,12 +52,12 @@ def test_picture(trained, tmp_path, capsys, monkeypatch):
         'The␣dog.¶')
 
 
-def test_complaints(trained, complaint, tmp_path, monkeypatch):
-    assert 'nothing to translate' in complaint(
+def test_errors(trained, error_of, tmp_path, monkeypatch):
+    assert 'nothing to translate' in error_of(
         visualize.main, '-m', trained[0], ' ')
-    assert 'No such file' in complaint(
+    assert 'No such file' in error_of(
         visualize.main, '-m', trained[0], GERMAN,
         '-o', tmp_path / 'nowhere' / 'x.png')
     monkeypatch.setitem(__import__('sys').modules, 'matplotlib.figure', None)
-    assert 'matplotlib is not installed' in complaint(
+    assert 'matplotlib is not installed' in error_of(
         visualize.main, '-m', trained[0], GERMAN)
