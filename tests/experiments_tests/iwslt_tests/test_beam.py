@@ -1,4 +1,3 @@
-import dataclasses
 import itertools
 
 import chainer
@@ -61,54 +60,48 @@ def test_full_width_is_exhaustive(
             scored.append(beam.Hypothesis(text, score, log_p))
         scored.sort(key=lambda hypothesis: -hypothesis.score)
         assert_same(found, scored)
-        # Pruned to few, it is no better.
-        few, = translate(
-            model, characters, [line], Search(2, criterion, alpha))
-        assert few[0].score <= scored[0].score + 1e-5
 
 
-@criteria
-def test_ends_early_without_loss(random_model, monkeypatch, criterion):
-    """What is found is what searching on to the end finds."""
-    model, characters = random_model('abcdxyz')
-    search = Search(6, criterion, n_best=3)
-    steps = count_steps(monkeypatch, model)
-    found = list(translate(model, characters, LINES, search))
-    early = len(steps)
-    monkeypatch.setattr(
-        beam, '_are_done', lambda search, score, log_p, finished, n_source: (
-            finished.all(axis=1)))
-    for ours, theirs in zip(found, translate(
-            model, characters, LINES, search)):
-        assert_same(ours, theirs)
-        assert len({h.text for h in ours}) == 3
-        assert sorted(ours, key=lambda h: -h.score) == ours
-    assert early <= len(steps) - early
-
-
-def count_steps(monkeypatch, model):
-    steps, step = [], model.step
-    object.__setattr__(model, 'step', lambda y: (
-        steps.append(len(y)), step(y))[1])
-    return steps
-
-
-@pytest.mark.parametrize('layer, criterion', [
-    ('qrnn', 'logprob'), ('qrnn', 'gnmt'), ('lstm', 'paper')])
-def test_width_1_is_greedy(random_model, layer, criterion):
-    model, characters = random_model('abxy', layer)
-    for line, (found,) in zip(LINES, translate(
-            model, characters, LINES, Search(1, criterion))):
-        source, text, before = characters.source(line), [], characters.eos
-        with chainer.using_config('train', False):
+def plain_search(model, characters, line, search):
+    """Beam search as in a textbook, which never ends early."""
+    source, limit = characters.source(line), beam.length_limit(len(line))
+    hypotheses = [(0., 0., ())]  # score, log-probability, characters
+    for T in range(1, limit + 1):
+        candidates = []
+        for score, log_p, text in hypotheses:
+            if text[-1:] == (characters.eos,):
+                candidates.append((score, log_p, text))
+                continue
             model.encode(source[None], [len(source)])
-            while len(text) < beam.length_limit(len(line)) - 1:
-                before = int(model.step(
-                    numpy.array([before], 'i')).array.argmax())
-                text.append(before)
-                if before == characters.eos:
-                    break
-        assert found.text == characters.text(text)
+            for before in characters.eos, *text:
+                following = model.step(numpy.array([before], 'i')).array[0]
+            for character, each in enumerate(following.astype('d')):
+                if T < limit or character == characters.eos:
+                    candidates.append((
+                        search.score(log_p + each, T, len(line)),
+                        log_p + each, (*text, character)))
+        hypotheses = sorted(
+            candidates, key=lambda each: -each[0])[:search.width]
+    return [beam.Hypothesis(characters.text(text), score, log_p)
+            for score, log_p, text in hypotheses[:search.n_best]]
+
+
+@pytest.mark.parametrize('kind', ['random', 'endless', 'tied'])
+@pytest.mark.parametrize('width, n_best', [(1, 1), (4, 2)])
+@criteria
+def test_like_a_plain_search(random_model, criterion, width, n_best, kind):
+    """Nothing is lost at the length limit, by ties, or by ending early."""
+    model, characters = random_model('cabx', ['qrnn', 'lstm'][width > 1])
+    if kind == 'endless':
+        model.output.b.array[0] = -50
+    if kind == 'tied':
+        model.output.W.array[...] = 0
+        model.output.b.array[...] = [1, 0, 0, 0, 0]
+    search = Search(width, criterion, n_best=n_best)
+    with chainer.using_config('train', False), chainer.no_backprop_mode():
+        for line, found in zip(LINES[:2], translate(
+                model, characters, LINES[:2], search)):
+            assert_same(found, plain_search(model, characters, line, search))
 
 
 @pytest.mark.parametrize('batch_size', [3, 32])
@@ -121,42 +114,25 @@ def test_batches_change_nothing(random_model, layer, batch_size):
     results = list(translate(model, characters, lines, search, batch_size))
     assert len(results) == len(lines)
     for line, found in zip(lines, results):
-        single, = (beam._translate_batch(model, characters, [line], search)
-                   if line else [[beam.Hypothesis('', 0, 0)]])
+        single, = translate(model, characters, [line], search)
         assert_same(found, single)
+        assert len(found) == (2 if line else 1)
     assert list(translate(model, characters, [])) == []
     for state in model.decoder.state:
         assert all(part.creator is None for part in state)
 
 
-def test_one_step_a_character(random_model, monkeypatch):
+def test_one_step_a_character(random_model):
     """No prefix is run again, and lines that are done leave the batch."""
     model, characters = random_model('abxy')
-    steps = count_steps(monkeypatch, model)
+    steps, step = [], model.step
+    object.__setattr__(model, 'step', lambda y: (
+        steps.append(len(y)), step(y))[1])
     found = list(translate(model, characters, LINES, Search(4)))
     assert steps[0] == 4 * len(LINES)
     assert sorted(steps, reverse=True) == steps and steps[-1] < steps[0]
-    assert len(steps) >= max(len(h.text) + 1 for h, in found)
-    assert len(steps) < max(map(beam.length_limit, map(len, LINES)))
-
-
-def test_length_limit(random_model):
-    model, characters = random_model('abxy')
-    model.output.b.array[0] = -50  # never ends by itself
-    for line, (found,) in zip(LINES, translate(
-            model, characters, LINES, Search(3))):
-        assert len(found.text) + 1 == beam.length_limit(len(line))
-
-
-def test_ties_keep_their_order(random_model):
-    model, characters = random_model('cabx')
-    model.output.W.array[...] = 0
-    model.output.b.array[...] = [1, 0, 0, 0, 0]
-    found, = translate(model, characters, ['ab'], Search(
-        9, 'logprob', n_best=5))
-    # The end first; then the characters in the order of their numbers.
-    assert [h.text for h in found] == ['', 'c', 'a', 'b', 'x']
-    assert len({h.score for h in found[1:]}) == 1
+    assert max(len(h.text) for h, in found) < len(steps) < max(
+        map(beam.length_limit, map(len, LINES)))
 
 
 def test_memory_does_not_grow_with_the_lines(random_model, monkeypatch):
@@ -170,8 +146,3 @@ def test_memory_does_not_grow_with_the_lines(random_model, monkeypatch):
         assert lines.__length_hint__() == 200 - 6 * (i // 6 + 1)
     assert [len(batch) for batch in beam._batches(
         [100, 2000, 3, 800, 0, 1600, 100, 3], 8)] == [1, 1, 2, 3]
-
-
-def test_settings_are_the_papers():
-    assert dataclasses.asdict(Search()) == {
-        'width': 8, 'criterion': 'paper', 'alpha': .6, 'n_best': 1}

@@ -21,9 +21,6 @@ def test_same_everywhere(sample):
         ('Dort malt der Vogel diesen grünen Küchentisch.',
          'There the bird paints this green kitchen table.')]
     assert grammar.sample(seed=1)['train'][0] != sample['train'][0]
-
-
-def test_no_sentence_twice(sample):
     german = [pair[0] for pairs in sample.values() for pair in pairs]
     assert len(set(german)) == len(german)
 

@@ -1,9 +1,7 @@
 import io
 
-import numpy
 import pytest
 
-from experiments.iwslt import beam
 from experiments.iwslt import translate
 
 
@@ -52,16 +50,6 @@ def test_bad_lines(translated, bad, empty, says):
         assert complaints[0].startswith(says)
         assert all(each.startswith('line 2 ') and each.isprintable()
                    for each in complaints)
-
-
-def test_long_line(translated, monkeypatch):
-    monkeypatch.setattr(beam, 'length_limit', lambda n_source: numpy.minimum(
-        n_source, 200))
-    lines, complaints = translated(
-        f'{(100 * GERMAN)[:2000]}\n{GERMAN}\n'.encode())
-    assert len(lines) == 2 and not complaints
-    assert 0 < len(lines[0]) < 200
-    assert lines[1:] == translated(GERMAN.encode())[0]
 
 
 def test_n_best(translated, trained, error_of):
