@@ -42,7 +42,7 @@ def evaluator(model, corpus, part, batch_size=64):
         model, lambda batch, _: convert(batch, model.device))
 
 
-def score(model, corpus, part='test'):
+def scores(model, corpus, part='test'):
     """Return a model's scores on a part of a corpus, by name."""
     loss = evaluator(model, corpus, part)()['main/loss']
     german, english = zip(*corpus.pairs[part])
@@ -59,7 +59,7 @@ def score(model, corpus, part='test'):
 
 
 def describe(scores):
-    """Return scores of :func:`score` in a few lines."""
+    """Return what :func:`scores` returned in a few lines."""
     lines = [
         'Test perplexity: {perplexity:.3f} per character',
         'Test BLEU: {bleu:.2f} ({bleu_definition}; beam {search[width]}, '
