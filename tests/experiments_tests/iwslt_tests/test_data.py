@@ -24,41 +24,37 @@ PAIRS = {
 
 
 def write(path, lines):
-    contents = ''.join(line + '\n' for line in lines).encode()
-    path = str(path)
-    with (gzip.open if path.endswith('.gz') else open)(path, 'wb') as f:
-        f.write(contents)
+    with (gzip.open if str(path).endswith('.gz') else open)(path, 'wb') as f:
+        f.write(''.join(line + '\n' for line in lines).encode())
 
 
 def write_plain(folder, parts, suffix=''):
     for part, pairs in parts.items():
         for language, lines in zip(('de', 'en'), zip(*pairs)):
-            write(os.path.join(folder, f'{part}.{language}{suffix}'), lines)
+            write(f'{folder}/{part}.{language}{suffix}', lines)
 
 
 def write_official(folder, parts):
     """Write a folder as IWSLT releases it."""
-    names = {'train': 'train', 'dev': 'TED.tst2013', 'test': 'TED.tst2014'}
+    names = {'dev': 'TED.tst2013', 'test': 'TED.tst2014'}
     for part, pairs in parts.items():
-        name = names.get(part, part)
         for i, language in enumerate(('de', 'en')):
             lines = [html.escape(pair[i]) for pair in pairs]
             if part == 'train':
+                name = f'train.tags.de-en.{language}'
                 # As many translators as the talk has, on each side its own
                 lines = ['<url>http://example.org/talk</url>',
                          '<talkid>1</talkid>', '<title>A title</title>',
                          *(f' {line} ' for line in lines),
                          *(i * ['<translator href="x">C. D.</translator>'])]
-                write(os.path.join(folder, f'train.tags.de-en.{language}'),
-                      lines)
-                continue
-            lines = [f'<doc docid="{100 + n // 2}" genre="lectures">\n'
-                     f'<title>A title</title>\n'
-                     f'<seg id="{n % 2 + 1}">  {line} </seg>\n</doc>'
-                     for n, line in enumerate(lines)]
-            write(os.path.join(
-                folder, f'IWSLT16.{name}.de-en.{language}.xml'),
-                ['<mteval>', '<srcset setid="x">', *lines, '</srcset>'])
+            else:
+                name = f'IWSLT16.{names.get(part, part)}.de-en.{language}.xml'
+                lines = ['<mteval>', '<srcset setid="x">', *(
+                    f'<doc docid="{100 + n // 2}" genre="lectures">\n'
+                    f'<title>A title</title>\n'
+                    f'<seg id="{n % 2 + 1}">  {line} </seg>\n</doc>'
+                    for n, line in enumerate(lines))]
+            write(f'{folder}/{name}', lines)
 
 
 @pytest.fixture
@@ -115,12 +111,10 @@ def test_names_of_multi30k(plain):
             'test', 'test_2017_flickr')
         path.rename(plain / name)
     write(plain / 'test_2016_flickr.de', ['c'])  # but no .en
-    write(plain / 'test_2018.de', ['c'])
-    write(plain / 'test_2018.en', ['d'])
+    write_plain(plain, {'test_2018': [('c', 'd')]})
     corpus = data.load(str(plain), 300)
     assert corpus.pairs == PAIRS
     assert corpus.facts['sets']['test'] == ['test_2017_flickr']
-    assert 'test_2017_flickr' in str(corpus)
 
 
 @pytest.mark.parametrize('part', ['dev', 'test'])
@@ -150,6 +144,8 @@ def test_extra(official):
     assert trained_on('TEDY') == ['TEDY']
     with pytest.raises(UserError, match='begins with TED.tst2014; there is'):
         trained_on('TED.tst2014')  # the test part
+    with pytest.raises(UserError, match='--extra takes sets of a folder'):
+        data.load(None, 300, ['TED'])
 
 
 def test_long_pairs_are_dropped_from_training_only(plain):
@@ -203,12 +199,10 @@ def test_fingerprint(plain):
         facts = data.load(str(plain), 300).facts
         return facts['training_fingerprint'], facts['fingerprint']
 
-    before = fingerprints()
-    assert fingerprints() == before and before[0] != before[1]
+    training, test = fingerprints()
+    assert fingerprints() == (training, test)
     write(plain / 'test.en', ['z', 'yx'])
-    assert fingerprints()[0] == before[0] and fingerprints()[1] != before[1]
-    write(plain / 'dev.en', ['y'])
-    assert fingerprints()[0] != before[0]
+    assert fingerprints()[0] == training and fingerprints()[1] != test
 
 
 @pytest.mark.skipif(not os.path.isdir(IWSLT),

@@ -3,25 +3,8 @@ import pytest
 from experiments.iwslt.score import bleu
 from experiments.iwslt.score import sacrebleu
 
-hypothesis = pytest.importorskip('hypothesis')
-st = hypothesis.strategies
-
 
 REFERENCES = ['The old dog sees the small red house.', 'A cat sleeps there.']
-
-sentences = st.lists(st.sampled_from('abc,.'), max_size=9).map(' '.join)
-
-
-@hypothesis.settings(max_examples=50, deadline=None)
-@hypothesis.given(pairs=st.lists(st.tuples(sentences, sentences.filter(bool)),
-                                 min_size=1, max_size=5))
-def test_bleu_of_any_corpus(pairs):
-    hypotheses, references = zip(*pairs)
-    value = bleu(hypotheses, references)
-    assert 0 <= value <= 100 + 1e-9
-    assert bleu(hypotheses[::-1], references[::-1]) == pytest.approx(value)
-    if all(len(each.split()) > 3 for each in references):
-        assert bleu(references, references) == pytest.approx(100)
 
 
 def test_by_hand(recwarn):
@@ -40,9 +23,9 @@ def test_by_hand(recwarn):
 
 
 def test_case_and_punctuation_count():
-    whole = bleu(REFERENCES, REFERENCES)
-    assert bleu([r.lower() for r in REFERENCES], REFERENCES) < whole - 5
-    assert bleu([r.strip('.') for r in REFERENCES], REFERENCES) < whole - 5
+    assert bleu(REFERENCES, REFERENCES) == pytest.approx(100)
+    assert bleu([r.lower() for r in REFERENCES], REFERENCES) < 95
+    assert bleu([r.strip('.') for r in REFERENCES], REFERENCES) < 95
     # Tokens are split from punctuation before they are compared.
     assert bleu(['The dog, the cat.'],
                 ['The dog , the cat .']) == pytest.approx(100)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -39,20 +40,12 @@ def test_pairs_are_bucketed(tmp_path, monkeypatch):
 @pytest.mark.gpu
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 def test_on_a_gpu(tmp_path, monkeypatch, layer):
-    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+    monkeypatch.setattr(train, 'TINY', dataclasses.replace(
         train.TINY, layer=layer))
     losses = [[entry['validation/main/loss'] for entry in run(
         tmp_path / device, '--device', device)['curve']]
         for device in ('-1', '0')]
     numpy.testing.assert_allclose(*losses, rtol=1e-3)
-
-
-@pytest.mark.parametrize('arguments, says', [
-    (['--data', 'nowhere'], 'there is no folder nowhere'),
-    (['--extra', 'TED'], '--extra takes sets of a folder'),
-])
-def test_arguments(error_of, tmp_path, arguments, says):
-    assert says in error_of(train.main, '--out', tmp_path, *arguments)
 
 
 class TestEvalOnly:

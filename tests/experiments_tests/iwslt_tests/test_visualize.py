@@ -2,8 +2,8 @@ import chainer
 import numpy
 import pytest
 
-import qrnn.links.recurrent_layer as recurrent_layer
 from experiments.iwslt import visualize
+from qrnn.links.encoder import Encoder
 
 
 GERMAN, ENGLISH = 'Der Hund.', 'The dog.'
@@ -13,10 +13,9 @@ GERMAN, ENGLISH = 'Der Hund.', 'The dog.'
 def test_attention(random_model, monkeypatch, layer):
     """The weights give the context that the decoder itself computes."""
     model, characters = random_model('abxy', layer)
-    contexts, attention_sum = [], recurrent_layer.attention_sum
-    monkeypatch.setattr(
-        recurrent_layer, 'attention_sum', lambda *args: (
-            contexts.append(attention_sum(*args)), contexts[-1])[1])
+    contexts, attend = [], Encoder.attend
+    monkeypatch.setattr(Encoder, 'attend', lambda self, query: (
+        contexts.append(attend(self, query)), contexts[-1])[1])
     weights = visualize.attention(model, characters, 'abbab', 'xyx')
     assert weights.shape == (4, 5)
     numpy.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
@@ -25,9 +24,8 @@ def test_attention(random_model, monkeypatch, layer):
         model.encode(characters.source('abbab')[None], [5])
     states = model.decoder[-1].encoder.h.array[0, ::-1]
     numpy.testing.assert_allclose(
-        weights @ states,
-        numpy.concatenate([each.array.reshape(1, -1) for each in contexts]),
-        rtol=1e-4, atol=1e-6)
+        weights @ states, numpy.concatenate([
+            each.array[0] for each in contexts]), rtol=1e-4, atol=1e-6)
 
 
 def test_picture(trained, tmp_path, capsys, monkeypatch):
