@@ -1,271 +1,234 @@
-"""Pairs of sentences: a user's folder, or the embedded sample."""
-import collections
-import glob
+"""Pairs of German and English sentences: a user's, or the embedded sample."""
+import fnmatch
 import hashlib
 import html
+import itertools
 import os
 import re
+import sys
 
-from experiments.common.errors import Problem
-from experiments.common.files import decode
-from experiments.common.files import either
-from experiments.common.files import read_bytes
-from experiments.iwslt import grammar
-from experiments.iwslt.characters import Characters
-from experiments.iwslt.characters import NOTHING
+import numpy
+
+from experiments.common import cli
+from experiments.common.cli import UserError
 
 
-PARTS = 'train', 'dev', 'test'
+EOS = '\n'  # the end of a sentence, predicted like a character
+IGNORE_LABEL = -1  # number of an unknown character, and of padding
 
-# Names of the sets of the official release that the paper scores on
-DEV, TEST = 'TED.tst2013', 'TED.tst2014'
-
-# Of the paper's training part: pairs, mean lengths and code points
-PAPER = '209,772 pairs, 103 / 93 characters, 187 code points'
+# Names of the set of each part, the first choice first
+PARTS = {'train': ('train', 'train.tags'),
+         'dev': ('dev', 'val', 'TED.tst2013'),
+         'test': ('test', 'test_*', 'TED.tst2014')}
 
 
 def load(source, max_length, extra=(), characters=None, checked=True):
-    """Loads the three parts of a corpus and numbers their characters.
+    """Load a :class:`Corpus`.
 
     Args:
-        source (str): ``'sample'`` for the pairs that the project generates
-            itself, or a folder with the files of the official release
-            (``train.tags.*.de``, ``IWSLT*.TED.tst2013.*.de.xml`` and so on)
-            or with plain aligned text (``train.de``, ``dev.de`` or
-            ``val.de``, ``test.de`` or ``test_*.de``), each gzipped or not, and
-            the same in English.
-        max_length (int): Pairs with more characters than this on one side
-            are left out of the training part.
-        extra (sequence of str): What the names of further sets in the folder
-            begin with that are to be trained on, too.
-        characters (Characters): Those to number, of a trained model for
-            instance. By default they are those of the training part.
-        checked (bool): Whether files with unequal numbers of lines are
-            refused, and, to train on, a training part that is another, too.
-
-    Returns:
-        Corpus: The pairs.
+        source (str): ``'sample'`` or None for pairs that the project
+            generates itself, or a folder; see ``README.md``.
+        max_length (int), characters (Characters): As in :class:`Corpus`.
+        extra (sequence of str): Beginnings of the names of further sets in
+            the folder to train on.
+        checked (bool): Whether to refuse files with unequal numbers of lines
+            and, to train, parts that hold the same pairs.
 
     Raises:
-        Problem: If a part is not there or is not text, or fails the check.
+        UserError: If a part is missing, is not text or fails a check.
 
     """
-    if source == 'sample':
+    if source in (None, 'sample'):
         if extra:
-            raise Problem('the sample has no sets beside its own; --extra '
-                          'goes with a folder')
+            raise UserError('--extra takes sets of a folder, see --data')
         return sample(max_length, characters=characters)
     if not os.path.isdir(source):
-        raise Problem(
-            "there is no folder {}; --data takes 'sample' or a folder with "
-            'pairs of files, see experiments/iwslt/README.md'.format(source))
-    paths = _paths(source, PARTS)
-    sets = {part: _read(part, paths[part], checked) for part in PARTS}
-    for part in PARTS[1:]:
-        if (checked and characters is None
-                and sets[part].pairs == sets['train'].pairs):
-            raise Problem(
-                '{} and {} hold the same pairs: what is trained on says '
-                'nothing about others; give other files, or --unchecked'
-                .format(paths['train'][0], paths[part][0]))
-    for name in _named(source, extra):
-        sets['train'] = sets['train'] + _read(
-            name, _paths(source, [name])[name], checked)
-    return Corpus(source, sets, max_length, characters)
+        raise UserError(
+            f"there is no folder {source}; --data takes 'sample' or a folder "
+            'with pairs of files, see experiments/iwslt/README.md')
+    files = _find_files(source)
+    sets = _choose_sets(source, files, extra)
+    pairs = {name: _read_pairs(*files[name], checked)
+             for name in itertools.chain(*sets.values())}
+    train = sets['train'][0]
+    for name in sets['dev'] + sets['test']:
+        if checked and characters is None and pairs[name] == pairs[train]:
+            raise UserError(
+                f'{files[train][0]} and {files[name][0]} hold the same pairs; '
+                'give other files, or --unchecked')
+    return Corpus(source, {
+        part: [pair for name in names for pair in pairs[name]]
+        for part, names in sets.items()}, max_length, characters, sets)
 
 
-def add_unchecked(parser):
-    """Adds ``--unchecked`` to a parser. See :func:`load`."""
-    parser.add_argument(
-        '--unchecked', action='store_true',
-        help='take files that look wrong: with unequal numbers of lines, of '
-             'which those that both have are taken, or the same for training '
-             'and another part')
+def sample(max_length, n_train=4000, n_other=200, characters=None):
+    """Return pairs that the project generates itself."""
+    from experiments.iwslt import grammar
+    return Corpus('sample', grammar.sample(n_train, n_other, n_other),
+                  max_length, characters)
 
 
-def sample(max_length, sizes=(), characters=None):
-    """The embedded sample, of the ``sizes`` that the grammar is asked for."""
-    sets = {part: _PairSet((part,), pairs)
-            for part, pairs in grammar.sample(*sizes).items()}
-    return Corpus('sample', sets, max_length, characters)
+class Characters:
+    """The characters of both languages, numbered.
+
+    The first is the end of a sentence. An unknown character has the number
+    -1, which is embedded as zeros and left out of the loss.
+    """
+
+    def __init__(self, characters):
+        self._characters = list(characters)
+        self._numbers = {each: i for i, each in enumerate(self._characters)}
+        self.eos = self._numbers[EOS]
+
+    def __len__(self):
+        return len(self._characters)
+
+    def __iter__(self):
+        return iter(self._characters)
+
+    def unknown(self, text):
+        """Return the characters of a text that have no number."""
+        return [each for each in text if each not in self._numbers]
+
+    def source(self, text):
+        """Return int32 numbers ``(S,)``, last one first as in the paper."""
+        return self.target(text[::-1])[:-1]
+
+    def target(self, text):
+        """Return int32 numbers ``(T,)`` of a text and its end."""
+        return numpy.array([self._numbers.get(each, IGNORE_LABEL)
+                            for each in text + EOS], numpy.int32)
+
+    def text(self, numbers):
+        """Return the text of some numbers, up to its end."""
+        text = ''.join(self._characters[i] for i in numbers)
+        return text.partition(EOS)[0]
 
 
-class Corpus(object):
-
+class Corpus:
     """Three parts, each a list of pairs, and the characters in them.
 
     Args:
-        source (str): Where the text comes from.
-        sets (dict): ``'train'``, ``'dev'`` and ``'test'``, each a
-            :class:`_PairSet`.
-        max_length (int): As in :func:`load`.
-        characters (Characters): As in :func:`load`.
-
-    Attributes:
-        characters (Characters): The characters of both languages.
-        train (list): Pairs of German and English, the longest left out.
-        dev (list): Pairs to choose the best epoch by.
-        test (list): Pairs to score that epoch on.
+        source (str): Where the pairs come from.
+        pairs (dict): Pairs of a German and an English sentence, for
+            ``'train'``, ``'dev'`` and ``'test'``.
+        max_length (int): Training pairs with more characters than this on one
+            side are left out.
+        characters (Characters): Those of a trained model; by default those of
+            the training part, in Unicode's order.
         sets (dict): Names of the sets that each part is made of.
 
     """
 
-    def __init__(self, source, sets, max_length, characters=None):
-        self.source = source
-        self._sets = sets
-        train = [pair for pair in sets['train'].pairs
-                 if max(map(len, pair)) <= max_length]
-        self._n_long = len(sets['train'].pairs) - len(train)
-        self._max_length = max_length
-        self.train, self.dev, self.test = (
-            train, sets['dev'].pairs, sets['test'].pairs)
+    def __init__(self, source, pairs, max_length, characters=None, sets=None):
+        self.pairs = {**pairs, 'train': [
+            pair for pair in pairs['train']
+            if max(map(len, pair)) <= max_length]}
         for part in PARTS:
-            if not getattr(self, part):
-                raise Problem('{} of {} holds no pair of sentences{}'.format(
-                    part, source, ' of at most {} characters'
-                    .format(max_length) * (part == 'train')))
-        self.sets = {part: sets[part].names for part in PARTS}
-        self.characters = characters or Characters.of(
-            line for pair in train for line in pair)
+            if not self.pairs[part]:
+                raise UserError(
+                    f'{part} of {source} holds no pair of sentences'
+                    + f' of at most {max_length} characters' * bool(
+                        pairs[part]))
+        self.characters = characters or Characters([EOS, *sorted(
+            set().union(*itertools.chain(*self.pairs['train'])))])
+        # All that a training depends on, as plain values
+        self.facts = {
+            'source': source, 'sets': sets or {part: [part] for part in PARTS},
+            'characters': len(self.characters),
+            'pairs': {part: len(self.pairs[part]) for part in PARTS},
+            'training_fingerprint': self._fingerprint('train', 'dev'),
+            'fingerprint': self._fingerprint('test')}  # of the scores' part
 
     def examples(self, part):
-        """The pairs of a part as numbers.
+        """Return a part as ``Translator.forward`` takes it, pair by pair."""
+        pairs = [(self.characters.source(german),
+                  self.characters.target(english))
+                 for german, english in self.pairs[part]]
+        return [(source, target, len(source),
+                 int((target != IGNORE_LABEL).sum()))
+                for source, target in pairs]
 
-        Returns:
-            list of tuple: Source, target, length of the source, and number
-            of known characters of the target. See
-            :meth:`~experiments.iwslt.model.Translator.forward`.
-
-        """
-        examples = []
-        for german, english in getattr(self, part):
-            source = self.characters.source(german)
-            target = self.characters.target(english)
-            examples.append((source, target, len(source),
-                             int((target != NOTHING).sum())))
-        return examples
-
-    def fingerprint(self, *parts):
-        """Hexadecimal digest of the pairs of some parts, in their order."""
-        digest = hashlib.sha256()
-        for part in parts:
-            for pair in getattr(self, part):
-                digest.update('{}\t{}\n'.format(*pair).encode())
-        return digest.hexdigest()
+    def _fingerprint(self, *parts):
+        text = ''.join(f'{german}\t{english}\n' for part in parts
+                       for german, english in self.pairs[part])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def __str__(self):
-        lines = ['{}: {:,} characters in both languages'.format(
-            self.source, len(self.characters) - 1)]
-        for part in PARTS:
-            lines.append(self._line(part))
-        lines.append("  the paper's training part: {}".format(PAPER))
-        return '\n'.join(lines)
-
-    def _line(self, part):
-        pairs, found = getattr(self, part), self._sets[part]
-        german, english = [
-            sum(map(len, side)) / len(pairs) for side in zip(*pairs)]
-        remarks = [name for name in found.names if name.startswith('test_')]
-        remarks += ['{:,} {}'.format(count, what) for count, what in (
-            (self._n_long * (part == 'train'),
-             'over {} characters left out'.format(self._max_length)),
-            (found.n_empty, 'with an empty side left out'),
-            (found.n_alone, 'lines without a partner left out'),
-            (sum(len(self.characters.unknown(line))
-                 for pair in pairs for line in pair), 'unknown characters'),
-        ) if count]
-        line = '  {:5}  {:>7,} pairs  mean {:.0f} / {:.0f} characters'.format(
-            part, len(pairs), german, english)
-        return '; '.join([line] + remarks)
-
-
-class _PairSet(collections.namedtuple(
-        '_PairSet', ('names', 'pairs', 'n_empty', 'n_alone'),
-        defaults=(0, 0))):
-    """Pairs of sets, and how many lines were empty or without a partner."""
-
-    def __add__(self, other):
-        return _PairSet(*(a + b for a, b in zip(self, other)))
+        lines = [f"{self.facts['source']}: {len(self.characters) - 1:,} "
+                 'characters in both languages']
+        for part, pairs in self.pairs.items():
+            german, english = map(''.join, zip(*pairs))
+            n_unknown = len(self.characters.unknown(german + english))
+            lines.append(
+                f'  {part:5}  {len(pairs):>7,} pairs  mean '
+                f'{len(german) / len(pairs):.0f} / '
+                f'{len(english) / len(pairs):.0f} characters  '
+                f'{n_unknown:,} unknown  '
+                + ' '.join(self.facts['sets'][part]))
+        return '\n'.join(lines + [
+            "  the paper's training part: 209,772 pairs, 103 / 93 characters, "
+            '187 code points'])
 
 
 def clean(line):
-    """A line with single spaces, and none at its ends."""
+    """Return a line with single spaces, and none at its ends."""
     return ' '.join(line.split())
 
 
-def _read(name, paths, checked):
-    """Reads the set of a name from its German and its English file."""
-    sides = [_lines(path) for path in paths]
-    keys = [key for key in sides[0] if key in sides[1]]
-    n_alone = len(set(sides[0]) ^ set(sides[1]))
-    if checked and n_alone and '.xml' not in os.path.basename(paths[0]):
-        raise Problem(
-            '{} has {:,} lines and {} has {:,}, so that they are not each '
-            "other's translations line by line; correct them, or take what "
-            'both have with --unchecked'.format(
-                paths[0], len(sides[0]), paths[1], len(sides[1])))
-    pairs = [tuple(side[key] for side in sides) for key in keys]
-    whole = [pair for pair in pairs if all(pair)]
-    found = re.match(r'test_[^.]*', os.path.basename(paths[0]))
-    return _PairSet((found[0] if found else name,), whole,
-                    len(pairs) - len(whole), n_alone)
-
-
-_PATTERNS = {
-    'train': ('train.{}', 'train.tags.*.{}'),
-    'dev': ('dev.{}', 'val.{}', 'IWSLT*.' + DEV + '.*.{}.xml'),
-    'test': ('test.{}', 'test_*.{}', 'IWSLT*.' + TEST + '.*.{}.xml'),
-}
-
-
-def _paths(folder, names):
-    """The German and the English file of each set, by its name."""
-    found, missing = {}, []
-    for name in names:
-        patterns = _PATTERNS.get(
-            name, (name + '.{}', 'IWSLT*.' + name + '.*.{}.xml'))
-        pairs = [pair for pattern in patterns
-                 for pair in _pairs(folder, pattern)]
-        if pairs:
-            found[name] = pairs[0]
-        else:
-            missing.append(' or '.join(
-                pattern.format('{de,en}') for pattern in patterns))
-    if missing:
-        raise Problem('there is no pair of files {} in {} (each gzipped or '
-                      'not)'.format(', and none '.join(missing), folder))
-    return found
-
-
-def _pairs(folder, pattern):
-    """The German files that match and have an English one, and that one."""
-    paths = os.path.join(glob.escape(folder), pattern.format('de'))
-    for german in sorted(glob.glob(paths) + glob.glob(paths + '.gz')):
+def _find_files(folder):
+    """Return the German and the English file of each set, by its name."""
+    files = {}
+    for german in sorted(os.listdir(folder)):
+        match = re.fullmatch(r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de'
+                             r'(?:\.xml)?(?:\.gz)?', german)
         start, _, end = german.removesuffix('.gz').rpartition('.de')
-        english = either(start + '.en' + end)
+        english = match and cli.plain_or_gzipped(
+            os.path.join(folder, start + '.en' + end))
         if english:
-            yield german, english
+            files.setdefault(match[1], (os.path.join(folder, german), english))
+    return files
 
 
-_GERMAN = re.compile(
-    r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de(?:\.xml)?(?:\.gz)?')
+def _choose_sets(folder, files, extra):
+    """Return the names of the sets of each part, ``extra`` to train on."""
+    found = {part: [name for pattern in patterns
+                    for name in fnmatch.filter(files, pattern)]
+             for part, patterns in PARTS.items()}
+    missing = [' or '.join(PARTS[part]) for part in PARTS if not found[part]]
+    if missing:
+        raise UserError(
+            f"there is no pair of files named {', and none '.join(missing)} "
+            f'in {folder}; see experiments/iwslt/README.md')
+    further = sorted(set(files).difference(*found.values()))
+    for start in extra:
+        if not any(name.startswith(start) for name in further):
+            raise UserError(f'no further set in {folder} begins with {start}; '
+                            f"there is {', '.join(further) or 'none'}")
+    sets = {part: found[part][:1] for part in PARTS}
+    sets['train'] += [
+        name for name in further if name.startswith(tuple(extra))]
+    return sets
 
 
-def _named(folder, beginnings):
-    """Names of the sets that begin so, dev and test left out, in order."""
-    names = set()
-    for path in os.listdir(folder):
-        match = _GERMAN.fullmatch(path)
-        if match:
-            names.add(match.group(1))
-    names = {name for name in names if not name.startswith('test_')}
-    names -= {'train', 'train.tags', 'dev', 'val', 'test', DEV, TEST}
-    for beginning in beginnings:
-        if not any(name.startswith(beginning) for name in names):
-            raise Problem('no further set in {} begins with {}; there is {}'
-                          .format(folder, beginning,
-                                  ', '.join(sorted(names)) or 'none'))
-    return sorted(name for name in names if name.startswith(tuple(beginnings)))
+def _read_pairs(german, english, checked):
+    """Return the pairs of a German and an English file."""
+    sides = _read_lines(german), _read_lines(english)
+    n_unpaired = len(sides[0].keys() ^ sides[1].keys())
+    if checked and n_unpaired and '.xml' not in os.path.basename(german):
+        raise UserError(
+            f'{german} has {len(sides[0]):,} lines and {english} has '
+            f'{len(sides[1]):,}; correct them, or take what both have with '
+            '--unchecked')
+    pairs = [(line, sides[1][key]) for key, line in sides[0].items()
+             if key in sides[1]]
+    complete = [pair for pair in pairs if all(pair)]
+    for n, what in (len(pairs) - len(complete), 'pairs with an empty side'), (
+            n_unpaired, 'lines without a partner'):
+        if n:
+            print(f'warning: {n:,} {what} are left out of {german}',
+                  file=sys.stderr)
+    return complete
 
 
 _TAG_LINE = re.compile(
@@ -280,30 +243,22 @@ _XML = re.compile(
     re.IGNORECASE | re.DOTALL)
 
 
-def _lines(path):
-    """The lines of a file by what says which ones belong together."""
-    text = decode(read_bytes(path), path, 'one sentence per line')
-    name = os.path.basename(path)
-    if '.xml' in name:
-        return _segments(text, path)
+def _read_lines(path):
+    """Return the lines of a file, by number or by document and segment."""
+    text = cli.read_text(path, 'one sentence per line')
+    if '.xml' in os.path.basename(path):
+        segments, document = {}, None
+        for docid, number, sentence in _XML.findall(text):
+            if number:
+                segments[document, number] = clean(html.unescape(sentence))
+            else:
+                document = docid
+        if not segments:
+            raise UserError(f'{path} holds no <seg>')
+        return segments
     # splitlines() would also split at characters that some lines hold.
-    lines = text.split('\n')
-    if lines[-1] == '':
-        lines.pop()
-    if name.startswith('train.tags.'):
+    lines = text.removesuffix('\n').split('\n') if text else []
+    if os.path.basename(path).startswith('train.tags.'):
         lines = [html.unescape(line) for line in lines
                  if not _TAG_LINE.match(line)]
     return dict(enumerate(map(clean, lines)))
-
-
-def _segments(text, path):
-    """The segments of a file, by their document's number and their own."""
-    segments, document = {}, None
-    for docid, number, sentence in _XML.findall(text):
-        if number:
-            segments[document, number] = clean(html.unescape(sentence))
-        else:
-            document = docid
-    if not segments:
-        raise Problem('{} holds no <seg>'.format(path))
-    return segments

@@ -1,54 +1,41 @@
-"""The embedded sample: a little German and its English, made up here.
+"""The embedded sample: pairs of German and English sentences, by rules.
 
-The pairs have what makes this translation hard. German puts participles,
-infinitives and the verb of a clause with ``dass`` or ``weil`` at the end,
-and inverts subject and verb after an opening, where English keeps subject,
-verb and object; articles and adjectives agree with gender, case and number,
-verbs with their subjects; compounds are one word in German and two in
-English.
+They have what makes this translation hard: German puts participles,
+infinitives and the verb of a clause with ``dass`` or ``weil`` at the end, and
+inverts subject and verb after an opening; articles and adjectives agree with
+gender, case and number, verbs with their subjects; compounds are one word in
+German and two in English.
 """
-import collections
 import random
 
 
 def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
-    """Generates the three parts of the sample.
+    """Generate the three parts of the sample.
 
-    The same numbers give the same text with every version of Python. No
-    German sentence occurs twice, neither within a part nor in two of them.
+    The same arguments give the same text with every version of Python. No
+    German sentence occurs twice.
 
     Args:
-        n_train (int): Number of pairs of the training part.
-        n_dev (int): Number of pairs of the development part.
-        n_test (int): Number of pairs of the test part.
+        n_train (int), n_dev (int), n_test (int): Numbers of pairs.
         seed (int): Seed of the generator.
 
     Returns:
-        dict: ``'train'``, ``'dev'`` and ``'test'``, each a list of pairs of
-        a German and an English sentence.
+        dict: Lists of pairs of a German and an English sentence, for
+        ``'train'``, ``'dev'`` and ``'test'``.
 
     """
-    speaker = _Speaker(seed)
-    seen = set()
-    parts = {}
-    for part, n in ('train', n_train), ('dev', n_dev), ('test', n_test):
-        pairs = []
-        while len(pairs) < n:
-            german, english = speaker.pair()
-            if german not in seen:
-                seen.add(german)
-                pairs.append((german, english))
-        parts[part] = pairs
-    return parts
+    generator = _Generator(seed)
+    pairs = {}  # by the German sentence
+    while len(pairs) < n_train + n_dev + n_test:
+        german, english = generator.pair()
+        pairs.setdefault(german, (german, english))
+    pairs = list(pairs.values())
+    return {'train': pairs[:n_train],
+            'dev': pairs[n_train:n_train + n_dev],
+            'test': pairs[n_train + n_dev:]}
 
 
-# A phrase in both languages; its number is 0 for singular, 1 for plural
-_Phrase = collections.namedtuple('_Phrase', 'german english number')
-
-
-class _Speaker(object):
-
-    """Draws sentences, rule by rule."""
+class _Generator:
 
     def __init__(self, seed):
         # random() alone is promised to give the same numbers in every
@@ -56,89 +43,69 @@ class _Speaker(object):
         self._random = random.Random(seed).random
 
     def pair(self):
-        """A German sentence and its translation."""
-        subject = self._noun_phrase(_ACTORS, 'nominative')
-        thing = self._noun_phrase(_THINGS, 'accusative')
-        first, last, english = self._verb(subject.number)
-        english = [subject.english, english, thing.english]
+        """Return a German sentence and its translation."""
+        subject, its_english, number = self._noun_phrase(
+            _ACTORS, 'nominative')
+        thing, thing_english, _ = self._noun_phrase(_THINGS, 'accusative')
+        first, last, verb_english = self._verb(number)
+        english = [its_english, verb_english, thing_english]
         kind = self._random()
         if kind < .35:
-            german = [subject.german, first, thing.german, last]
+            german = [subject, first, thing, last]
         elif kind < .6:
-            opening, its_english = self._one_of(_OPENINGS)
-            german = [opening, first, subject.german, thing.german, last]
-            english.insert(0, its_english)
+            opening, opening_english = self._choose(_OPENINGS)
+            german = [opening, first, subject, thing, last]
+            english.insert(0, opening_english)
         else:
-            opening, its_english = self._one_of(_MAIN_CLAUSES)
-            german = [opening, subject.german, thing.german, last, first]
-            english.insert(0, its_english)
+            opening, opening_english = self._choose(_MAIN_CLAUSES)
+            german = [opening, subject, thing, last, first]
+            english.insert(0, opening_english)
         return _sentence(german), _sentence(english)
 
     def _verb(self, number):
-        """The finite verb, what else stands at the end, and the English."""
-        verb = self._one_of(_VERBS)
+        """Return the finite verb, what else ends the clause, the English."""
+        singular, plural, participle, *english = self._choose(_VERBS).split()
         kind = self._random()
         if kind < .4:
-            return verb.present[number], '', verb.english[number]
+            return (singular, plural)[number], '', english[number]
         if kind < .7:
-            return (['hat', 'haben'][number], verb.participle,
-                    '{} {}'.format(['has', 'have'][number], verb.english[2]))
-        modal, its_english = self._one_of(_MODALS)
-        return (modal[number], verb.present[1],
-                '{} {}'.format(its_english[number], verb.english[1]))
+            return (('hat', 'haben')[number], participle,
+                    f'{("has", "have")[number]} {english[2]}')
+        modal, modal_english = self._choose(_MODALS)
+        return modal[number], plural, f'{modal_english[number]} {english[1]}'
 
     def _noun_phrase(self, nouns, case):
-        noun = self._one_of(nouns)
+        """Return German, English, and 0 for singular or 1 for plural."""
+        gender, *words = self._choose(nouns).split()
         number = int(self._random() < .35)
-        german, english = noun.german[number], noun.english[number]
+        german, english = words[number], words[2 + number]
         if nouns is _THINGS and self._random() < .3:
-            part, its_english = self._one_of(_COMPOUNDED)
+            part, part_english = self._choose(_COMPOUNDED)
             german = part + german.lower()
-            english = '{} {}'.format(its_english, english)
-        gender = 'plural' if number else noun.gender
-        articles, endings, its_english = self._one_of(_ARTICLES[number])
-        form = _FORMS.index((gender, case))
-        german, english = [german], [english]
+            english = f'{part_english} {english}'
+        form = _FORMS.index(('plural' if number else gender, case))
+        article, ending, article_english = self._choose(_ARTICLES[number])
         if self._random() < .4:
-            adjective, its_adjective = self._one_of(_ADJECTIVES)
-            german.insert(0, adjective + endings.split()[form])
-            english.insert(0, its_adjective)
-        if its_english == 'a' and english[0][0] in 'aeiou':
-            its_english = 'an'
-        return _Phrase(
-            ' '.join([articles.split()[form]] + german),
-            ' '.join([its_english] + english), number)
+            adjective, adjective_english = self._choose(_ADJECTIVES)
+            german = f'{adjective}{ending.split()[form]} {german}'
+            english = f'{adjective_english} {english}'
+        if article_english == 'a' and english[0] in 'aeiou':
+            article_english = 'an'
+        return (f'{article.split()[form]} {german}',
+                f'{article_english} {english}', number)
 
-    def _one_of(self, choices):
+    def _choose(self, choices):
         return choices[int(self._random() * len(choices))]
 
 
 def _sentence(parts):
-    text = ' '.join(part for part in parts if part)
+    text = ' '.join(filter(None, parts))
     return text[0].upper() + text[1:] + '.'
 
 
-class _Noun(object):
-
-    def __init__(self, line):
-        self.gender, *words = line.split()
-        self.german, self.english = words[:2], words[2:]
-
-
-class _Verb(object):
-
-    def __init__(self, line):
-        words = line.split()
-        self.present, self.participle = words[:2], words[2]
-        self.english = words[3:]  # third person, plural, participle
-
-
 # Gender and case of each of the forms below
-_FORMS = [
-    ('m', 'nominative'), ('m', 'accusative'),
-    ('f', 'nominative'), ('f', 'accusative'),
-    ('n', 'nominative'), ('n', 'accusative'),
-    ('plural', 'nominative'), ('plural', 'accusative')]
+_FORMS = [(gender, case) for gender in ('m', 'f', 'n', 'plural')
+          for case in ('nominative', 'accusative')]
 
 # Of each number: article, ending of the adjective after it, and English
 _ARTICLES = [
@@ -149,29 +116,19 @@ _ARTICLES = [
      (6 * '- ' + 'diese diese', 6 * '- ' + 'en en', 'these'),
      (6 * '- ' + 'viele viele', 6 * '- ' + 'e e', 'many')]]
 
-_ACTORS = list(map(_Noun, [
-    'm Hund Hunde dog dogs',
-    'm Lehrer Lehrer teacher teachers',
-    'm Koch Köche cook cooks',
-    'm Vogel Vögel bird birds',
-    'm Arzt Ärzte doctor doctors',
-    'f Katze Katzen cat cats',
-    'f Frau Frauen woman women',
-    'f Maus Mäuse mouse mice',
-    'n Kind Kinder child children',
-    'n Pferd Pferde horse horses']))
+_ACTORS = [
+    'm Hund Hunde dog dogs', 'm Lehrer Lehrer teacher teachers',
+    'm Koch Köche cook cooks', 'm Vogel Vögel bird birds',
+    'm Arzt Ärzte doctor doctors', 'f Katze Katzen cat cats',
+    'f Frau Frauen woman women', 'f Maus Mäuse mouse mice',
+    'n Kind Kinder child children', 'n Pferd Pferde horse horses']
 
-_THINGS = list(map(_Noun, [
-    'm Tisch Tische table tables',
-    'm Schlüssel Schlüssel key keys',
-    'm Stuhl Stühle chair chairs',
-    'm Apfel Äpfel apple apples',
-    'f Tür Türen door doors',
-    'f Lampe Lampen lamp lamps',
-    'f Uhr Uhren clock clocks',
-    'n Buch Bücher book books',
-    'n Bild Bilder picture pictures',
-    'n Glas Gläser glass glasses']))
+_THINGS = [
+    'm Tisch Tische table tables', 'm Schlüssel Schlüssel key keys',
+    'm Stuhl Stühle chair chairs', 'm Apfel Äpfel apple apples',
+    'f Tür Türen door doors', 'f Lampe Lampen lamp lamps',
+    'f Uhr Uhren clock clocks', 'n Buch Bücher book books',
+    'n Bild Bilder picture pictures', 'n Glas Gläser glass glasses']
 
 _COMPOUNDED = [
     ('Haus', 'house'), ('Garten', 'garden'), ('Küchen', 'kitchen'),
@@ -181,7 +138,8 @@ _ADJECTIVES = [
     ('alt', 'old'), ('klein', 'small'), ('rot', 'red'), ('neu', 'new'),
     ('grün', 'green'), ('schön', 'pretty')]
 
-_VERBS = list(map(_Verb, [
+# Third person, plural and participle, in both languages
+_VERBS = [
     'sieht sehen gesehen sees see seen',
     'findet finden gefunden finds find found',
     'malt malen gemalt paints paint painted',
@@ -189,7 +147,7 @@ _VERBS = list(map(_Verb, [
     'trägt tragen getragen carries carry carried',
     'putzt putzen geputzt cleans clean cleaned',
     'holt holen geholt fetches fetch fetched',
-    'verliert verlieren verloren loses lose lost']))
+    'verliert verlieren verloren loses lose lost']
 
 _MODALS = [
     (('will', 'wollen'), ('wants to', 'want to')),

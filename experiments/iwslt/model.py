@@ -1,16 +1,14 @@
 """The encoder-decoder and its configurations, the rows of Table 3."""
 import dataclasses
-from typing import Tuple
 
 import chainer
 import chainer.functions as F
 import chainer.links as L
 
-from experiments.common import best_model
-from experiments.common.precision import in_float32
+from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
-from experiments.iwslt.characters import Characters
-from experiments.iwslt.characters import NOTHING
+from experiments.iwslt.data import Characters
+from experiments.iwslt.data import IGNORE_LABEL
 from qrnn import LSTMStack
 from qrnn import QRNNStack
 from qrnn.functions import dropout
@@ -18,21 +16,14 @@ from qrnn.functions import linear_softmax_cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(object):
-
-    """Settings of an encoder-decoder and of its training.
-
-    The defaults are the paper's.
-    """
+class Config:
+    """Settings of an encoder-decoder and of its training: the paper's."""
 
     layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
     n_units: int = 320  # size of each layer
-    # Size of the embedding of characters. The paper does not say; its language
-    # model embeds words in as many channels as a layer has.
-    n_embedding: int = 320
-    # Filter width of each layer of the encoder, whose convolutions see both
-    # sides (qrnn); there are as many layers in the decoder.
-    kernel_sizes: Tuple[int, ...] = (6, 2, 2, 2)
+    n_embedding: int = 320  # not in the paper; as wide as a layer
+    # Filter width of each layer of the encoder; the decoder has as many layers
+    kernel_sizes: tuple[int, ...] = (6, 2, 2, 2)
     decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
     dropout: float = 0.0  # after the embeddings and after each layer
 
@@ -62,49 +53,35 @@ TINY = Config(n_units=8, n_embedding=8, kernel_sizes=(3, 2), batch_size=4,
 
 
 def load(folder):
-    """Loads the best model of a training run.
+    """Return the best :class:`Translator` of a training, on the CPU.
 
-    Args:
-        folder (str): Output folder of ``experiments.iwslt.train``.
-
-    Returns:
-        tuple: A :class:`Translator` on the CPU, its :class:`Characters`, and
-        what ``model.json`` says, a dict.
-
+    Beside it come its :class:`~experiments.iwslt.data.Characters` and what
+    ``model.json`` says of it, a dict.
     """
     def build(description):
-        Characters(description['characters'])
-        return Translator(
-            Config(**description['settings']), len(description['characters']))
+        characters = Characters(description['characters'])
+        return Translator(Config(**description['settings']), len(characters))
 
-    model, description = best_model.load(folder, 'iwslt', build)
+    model, description = load_model(folder, 'iwslt', build)
     return model, Characters(description['characters']), description
 
 
 class Translator(chainer.Chain):
+    """Encoder-decoder with attention, over ``V`` characters.
 
-    """Writes the translation of a sentence, character by character.
-
-    An encoder reads the source; every layer of the decoder starts from the
-    last state of its encoder layer, and the last one attends to all states of
-    the encoder's last. All parameters are initialised on the CPU, so that a
-    seed gives the same model on every device.
-
-    Args:
-        config (Config): Sizes and regularisation.
-        n_characters (int): Number of characters of both languages, ``V``.
-
+    Every layer of the decoder starts from the last state of its encoder
+    layer; the last one attends to all states of the encoder's last.
     """
 
     def __init__(self, config, n_characters):
-        super(Translator, self).__init__()
+        super().__init__()
         kernel_sizes = tuple(config.kernel_sizes)
         size = len(kernel_sizes), config.n_embedding, config.n_units
         self._dropout = config.dropout
         self._is_lstm = config.layer == 'lstm'
         with self.init_scope():
             self.embed = L.EmbedID(
-                n_characters, config.n_embedding, ignore_label=NOTHING)
+                n_characters, config.n_embedding, ignore_label=IGNORE_LABEL)
             if self._is_lstm:
                 self.encoder = LSTMStack(*size, dropout=config.dropout)
                 self.decoder = LSTMStack(
@@ -119,44 +96,31 @@ class Translator(chainer.Chain):
             self.output = L.Linear(config.n_units, n_characters)
 
     def forward(self, source, target, source_lengths, n_targets):
-        """Loss of a batch, and reports its mean per character as ``loss``.
-
-        What stands past the end of a sentence changes nothing.
+        """Return the mean loss per character, and report it as ``loss``.
 
         Args:
-            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
-                each row reversed.
-            target (:ref:`ndarray`): int32 characters of shape ``(B, T)``,
-                padded with -1, which is left out of the loss.
+            source (:ref:`ndarray`): int32, ``(B, S)``, each row reversed.
+            target (:ref:`ndarray`): int32, ``(B, T)``; -1 is left out.
             source_lengths (:ref:`ndarray`): Length of each source, ``(B,)``.
             n_targets (:ref:`ndarray`): Number of characters of each target
-                that are known, ``(B,)``.
-
-        Returns:
-            ~chainer.Variable: The mean over all characters of the batch.
+                that are not -1, ``(B,)``.
 
         """
-        self.read(source, source_lengths)
-        h = self._decoded(self._shifted(target))
+        self.encode(source, source_lengths)
+        # The first input is the end of a sentence, character 0.
+        first = self.xp.zeros((len(target), 1), target.dtype)
+        h = self._decode(self.xp.concatenate((first, target[:, :-1]), axis=1))
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[2]), target.ravel(), self.output.W,
-            self.output.b, NOTHING)
+            self.output.b, IGNORE_LABEL)
+        # Means over batches are taken in float64.
         chainer.report(
-            {'loss': (loss.array, int(n_targets.sum()))}, self)
+            {'loss': (loss.array.astype('d'), int(n_targets.sum()))}, self)
         return loss
 
-    def read(self, source, lengths):
-        """Reads sentences, and gets ready to write their translations.
-
-        There may be several of each, which then stand together.
-
-        Args:
-            source (:ref:`ndarray`): int32 characters of shape ``(B, S)``,
-                each row reversed.
-            lengths (:ref:`ndarray`): Length of each row, ``(B,)``.
-
-        """
-        h = self.encoder.encode(self._embedded(source), lengths)
+    def encode(self, source, lengths):
+        """Encode sources, as in :meth:`forward`, and start the decoder."""
+        h = self.encoder.encode(self._embed(source), lengths)
         # An LSTM starts with its cells, too; a QRNN's start from zero.
         c = ([state.c for state in self.encoder.state]
              if self._is_lstm else None)
@@ -164,64 +128,15 @@ class Translator(chainer.Chain):
         self.encoder.reset_state()
 
     def step(self, y):
-        """Scores of the characters that may follow, one step of writing.
+        """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        Args:
-            y (:ref:`ndarray`): int32 characters before, of shape ``(N,)``;
-                the end of a sentence at first.
-
-        Returns:
-            ~chainer.Variable: Log-probabilities, of shape ``(N, V)``.
-
+        ``y`` are the characters before, at first the ends of sentences; a
+        source's hypotheses stand side by side.
         """
-        return F.log_softmax(self._write(y))
+        return F.log_softmax(linear(self.output, self._decode(y)))
 
-    def attention(self, y):
-        """Weights of the source while a translation is written.
-
-        Args:
-            y (:ref:`ndarray`): int32 characters of a translation of each
-                source, all of the same length, of shape ``(B, T)``. The
-                sources must be of the same length, too.
-
-        Returns:
-            ~chainer.Variable: Weights of shape ``(B, T, S)``, which sum to 1
-            over the source.
-
-        """
-        layer = self.decoder[-1]
-        queries = []
-        for before in self._shifted(y).T:
-            self._write(before)
-            queries.append(
-                layer.state.h if self._is_lstm else layer.state.c)
-        return F.softmax(F.matmul(
-            in_float32(F.stack(queries, axis=1)),
-            in_float32(layer.encoder.h), transb=True), axis=2)
-
-    def reorder(self, indices, sentences=True):
-        """Goes on from other translations of the batch.
-
-        Args:
-            indices (:ref:`ndarray`): Number of the one that each of the new
-                batch goes on from.
-            sentences (bool): Whether their sources differ. Those of a source
-                stand together before and after.
-
-        """
-        self.decoder.reorder_state(indices, encoder=sentences)
-
-    def _shifted(self, target):
-        # The first input is the end of a sentence, character 0.
-        first = self.xp.zeros((len(target), 1), target.dtype)
-        return self.xp.concatenate((first, target[:, :-1]), axis=1)
-
-    def _embedded(self, x):
+    def _embed(self, x):
         return dropout(self.embed(x), self._dropout)
 
-    def _write(self, y):
-        """Scores, (B, T, V) or (B, V), of what follows each character."""
-        return linear(self.output, self._decoded(y))
-
-    def _decoded(self, y):
-        return dropout(self.decoder(self._embedded(y)), self._dropout)
+    def _decode(self, y):
+        return dropout(self.decoder(self._embed(y)), self._dropout)

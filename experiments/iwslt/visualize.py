@@ -1,24 +1,25 @@
 """Draws the attention: ``python -m experiments.iwslt.visualize --help``."""
 import chainer
 from chainer.backends import cuda
+import chainer.functions as F
+import numpy
 
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.errors import Problem
-from experiments.common.files import replacing
-from experiments.iwslt import model as model_module
+from experiments.common import cli
+from experiments.common.checkpoint import replacing
+from experiments.common.cli import UserError
 from experiments.iwslt.beam import translate
 from experiments.iwslt.data import clean
+from experiments.iwslt.model import load
 
 
 def main(argv=None):
-    """Writes a heat map of what each written character attends to."""
+    """Draw what each character of a translation attends to."""
     args = parse(argv)
     german = clean(args.german)
     if not german:
-        raise Problem('there is nothing to translate')
-    device = arguments.use_device(args.device)
-    model, characters, _ = model_module.load(args.model)
+        raise UserError('there is nothing to translate')
+    device = cli.use_device(args.device)
+    model, characters, _ = load(args.model)
     model.to_device(device)
     if args.english is None:
         (best,), = translate(model, characters, [german])
@@ -27,12 +28,12 @@ def main(argv=None):
         english = clean(args.english)
     weights = attention(model, characters, german, english)
     draw(args.out, weights, german, english)
-    print('{}\n{}\nThe attention is in {}'.format(german, english, args.out))
+    print(f'{german}\n{english}\nThe attention is in {args.out}')
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m experiments.iwslt.visualize')
-    arguments.add_model(parser)
+    parser = cli.Parser('iwslt.visualize')
+    cli.add_model(parser)
     parser.add_argument('german', metavar='GERMAN', help='what to translate')
     parser.add_argument(
         '--english', metavar='TEXT',
@@ -40,12 +41,12 @@ def parse(argv=None):
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',
         help='PNG file to write (default: attention.png)')
-    arguments.add_device(parser)
+    cli.add_device(parser)
     return parser.parse_args(argv)
 
 
 def attention(model, characters, german, english):
-    """Weight of every source character when a character is written.
+    """Return the attention weights, ``(T, S)``; each row sums to 1.
 
     Args:
         model (Translator): The model.
@@ -53,20 +54,23 @@ def attention(model, characters, german, english):
         german (str): The source, of ``S`` characters.
         english (str): The translation, of ``T - 1`` characters and its end.
 
-    Returns:
-        numpy.ndarray: Weights of shape ``(T, S)``; each row sums to 1.
-
     """
     source, target = characters.source(german), characters.target(english)
+    layer, queries = model.decoder[-1], []
     with chainer.using_config('train', False), chainer.no_backprop_mode():
-        model.read(model.xp.asarray(source[None]), [len(source)])
-        weights = model.attention(model.xp.asarray(target[None]))
-    # The source was read from its end.
-    return cuda.to_cpu(weights.array)[0, :, ::-1]
+        model.encode(model.xp.asarray(source[None]), [len(source)])
+        for before in [characters.eos, *target[:-1]]:
+            model.step(model.xp.full(1, before, 'i'))
+            # An LSTM queries with its outputs, a QRNN with its pooled states.
+            query = getattr(layer.state, 'h', layer.state.c)
+            queries.append(cuda.to_cpu(query.array).astype('f'))
+    states = cuda.to_cpu(layer.encoder.h.array)[0].astype('f')
+    weights = F.softmax(numpy.concatenate(queries) @ states.T).array
+    return weights[:, ::-1]  # the source was read from its end
 
 
 def draw(path, weights, german, english):
-    """Draws weights as a heat map, with characters along both axes.
+    """Draw weights as a heat map, with characters along both axes.
 
     Args:
         path (str): Name of the PNG file.
@@ -78,11 +82,11 @@ def draw(path, weights, german, english):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise Problem('matplotlib is not installed; pip install matplotlib')
-    columns, rows = _visible(german), _visible(english) + [_END]
-    figure = Figure(figsize=[
-        1.2 + _CELL * n for n in (len(columns), len(rows))],
-        layout='constrained')
+        raise UserError('matplotlib is not installed; pip install matplotlib')
+    columns = list(german.replace(' ', '␣'))
+    rows = list(english.replace(' ', '␣') + '¶')  # its end
+    figure = Figure(figsize=[1.2 + .16 * len(side) for side in (
+        columns, rows)], layout='constrained')
     axes = figure.add_subplot()
     image = axes.imshow(weights, cmap='Greys', vmin=0, vmax=1)
     axes.set_xticks(range(len(columns)), columns)
@@ -93,13 +97,5 @@ def draw(path, weights, german, english):
         figure.savefig(f, format='png', dpi=100)
 
 
-_CELL = .16  # inches of a character
-_END = '¶'  # stands for the end of the translation
-
-
-def _visible(text):
-    return list(text.replace(' ', '␣'))
-
-
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

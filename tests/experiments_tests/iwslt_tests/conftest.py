@@ -1,11 +1,12 @@
 import dataclasses
+import json
 
 import numpy
 import pytest
 
 from experiments.iwslt import data
 from experiments.iwslt import train
-from experiments.iwslt.characters import Characters
+from experiments.iwslt.data import Characters
 from experiments.iwslt.model import Config
 from experiments.iwslt.model import CONFIGS
 from experiments.iwslt.model import Translator
@@ -17,23 +18,22 @@ def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp('out')
     sample = data.sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            data, 'sample', lambda max_length, characters: sample(
-                max_length, (1500, 10, 10), characters))
+        patch.setattr(data, 'sample', lambda max_length, characters: sample(
+            max_length, 1500, 10, characters))
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=64, n_embedding=32, n_epochs=2,
             alpha=.01))
-        result = train.train(train.parse(['--out', str(out)]))
-    return str(out), result
+        train.main(['--out', str(out)])
+    return str(out), json.loads((out / 'result.json').read_text())
 
 
 @pytest.fixture
 def random_model():
-    """Makes a model with large random weights, and its characters."""
+    """Make a model with large random weights, and its characters."""
     def make(characters, layer='qrnn', **settings):
         random = numpy.random.RandomState(1)
-        settings = dict({'n_units': 7, 'n_embedding': 5,
-                         'kernel_sizes': (3, 2)}, **settings)
+        settings = {'n_units': 7, 'n_embedding': 5, 'kernel_sizes': (3, 2),
+                    **settings}
         model = Translator(Config(layer, **settings), len(characters) + 1)
         for _, param in sorted(model.namedparams()):
             param.array[...] = random.uniform(-1, 1, param.shape)

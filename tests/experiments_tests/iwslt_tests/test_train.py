@@ -1,144 +1,78 @@
+import dataclasses
 import json
 import os
+import shutil
 
 import numpy
 import pytest
 
-from experiments.iwslt import beam
+from experiments.iwslt import grammar
 from experiments.iwslt import score
 from experiments.iwslt import train
 
 
-# Runs a training that kills itself in the middle of an epoch.
-KILLED = """
-import os, signal, sys
-from experiments.common import errors
-from experiments.iwslt import train
-from chainer.training.updaters import StandardUpdater
-
-def update(self, update=StandardUpdater.update):
-    update(self)
-    if self.iteration == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-StandardUpdater.update = update
-errors.run(lambda: train.main(sys.argv[2:]))
-"""
-
-
-def run_test(out, *arguments):
-    train.main(['--test', '--out', str(out), '--snapshot-every', '5']
-               + list(arguments))
-
-
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """Folder of a tiny run that nothing interrupted."""
-    out = tmp_path_factory.mktemp('finished')
-    run_test(out)
-    return out
-
-
-def log_of(out):
-    with open(os.path.join(str(out), 'log')) as f:
-        log = json.load(f)
-    for entry in log:
-        del entry['elapsed_time']
-    return log
+def run(out, *arguments):
+    train.main(['--test', '--out', str(out), *arguments])
+    return json.loads((out / 'result.json').read_text())
 
 
 def test_reaches_a_score(trained):
-    out, result = trained
+    _, result = trained
     assert result['test_bleu'] > 3
     assert result['test_perplexity'] < 2
     curve = [entry['validation/perplexity'] for entry in result['curve']]
     assert sorted(curve, reverse=True) == curve
 
 
-def test_leaves_everything_behind(trained):
-    out, result = trained
-    assert {'log', 'model.json', 'model.npz', 'result.json'} < set(
-        os.listdir(out))
-    with open(os.path.join(out, 'result.json')) as f:
-        assert json.load(f) == json.loads(json.dumps(result))
-    assert {
-        'experiment', 'config', 'settings', 'data', 'seed', 'parameters',
-        'epochs', 'best_epoch', 'training_pairs', 'validation_perplexity',
-        'test_perplexity', 'test_bleu', 'test_bleu_definition',
-        'test_search', 'test_sentences_per_second', 'seconds_per_epoch',
-        'starts', 'finished', 'scored', 'curve'} <= set(result)
-    assert result['test_search'] == {
-        'width': 8, 'criterion': 'paper', 'alpha': .6, 'n_best': 1}
-
-
-def test_killed_and_resumed(python, finished, tmp_path):
-    """The same bits, killed in the middle of the second epoch."""
-    arguments = ['--test', '--out', tmp_path, '--snapshot-every', '5']
-    process = python('-c', KILLED, 23, *arguments)
-    assert process.returncode == -9
-    process = python('-m', 'experiments.iwslt.train', '--resume', *arguments)
-    assert 'Resumed from' in process.stdout, process.stderr
-    with numpy.load(finished / 'model.npz') as whole, \
-            numpy.load(tmp_path / 'model.npz') as resumed:
-        assert set(whole.files) == set(resumed.files)
-        for key in whole.files:
-            assert numpy.array_equal(whole[key], resumed[key]), key
-    assert log_of(finished) == log_of(tmp_path)
-
-
-def test_seed(finished, tmp_path):
-    run_test(tmp_path, '--seed', '1', '--epoch', '1')
-    assert log_of(tmp_path) != log_of(finished)[:1]
-
-
-def test_another_run(finished, tmp_path, complaint, monkeypatch):
-    for path in finished.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
-        train.TINY, kernel_sizes=(2, 2)))
-    assert 'its kernel_sizes is [3, 2], not [2, 2]' in complaint(
-        train.main, '--test', '--out', tmp_path, '--resume')
-
-
-def test_lstm(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
-        train.TINY, layer='lstm', dropout=.2, n_epochs=1, batch_size=32))
-    monkeypatch.setattr(beam, 'length_limit', lambda n_source: n_source // 9)
-    run_test(tmp_path)
-    assert 'Test BLEU' in capsys.readouterr().out
-
-
-def test_pairs_are_bucketed(trained, monkeypatch):
+def test_pairs_are_bucketed(tmp_path, monkeypatch):
     """Every batch of one epoch holds pairs of about the same length."""
     batches = []
-    monkeypatch.setattr(score, 'batch', lambda examples, device, batch=(
-        score.batch): (batches.append(examples), batch(examples, device))[1])
-    train.main(['--test', '--epoch', '1'])
-    spread = [max(a + b for _, _, a, b in batch) - min(
-        a + b for _, _, a, b in batch) for batch in batches[:16]]
-    lengths = [a + b for batch in batches[:16] for _, _, a, b in batch]
-    assert len(lengths) == 64
-    assert numpy.mean(spread) < (max(lengths) - min(lengths)) / 5
+    monkeypatch.setattr(score, 'convert', lambda examples, device, convert=(
+        score.convert): (batches.append(examples), convert(
+            examples, device))[1])
+    run(tmp_path, '--epoch', '1')
+    lengths = numpy.array([[n_source + n_target for *_, n_source, n_target
+                            in examples] for examples in batches[:16]])
+    assert lengths.size == 64
+    assert numpy.ptp(lengths, axis=1).mean() < numpy.ptp(lengths) / 5
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 def test_on_a_gpu(tmp_path, monkeypatch, layer):
-    monkeypatch.setattr(train, 'TINY', train.dataclasses.replace(
+    monkeypatch.setattr(train, 'TINY', dataclasses.replace(
         train.TINY, layer=layer))
-    for device in '-1', '0':
-        run_test(tmp_path / device, '--device', device)
-    losses = [[entry['validation/main/loss'] for entry in log_of(
-        tmp_path / device)] for device in ('-1', '0')]
+    losses = [[entry['validation/main/loss'] for entry in run(
+        tmp_path / device, '--device', device)['curve']]
+        for device in ('-1', '0')]
     numpy.testing.assert_allclose(*losses, rtol=1e-3)
 
 
-@pytest.mark.parametrize('arguments, says', [
-    (['--config', 'huge'], 'invalid choice'),
-    (['--data', 'nowhere'], 'there is no folder nowhere'),
-    (['--extra', 'TED'], 'the sample has no sets'),
-])
-def test_arguments(complaint, tmp_path, arguments, says):
-    assert says in complaint(
-        train.main, '--out', tmp_path / 'out', *arguments)
-    assert not (tmp_path / 'out').exists()
+class TestEvalOnly:
+
+    @pytest.fixture
+    def model(self, trained, tmp_path):
+        """A folder with nothing but the model."""
+        for name in 'model.json', 'model.npz':
+            shutil.copy(os.path.join(trained[0], name), str(tmp_path))
+        return tmp_path
+
+    def test_same_score_as_training(self, trained, model, capsys):
+        """On files of the same pairs, which are no longer to differ."""
+        for part in 'train', 'dev', 'test':
+            for language, lines in zip(('de', 'en'), zip(*grammar.sample(
+                    1500, 10, 10)['test'])):
+                (model / f'{part}.{language}').write_text('\n'.join(lines))
+        train.main(['--eval-only', str(model), '--data', str(model)])
+        out, result = capsys.readouterr().out, trained[1]
+        assert f'Test perplexity: {result["test_perplexity"]:.3f} per' in out
+        assert f'Test BLEU: {result["test_bleu"]:.2f} (NLTK' in out
+        assert 'beam 8, criterion paper, alpha 0.6)' in out
+
+    @pytest.mark.parametrize('characters', [[], ['\n', 'a'], ['a', 'b']])
+    def test_damaged_model(self, model, error_of, characters):
+        description = json.loads((model / 'model.json').read_text())
+        description['characters'] = characters
+        (model / 'model.json').write_text(json.dumps(description))
+        assert 'does not hold a model of experiments.iwslt' in error_of(
+            train.main, '--eval-only', model)

@@ -1,9 +1,7 @@
 import io
 
-import numpy
 import pytest
 
-from experiments.iwslt import beam
 from experiments.iwslt import translate
 
 
@@ -16,16 +14,11 @@ def translated(trained, monkeypatch, capsys):
     def run(contents, *arguments):
         monkeypatch.setattr(
             'sys.stdin', io.TextIOWrapper(io.BytesIO(contents)))
-        translate.main(['-m', trained[0]] + list(arguments))
+        translate.main(['-m', trained[0], *arguments])
         captured = capsys.readouterr()
         assert captured.out.count('\n') == len(captured.out.splitlines())
         return captured.out.splitlines(), captured.err.splitlines()
     return run
-
-
-@pytest.fixture
-def alone(translated):
-    return translated(GERMAN.encode())[0][0]
 
 
 def test_lines_stay_in_order(translated):
@@ -35,73 +28,38 @@ def test_lines_stay_in_order(translated):
     assert lines[0] == lines[4] != lines[1] and lines[2] == ''
     assert [translated(each.encode() + b'\n')[0] for each in contents] == [
         [line] for line in lines]
+    assert translated(b'') == ([], [])
 
 
-@pytest.mark.parametrize('bad, out, says', [
-    (b'', '', None),
-    (b' \t \r', '', None),
-    (b'\xff\xfe\x00', None, 'line 2 is not UTF-8'),
-    (b'\xff\xfe', '', 'line 2 is not UTF-8'),
-    ('Der Hund \u6f22\u5b57\u6f22 %'.encode(), None,
+@pytest.mark.parametrize('bad, empty, says', [
+    (b' \t \r', True, None),
+    (b'\xff\xfe\x00', False, 'line 2 is not UTF-8'),
+    (b'\xff\xfe', True, 'line 2 is not UTF-8'),
+    ('Der Hund \u6f22\u5b57\u6f22 %'.encode(), False,
      'line 2 has 3 characters that the model does not know'),
-    (b'Der\x1bHund\x0b\x0c\x85 \xe2\x80\xa8.', None, 'line 2 is not UTF-8'),
-    (20 * b'\xc3\x9f' + b'\n' + b'Der', None, None),
+    (b'Der\x1bHund\x0b\x0c\x85 \xe2\x80\xa8.', False, 'line 2 is not UTF-8'),
 ])
-def test_bad_lines(translated, alone, bad, out, says):
+def test_bad_lines(translated, bad, empty, says):
     """What comes before and after is translated as ever."""
     lines, complaints = translated(b'\n'.join(
         [GERMAN.encode(), bad, GERMAN.encode(), b'']))
-    assert lines[0] == lines[-1] == alone
-    assert len(lines) == 3 + bad.count(b'\n')
-    if out is not None:
-        assert lines[1] == out
+    assert len(lines) == 3 and lines[0] == lines[2]
+    assert (lines[1] == '') >= empty
+    assert bool(complaints) == bool(says)
     if says:
         assert complaints[0].startswith(says)
         assert all(each.startswith('line 2 ') and each.isprintable()
                    for each in complaints)
-    else:
-        assert not complaints
 
 
-def test_long_line(translated, alone, monkeypatch):
-    monkeypatch.setattr(beam, 'length_limit', lambda n_source: numpy.minimum(
-        n_source, 200))
-    long = (100 * GERMAN)[:2000]
-    lines, complaints = translated('{}\n{}\n'.format(long, GERMAN).encode())
-    assert len(lines) == 2 and not complaints
-    assert 0 < len(lines[0]) < 200
-    assert lines[1:] == translated(GERMAN.encode())[0]
-
-
-def test_nothing(translated):
-    assert translated(b'') == ([], [])
-
-
-def test_n_best(translated, alone):
-    lines, _ = translated(
-        '{}\n\n{}'.format(GERMAN, GERMAN).encode(), '--n-best', '3')
+def test_n_best(translated, trained, error_of):
+    lines, _ = translated(f'{GERMAN}\n\n{GERMAN}'.encode(), '--n-best', '3')
     rows = [line.split('\t') for line in lines]
     assert [row[0] for row in rows] == list('1112333')
-    assert rows[0][2] == alone
+    assert [rows[0][2]] == translated(GERMAN.encode())[0]
     assert rows[:3] == [['1'] + row[1:] for row in rows[4:]]
     assert len({row[2] for row in rows[:3]}) == 3
     scores = [float(row[1]) for row in rows[:3]]
     assert sorted(scores, reverse=True) == scores
-
-
-def test_more_than_the_beam(trained, complaint):
-    assert '--n-best 9 takes a --beam at least as wide' in complaint(
+    assert '--n-best 9 takes a --beam at least as wide' in error_of(
         translate.main, '-m', trained[0], '--n-best', '9')
-
-
-def test_no_model(tmp_path, complaint):
-    assert 'there is no trained model in' in complaint(
-        translate.main, '-m', tmp_path)
-
-
-def test_as_a_command(trained, python):
-    process = python('-c', 'import subprocess, sys; sys.exit(subprocess.run('
-                     '[sys.executable, "-m", "experiments.iwslt.translate"] '
-                     '+ sys.argv[1:], input=b"Der Hund.\\n\\n").returncode)',
-                     '-m', trained[0])
-    assert process.returncode == 0 and process.stdout.count('\n') == 2

@@ -1,64 +1,61 @@
+import chainer
 import numpy
 import pytest
 
-from experiments.iwslt import model as model_module
 from experiments.iwslt import visualize
+from qrnn.links.encoder import Encoder
 
 
 GERMAN, ENGLISH = 'Der Hund.', 'The dog.'
 
 
-def test_attention(trained):
-    model, characters, _ = model_module.load(trained[0])
-    weights = visualize.attention(model, characters, GERMAN, ENGLISH)
-    assert weights.shape == (len(ENGLISH) + 1, len(GERMAN))
+@pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
+def test_attention(random_model, monkeypatch, layer):
+    """The weights give the context that the decoder itself computes."""
+    model, characters = random_model('abxy', layer)
+    contexts, attend = [], Encoder.attend
+    monkeypatch.setattr(Encoder, 'attend', lambda self, query: (
+        contexts.append(attend(self, query)), contexts[-1])[1])
+    weights = visualize.attention(model, characters, 'abbab', 'xyx')
+    assert weights.shape == (4, 5)
     numpy.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    # The first column is that of the first character, which is read last.
+    with chainer.using_config('train', False):
+        model.encode(characters.source('abbab')[None], [5])
+    states = model.decoder[-1].encoder.h.array[0, ::-1]
+    numpy.testing.assert_allclose(
+        weights @ states, numpy.concatenate([
+            each.array[0] for each in contexts]), rtol=1e-4, atol=1e-6)
 
-    # The first column is that of the first character: the source was read
-    # from its end.
-    model.read(characters.source(GERMAN)[None], [len(GERMAN)])
-    read = model.attention(characters.target(ENGLISH)[None]).array[0]
-    numpy.testing.assert_allclose(weights[:, 0], read[:, -1], atol=1e-6)
 
-
-def test_picture(trained, tmp_path, capsys):
-    image = pytest.importorskip('matplotlib.image')
+def test_picture(trained, tmp_path, capsys, monkeypatch):
+    figure = pytest.importorskip('matplotlib.figure').Figure
+    drawn, savefig = [], figure.savefig
+    monkeypatch.setattr(figure, 'savefig', lambda self, *args, **kwargs: (
+        drawn.append(self), savefig(self, *args, **kwargs)))
     path = tmp_path / 'attention.png'
     for arguments in [], ['--english', ENGLISH]:
         visualize.main(['-m', trained[0], GERMAN, '--out', str(path)]
                        + arguments)
         out = capsys.readouterr().out
         assert GERMAN in out and str(path) in out
-        pixels = image.imread(str(path))
-        assert .01 < numpy.mean(pixels[..., :3].min(-1) < .9) < .5
+        assert path.read_bytes().startswith(b'\x89PNG')
         path.unlink()
     assert ENGLISH in out
+    axes = drawn[-1].axes[0]
+    assert axes.images[0].get_array().shape == (9, 9)
+    assert [each.get_text() for each in axes.get_xticklabels()] == 2 * list(
+        'Der␣Hund.')  # below and above
+    assert [each.get_text() for each in axes.get_yticklabels()] == list(
+        'The␣dog.¶')
 
 
-def test_weights_and_characters_are_drawn(tmp_path, monkeypatch):
-    figure = pytest.importorskip('matplotlib.figure').Figure
-    drawn = []
-    monkeypatch.setattr(
-        figure, 'savefig', lambda self, *args, **kwargs: drawn.append(self))
-    weights = numpy.random.RandomState(0).uniform(0, 1, (4, 3))
-    visualize.draw(str(tmp_path / 'x.png'), weights, 'a c', 'xyz')
-    axes = drawn[0].axes[0]
-    assert (axes.images[0].get_array() == weights).all()
-    assert [each.get_text() for each in axes.get_xticklabels()] == 2 * [
-        'a', '␣', 'c']  # below and above
-    assert [each.get_text() for each in axes.get_yticklabels()] == [
-        'x', 'y', 'z', '¶']
-
-
-def test_nothing(trained, complaint, tmp_path):
-    assert 'nothing to translate' in complaint(
+def test_errors(trained, error_of, tmp_path, monkeypatch):
+    assert 'nothing to translate' in error_of(
         visualize.main, '-m', trained[0], ' ')
-    assert 'No such file' in complaint(
+    assert 'No such file' in error_of(
         visualize.main, '-m', trained[0], GERMAN,
         '-o', tmp_path / 'nowhere' / 'x.png')
-
-
-def test_without_matplotlib(trained, complaint, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'matplotlib.figure', None)
-    assert 'matplotlib is not installed' in complaint(
+    assert 'matplotlib is not installed' in error_of(
         visualize.main, '-m', trained[0], GERMAN)
