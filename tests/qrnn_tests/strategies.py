@@ -8,9 +8,9 @@ import os
 import numpy
 import pytest
 
-from .helpers import gradients
-from .helpers import TOLERANCES
-from .helpers import variables
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import TOLERANCES
+from qrnn_tests.helpers import variables
 
 hypothesis = pytest.importorskip('hypothesis')
 given, st = hypothesis.given, hypothesis.strategies

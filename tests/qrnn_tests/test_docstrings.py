@@ -1,7 +1,6 @@
 import doctest
 import importlib
 import inspect
-import pathlib
 import pkgutil
 import re
 
@@ -31,12 +30,6 @@ NAMES = [name for name, value in vars(qrnn).items()
 def test_examples_hold(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
-
-
-def test_examples_of_the_readme_hold():
-    readme = pathlib.Path(__file__).parents[2] / 'README.md'
-    result = doctest.testfile(str(readme), module_relative=False)
-    assert result.attempted and not result.failed
 
 
 def test_examples_are_found():

@@ -9,9 +9,13 @@ import chainer.functions as F
 import numpy
 import pytest
 
-import qrnn
+from qrnn import BiQRNNLayer
 from qrnn import functions
-from qrnn.links.n_step_qrnn import NStepQRNN
+from qrnn import LSTMLayer
+from qrnn import LSTMStack
+from qrnn import NStepQRNN
+from qrnn import QRNNLayer
+from qrnn import QRNNStack
 from qrnn_tests.helpers import assert_equal
 
 
@@ -52,7 +56,7 @@ def count_devices():
     list, numpy.array, lambda lengths: cupy.array(lengths)])
 @pytest.mark.parametrize('to_indices', [
     list, numpy.array, lambda indices: cupy.array(indices)])
-@pytest.mark.parametrize('kind', [qrnn.QRNNLayer, qrnn.LSTMLayer])
+@pytest.mark.parametrize('kind', [QRNNLayer, LSTMLayer])
 def test_reorder_state(kind, to_indices, to_lengths):
     layer = kind(3, 4, attention=True)
     encoder_h, lengths = numpy.random.rand(2, 5, 4).astype('f'), [5, 3]
@@ -76,10 +80,10 @@ def test_reorder_state(kind, to_indices, to_lengths):
 
 @pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
 @pytest.mark.parametrize('make', [
-    lambda: qrnn.QRNNLayer(3, 4, 2), lambda: qrnn.LSTMLayer(3, 4),
-    lambda: qrnn.QRNNStack(2, 3, 4, attention=True),
-    lambda: qrnn.LSTMStack(2, 3, 4, attention=True),
-    lambda: qrnn.BiQRNNLayer(3, 4, 2), lambda: NStepQRNN(2, 3, 4, 0.)])
+    lambda: QRNNLayer(3, 4, 2), lambda: LSTMLayer(3, 4),
+    lambda: QRNNStack(2, 3, 4, attention=True),
+    lambda: LSTMStack(2, 3, 4, attention=True),
+    lambda: BiQRNNLayer(3, 4, 2), lambda: NStepQRNN(2, 3, 4, 0.)])
 def test_device_that_is_not_the_current_one(make):
     link, lengths = make(), [5, 3]
     link.to_device('@cupy:1')

@@ -5,15 +5,17 @@ import pytest
 
 from qrnn import attention_sum
 from qrnn import attention_sum_ref
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     [
         {'shape': (1, 1, 1, 1)},
         {'shape': (3, 17, 1, 33)},
@@ -24,8 +26,8 @@ from ..helpers import variables
         {'shape': (0, 5, 4, 7), 'lengths': ()},
     ],
 ))
-@helpers.backends
-class TestAttentionSum(helpers.FunctionTestCase):
+@backends
+class TestAttentionSum(FunctionTestCase):
 
     lengths = None
 
@@ -60,7 +62,7 @@ def test_padding_gets_no_weight_whatever_it_holds(padding):
     def run(encoding, double):
         e, q, g = variables(encoding, query, gy)
         y = attention_sum(e, q, lengths)
-        return [y.array] + helpers.gradients([y], [e, q], [g], double)
+        return [y.array] + gradients([y], [e, q], [g], double)
 
     expected = run(encoding, False)
     assert (expected[0][1] == 0).all()
@@ -89,7 +91,7 @@ def test_strided_inputs_and_gradients():
     def run(*arrays):
         e, q, g = variables(*arrays)
         y = attention_sum(e, q, [5, 1, 0])
-        return [y] + helpers.gradients([y], [e, q], [g])
+        return [y] + gradients([y], [e, q], [g])
 
     strided = encoding, query, gy
     copies = [a.copy() for a in strided]

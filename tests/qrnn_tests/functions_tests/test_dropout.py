@@ -6,11 +6,10 @@ import numpy
 import pytest
 
 from qrnn.functions import dropout
+from qrnn_tests.helpers import DTYPES
 
-from .. import helpers
 
-
-@pytest.mark.parametrize('dtype', helpers.DTYPES)
+@pytest.mark.parametrize('dtype', DTYPES)
 def test_values(dtype):
     x = numpy.random.uniform(1, 2, (30, 40)).astype(dtype)
     y = dropout(x, .25)
@@ -33,7 +32,7 @@ def test_gradients():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize('dtype', helpers.DTYPES)
+@pytest.mark.parametrize('dtype', DTYPES)
 def test_a_seed_draws_the_same_on_a_gpu(dtype):
     """Forward and backward."""
     x = numpy.random.uniform(-1, 1, (3, 5, 700)).astype(dtype)

@@ -18,9 +18,8 @@ from qrnn import strnn
 from qrnn import strnn_ref
 from qrnn.kernels import cuda
 from qrnn.kernels import philox
-
-from ..helpers import uniform
-from ..kernels_tests import host_device
+from qrnn_tests.helpers import uniform
+from qrnn_tests.kernels_tests import host_device
 
 
 pytestmark = pytest.mark.skipif(

@@ -2,8 +2,7 @@ import numpy
 import pytest
 
 from qrnn.functions import lengths
-
-from ..helpers import assert_equal
+from qrnn_tests.helpers import assert_equal
 
 
 KINDS = [list, tuple, numpy.array, lambda n: numpy.array(n, numpy.int8),

@@ -7,17 +7,20 @@ import pytest
 
 from qrnn.functions import linear_softmax_cross_entropy
 from qrnn.functions import linear_softmax_cross_entropy_ref
-
-from .. import helpers
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product({
-    'dtype': helpers.DTYPES,
+    'dtype': DTYPES,
     'shape': [(1, 1, 1), (3, 5, 7), (16, 3, 200), (0, 3, 4)],
     'ignored': [False, True],
 }))
-@helpers.backends
-class TestLinearSoftmaxCrossEntropy(helpers.FunctionTestCase):
+@backends
+class TestLinearSoftmaxCrossEntropy(FunctionTestCase):
 
     def generate_inputs(self):
         N, n, V = self.shape
@@ -57,11 +60,11 @@ def test_labels_that_there_are_not(label):
 @pytest.mark.gpu
 @pytest.mark.parametrize('double', [False, True])
 def test_labels_that_there_are_not_are_ignored_on_a_gpu(double):
-    arrays = [cuda.to_gpu(helpers.uniform(*shape))
+    arrays = [cuda.to_gpu(uniform(*shape))
               for shape in ((5, 3), (4, 3), (4,))]
     results = []
     for t in [1, -1, 3, -1, -1], [1, -2, 3, 4, 10 ** 9]:
-        inputs = helpers.variables(*arrays)
+        inputs = variables(*arrays)
         loss = linear_softmax_cross_entropy(
             inputs[0], cuda.cupy.array(t), *inputs[1:])
         grads = chainer.grad([loss], inputs, enable_double_backprop=double)

@@ -5,16 +5,17 @@ import pytest
 
 from qrnn.functions import lstm
 from qrnn.functions import lstm_ref
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import gradients
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     [
         {'shape': (1, 1, 1)},
         {'shape': (3, 17, 7)},
@@ -26,8 +27,8 @@ from ..helpers import variables
         {'shape': (0, 5, 7), 'lengths': ()},
     ],
 ))
-@helpers.backends
-class TestLSTM(helpers.FunctionTestCase):
+@backends
+class TestLSTM(FunctionTestCase):
 
     lengths = None
     given = 1, 1, 1  # which of the outputs' gradients are there

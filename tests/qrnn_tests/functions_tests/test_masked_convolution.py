@@ -8,11 +8,13 @@ import pytest
 from qrnn import masked_convolution
 from qrnn import masked_convolution_ref
 from qrnn.functions import last_steps
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 KERNEL_SIZES = 1, 2, 3, 6
@@ -21,7 +23,7 @@ kernel_sizes = pytest.mark.parametrize('k', KERNEL_SIZES)
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     [
         {'k': 1, 'shape': (1, 1, 1), 'm': 1},
         {'k': 1, 'shape': (3, 5, 7), 'm': 4, 'x0': True, 'lengths': (0, 5, 2)},
@@ -37,8 +39,8 @@ kernel_sizes = pytest.mark.parametrize('k', KERNEL_SIZES)
         {'k': 3, 'shape': (0, 5, 7), 'm': 2, 'x0': True, 'lengths': ()},
     ],
 ))
-@helpers.backends
-class TestMaskedConvolution(helpers.FunctionTestCase):
+@backends
+class TestMaskedConvolution(FunctionTestCase):
 
     x0 = False
     lengths = None
@@ -112,7 +114,7 @@ def test_sees_the_window_and_nothing_else(k):
         x, W = variables(uniform(1, T, 2), uniform(k, 2, 3))
         y = masked_convolution(x, W, lookahead=lookahead)
         for t in range(T):
-            gx, = helpers.gradients(
+            gx, = gradients(
                 [y[:, t]], [x], variables(uniform(1, 3)))
             seen, = gx[0].any(axis=1).nonzero()
             assert_equal(seen, numpy.arange(
@@ -139,7 +141,7 @@ def test_padding_may_hold_anything(k, padding):
             def run(x):
                 x, W_, gy_ = variables(x, W, gy)
                 y = masked_convolution(x, W_, None, lengths, lookahead)
-                return [y.array] + helpers.gradients(
+                return [y.array] + gradients(
                     [y], [x, W_], [gy_], double)
 
             expected = run(x)
@@ -159,7 +161,7 @@ def test_strided_inputs_and_gradients(k):
     def run(*arrays):
         x, W, x0, gy = variables(*arrays)
         y = masked_convolution(x, W, x0)
-        return [y] + helpers.gradients([y], [x, W, x0], [gy])
+        return [y] + gradients([y], [x, W, x0], [gy])
 
     strided = x, W, x0, gy
     copies = [a.copy() for a in strided]
@@ -187,7 +189,7 @@ def test_last_steps(n_steps, T, x0, some):
     grow = numpy.zeros(row.shape)
     for b, end in enumerate(ends):
         grow[b, end - n_steps:end] = gy.array[b]
-    gx = helpers.gradients([y], inputs, [gy])
+    gx = gradients([y], inputs, [gy])
     assert_equal(gx, [grow[:, n_steps:], grow[:, :n_steps]][:len(gx)])
 
 

@@ -10,11 +10,13 @@ import pytest
 from qrnn import qrnn_pooling
 from qrnn import qrnn_pooling_ref
 from qrnn.kernels import zoneout_mask
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 GATES = {'f': 2, 'fo': 3, 'if': 3, 'ifo': 4}
@@ -39,7 +41,7 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     [{'pooling': pooling} for pooling in GATES],
     [
         {'shape': (1, 1, 1)},
@@ -63,8 +65,8 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
         {'shape': (0, 5, 7), 'bias': 'one', 'c0': True, 'lengths': ()},
     ],
 ))
-@helpers.backends
-class TestQRNNPooling(helpers.FunctionTestCase):
+@backends
+class TestQRNNPooling(FunctionTestCase):
 
     bias = None
     c0 = mask = False
@@ -103,7 +105,7 @@ def run(arrays, options, gys, double=False):
     ys = qrnn_pooling(*inputs, **options)
     given = [(y, chainer.Variable(gy)) for y, gy in zip(ys, gys)
              if gy is not None]
-    return [y.array for y in ys] + helpers.gradients(
+    return [y.array for y in ys] + gradients(
         [y for y, _ in given], [v for v in inputs if v is not None],
         [gy for _, gy in given], double)
 
@@ -167,7 +169,7 @@ def test_gradients_of_some_inputs_only(pooling, bias):
         inputs[i] = chainer.Variable(arrays[i])
         ys = qrnn_pooling(*inputs, **options)
         assert_equal(
-            helpers.gradients(ys, [inputs[i]], variables(*gys)),
+            gradients(ys, [inputs[i]], variables(*gys)),
             [expected[i]])
 
 
@@ -199,8 +201,8 @@ def test_backward_spoils_nothing(pooling):
     ys = qrnn_pooling(*inputs, **options)
     gys = variables(*output_gradients(shape))
     kept = [v.array.copy() for v in inputs + list(ys) + gys]
-    first = helpers.gradients(ys, inputs, gys)
-    assert_equal(helpers.gradients(ys, inputs, gys), first, 0)
+    first = gradients(ys, inputs, gys)
+    assert_equal(gradients(ys, inputs, gys), first, 0)
     assert_equal(inputs + list(ys) + gys, kept, 0)
 
 
@@ -292,7 +294,7 @@ def test_float16_is_carried_in_float32(pooling):
 
 
 @poolings
-@pytest.mark.parametrize('dtype', helpers.DTYPES)
+@pytest.mark.parametrize('dtype', DTYPES)
 def test_saturated_gates(pooling, dtype):
     channels = GATES[pooling] * 4
     u = uniform(2, 3, channels, dtype=dtype)

@@ -5,9 +5,11 @@ import pytest
 
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
-
-from .. import helpers
-from ..helpers import uniform
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 cases = [
@@ -19,12 +21,12 @@ cases = [
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     cases + [{'shape': (3, 5, 7), 'lengths': None},
              {'shape': (3, 0, 7), 'lengths': (0, 0, 0)},
              {'shape': (0, 5, 7), 'lengths': ()}]))
-@helpers.backends
-class TestReverseSequences(helpers.FunctionTestCase):
+@backends
+class TestReverseSequences(FunctionTestCase):
 
     def generate_inputs(self):
         return uniform(*self.shape, dtype=self.dtype),
@@ -42,9 +44,9 @@ class TestReverseSequences(helpers.FunctionTestCase):
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES], cases))
-@helpers.backends
-class TestUnpadSequence(helpers.FunctionTestCase):
+    [{'dtype': dtype} for dtype in DTYPES], cases))
+@backends
+class TestUnpadSequence(FunctionTestCase):
 
     def generate_inputs(self):
         return uniform(*self.shape, dtype=self.dtype),
@@ -67,7 +69,7 @@ def test_complaints(function):
 
 
 def test_some_gradients_missing():
-    x = helpers.variables(uniform(3, 4, 2))[0]
+    x = variables(uniform(3, 4, 2))[0]
     y = unpad_sequence(x, [4, 2, 1])[1]
     y.grad = numpy.ones_like(y.array)
     y.backward()

@@ -7,21 +7,24 @@ import pytest
 from qrnn import strnn
 from qrnn import strnn_ref
 from qrnn import STRNNFunction
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product({
-    'dtype': helpers.DTYPES,
+    'dtype': DTYPES,
     'shape': [(1, 1, 1), (3, 2, 7), (1, 17, 33), (3, 17, 1), (3, 0, 7),
               (0, 5, 7)],
     'h0': [True, False],
     'reverse': [True, False],
 }))
-@helpers.backends
-class TestSTRNN(helpers.FunctionTestCase):
+@backends
+class TestSTRNN(FunctionTestCase):
 
     def generate_inputs(self):
         B, T, C = self.shape
@@ -56,14 +59,14 @@ def test_call_of_the_original():
 @pytest.mark.parametrize('reverse', [False, True])
 @pytest.mark.parametrize('wanted', [(0,), (1,), (2,), (0, 2)])
 def test_gradients_of_some_inputs_only(wanted, reverse):
-    inputs = helpers.variables(
+    inputs = variables(
         uniform(2, 4, 3), uniform(2, 4, 3), uniform(2, 3))
     gh = chainer.Variable(uniform(2, 4, 3))
     h = strnn(*inputs, reverse=reverse)
-    expected = helpers.gradients([h], inputs, [gh])
+    expected = gradients([h], inputs, [gh])
     inputs = [v if i in wanted else v.array for i, v in enumerate(inputs)]
     h = strnn(*inputs, reverse=reverse)
-    assert_equal(helpers.gradients([h], [inputs[i] for i in wanted], [gh]),
+    assert_equal(gradients([h], [inputs[i] for i in wanted], [gh]),
                  [expected[i] for i in wanted])
 
 
@@ -74,21 +77,21 @@ def test_strided_inputs_and_gradients(reverse):
     gh = numpy.broadcast_to(uniform(7), f.shape)
 
     def run(*arrays):
-        f, x, gh = helpers.variables(*arrays)
+        f, x, gh = variables(*arrays)
         h = strnn(f, x, reverse=reverse)
-        return [h] + helpers.gradients([h], [f, x], [gh])
+        return [h] + gradients([h], [f, x], [gh])
 
     assert_equal(run(f, x, gh), run(f.copy(), x.copy(), gh.copy()))
 
 
 def test_float16_is_carried_in_float32():
     # In float16 both sums come to a halt at a half.
-    f, x = helpers.variables(
+    f, x = variables(
         numpy.ones((1, 4096, 1), numpy.float16),
         numpy.full((1, 4096, 1), 2. ** -12, numpy.float16))
     h = strnn(f, x)
     assert h.array[0, -1] == 1
-    gx, = helpers.gradients([h], [x], [x])
+    gx, = gradients([h], [x], [x])
     assert gx[0, 0] == 1
 
 

@@ -6,19 +6,21 @@ import pytest
 
 from qrnn import zoneout
 from qrnn import zoneout_ref
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import uniform
 
 
 @testing.parameterize(*testing.product({
-    'dtype': helpers.DTYPES,
+    'dtype': DTYPES,
     'shape': [(1, 1, 1), (3, 17, 7), (2, 33), (3, 0, 7)],
     'mask': [True, False],
 }))
-@helpers.backends
-class TestZoneout(helpers.FunctionTestCase):
+@backends
+class TestZoneout(FunctionTestCase):
 
     def generate_inputs(self):
         return numpy.random.rand(*self.shape).astype(self.dtype),
@@ -74,7 +76,7 @@ def test_seeded_by_numpy():
 def test_drawn_mask_stops_the_gradient():
     f = chainer.Variable(numpy.random.rand(3, 4, 5) * .9)
     F = zoneout(f, .5)
-    gf, = helpers.gradients([F], [f], [F])
+    gf, = gradients([F], [f], [F])
     assert_equal(gf, numpy.where(F.array == 1, 0, F.array))
 
 

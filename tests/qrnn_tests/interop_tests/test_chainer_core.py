@@ -6,9 +6,9 @@ from qrnn import interop
 from qrnn import NStepQRNN
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
-from tests.qrnn_tests.helpers import assert_equal
-from tests.qrnn_tests.helpers import randomize
-from tests.qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 B, T, S = 3, 7, 5
@@ -102,7 +102,7 @@ def test_file_of_a_model(tmp_path):
     interop.load_chainer_core(path, stack, 'rnn/')
     x = h = uniform(B, T, 3)
     for i, k in enumerate((2, 1)):
-        prefix = 'rnn/{}/'.format(i)
+        prefix = f'rnn/{i}/'
         h = core(h, {name.replace(prefix, ''): array
                      for name, array in arrays.items()
                      if name.startswith(prefix)}, k)

@@ -9,9 +9,9 @@ from qrnn import NStepBiQRNN
 from qrnn import NStepQRNN
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
-from tests.qrnn_tests.helpers import assert_equal
-from tests.qrnn_tests.helpers import randomize
-from tests.qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 T, B = 9, 3
@@ -105,8 +105,8 @@ def test_torchqrnn(n, m, windows, output_gate):
     last = []
     for i, window in enumerate(windows):
         expected, hidden = torchqrnn(
-            expected, arrays['layers.{}.linear.weight'.format(i)],
-            arrays['layers.{}.linear.bias'.format(i)], window, output_gate)
+            expected, arrays[f'layers.{i}.linear.weight'],
+            arrays[f'layers.{i}.linear.bias'], window, output_gate)
         last.append(hidden)
 
     stack = interop.from_state_dict(arrays, n, output_gate)

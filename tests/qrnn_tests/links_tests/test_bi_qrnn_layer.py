@@ -4,10 +4,9 @@ import pytest
 from qrnn import BiQRNNLayer
 from qrnn import BiQRNNStack
 from qrnn import NStepBiQRNN
-
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 @pytest.mark.parametrize('options', [

@@ -6,19 +6,19 @@ import pytest
 
 from qrnn import LSTMLayer
 from qrnn import QRNNLayer
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import feed
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, S, T, n, m = 3, 6, 7, 4, 5
 LENGTHS = [6, 1, 4]
 
 LAYERS = {
-    '{}-{}'.format(pooling, k): functools.partial(
+    f'{pooling}-{k}': functools.partial(
         QRNNLayer, n, m, k, pooling=pooling)
     for pooling, k in [('fo', 1), ('fo', 2), ('ifo', 3), ('fo', 6)]}
 LAYERS['lstm'] = functools.partial(LSTMLayer, n, m)
@@ -36,8 +36,8 @@ def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
     """Outputs; gradients to inputs, encoder states and parameters."""
     x, encoder_c, encoder_h = inputs = variables(x, encoder_c, encoder_h)
     layer.init(encoder_c, encoder_h, lengths)
-    y = helpers.feed(layer, x, chunks)
-    return y, helpers.backward(layer, [y], [gy], inputs)
+    y = feed(layer, x, chunks)
+    return y, backward(layer, [y], [gy], inputs)
 
 
 @layers

@@ -7,12 +7,11 @@ import pytest
 from qrnn import attention_sum_ref
 from qrnn import LSTMLayer
 from qrnn import LSTMState
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, T, n, m = 3, 5, 4, 6
@@ -25,11 +24,11 @@ def layer_and_twin(**options):
     # Chainer's gates are i, f, z, o.
     for gate, part in enumerate((0, 1, 3, 2)):
         rows = slice(part * m, (part + 1) * m)
-        for name, array in (('w%d' % gate, layer.upward.W.array),
-                            ('b%d' % gate, layer.upward.b.array),
-                            ('w%d' % (gate + 4), layer.lateral.W.array)):
+        for name, array in ((f'w{gate}', layer.upward.W.array),
+                            (f'b{gate}', layer.upward.b.array),
+                            (f'w{gate + 4}', layer.lateral.W.array)):
             getattr(twin[0], name).array[...] = array[rows]
-        getattr(twin[0], 'b%d' % (gate + 4)).array[...] = 0
+        getattr(twin[0], f'b{gate + 4}').array[...] = 0
     return layer, twin
 
 
@@ -47,18 +46,18 @@ def test_equals_chainers_own():
     x, h0, c0 = variables(uniform(B, T, n), uniform(B, m), uniform(B, m))
     gys = [uniform(B, T, m), uniform(B, m), uniform(B, m)]
 
-    def backward(link, *ys):
+    def results(link, *ys):
         for v in x, h0, c0:
             v.cleargrad()
-        return list(ys) + helpers.backward(link, ys, gys, [x, h0, c0])[:3]
+        return list(ys) + backward(link, ys, gys, [x, h0, c0])[:3]
 
     h, c, ys = twin(h0[None], c0[None], list(F.separate(x)))
-    expected = backward(twin, F.stack(ys), h[0], c[0])
+    expected = results(twin, F.stack(ys), h[0], c[0])
 
     layer.save_state = True
     layer.state = LSTMState(c0, h0)
     y = layer(x)
-    assert_equal(backward(layer, y, layer.state.h, layer.state.c), expected)
+    assert_equal(results(layer, y, layer.state.h, layer.state.c), expected)
     assert_equal(
         [param.grad for param in (
             layer.lateral.W, layer.upward.W, layer.upward.b)],

@@ -9,9 +9,8 @@ from qrnn import NStepQRNN
 from qrnn import qrnn_pooling_ref
 from qrnn import masked_convolution_ref
 from qrnn.links import n_step_qrnn
-
-from ..helpers import randomize
-from ..helpers import uniform
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 # Not of what is fed back, but of states of any kind
@@ -167,7 +166,7 @@ def test_groups(lengths):
         assert longest - lengths[group].min() <= max(8, longest / 4)
 
 
-class TestComplaints(object):
+class TestComplaints:
 
     @pytest.fixture
     def rnn(self):

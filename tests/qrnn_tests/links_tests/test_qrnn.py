@@ -4,8 +4,7 @@ import numpy
 import pytest
 
 from qrnn import QRNN
-
-from ..helpers import uniform
+from qrnn_tests.helpers import uniform
 
 
 @pytest.mark.parametrize('kernel_size', [1, 2, 3])

@@ -12,12 +12,14 @@ from qrnn import masked_convolution_ref
 from qrnn import qrnn_pooling_ref
 from qrnn import QRNNLayer
 from qrnn import QRNNState
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backends
+from qrnn_tests.helpers import DTYPES
+from qrnn_tests.helpers import gradients
+from qrnn_tests.helpers import LinkTestCase
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 GATES = {'f': 2, 'fo': 3, 'ifo': 4}
@@ -27,7 +29,7 @@ kernel_sizes = pytest.mark.parametrize('k', [1, 2, 3, 6])
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'dtype': dtype} for dtype in DTYPES],
     [
         {'shape': (1, 1, 1), 'm': 1},
         {'shape': (3, 17, 7), 'm': 33, 'options': {'pooling': 'f'}},
@@ -42,8 +44,8 @@ kernel_sizes = pytest.mark.parametrize('k', [1, 2, 3, 6])
         {'shape': (0, 5, 7), 'm': 5},
     ],
 ))
-@helpers.backends
-class TestQRNNLayer(helpers.LinkTestCase):
+@backends
+class TestQRNNLayer(LinkTestCase):
 
     param_names = 'W', 'b'
     options = {}
@@ -166,7 +168,7 @@ def test_sees_no_future(k, pooling):
     x = chainer.Variable(uniform(1, T, 2))
     y = layer(x)
     for t in range(T):
-        gx, = helpers.gradients([y[:, t]], [x], variables(uniform(1, 3)))
+        gx, = gradients([y[:, t]], [x], variables(uniform(1, 3)))
         assert not gx[0, t + 1:].any()
         assert gx[0, :t + 1].all()
 
@@ -180,7 +182,7 @@ def test_lookahead(k, lookahead):
     x = chainer.Variable(uniform(1, T, 2))
     y = layer(x)
     for t in range(T):
-        gx, = helpers.gradients([y[:, t]], [x], variables(uniform(1, 3)))
+        gx, = gradients([y[:, t]], [x], variables(uniform(1, 3)))
         assert_equal(gx[0].any(axis=1).nonzero()[0], numpy.arange(
             max(0, t - (k - 1 - lookahead)), min(T, t + lookahead + 1)))
     layer = QRNNLayer(2, 3, k, lookahead=lookahead)

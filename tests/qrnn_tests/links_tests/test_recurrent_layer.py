@@ -13,18 +13,18 @@ from qrnn import LSTMStack
 from qrnn import LSTMState
 from qrnn import QRNNLayer
 from qrnn import QRNNState
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import feed
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, T, n, m = 3, 7, 4, 5
 
 LAYERS = {
-    '{}-{}'.format(pooling, k): functools.partial(
+    f'{pooling}-{k}': functools.partial(
         QRNNLayer, n, m, k, pooling=pooling)
     for pooling in ('f', 'fo', 'ifo') for k in (1, 2, 3, 6)}
 LAYERS['lstm'] = functools.partial(LSTMLayer, n, m)
@@ -47,9 +47,9 @@ def results(layer, x, state, gys, chunks=(T,), lengths=None):
     """Outputs and final state; gradients to inputs, state and parameters."""
     x, *state = variables(x, *state)
     layer.state = state
-    y = helpers.feed(layer, x, chunks, lengths)
+    y = feed(layer, x, chunks, lengths)
     outputs = [y, *layer.state]
-    return outputs, helpers.backward(layer, outputs, gys, [x, *state])
+    return outputs, backward(layer, outputs, gys, [x, *state])
 
 
 def output_gradients(layer):

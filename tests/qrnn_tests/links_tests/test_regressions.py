@@ -16,12 +16,12 @@ from qrnn import QRNNLayer
 from qrnn import strnn
 from qrnn import strnn_ref
 from qrnn import zoneout
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import feed
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, T, n, m = 3, 7, 4, 5
@@ -212,8 +212,8 @@ def test_gradients_of_chunks_shorter_than_the_window(k, size):
     def grads(chunks):
         layer.reset_state()
         x = chainer.Variable(array)
-        y = helpers.feed(layer, x, chunks)
-        return helpers.backward(layer, [y], [gy], [x])
+        y = feed(layer, x, chunks)
+        return backward(layer, [y], [gy], [x])
 
     assert_equal(grads(8 // size * [size]), grads([8]))
 

@@ -10,12 +10,12 @@ from qrnn import LSTMStack
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
 from qrnn.functions import dropout
-
-from .. import helpers
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
-from ..helpers import variables
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import backward
+from qrnn_tests.helpers import feed
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 B, S, T, n, m = 3, 6, 7, 4, 5
@@ -126,9 +126,9 @@ def test_splitting_changes_nothing(make, dense):
     def results(chunks):
         stack.reset_state()
         xs = variables(x)
-        y = helpers.feed(stack, *xs, chunks)
+        y = feed(stack, *xs, chunks)
         outputs = [y, stack.state[0].c]
-        return outputs, helpers.backward(stack, outputs, gys, xs)
+        return outputs, backward(stack, outputs, gys, xs)
 
     whole = results([T])
     for chunks in [3, 4], [1, 1, 5], T * ['step'], [3, 'step', 3]:
@@ -222,12 +222,12 @@ def test_unchaining_truncates_the_gradient(make):
     state = [[part.array for part in state] for state in stack.state]
     actual = stack(second)
     gys = [uniform(B, T, m)]
-    grads = helpers.backward(stack, [actual], gys, [second])
+    grads = backward(stack, [actual], gys, [second])
     assert first.grad is None
     stack.state = state
     second.cleargrad()
     assert_equal(
-        helpers.backward(stack, [stack(second)], gys, [second]), grads)
+        backward(stack, [stack(second)], gys, [second]), grads)
 
 
 @stacks

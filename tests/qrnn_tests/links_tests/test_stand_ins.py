@@ -10,10 +10,9 @@ import pytest
 from qrnn import NStepBiQRNN
 from qrnn import NStepQRNN
 from qrnn import QRNN
-
-from ..helpers import assert_equal
-from ..helpers import randomize
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 T, B, n, m = 7, 3, 4, 5

@@ -8,9 +8,8 @@ from qrnn import NStepQRNN
 from qrnn import QRNN
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
-
-from ..helpers import assert_equal
-from ..helpers import uniform
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import uniform
 
 
 class Model(chainer.Chain):

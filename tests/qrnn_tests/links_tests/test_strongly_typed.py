@@ -7,9 +7,8 @@ import pytest
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
 from qrnn import STRONGLY_TYPED
-
-from ..helpers import randomize
-from ..helpers import uniform
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 
 def sigmoid(x):

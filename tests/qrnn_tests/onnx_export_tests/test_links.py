@@ -2,10 +2,14 @@ import chainer
 import numpy
 import pytest
 
-import qrnn
+from qrnn import BiQRNNLayer
+from qrnn import LSTMLayer
 from qrnn import onnx_export
-from tests.qrnn_tests.helpers import randomize
-from tests.qrnn_tests.helpers import uniform
+from qrnn import QRNNLayer
+from qrnn import QRNNStack
+from qrnn import STRONGLY_TYPED
+from qrnn_tests.helpers import randomize
+from qrnn_tests.helpers import uniform
 
 pytest.importorskip('onnx', reason='onnx is not installed')
 onnxruntime = pytest.importorskip(
@@ -52,7 +56,7 @@ def batch(B, T, n=4):
 @pytest.mark.parametrize('k', [1, 2, 3])
 def test_poolings(pooling, k):
     """One model for every batch size and number of steps."""
-    layer = randomize(qrnn.QRNNLayer(4, 5, k, pooling=pooling))
+    layer = randomize(QRNNLayer(4, 5, k, pooling=pooling))
     plain = session(onnx_export.export(layer))
     padded = session(onnx_export.export(layer, lengths=True))
     for B, T in SHAPES:
@@ -64,11 +68,11 @@ def test_poolings(pooling, k):
 
 
 @pytest.mark.parametrize('settings', [
-    *qrnn.STRONGLY_TYPED.values(),
+    *STRONGLY_TYPED.values(),
     {'pooling': 'ifo', 'activations': {
         'z': 'sigmoid', 'o': 'identity', 'i': 'tanh'}}])
 def test_activations(settings):
-    layer = randomize(qrnn.QRNNLayer(4, 5, **settings))
+    layer = randomize(QRNNLayer(4, 5, **settings))
     x, _ = batch(5, 17)
     model = session(onnx_export.export(layer))
     assert_close(run(model, x=x)['h'], layer(x))
@@ -76,7 +80,7 @@ def test_activations(settings):
 
 @pytest.mark.parametrize('k, lookahead', [(2, 1), (3, 1), (3, 2)])
 def test_lookahead(k, lookahead):
-    layer = randomize(qrnn.QRNNLayer(4, 5, k, lookahead=lookahead))
+    layer = randomize(QRNNLayer(4, 5, k, lookahead=lookahead))
     plain = session(onnx_export.export(layer))
     padded = session(onnx_export.export(layer, lengths=True))
     for B, T in (1, 1), (5, 17):
@@ -88,7 +92,7 @@ def test_lookahead(k, lookahead):
 
 @pytest.mark.parametrize('dense', [False, True])
 def test_stack(dense):
-    stack = randomize(qrnn.QRNNStack(
+    stack = randomize(QRNNStack(
         3, 4, 5, kernel_size=(3, 1, 2), dense=dense, dropout=.5, zoneout=.1))
     model = session(onnx_export.export(stack))
     for B, T in SHAPES:
@@ -98,7 +102,7 @@ def test_stack(dense):
 
 @pytest.mark.parametrize('options', [{}, {'kernel_size': 3, 'pooling': 'ifo'}])
 def test_both_directions(options):
-    layer = randomize(qrnn.BiQRNNLayer(4, 5, **options))
+    layer = randomize(BiQRNNLayer(4, 5, **options))
     plain = session(onnx_export.export(layer))
     padded = session(onnx_export.export(layer, lengths=True))
     for B, T in (1, 1), (5, 17):
@@ -111,7 +115,7 @@ def test_both_directions(options):
 @pytest.mark.parametrize('kernel_size', [(1, 2), (3, 4)])
 def test_state(kernel_size):
     """Cut anywhere, also into chunks shorter than the window."""
-    stack = randomize(qrnn.QRNNStack(2, 4, 5, kernel_size=kernel_size))
+    stack = randomize(QRNNStack(2, 4, 5, kernel_size=kernel_size))
     model = session(onnx_export.export(stack, state=True))
     x, _ = batch(5, 17)
     expected, state, start = stack(x).array, {}, 0
@@ -122,14 +126,14 @@ def test_state(kernel_size):
                  for name, array in outputs.items()}
         start += T
     for i, layer in enumerate(stack):
-        assert_close(state['state_{}_c'.format(i)], layer.state.c)
+        assert_close(state[f'state_{i}_c'], layer.state.c)
         if layer.kernel_size > 1:
-            assert_close(state['state_{}_x'.format(i)], layer.state.x)
+            assert_close(state[f'state_{i}_x'], layer.state.x)
 
 
 def test_state_with_lengths():
     """Every sequence goes on from its own end."""
-    layer = randomize(qrnn.QRNNLayer(4, 5, 3, save_state=True))
+    layer = randomize(QRNNLayer(4, 5, 3, save_state=True))
     model = session(onnx_export.export(layer, state=True, lengths=True))
     state = {}
     for _ in range(3):
@@ -144,7 +148,7 @@ def test_state_with_lengths():
 
 def test_float64():
     with chainer.using_config('dtype', numpy.float64):
-        layer = randomize(qrnn.QRNNLayer(4, 5))
+        layer = randomize(QRNNLayer(4, 5))
     x = uniform(3, 17, 4)
     model = session(onnx_export.export(layer))
     assert_close(run(model, x=x)['h'], layer(x), atol=1e-13)
@@ -152,17 +156,17 @@ def test_float64():
 
 def test_file(tmp_path):
     path = tmp_path / 'layer.onnx'
-    model = onnx_export.export(qrnn.QRNNLayer(4, 5), path)
+    model = onnx_export.export(QRNNLayer(4, 5), path)
     assert path.read_bytes() == model.SerializeToString()
 
 
 @pytest.mark.parametrize('link, state, complaint', [
-    (lambda: qrnn.QRNNLayer(4, 4, attention=True), False, 'decoder'),
-    (lambda: qrnn.QRNNStack(2, 4, 4, decoder=True), False, 'decoder'),
-    (lambda: qrnn.QRNNLayer(None, 4), False, 'in_size'),
-    (lambda: qrnn.QRNNLayer(4, 4, lookahead=1), True, 'looks ahead'),
-    (lambda: qrnn.BiQRNNLayer(4, 4), True, 'both directions'),
-    (lambda: qrnn.LSTMLayer(4, 4), False, 'not of LSTMLayer'),
+    (lambda: QRNNLayer(4, 4, attention=True), False, 'decoder'),
+    (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'decoder'),
+    (lambda: QRNNLayer(None, 4), False, 'in_size'),
+    (lambda: QRNNLayer(4, 4, lookahead=1), True, 'looks ahead'),
+    (lambda: BiQRNNLayer(4, 4), True, 'both directions'),
+    (lambda: LSTMLayer(4, 4), False, 'not of LSTMLayer'),
 ])
 def test_what_cannot_be_exported(link, state, complaint):
     with pytest.raises(ValueError, match=complaint):
