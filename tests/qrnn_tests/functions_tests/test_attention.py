@@ -5,17 +5,15 @@ import pytest
 
 from qrnn import attention_sum
 from qrnn import attention_sum_ref
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
 from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES],
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
     [
         {'shape': (1, 1, 1, 1)},
         {'shape': (3, 17, 1, 33)},
@@ -26,8 +24,8 @@ from qrnn_tests.helpers import variables
         {'shape': (0, 5, 4, 7), 'lengths': ()},
     ],
 ))
-@backends
-class TestAttentionSum(FunctionTestCase):
+@helpers.backends
+class TestAttentionSum(helpers.FunctionTestCase):
 
     lengths = None
 

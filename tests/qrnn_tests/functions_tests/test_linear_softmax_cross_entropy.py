@@ -7,20 +7,18 @@ import pytest
 
 from qrnn.functions import linear_softmax_cross_entropy
 from qrnn.functions import linear_softmax_cross_entropy_ref
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests import helpers
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product({
-    'dtype': DTYPES,
+    'dtype': helpers.DTYPES,
     'shape': [(1, 1, 1), (3, 5, 7), (16, 3, 200), (0, 3, 4)],
     'ignored': [False, True],
 }))
-@backends
-class TestLinearSoftmaxCrossEntropy(FunctionTestCase):
+@helpers.backends
+class TestLinearSoftmaxCrossEntropy(helpers.FunctionTestCase):
 
     def generate_inputs(self):
         N, n, V = self.shape

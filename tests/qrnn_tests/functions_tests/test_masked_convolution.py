@@ -8,10 +8,8 @@ import pytest
 from qrnn import masked_convolution
 from qrnn import masked_convolution_ref
 from qrnn.functions import last_steps
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
 from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -23,7 +21,7 @@ kernel_sizes = pytest.mark.parametrize('k', KERNEL_SIZES)
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES],
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
     [
         {'k': 1, 'shape': (1, 1, 1), 'm': 1},
         {'k': 1, 'shape': (3, 5, 7), 'm': 4, 'x0': True, 'lengths': (0, 5, 2)},
@@ -39,8 +37,8 @@ kernel_sizes = pytest.mark.parametrize('k', KERNEL_SIZES)
         {'k': 3, 'shape': (0, 5, 7), 'm': 2, 'x0': True, 'lengths': ()},
     ],
 ))
-@backends
-class TestMaskedConvolution(FunctionTestCase):
+@helpers.backends
+class TestMaskedConvolution(helpers.FunctionTestCase):
 
     x0 = False
     lengths = None

@@ -10,10 +10,8 @@ import pytest
 from qrnn import qrnn_pooling
 from qrnn import qrnn_pooling_ref
 from qrnn.kernels import zoneout_mask
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
 from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -41,7 +39,7 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES],
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
     [{'pooling': pooling} for pooling in GATES],
     [
         {'shape': (1, 1, 1)},
@@ -65,8 +63,8 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
         {'shape': (0, 5, 7), 'bias': 'one', 'c0': True, 'lengths': ()},
     ],
 ))
-@backends
-class TestQRNNPooling(FunctionTestCase):
+@helpers.backends
+class TestQRNNPooling(helpers.FunctionTestCase):
 
     bias = None
     c0 = mask = False
@@ -294,7 +292,7 @@ def test_float16_is_carried_in_float32(pooling):
 
 
 @poolings
-@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize('dtype', helpers.DTYPES)
 def test_saturated_gates(pooling, dtype):
     channels = GATES[pooling] * 4
     u = uniform(2, 3, channels, dtype=dtype)

@@ -17,23 +17,17 @@ from qrnn.functions import lstm
 from qrnn.functions import lstm_ref
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
+from qrnn_tests import strategies
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.strategies import activations
 from qrnn_tests.strategies import arrays
 from qrnn_tests.strategies import batch_sizes
 from qrnn_tests.strategies import compare
 from qrnn_tests.strategies import dtypes
 from qrnn_tests.strategies import given
-from qrnn_tests.strategies import kernel_sizes
-from qrnn_tests.strategies import layouts
 from qrnn_tests.strategies import lengths
 from qrnn_tests.strategies import maybe
 from qrnn_tests.strategies import n_steps
 from qrnn_tests.strategies import orders
-from qrnn_tests.strategies import paddings
-from qrnn_tests.strategies import pieces
-from qrnn_tests.strategies import poolings
-from qrnn_tests.strategies import POOLINGS
 from qrnn_tests.strategies import sizes
 from qrnn_tests.strategies import spoiled
 from qrnn_tests.strategies import st
@@ -56,7 +50,7 @@ def test_strnn_in_pieces(data, B, T, C, reverse):
     f, x, h = (data.draw(arrays(*shape)) for shape in [
         (B, T, C), (B, T, C), (B, C)])
     whole, parts = strnn(f, x, h, reverse), []
-    ends = numpy.cumsum([0] + data.draw(pieces(T)))
+    ends = numpy.cumsum([0] + data.draw(strategies.pieces(T)))
     spans = list(zip(ends, ends[1:]))
     for start, stop in spans[::-1] if reverse else spans:
         y = strnn(f[:, start:stop], x[:, start:stop], h, reverse).array
@@ -79,8 +73,8 @@ def test_strnn_in_the_other_direction(data, B, T, C):
 def pooling_calls(draw, dtype=numpy.float64):
     """Arrays (u, b, c0) and options of a call."""
     B, T, C = shape = draw(st.tuples(batch_sizes, n_steps, sizes))
-    pooling = draw(poolings)
-    channels = POOLINGS[pooling] * C
+    pooling = draw(strategies.poolings)
+    channels = strategies.POOLINGS[pooling] * C
     return [
         draw(arrays(B, T, channels, dtype=dtype)),
         draw(maybe(arrays(channels, dtype=dtype)
@@ -90,14 +84,14 @@ def pooling_calls(draw, dtype=numpy.float64):
         'pooling': pooling,
         'lengths': draw(maybe(lengths(B, T))),
         'mask': draw(maybe(arrays(*shape).map(lambda a: a > .3))),
-        'activations': draw(maybe(activations)),
+        'activations': draw(maybe(strategies.activations)),
     }
 
 
-@given(st.data(), dtypes, paddings)
+@given(st.data(), dtypes, strategies.paddings)
 def test_qrnn_pooling(data, dtype, padding):
     (u, b, c0), options = data.draw(pooling_calls(dtype))
-    u = data.draw(layouts(
+    u = data.draw(strategies.layouts(
         spoiled(u, options['lengths'], padding)))
     compare(data, lambda *inputs: qrnn_pooling(*inputs, **options),
             lambda *inputs: qrnn_pooling_ref(*inputs, **options), [u, b, c0])
@@ -109,7 +103,7 @@ def test_qrnn_pooling_in_pieces(data, call):
     B, T, _ = u.shape
     whole = qrnn_pooling(u, b, c, **options)
     hs, cs, start = [], [], 0
-    for size in data.draw(pieces(T)):
+    for size in data.draw(strategies.pieces(T)):
         steps = slice(start, start + size)
         start = steps.stop
         h, states, c = qrnn_pooling(u[:, steps], b, c, **dict(
@@ -125,11 +119,11 @@ def test_qrnn_pooling_in_pieces(data, call):
 
 
 @given(st.data(), batch_sizes, n_steps, sizes, sizes, dtypes,
-       kernel_sizes, paddings)
+       strategies.kernel_sizes, strategies.paddings)
 def test_masked_convolution(data, B, T, n, m, dtype, k, padding):
     ends = data.draw(maybe(lengths(B, T)))
     lookahead = data.draw(st.integers(0, k - 1))
-    x = data.draw(layouts(
+    x = data.draw(strategies.layouts(
         spoiled(data.draw(arrays(B, T, n, dtype=dtype)), ends, padding)))
     W = data.draw(arrays(k, n, m, dtype=dtype))
     x0 = None if lookahead else data.draw(
@@ -140,12 +134,12 @@ def test_masked_convolution(data, B, T, n, m, dtype, k, padding):
             [x, W, x0])
 
 
-@given(st.data(), batch_sizes, n_steps, sizes, sizes, kernel_sizes)
+@given(st.data(), batch_sizes, n_steps, sizes, sizes, strategies.kernel_sizes)
 def test_masked_convolution_in_pieces(data, B, T, n, m, k):
     x, W = data.draw(arrays(B, T, n)), data.draw(arrays(k, n, m))
     x0 = data.draw(maybe(arrays(B, k - 1, n)))
     whole, parts, start = masked_convolution(x, W, x0), [], 0
-    for size in data.draw(pieces(T)):
+    for size in data.draw(strategies.pieces(T)):
         piece = x[:, start:start + size]
         parts.append(masked_convolution(piece, W, x0).array)
         x0 = last_steps(piece, k - 1, x0)
@@ -172,10 +166,10 @@ def test_last_steps(data, B, T, n, dtype, size):
 
 
 @given(st.data(), batch_sizes, n_steps, n_steps, sizes, dtypes,
-       paddings)
+       strategies.paddings)
 def test_attention_sum(data, B, S, T, C, dtype, padding):
     ends = data.draw(maybe(lengths(B, S)))
-    encoding = data.draw(layouts(
+    encoding = data.draw(strategies.layouts(
         spoiled(data.draw(arrays(B, S, C, dtype=dtype)), ends, padding)))
     query = data.draw(arrays(B, T, C, dtype=dtype))
     compare(data, lambda *inputs: attention_sum(*inputs, ends),
@@ -221,11 +215,11 @@ def lstm_calls(draw, dtype=numpy.float64):
             draw(maybe(arrays(B, m, dtype=dtype)))]
 
 
-@given(st.data(), dtypes, paddings)
+@given(st.data(), dtypes, strategies.paddings)
 def test_lstm(data, dtype, padding):
     u, *rest = data.draw(lstm_calls(dtype))
     ends = data.draw(maybe(lengths(*u.shape[:2])))
-    u = data.draw(layouts(spoiled(u, ends, padding)))
+    u = data.draw(strategies.layouts(spoiled(u, ends, padding)))
     compare(data, lambda *inputs: lstm(*inputs, lengths=ends),
             lambda *inputs: lstm_ref(*inputs, lengths=ends), [u, *rest])
 
@@ -234,7 +228,7 @@ def test_lstm(data, dtype, padding):
 def test_lstm_in_pieces(data, call):
     u, W, c, h = call
     whole, parts, start = lstm(u, W, c, h), [], 0
-    for size in data.draw(pieces(u.shape[1])):
+    for size in data.draw(strategies.pieces(u.shape[1])):
         y, c, h = lstm(u[:, start:start + size], W, c, h)
         parts.append(y.array)
         start += size
@@ -276,7 +270,7 @@ def test_unpad_sequence(data, dtype):
             lambda x: tuple(row[:end] for row, end in zip(x, ends)), [x])
 
 
-@given(st.data(), dtypes, paddings)
+@given(st.data(), dtypes, strategies.paddings)
 def test_order_of_the_batch(data, dtype, padding):
     """Sequences know nothing of each other, nor of what follows their end."""
     (u, b, c0), options = data.draw(pooling_calls(dtype))

@@ -5,9 +5,7 @@ import pytest
 
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
+from qrnn_tests import helpers
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
 
@@ -21,12 +19,12 @@ cases = [
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES],
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
     cases + [{'shape': (3, 5, 7), 'lengths': None},
              {'shape': (3, 0, 7), 'lengths': (0, 0, 0)},
              {'shape': (0, 5, 7), 'lengths': ()}]))
-@backends
-class TestReverseSequences(FunctionTestCase):
+@helpers.backends
+class TestReverseSequences(helpers.FunctionTestCase):
 
     def generate_inputs(self):
         return uniform(*self.shape, dtype=self.dtype),
@@ -44,9 +42,9 @@ class TestReverseSequences(FunctionTestCase):
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES], cases))
-@backends
-class TestUnpadSequence(FunctionTestCase):
+    [{'dtype': dtype} for dtype in helpers.DTYPES], cases))
+@helpers.backends
+class TestUnpadSequence(helpers.FunctionTestCase):
 
     def generate_inputs(self):
         return uniform(*self.shape, dtype=self.dtype),

@@ -7,24 +7,22 @@ import pytest
 from qrnn import strnn
 from qrnn import strnn_ref
 from qrnn import STRNNFunction
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
 from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product({
-    'dtype': DTYPES,
+    'dtype': helpers.DTYPES,
     'shape': [(1, 1, 1), (3, 2, 7), (1, 17, 33), (3, 17, 1), (3, 0, 7),
               (0, 5, 7)],
     'h0': [True, False],
     'reverse': [True, False],
 }))
-@backends
-class TestSTRNN(FunctionTestCase):
+@helpers.backends
+class TestSTRNN(helpers.FunctionTestCase):
 
     def generate_inputs(self):
         B, T, C = self.shape

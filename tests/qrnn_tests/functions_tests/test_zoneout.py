@@ -6,21 +6,19 @@ import pytest
 
 from qrnn import zoneout
 from qrnn import zoneout_ref
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
-from qrnn_tests.helpers import FunctionTestCase
 from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
 
 
 @testing.parameterize(*testing.product({
-    'dtype': DTYPES,
+    'dtype': helpers.DTYPES,
     'shape': [(1, 1, 1), (3, 17, 7), (2, 33), (3, 0, 7)],
     'mask': [True, False],
 }))
-@backends
-class TestZoneout(FunctionTestCase):
+@helpers.backends
+class TestZoneout(helpers.FunctionTestCase):
 
     def generate_inputs(self):
         return numpy.random.rand(*self.shape).astype(self.dtype),

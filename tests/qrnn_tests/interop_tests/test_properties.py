@@ -9,12 +9,11 @@ from qrnn import interop
 from qrnn import NStepQRNN
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
+from qrnn_tests import strategies
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import randomize
 from qrnn_tests.strategies import arrays
-from qrnn_tests.strategies import dtypes
 from qrnn_tests.strategies import given
-from qrnn_tests.strategies import layouts
 from qrnn_tests.strategies import maybe
 from qrnn_tests.strategies import st
 
@@ -35,7 +34,7 @@ def test_state_dicts(data, kernel_sizes, n, m, pooling, style, prefix):
         links += [QRNNLayer(n, m, *kernel_sizes, pooling=pooling)]
     first, *others = map(randomize, links)
     arrays = interop.to_state_dict(first, style, prefix)
-    strided = {name: data.draw(layouts(array))
+    strided = {name: data.draw(strategies.layouts(array))
                for name, array in arrays.items()}
     others.append(interop.from_state_dict(
         strided, n, pooling == 'fo', data.draw(maybe(st.just(prefix)))))
@@ -72,7 +71,7 @@ names = st.lists(st.sampled_from(
 
 
 @given(st.data(), kinds, st.lists(names, max_size=3, unique=True),
-       dtypes)
+       strategies.dtypes)
 def test_files(data, kind, names, dtype):
     """Arrays of any shape, layout and name."""
     if kind == '.safetensors':

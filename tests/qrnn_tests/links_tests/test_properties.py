@@ -14,26 +14,18 @@ from qrnn import QRNN
 from qrnn import qrnn_pooling_ref
 from qrnn import QRNNLayer
 from qrnn import QRNNStack
+from qrnn_tests import strategies
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import backward
 from qrnn_tests.helpers import feed
 from qrnn_tests.helpers import randomize
-from qrnn_tests.strategies import activations
 from qrnn_tests.strategies import arrays
 from qrnn_tests.strategies import batch_sizes
-from qrnn_tests.strategies import compare
-from qrnn_tests.strategies import dtypes
 from qrnn_tests.strategies import given
-from qrnn_tests.strategies import kernel_sizes
-from qrnn_tests.strategies import layouts
 from qrnn_tests.strategies import lengths
 from qrnn_tests.strategies import maybe
 from qrnn_tests.strategies import n_steps
 from qrnn_tests.strategies import orders
-from qrnn_tests.strategies import paddings
-from qrnn_tests.strategies import pieces
-from qrnn_tests.strategies import poolings
-from qrnn_tests.strategies import POOLINGS
 from qrnn_tests.strategies import spoiled
 from qrnn_tests.strategies import st
 
@@ -42,9 +34,9 @@ sizes = some_sequences = st.integers(1, 4)
 
 
 options = st.fixed_dictionaries({
-    'kernel_size': kernel_sizes,
-    'pooling': poolings,
-    'activations': maybe(activations),
+    'kernel_size': strategies.kernel_sizes,
+    'pooling': strategies.poolings,
+    'activations': maybe(strategies.activations),
 })
 
 
@@ -74,10 +66,10 @@ def out_size(layer):
 
 
 @given(st.data(), options, sizes, sizes, batch_sizes, n_steps,
-       dtypes, paddings)
+       strategies.dtypes, strategies.paddings)
 def test_layer(data, options, n, m, B, T, dtype, padding):
     k, pooling = options['kernel_size'], options['pooling']
-    channels = POOLINGS[pooling] * m
+    channels = strategies.POOLINGS[pooling] * m
     ends = data.draw(maybe(lengths(B, T)))
     goes_on, lookahead = data.draw(st.booleans()), 0
     if not goes_on:
@@ -98,9 +90,9 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
             u, b, c0, ends, pooling, activations=options['activations'])
         return h, c_last
 
-    x = data.draw(layouts(
+    x = data.draw(strategies.layouts(
         spoiled(data.draw(arrays(B, T, n, dtype=dtype)), ends, padding)))
-    compare(data, run, reference, [x] + [
+    strategies.compare(data, run, reference, [x] + [
         data.draw(arrays(*shape, dtype=dtype))
         for shape in [(k, n, channels), (channels,)]] + [
         data.draw(arrays(*shape, dtype=dtype)) if goes_on else None
@@ -111,7 +103,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
 def cuts(draw, T):
     """Pieces, and among them steps by themselves."""
     return [draw(st.sampled_from([1, 'step'])) if size == 1 else size
-            for size in draw(pieces(T))]
+            for size in draw(strategies.pieces(T))]
 
 
 @given(st.data(), layers(save_state=True), batch_sizes, n_steps)
@@ -144,7 +136,7 @@ def test_cut_anywhere_with_lengths(data, layer, B, T):
         y = F.concat(ys, axis=1)
         return [y] + backward(layer, [y], [gy], [x])
 
-    assert_equal(run(data.draw(pieces(T))), run([T]))
+    assert_equal(run(data.draw(strategies.pieces(T))), run([T]))
 
 
 @given(st.data(), layers(save_state=True, attention=True), batch_sizes,
@@ -174,7 +166,7 @@ def bidirectional(draw):
 any_layers = layers() | st.composite(bidirectional)()
 
 
-@given(st.data(), any_layers, some_sequences, n_steps, paddings)
+@given(st.data(), any_layers, some_sequences, n_steps, strategies.paddings)
 def test_padding_and_order(data, layer, B, T, padding):
     """Each sequence is treated as if it were alone, and as long as it is."""
     if isinstance(layer, BiQRNNLayer):
@@ -221,8 +213,8 @@ def n_step_links(draw):
     n_layers = draw(st.integers(1, 3))
     return randomize(draw(st.sampled_from([NStepQRNN, NStepBiQRNN]))(
         n_layers, draw(sizes), draw(sizes), dropout=0.,
-        kernel_size=[draw(kernel_sizes) for _ in range(n_layers)],
-        pooling=draw(poolings)))
+        kernel_size=[draw(strategies.kernel_sizes) for _ in range(n_layers)],
+        pooling=draw(strategies.poolings)))
 
 
 # Its first layer may have any window, which hx does not fill.
@@ -253,7 +245,7 @@ def test_n_step(data, link, B):
 
 
 @given(st.data(), sizes, sizes, some_sequences, st.integers(1, 3),
-       poolings)
+       strategies.poolings)
 def test_n_step_in_pieces(data, n, m, B, n_layers, pooling):
     """Exact where the first layer has k = 1, and the others k <= 2."""
     link = randomize(NStepQRNN(
@@ -281,7 +273,7 @@ def test_n_step_derivatives(data, link, B):
         hy, cy, ys = link(*inputs[B:], inputs[:B])
         return hy, cy, *ys
 
-    compare(
+    strategies.compare(
         data, run, lambda *inputs: tuple(y.array for y in run(*inputs)),
         inputs)
 

@@ -12,11 +12,9 @@ from qrnn import masked_convolution_ref
 from qrnn import qrnn_pooling_ref
 from qrnn import QRNNLayer
 from qrnn import QRNNState
+from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backends
-from qrnn_tests.helpers import DTYPES
 from qrnn_tests.helpers import gradients
-from qrnn_tests.helpers import LinkTestCase
 from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -29,7 +27,7 @@ kernel_sizes = pytest.mark.parametrize('k', [1, 2, 3, 6])
 
 
 @testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in DTYPES],
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
     [
         {'shape': (1, 1, 1), 'm': 1},
         {'shape': (3, 17, 7), 'm': 33, 'options': {'pooling': 'f'}},
@@ -44,8 +42,8 @@ kernel_sizes = pytest.mark.parametrize('k', [1, 2, 3, 6])
         {'shape': (0, 5, 7), 'm': 5},
     ],
 ))
-@backends
-class TestQRNNLayer(LinkTestCase):
+@helpers.backends
+class TestQRNNLayer(helpers.LinkTestCase):
 
     param_names = 'W', 'b'
     options = {}
