@@ -1,2 +1,2 @@
 """What measures: ``python -m benchmarks.run --help``."""
-import experiments  # noqa: F401  sets up BLAS and Chainer as experiments do
+import experiments  # noqa: F401  patches Chainer before it is imported

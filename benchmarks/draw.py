@@ -10,22 +10,21 @@ from experiments.common.files import replacing
 
 
 def main(argv=None):
-    """Draws the results in a folder, from a machine without matplotlib, say.
-    """
+    """Draw the results in a folder, from a machine without matplotlib."""
     parser = arguments.Parser(prog='python -m benchmarks.draw')
     parser.add_argument(
         'folder', metavar='FOLDER', help='where NAME.json are')
     folder = parser.parse_args(argv).folder
     paths = sorted(glob.glob(os.path.join(folder, '*.json')))
     if not paths:
-        raise errors.Problem('there are no results in {}'.format(folder))
+        raise errors.Problem(f'there are no results in {folder}')
     for path in paths:
         result = read_json(path)
         draw(result['benchmark'], result['rows'], folder)
 
 
 def draw(name, rows, folder):
-    """Writes ``NAME.png``, if the benchmark has one and matplotlib is there.
+    """Write ``NAME.png``, if the benchmark has one and matplotlib is there.
 
     Args:
         name (str): The benchmark.
@@ -46,7 +45,7 @@ def draw(name, rows, folder):
     path = os.path.join(folder, name + '.png')
     with replacing(path) as f:
         figure.savefig(f, format='png', dpi=150)
-    print('Drawn in {}'.format(path))
+    print(f'Drawn in {path}')
 
 
 if __name__ == '__main__':

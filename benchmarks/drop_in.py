@@ -30,8 +30,7 @@ def drop_in(device):
             lambda: _check(task, device))
 
 
-class Training(object):
-
+class Training:
     """A model of a task, on batches of its data.
 
     Args:
@@ -54,7 +53,7 @@ class Training(object):
         self._optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(5))
 
     def iterate(self):
-        """One iteration; returns the loss before it."""
+        """Do an iteration; return the loss before it."""
         batch = [self._device.send(part) for part in next(self._batches)]
         self._optimizer.update(self._loss, *batch)
         self.loss.unchain_backward()
@@ -66,20 +65,18 @@ class Training(object):
 
 
 class Task(chainer.Chain):
-
     """A model and its data, written for one of Chainer's links."""
 
     n_symbols = 10
 
 
 class Classifier(Task):
-
     """Which of two symbols came last?"""
 
     theirs, ours = 'NStepLSTM', 'NStepQRNN'
 
     def __init__(self, rnn, size):
-        super(Classifier, self).__init__()
+        super().__init__()
         with self.init_scope():
             self.embed = L.EmbedID(self.n_symbols, size)
             self.rnn = rnn(2, size, size, 0.)
@@ -102,14 +99,13 @@ class Classifier(Task):
 
 
 class Tagger(Task):
-
     """How many symbols ago was the last 0, and how far is the next?"""
 
     theirs, ours = 'NStepBiLSTM', 'NStepBiQRNN'
     n_tags = 4
 
     def __init__(self, rnn, size):
-        super(Tagger, self).__init__()
+        super().__init__()
         with self.init_scope():
             self.embed = L.EmbedID(self.n_symbols, size)
             self.rnn = rnn(1, size, size, 0.)
@@ -139,13 +135,12 @@ class Tagger(Task):
 
 
 class EncoderDecoder(Task):
-
     """The source backwards; 0 begins and ends a target."""
 
     theirs, ours = 'NStepLSTM', 'NStepQRNN'
 
     def __init__(self, rnn, size):
-        super(EncoderDecoder, self).__init__()
+        super().__init__()
         with self.init_scope():
             self.embed = L.EmbedID(self.n_symbols, size)
             self.encoder = rnn(2, size, size, 0.)
@@ -170,14 +165,13 @@ class EncoderDecoder(Task):
 
 
 class LanguageModel(Task):
-
     """The next word, with truncated backpropagation."""
 
     theirs, ours = 'LSTM', 'QRNN'
     n_steps = 20
 
     def __init__(self, rnn, size):
-        super(LanguageModel, self).__init__()
+        super().__init__()
         n_words = len(_text().vocabulary)
         with self.init_scope():
             self.embed = L.EmbedID(n_words, size)
@@ -206,14 +200,14 @@ TASKS = Classifier, Tagger, EncoderDecoder, LanguageModel
 
 
 def final_loss(task, name, device, n_iterations):
-    """Mean loss of the last tenth of a short training."""
+    """Return the mean loss of the last tenth of a short training."""
     training = Training(task, name, device)
     losses = [training.iterate() for _ in range(n_iterations)]
     return float(numpy.mean(losses[-(n_iterations // 10):]))
 
 
 def _check(task, device):
-    """The QRNN learns what the LSTM does."""
+    """Check that the QRNN learns what the LSTM does."""
     ours, theirs = (
         final_loss(task, name, device, _CHECKED_ITERATIONS)
         for name in (task.ours, task.theirs))

@@ -50,7 +50,7 @@ def imdb_step(device):
 
 
 def _training(config, device):
-    """Model, optimizer and a batch."""
+    """Return model, optimizer and a batch."""
     numpy.random.seed(0)
     model = SentimentClassifier(config, list(map(str, range(_N_WORDS))))
     model.to_device(device)
@@ -66,7 +66,7 @@ def _training(config, device):
 
 
 def _embedding(config, words, device):
-    """A parameter with gradients in the rows of some words."""
+    """Return a parameter with gradients in the rows of some words."""
     shape = _N_WORDS, config.embed_size
     param = chainer.Parameter(numpy.zeros(shape, 'f'))
     param.to_device(device)
@@ -76,7 +76,7 @@ def _embedding(config, words, device):
 
 
 def _check_updates(rules, params):
-    """Both rules come to the same."""
+    """Check that both rules come to the same."""
     for _ in range(3):
         for rule, param in zip(rules, params):
             rule.update(param)

@@ -40,7 +40,7 @@ def iwslt_step(device):
 
 
 def _shapes(config):
-    """Shapes of all maps, as ``matrix_products`` takes them."""
+    """Return the shapes of all maps, as ``matrix_products`` takes them."""
     B, m, (S, T) = config.batch_size, config.n_units, _LENGTHS
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     k = config.decoder_kernel_size

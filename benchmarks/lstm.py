@@ -22,7 +22,6 @@ def find_torch(device):
 
 
 class TorchLSTM:
-
     """PyTorch's LSTM, on a GPU cuDNN's, with the weights of an LSTMLayer.
 
     In full float32 as ours, and in the layout that suits it, time first.

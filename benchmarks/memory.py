@@ -7,7 +7,7 @@ _BUFFER = 1 << 30
 
 
 def rounds_beyond_caches(n_bytes):
-    """How many sets of so many bytes no cache holds, at least two.
+    """Return how many sets of so many bytes no cache holds, at least two.
 
     Work that goes through as many sets in turn finds none of them cached.
     """
@@ -15,15 +15,15 @@ def rounds_beyond_caches(n_bytes):
 
 
 def copy_of(n_bytes, calls, xp):
-    """A function that copies ``calls`` times, ``n_bytes`` read and written.
+    """Return a function that copies ``calls`` times.
 
-    Together, that is: half of them read, half of them written. Where they are
-    many the same buffers serve over and over, beyond what caches hold.
+    Half of the bytes are read, half are written. Many bytes are copied within
+    buffers that are beyond what caches hold.
 
     Args:
-        n_bytes (int): Bytes that one copy moves.
+        n_bytes (int): Bytes that one copy moves, read and written together.
         calls (int): Number of copies when called.
-        xp: NumPy or CuPy.
+        xp (module): NumPy or CuPy.
 
     """
     whole, rest = divmod(n_bytes // 2, _BUFFER)

@@ -67,7 +67,7 @@ def _comparison(name, session, outputs, call, words):
 
 
 def _classifier():
-    """Exported model, its outputs, and what they are in Chainer."""
+    """Return an exported model, its outputs, and the same in Chainer."""
     words = list(map(str, range(_N_WORDS)))
     model = imdb_model.build(_CONFIGS['imdb'], words)
     return imdb_export.export(model, words), ['score'], (

@@ -34,13 +34,12 @@ _TOLERANCE = {'float32': 1e-4, 'float16': 1e-2}
 
 
 def _summary(rows):
-    """The shares of a copy's bandwidth, a line for every size."""
+    """Return the shares of a copy's bandwidth, a line for every size."""
     lines = ['  share of the bandwidth of a copy, in %',
-             '  {:<20}{:<9}{:<10}{}'.format('', '', '', ''.join(
-                 '{:>6}'.format(p) for p in _POOLINGS))]
-    for key, shares in _shares(rows).items():
-        lines.append('  {:<20}{:<9}{:<10}{}'.format(*key, ''.join(
-            '{:>6.0f}'.format(shares[p]) for p in _POOLINGS)))
+             ' ' * 41 + ''.join(f'{p:>6}' for p in _POOLINGS)]
+    for (size, dtype, direction), shares in _shares(rows).items():
+        lines.append(f'  {size:<20}{dtype:<9}{direction:<10}' + ''.join(
+            f'{shares[p]:>6.0f}' for p in _POOLINGS))
     return '\n'.join(lines)
 
 
@@ -59,7 +58,7 @@ def _draw(rows, figure):
 
 
 def _shares(rows):
-    """Percentages by pooling, by size, dtype and direction."""
+    """Return percentages by pooling, by size, dtype and direction."""
     shares = {}
     for row in rows:
         ours, copy = row['gigabytes_per_second'].values()
@@ -111,7 +110,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction):
 
 
 class _Set:
-    """Inputs of their own, and outputs that stay until the next turn."""
+    """Inputs of a call, and its outputs, kept until the next call."""
 
     def __init__(self, device, shape, dtype, pooling, zoneout):
         B, T, C = shape
@@ -138,7 +137,7 @@ class _Set:
             None, self.outputs[1], self.gh, None, None)
 
     def check(self, direction):
-        """Two channels of the last sequence against the reference."""
+        """Compare two channels of the last sequence with the reference."""
         self.forward()
         u, gh, h = map(self._some, (self.u, self.gh, self.outputs[0]))
         b = self._some(self.b[None, None])[0, 0]
@@ -157,7 +156,7 @@ class _Set:
             actual, expected, rtol=tolerance, atol=tolerance)
 
     def _some(self, array):
-        """The last two channels, of every gate, on the CPU."""
+        """Return the last two channels of every gate, on the CPU."""
         C = self.gh.shape[2]
         return numpy.concatenate([
             cuda.to_cpu(array[-1:, :, end - 2:end])

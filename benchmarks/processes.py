@@ -9,6 +9,7 @@ import time
 import chainer
 import numpy
 
+import experiments
 from experiments.common import communication
 from experiments.common import errors
 from experiments.ptb import stream
@@ -22,7 +23,8 @@ _N_ITERATIONS = 9  # the first is not counted
 
 
 def main(name='naive'):
-    """Trains on words at random, whole batches of 20 x 105 in all."""
+    """Train on random words, in batches of 20 x 105 over all processes."""
+    experiments._keep_memory()
     processes = communication.join(name)
     config = CONFIGS['qrnn-zoneout']
     numpy.random.seed(0)
@@ -39,9 +41,9 @@ def main(name='naive'):
         start = time.perf_counter()
         updater.update()
         seconds.append(time.perf_counter() - start)
-    print('{} processes: {:.0f} ms at least, {:.0f} ms in the median'.format(
-        processes.size, 1000 * min(seconds[1:]),
-        1000 * statistics.median(seconds[1:])))
+    print(f'{processes.size} processes: {1000 * min(seconds[1:]):.0f} ms at '
+          f'least, {1000 * statistics.median(seconds[1:]):.0f} ms in the '
+          'median')
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ def strnn(device):
 
 
 def _fits(T, device):
-    """Whether f, x, h and two gradients do, and some room to work in."""
+    """Return whether f, x, h, two gradients and scratch fit in memory."""
     if device.xp is numpy:
         return True
     cuda.memory_pool.free_all_blocks()
@@ -52,7 +52,7 @@ def _compare(T, device):
 
     def run():
         for f, x in sets:
-            _there_and_back(f, x)
+            _forward_and_backward(f, x)
 
     return Comparison(
         {'B C': _CHANNELS, 'T': T}, {
@@ -62,7 +62,7 @@ def _compare(T, device):
 
 
 def _random(T, seed, device):
-    """(1, T, C) uniform numbers, with no more of them drawn than needed."""
+    """Return uniform numbers, ``(1, T, C)``, that repeat every _BLOCK."""
     block = device.send(numpy.random.RandomState(seed).rand(
         1, min(T, _BLOCK), _CHANNELS).astype('f'))
     array = device.xp.empty((1, T, _CHANNELS), 'f')
@@ -71,18 +71,18 @@ def _random(T, seed, device):
     return array
 
 
-def _there_and_back(f, x):
-    """States, and gradients of f and x where x itself arrives as that of h.
+def _forward_and_backward(f, x):
+    """Return the states and the gradients of f and x, given x as that of h.
 
-    Nothing else is computed, and no array is made beside those three.
+    So no array is made beside those three.
     """
     h = qrnn.strnn(f, x)
     return [h.array] + [g.array for g in chainer.grad([h], [f, x], [x])]
 
 
 def _check(f, x):
-    """Both ends of the states and of the gradient of x."""
-    h, _, gx = _there_and_back(f, x)
+    """Compare both ends of the states and of the gradient of x."""
+    h, _, gx = _forward_and_backward(f, x)
     f, x = f.array, x.array
 
     def agree(actual, steps, *args, **options):

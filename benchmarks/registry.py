@@ -1,6 +1,6 @@
 """The benchmarks by name."""
+from collections.abc import Callable
 import dataclasses
-import typing
 
 
 #: Every :class:`Benchmark` by name.
@@ -9,7 +9,6 @@ BENCHMARKS = {}
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-
     """Contestants that do the same work, timed in turn.
 
     Attributes:
@@ -30,17 +29,16 @@ class Comparison:
     """
 
     case: dict
-    contestants: typing.Dict[str, typing.Callable[[], object]]
-    check: typing.Callable[[], None]
-    breakdown: typing.Callable[[], dict] = None
+    contestants: dict[str, Callable[[], object]]
+    check: Callable[[], None]
+    breakdown: Callable[[], dict] | None = None
     calls: int = 1
-    gigabytes: typing.Dict[str, float] = None
+    gigabytes: dict[str, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-
-    """What a benchmark measured that a clock does not show.
+    """A result of a benchmark other than times.
 
     Attributes:
         case (dict): As in :class:`Comparison`.
@@ -54,8 +52,7 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-
-    """What a name stands for.
+    """A benchmark: what it compares, and how its results are shown.
 
     Attributes:
         comparisons: Generator function from a device to comparisons, or to
@@ -66,9 +63,9 @@ class Benchmark:
 
     """
 
-    comparisons: typing.Callable
-    summary: typing.Callable[[list], str] = None
-    draw: typing.Callable = None
+    comparisons: Callable
+    summary: Callable[[list], str] | None = None
+    draw: Callable | None = None
 
     @property
     def title(self):
@@ -76,7 +73,7 @@ class Benchmark:
 
 
 def benchmark(name, summary=None, draw=None):
-    """Registers a generator of comparisons."""
+    """Register a generator of comparisons, as a decorator."""
     def register(function):
         BENCHMARKS[name] = Benchmark(function, summary, draw)
         return function

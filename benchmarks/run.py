@@ -1,4 +1,4 @@
-"""Runs benchmarks: ``python -m benchmarks.run --help``."""
+"""Run benchmarks: ``python -m benchmarks.run --help``."""
 import argparse
 import itertools
 import os
@@ -12,6 +12,7 @@ from benchmarks.draw import draw
 from benchmarks.registry import Measurement
 from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
+import experiments
 from experiments.common import arguments
 from experiments.common import errors
 from experiments.common.files import write_json
@@ -19,12 +20,13 @@ from experiments.common.result import environment
 
 
 def main(argv=None):
-    """Run the benchmarks named, check first, and write what they gave."""
+    """Run the benchmarks that are named."""
     args = parse(argv)
     for n in args.threads or ():
         _run_with_threads(n, args)
     if args.threads:
         return
+    experiments._keep_memory()
     device = arguments.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)
@@ -66,8 +68,8 @@ def _run_with_threads(n, args):
 
 def _name(text):
     if text not in BENCHMARKS:
-        raise argparse.ArgumentTypeError('there is no {}, but {}'.format(
-            text, ', '.join(sorted(BENCHMARKS))))
+        raise argparse.ArgumentTypeError(
+            f"there is no {text}; choose from {', '.join(sorted(BENCHMARKS))}")
     return text
 
 
@@ -107,10 +109,10 @@ def run(name, device, args):
 
 
 def _row(comparison, times):
-    """Return what is kept of a comparison.
+    """Return a comparison's row of the results.
 
-    Unprefixed is what the clock on the wall says. On a GPU the same follows
-    with the prefixes ``host_`` and ``device_``.
+    Wall-clock times have no prefix. On a GPU those of the host and of the
+    device follow, with the prefixes ``host_`` and ``device_``.
     """
     ours = next(iter(comparison.contestants))
     row = dict(comparison.case)
@@ -140,8 +142,9 @@ def _print(row):
             f'{name} {values["median"]:.4g} ms'
             for name, values in row[prefix + 'milliseconds'].items()))
         for name, values in row[prefix + 'ratios'].items():
-            print('      {}: {median:.3g} ({min:.3g} to {max:.3g})'.format(
-                name, **values))
+            low, middle, high = (
+                values[kind] for kind in ('min', 'median', 'max'))
+            print(f'      {name}: {middle:.3g} ({low:.3g} to {high:.3g})')
     rates = row.get('gigabytes_per_second', {})
     if rates:
         print('    ' + '  '.join(

@@ -133,7 +133,6 @@ def where_time_goes(gradients, optimizer, after, device, label=None,
 
 
 class _Nodes(chainer.FunctionHook):
-
     """Times function nodes, but not those that another one applies."""
 
     name = 'Nodes'

@@ -1,4 +1,4 @@
-"""Times in turn, so that a change of the machine's speed hits all alike."""
+"""Functions timed in turn, so that the machine's changes hit all alike."""
 import functools
 import time
 
@@ -7,7 +7,7 @@ import numpy
 
 
 def time_in_turn(contestants, device, repeats, calls=1):
-    """Times functions one after the other, over and over.
+    """Time functions in turn, round by round.
 
     Three things are measured, all of them in milliseconds:
 
@@ -40,17 +40,16 @@ def time_in_turn(contestants, device, repeats, calls=1):
 
 
 def spread(values):
-    """Median, least and largest of a series."""
+    """Return median, least and largest of a series."""
     return {'median': float(numpy.median(values)),
             'min': float(values.min()), 'max': float(values.max())}
 
 
-class Clock(object):
-
+class Clock:
     """Reads the time where the work is done.
 
-    On a GPU that is the time of the device when it gets there: read it as
-    often as you like, ask for differences once all is done.
+    On a GPU a reading is an event of the device: take as many as you like, and
+    ask for differences once all work is done.
 
     Args:
         device (chainer.backend.Device): Where the work is done.
@@ -68,19 +67,19 @@ class Clock(object):
         return event
 
     def between(self, start, end):
-        """Milliseconds from one reading to another."""
+        """Return the milliseconds from one reading to another."""
         if not self.on_gpu:
             return 1e3 * (end - start)
         end.synchronize()
         return cuda.cupy.cuda.get_elapsed_time(start, end)
 
     def wait(self):
-        """Waits until a GPU has done all that it was sent."""
+        """Wait until a GPU has done all that it was sent."""
         if self.on_gpu:
             cuda.cupy.cuda.runtime.deviceSynchronize()
 
     def hold(self, milliseconds):
-        """Keeps a GPU from starting while the host fills its queue."""
+        """Keep a GPU from starting while the host fills its queue."""
         if self.on_gpu:
             nanoseconds = int(1e6 * min(milliseconds, _LONGEST))
             _hold()((1,), (1,), (numpy.int64(nanoseconds),))
@@ -104,8 +103,8 @@ def _measure(function, clock):
             'device': clock.between(start, clock.now())}
 
 
-# Seconds after which the threads of another contestant's library look out for
-# work no more, on the cores of this one.
+# Seconds after which the idle threads of another contestant's library have
+# stopped spinning on the cores of this one.
 _PAUSE = .02
 
 _LONGEST = 500  # milliseconds to hold a GPU
@@ -121,6 +120,6 @@ extern "C" __global__ void hold(long long nanoseconds) {
 '''
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _hold():
     return cuda.cupy.RawKernel(HOLD, 'hold')

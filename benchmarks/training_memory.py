@@ -37,15 +37,14 @@ def _summary(rows):
     for row in rows:
         peaks.setdefault(row['model'], []).append(row)
     return '\n'.join(
-        '{}: {:.0f} bytes an element at T = {}, {:.0f} at {}'.format(
-            model, each[0]['bytes_per_element'], each[0]['T'],
-            each[-1]['bytes_per_element'], each[-1]['T'])
-        for model, each in peaks.items())
+        f"{model}: {first['bytes_per_element']:.0f} bytes an element at T = "
+        f"{first['T']}, {last['bytes_per_element']:.0f} at {last['T']}"
+        for model, (first, *_, last) in peaks.items())
 
 
 @benchmark('memory', _summary)
 def memory(device):
-    """The most that a training step allocates at a time, over T.
+    """Peak of the memory that a training step allocates, over T.
 
     Bytes an element are those of a step for each element of a layer's output,
     B x T x 32, in all of the model.
@@ -63,7 +62,7 @@ def memory(device):
 
 @benchmark('memory-growth')
 def memory_growth(device):
-    """What trainings have more of after 1,000 iterations."""
+    """Growth of memory and objects over 1,000 iterations."""
     if device.xp is numpy:
         for experiment in _GROWTH:
             yield Measurement(
@@ -72,18 +71,18 @@ def memory_growth(device):
 
 
 def growth(experiment):
-    """What a training has more of after some iterations than before them.
+    """Return the growth of memory and objects over a training's iterations.
 
     Returns:
         dict: Bytes of resident memory, bytes and objects allocated.
 
     """
-    module = importlib.import_module('experiments.{}.train'.format(experiment))
+    module = importlib.import_module(f'experiments.{experiment}.train')
     found = []
 
     def look(updater):
         if updater.iteration in (_WARM_UP, _WARM_UP + _ITERATIONS):
-            _let_go(updater.get_optimizer('main').target)
+            _free_last_batch(updater.get_optimizer('main').target)
             found.append(_in_use())
         if len(found) == 2:
             raise _Enough
@@ -97,7 +96,7 @@ def growth(experiment):
 
 
 def peak(step):
-    """The most bytes that are allocated at a time during a step."""
+    """Return the peak of the bytes that are allocated during a step."""
     step()  # once before: what stays is no part of it
     with _traced():
         before = tracemalloc.get_traced_memory()[0]
@@ -111,7 +110,7 @@ class _Enough(Exception):
 
 @contextlib.contextmanager
 def _watched(look):
-    """Has a function called with the updater after every iteration."""
+    """Call a function with the updater after every iteration."""
     update = updaters.StandardUpdater.update
 
     def updated(self):
@@ -135,8 +134,8 @@ def _traced():
         tracemalloc.stop()
 
 
-def _let_go(model):
-    """Frees the last batch, as the next one would: they differ in size."""
+def _free_last_batch(model):
+    """Free the last batch, as the next one would: they differ in size."""
     for link in model.links():
         if isinstance(link, (LSTMLayer, QRNNLayer)) and not link.save_state:
             link.init()
