@@ -1,2 +1,2 @@
 """What measures: ``python -m benchmarks.run --help``."""
-import experiments  # noqa: F401  patches Chainer before it is imported
+import experiments  # noqa: F401  sets up the process as experiments do

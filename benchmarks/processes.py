@@ -9,7 +9,6 @@ import time
 import chainer
 import numpy
 
-import experiments
 from experiments.common import communication
 from experiments.common import errors
 from experiments.ptb import stream
@@ -24,7 +23,6 @@ _N_ITERATIONS = 9  # the first is not counted
 
 def main(name='naive'):
     """Train on random words, in batches of 20 x 105 over all processes."""
-    experiments._keep_memory()
     processes = communication.join(name)
     config = CONFIGS['qrnn-zoneout']
     numpy.random.seed(0)

@@ -12,7 +12,6 @@ from benchmarks.draw import draw
 from benchmarks.registry import Measurement
 from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
-import experiments
 from experiments.common import arguments
 from experiments.common import errors
 from experiments.common.files import write_json
@@ -26,7 +25,6 @@ def main(argv=None):
         _run_with_threads(n, args)
     if args.threads:
         return
-    experiments._keep_memory()
     device = arguments.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)

@@ -33,8 +33,10 @@ sizes = st.integers(0, 4)  # of channels
 kernel_sizes = st.integers(1, 5)
 poolings = st.sampled_from(list(POOLINGS))
 dtypes = st.sampled_from(list(TOLERANCES)[::-1])
-activations = st.dictionaries(
-    st.sampled_from('zoi'), st.sampled_from(['tanh', 'sigmoid', 'identity']))
+# With the usual ones, each gate has each function; a loop is compiled for each.
+activations = st.sampled_from([
+    {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
+    {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}])
 paddings = st.sampled_from([0, 6e4, numpy.inf, -numpy.inf, numpy.nan])
 
 
