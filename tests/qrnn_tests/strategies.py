@@ -33,7 +33,7 @@ sizes = st.integers(0, 4)  # of channels
 kernel_sizes = st.integers(1, 5)
 poolings = st.sampled_from(list(POOLINGS))
 dtypes = st.sampled_from(list(TOLERANCES)[::-1])
-# With the usual ones, each gate has each function; a loop is compiled for each.
+# With the default, each gate has each function; a loop is compiled for each.
 activations = st.sampled_from([
     {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
     {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}])

@@ -68,20 +68,6 @@ def test_gradients_of_some_inputs_only(wanted, reverse):
                  [expected[i] for i in wanted])
 
 
-@pytest.mark.parametrize('reverse', [False, True])
-def test_strided_inputs_and_gradients(reverse):
-    gates = uniform(3, 5, 3, 7)  # (T, B, gates, C)
-    f, x = (gates[:, :, i].transpose(1, 0, 2) for i in (0, 2))
-    gh = numpy.broadcast_to(uniform(7), f.shape)
-
-    def run(*arrays):
-        f, x, gh = variables(*arrays)
-        h = strnn(f, x, reverse=reverse)
-        return [h] + gradients([h], [f, x], [gh])
-
-    assert_equal(run(f, x, gh), run(f.copy(), x.copy(), gh.copy()))
-
-
 def test_float16_is_carried_in_float32():
     # In float16 both sums come to a halt at a half.
     f, x = variables(

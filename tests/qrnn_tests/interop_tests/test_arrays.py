@@ -22,13 +22,6 @@ def test_names_may_be_anything(tmp_path):
         assert numpy.array_equal(read[name], array)
 
 
-def test_strided_arrays(tmp_path):
-    pytest.importorskip('safetensors')
-    path = tmp_path / 'arrays.safetensors'
-    interop.write_arrays(path, {'a': numpy.arange(6.).reshape(2, 3).T})
-    assert interop.read_arrays(path)['a'].tolist() == [[0, 3], [1, 4], [2, 5]]
-
-
 def test_nothing_is_unpickled(tmp_path):
     path = tmp_path / 'arrays.npz'
     numpy.savez(path, a=numpy.array([print], object))

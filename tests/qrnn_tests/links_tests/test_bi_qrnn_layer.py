@@ -24,12 +24,6 @@ def test_each_sequence_in_both_directions(options):
     assert (layer(x, lengths).array[0, -1] != h[0, -1])[:5].any()
 
 
-def test_without_lengths():
-    layer = randomize(BiQRNNLayer(3, 5))
-    x = uniform(2, 7, 3)
-    assert_equal(layer(x), layer(x, [7, 7]))
-
-
 def test_as_one_layer_of_nstep():
     layer = BiQRNNLayer(3, 5)
     nstep = NStepBiQRNN(1, 3, 5, 0., kernel_size=2)

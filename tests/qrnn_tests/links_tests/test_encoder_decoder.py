@@ -42,18 +42,6 @@ def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
 
 @layers
 @decoders
-def test_splitting_changes_nothing(make, options):
-    layer = randomize(make(save_state=True, **options))
-    case = uniform(B, T, n), *source(), uniform(B, T, m), LENGTHS
-    whole = results(layer, *case)
-    for chunks in [2, 5], [0, T, 0], [1, 1, 5], T * ['step'], [3, 'step', 3]:
-        assert_equal(results(layer, *case, chunks), whole)
-    layer.save_state = False
-    assert_equal(results(layer, *case, [4] + 3 * ['step']), whole)
-
-
-@layers
-@decoders
 @pytest.mark.parametrize('padding', [numpy.nan, 1e30])
 def test_sequences_do_not_feel_the_batch(make, options, padding):
     layer = randomize(make(**options))

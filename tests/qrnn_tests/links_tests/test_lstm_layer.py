@@ -1,4 +1,3 @@
-import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy
@@ -130,22 +129,3 @@ def test_attention():
     for b, end in enumerate([5, 1, 2]):
         assert_equal(y[b, :end], expected[b, :end])
         assert not y.array[b, end:].any()
-
-
-def test_serialization(tmp_path):
-    path = str(tmp_path / 'layer.npz')
-    saved, loaded = (LSTMLayer(n, m, attention=True) for _ in range(2))
-    chainer.serializers.save_npz(path, saved)
-    chainer.serializers.load_npz(path, loaded)
-    x, h = uniform(B, T, n), uniform(B, 6, m)
-    for layer in saved, loaded:
-        layer.init(encoder_h=h)
-    assert_equal(loaded(x), saved(x), 0)
-
-
-def test_no_backprop_mode():
-    layer = LSTMLayer(n, m)
-    with chainer.no_backprop_mode():
-        y = layer(uniform(B, T, n))
-    assert y.creator is None
-    assert [part.creator for part in layer.state] == [None, None]

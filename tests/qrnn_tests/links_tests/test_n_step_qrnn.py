@@ -1,6 +1,4 @@
 import chainer
-from chainer import gradient_check
-import chainer.functions as F
 import numpy
 import pytest
 
@@ -73,65 +71,6 @@ def test_values(link, options):
         for actual, right in zip([hy, cy] + ys, wanted[:2] + tuple(wanted[2])):
             numpy.testing.assert_allclose(
                 actual.array, right, rtol=0, atol=1e-12)
-
-
-@links
-def test_alone_and_in_any_order(link):
-    """Outputs, states and gradients do not depend on the batch."""
-    rnn = make(link)
-    hx, cx, xs = batch(rnn)
-    ghy, gcy, _ = batch(rnn)
-    gys = [uniform(len(x), len(rnn) // rnn.n_layers * 5)
-           for x in xs]
-
-    def run(which):
-        rnn.cleargrads()
-        inputs = [chainer.Variable(a) for a in (hx[:, which], cx[:, which])]
-        variables = [chainer.Variable(xs[i]) for i in which]
-        hy, cy, ys = rnn(*inputs, variables)
-        loss = F.sum(hy * ghy[:, which]) + F.sum(cy * gcy[:, which]) + sum(
-            F.sum(y * gys[i]) for y, i in zip(ys, which))
-        loss.backward()
-        return ([hy.array, cy.array, inputs[0].grad, inputs[1].grad],
-                [y.array for y in ys], [x.grad for x in variables],
-                [param.grad for param in rnn.params()])
-
-    def assert_close(a, b):
-        numpy.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
-
-    states, ys, gxs, params = run(list(range(len(xs))))
-    order = [4, 2, 0, 6, 5, 3, 1]
-    for which in [order] + [[i] for i in order]:
-        states_, ys_, gxs_, params_ = run(which)
-        for whole, part in zip(states, states_):
-            assert_close(part, whole[:, which])
-        for i, y, gx in zip(which, ys_, gxs_):
-            assert_close(y, ys[i])
-            if len(xs[i]):
-                assert_close(gx, gxs[i])
-        if which == order:
-            sums = params_
-            for whole, part in zip(params, params_):
-                assert_close(part, whole)
-    singles = [run([i])[3] for i in order]
-    for whole, parts in zip(sums, zip(*singles)):
-        assert_close(sum(parts), whole)
-
-
-@links
-def test_gradients(link):
-    rnn = make(link, out_size=2)
-    hx, cx, xs = batch(rnn, (3, 0, 12, 2))
-
-    def forward(hx, cx, *xs):
-        hy, cy, ys = rnn(hx, cx, list(xs))
-        return (hy, cy, *ys)
-
-    outputs = forward(hx, cx, *xs)
-    gradient_check.check_backward(
-        forward, (hx, cx, *xs),
-        tuple(uniform(*y.shape) for y in outputs),
-        params=tuple(rnn.params()), dtype='d', atol=1e-6, rtol=1e-5)
 
 
 def test_dropout():

@@ -139,8 +139,11 @@ def test_cut_anywhere_with_lengths(data, layer, B, T):
     assert_equal(run(data.draw(strategies.pieces(T))), run([T]))
 
 
-@given(st.data(), layers(save_state=True, attention=True), batch_sizes,
-       n_steps, st.integers(1, 5))
+decoders = layers(save_state=True, attention=True) | layers(
+    save_state=True, decoder=True)
+
+
+@given(st.data(), decoders, batch_sizes, n_steps, st.integers(1, 5))
 def test_decoder_cut_anywhere(data, layer, B, T, S):
     array = data.draw(arrays(B, T, in_size(layer)))
     gy = data.draw(arrays(B, T, out_size(layer)))

@@ -7,22 +7,6 @@ from qrnn import QRNN
 from qrnn_tests.helpers import uniform
 
 
-@pytest.mark.parametrize('kernel_size', [1, 2, 3])
-@pytest.mark.parametrize('pooling', ['f', 'fo', 'ifo'])
-def test_steps_are_those_of_the_layer(kernel_size, pooling):
-    rnn = QRNN(3, 5, kernel_size=kernel_size, pooling=pooling)
-    x = uniform(4, 6, 3)
-    for _ in range(2):
-        h = F.stack([rnn(x[:, t]) for t in range(6)], axis=1)
-        c = rnn.c.array
-        numpy.testing.assert_allclose(
-            h.array, rnn.layer(x).array, atol=1e-12)
-        numpy.testing.assert_allclose(
-            c, rnn.layer.state.c.array, atol=1e-12)
-        rnn.reset_state()
-        assert rnn.c is None and rnn.h is None
-
-
 def test_shrinking_batch():
     """Sequences that have ended keep their state, as in Chainer's LSTM."""
     rnn = QRNN(3, 5, kernel_size=3)

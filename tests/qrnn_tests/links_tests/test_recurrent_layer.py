@@ -1,6 +1,5 @@
 """What QRNN and LSTM layers have in common: calls, state and lengths."""
 import functools
-import itertools
 
 import chainer
 import chainer.functions as F
@@ -14,8 +13,6 @@ from qrnn import LSTMState
 from qrnn import QRNNLayer
 from qrnn import QRNNState
 from qrnn_tests.helpers import assert_equal
-from qrnn_tests.helpers import backward
-from qrnn_tests.helpers import feed
 from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -41,19 +38,6 @@ def random_state(layer, batch_size=B):
     return QRNNState(
         uniform(batch_size, m),
         uniform(batch_size, k - 1, n) if k > 1 else None)
-
-
-def results(layer, x, state, gys, chunks=(T,), lengths=None):
-    """Outputs and final state; gradients to inputs, state and parameters."""
-    x, *state = variables(x, *state)
-    layer.state = state
-    y = feed(layer, x, chunks, lengths)
-    outputs = [y, *layer.state]
-    return outputs, backward(layer, outputs, gys, [x, *state])
-
-
-def output_gradients(layer):
-    return [uniform(B, T, m), *random_state(layer)]
 
 
 @pytest.mark.parametrize('layer, expected', [
@@ -82,21 +66,6 @@ def test_print_shows_sizes_and_options(layer, expected):
 
 
 # Splitting
-
-@layers
-def test_splitting_anywhere_changes_nothing(make):
-    layer = randomize(make(save_state=True))
-    case = uniform(B, T, n), random_state(layer), output_gradients(layer)
-    whole = results(layer, *case)
-    splits = [[cut, T - cut] for cut in range(T + 1)]
-    splits += [T * ['step'], T * [1], [2, 'step', 'step', 3],
-               ['step', 1, 5], [0, 1, 0, 6]]
-    for _ in range(5):
-        first, second = sorted(numpy.random.randint(T + 1, size=2))
-        splits.append([first, second - first, T - second])
-    for chunks in splits:
-        assert_equal(results(layer, *case, chunks), whole)
-
 
 @layers
 def test_prefill_then_steps_without_save_state(make):
@@ -200,88 +169,6 @@ def test_without_state_there_is_nothing_to_do():
         layer.unchain_state()
         layer.reset_state()
         assert layer.state is None
-
-
-# Lengths
-
-@layers
-@pytest.mark.parametrize('padding', [numpy.nan, 1e30])
-@pytest.mark.parametrize('lengths', [
-    (7, 0, 2), (1, 4, 7), (3, 3, 3), (0, 1, 0)])
-def test_sequences_do_not_feel_the_batch(make, padding, lengths):
-    layer = randomize(make(save_state=True))
-    x, state, gys = uniform(B, T, n), random_state(layer), output_gradients(
-        layer)
-    past = numpy.arange(T) >= numpy.array(lengths)[:, None]
-    x[past] = padding
-    (y, *last), (gx, gc, gother, *gparams) = results(
-        layer, x, state, gys, lengths=lengths)
-    assert (y.array[past] == 0).all()
-    assert (gx[past] == 0).all()
-    for b, end in enumerate(lengths):
-        def of(arrays):
-            return [None if a is None else a[b:b + 1] for a in arrays]
-
-        outputs, grads = results(
-            layer, x[b:b + 1, :end], of(state),
-            [gys[0][b:b + 1, :end], *of(gys[1:])], [end])
-        assert_equal(outputs, [y[b:b + 1, :end], *of(last)])
-        assert_equal(grads[:3], [gx[b:b + 1, :end], *of([gc, gother])])
-        gparams = [total - g for total, g in zip(gparams, grads[3:])]
-    assert_equal(gparams, [numpy.zeros_like(g) for g in gparams])
-
-
-@layers
-def test_any_order_of_lengths(make):
-    layer = randomize(make())
-    x, lengths = uniform(B, T, n), numpy.array([5, 0, 7])
-    expected = layer(x, lengths).array
-    state = [getattr(part, 'array', None) for part in layer.state]
-    for order in itertools.permutations(range(B)):
-        order = list(order)
-        assert_equal(layer(x[order], lengths[order]), expected[order])
-        assert_equal(layer.state, [
-            None if part is None else part[order] for part in state])
-
-
-@layers
-def test_going_on_after_lengths(make):
-    layer = randomize(make(save_state=True))
-    x, x2, lengths = uniform(B, T, n), uniform(B, T, n), (2, 0, 7)
-    layer(x, lengths)
-    actual = layer(x2, (7, 7, 0)).array, layer(x2[:, 0]).array
-    for b in range(B):
-        layer.reset_state()
-        if lengths[b]:
-            layer(x[b:b + 1, :lengths[b]])
-        if b < 2:
-            assert_equal(actual[0][b:b + 1], layer(x2[b:b + 1]))
-        assert_equal(actual[1][b:b + 1], layer(x2[b:b + 1, 0]))
-
-
-# Odd sizes
-
-@layers
-@pytest.mark.parametrize('batch_size, steps', [(0, 5), (0, 0), (3, 0)])
-def test_nothing_to_do(make, batch_size, steps):
-    layer = randomize(make(save_state=True))
-    x = variables(uniform(batch_size, steps, n))[0]
-    y = layer(x)
-    assert y.shape == (batch_size, steps, m)
-    F.sum(y).backward()
-    if batch_size:  # no step is no change
-        state = random_state(layer)
-        layer.state = state
-        layer(x)
-        assert_equal(layer.state, state)
-
-
-@pytest.mark.parametrize('make', [QRNNLayer, LSTMLayer])
-@pytest.mark.parametrize('sizes', [(1, 1), (33, 7), (7, 33)])
-def test_odd_numbers_of_channels(make, sizes):
-    layer = make(*sizes)
-    assert layer(uniform(1, 17, sizes[0])).shape == (1, 17, sizes[1])
-    assert layer(uniform(1, sizes[0])).shape == (1, sizes[1])
 
 
 # Errors: one clear line

@@ -12,7 +12,6 @@ from qrnn import QRNNStack
 from qrnn.functions import dropout
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import backward
-from qrnn_tests.helpers import feed
 from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -115,27 +114,6 @@ def test_dropout_between_layers_only(make, dense):
         second,
         stack[1](F.concat((x, dropped), axis=2) if dense else dropped), 0)
     assert abs(second.array - whole[1].array).max() > 1e-3
-
-
-@stacks
-@dense_or_not
-def test_splitting_changes_nothing(make, dense):
-    stack = randomize(make(3, n, m, dense=dense, save_state=True))
-    x, gys = uniform(B, T, n), [uniform(B, T, m), uniform(B, m)]
-
-    def results(chunks):
-        stack.reset_state()
-        xs = variables(x)
-        y = feed(stack, *xs, chunks)
-        outputs = [y, stack.state[0].c]
-        return outputs, backward(stack, outputs, gys, xs)
-
-    whole = results([T])
-    for chunks in [3, 4], [1, 1, 5], T * ['step'], [3, 'step', 3]:
-        assert_equal(results(chunks), whole)
-    for layer in stack:
-        layer.save_state = False
-    assert_equal(results([4] + 3 * ['step']), whole)
 
 
 @stacks
