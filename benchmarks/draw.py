@@ -1,25 +1,24 @@
 """Pictures of results: ``python -m benchmarks.draw FOLDER``."""
+import argparse
 import glob
 import os
 
 from benchmarks.all import BENCHMARKS
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.files import read_json
-from experiments.common.files import replacing
+from experiments.common import checkpoint
+from experiments.common import cli
 
 
 def main(argv=None):
     """Draw the results in a folder, from a machine without matplotlib."""
-    parser = arguments.Parser(prog='python -m benchmarks.draw')
+    parser = argparse.ArgumentParser('python -m benchmarks.draw')
     parser.add_argument(
         'folder', metavar='FOLDER', help='where NAME.json are')
     folder = parser.parse_args(argv).folder
     paths = sorted(glob.glob(os.path.join(folder, '*.json')))
     if not paths:
-        raise errors.Problem(f'there are no results in {folder}')
+        raise cli.UserError(f'there are no results in {folder}')
     for path in paths:
-        result = read_json(path)
+        result = checkpoint.read_json(path)
         draw(result['benchmark'], result['rows'], folder)
 
 
@@ -43,10 +42,10 @@ def draw(name, rows, folder):
     figure = Figure(figsize=(10, 5), layout='constrained')
     benchmark.draw(rows, figure)
     path = os.path.join(folder, name + '.png')
-    with replacing(path) as f:
+    with checkpoint.replacing(path) as f:
         figure.savefig(f, format='png', dpi=150)
     print(f'Drawn in {path}')
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

@@ -70,8 +70,8 @@ def _classifier():
     """Return an exported model, its outputs, and the same in Chainer."""
     words = list(map(str, range(_N_WORDS)))
     model = imdb_model.build(_CONFIGS['imdb'], words)
-    return imdb_export.export(model, words), ['score'], (
-        lambda x: model.score(x, numpy.full(len(x), x.shape[1], 'i')))
+    return imdb_export.export(model, words), ['logit'], (
+        lambda x: model.logits(x, numpy.full(len(x), x.shape[1], 'i')))
 
 
 def _language_model():
@@ -79,7 +79,7 @@ def _language_model():
     exported = ptb_export.export(model, list(map(str, range(_N_WORDS))))
     # The state is given out, too, as Chainer's model keeps it.
     outputs = sorted((output.name for output in exported.graph.output),
-                     key=lambda name: name != 'scores')
+                     key=lambda name: name != 'logits')
 
     def call(x):
         model.reset_state()

@@ -9,8 +9,8 @@ import time
 import chainer
 import numpy
 
-from experiments.common import communication
-from experiments.common import errors
+from experiments.common import cli
+from experiments.common import training
 from experiments.ptb import stream
 from experiments.ptb.model import CONFIGS
 from experiments.ptb.model import LanguageModel
@@ -23,7 +23,7 @@ _N_ITERATIONS = 9  # the first is not counted
 
 def main(name='naive'):
     """Train on random words, in batches of 20 x 105 over all processes."""
-    processes = communication.join(name)
+    processes = training.join(name)
     config = CONFIGS['qrnn-zoneout']
     numpy.random.seed(0)
     words = numpy.random.randint(
@@ -45,4 +45,4 @@ def main(name='naive'):
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

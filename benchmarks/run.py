@@ -12,9 +12,8 @@ from benchmarks.draw import draw
 from benchmarks.registry import Measurement
 from benchmarks.timing import spread
 from benchmarks.timing import time_in_turn
-from experiments.common import arguments
-from experiments.common import errors
-from experiments.common.files import write_json
+from experiments.common import checkpoint
+from experiments.common import cli
 from experiments.common.result import environment
 
 
@@ -25,26 +24,26 @@ def main(argv=None):
         _run_with_threads(n, args)
     if args.threads:
         return
-    device = arguments.use_device(args.device)
+    device = cli.use_device(args.device)
     for name in args.names or sorted(BENCHMARKS):
         run(name, device, args)
 
 
 def parse(argv=None):
-    parser = arguments.Parser(prog='python -m benchmarks.run')
+    parser = argparse.ArgumentParser('python -m benchmarks.run')
     parser.add_argument(
         'names', nargs='*', metavar='NAME', type=_name,
         help='what to measure (default: all): ' + ', '.join(
             sorted(BENCHMARKS)))
-    arguments.add_device(parser)
+    cli.add_device(parser)
     parser.add_argument(
-        '--repeats', metavar='N', type=arguments.positive,
+        '--repeats', metavar='N', type=cli.positive,
         help='rounds that count (default: 7, on a GPU 25)')
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out/benchmarks',
         help='where results go (default: out/benchmarks)')
     parser.add_argument(
-        '--threads', metavar='N', nargs='+', type=arguments.positive,
+        '--threads', metavar='N', nargs='+', type=cli.positive,
         help='run once for each of these numbers of threads, into FOLDER/'
              'threads-N (default: once, with OMP_NUM_THREADS or all cores)')
     return parser.parse_args(argv)
@@ -61,7 +60,7 @@ def _run_with_threads(n, args):
         command += ['--repeats', str(args.repeats)]
     print(f'OMP_NUM_THREADS={n}', flush=True)
     if subprocess.run(command, env=environment).returncode:
-        raise errors.Problem(f'the run with {n} threads has failed')
+        raise cli.UserError(f'the run with {n} threads has failed')
 
 
 def _name(text):
@@ -99,7 +98,7 @@ def run(name, device, args):
         about['versions']['torch'] = sys.modules['torch'].__version__
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, name + '.json')
-    write_json(path, dict(
+    checkpoint.write_json(path, dict(
         about, benchmark=name, title=benchmark.title, repeats=repeats,
         summary=summary, rows=rows))
     print(f'Written to {path}')
@@ -151,4 +150,4 @@ def _print(row):
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

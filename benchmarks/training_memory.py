@@ -12,7 +12,6 @@ import numpy
 
 from benchmarks.registry import benchmark
 from benchmarks.registry import Measurement
-from experiments.common import training
 from experiments.imdb import model as imdb_model
 from experiments.imdb import train as imdb_train
 from experiments.iwslt import model as iwslt_model
@@ -88,9 +87,8 @@ def growth(experiment):
             raise _Enough
 
     with tempfile.TemporaryDirectory() as out, _traced(), _watched(look):
-        args = module.parse(_GROWTH[experiment] + ['--out', out])
         with contextlib.suppress(_Enough):
-            training.main(experiment, args, module.train)
+            module.main(_GROWTH[experiment] + ['--out', out])
     before, after = found
     return {name: after[name] - before[name] for name in after}
 

@@ -25,7 +25,7 @@ from benchmarks import step
 from benchmarks import timing
 from benchmarks import training_memory
 from benchmarks.all import BENCHMARKS
-from experiments.common import errors
+from experiments.common import cli
 from experiments.common import result
 from experiments.imdb import model as imdb_model
 from experiments.iwslt import model as iwslt_model
@@ -154,7 +154,7 @@ def test_threads(monkeypatch):
 
     monkeypatch.setattr(run.subprocess, 'run', started)
     monkeypatch.setenv('OPENBLAS_NUM_THREADS', '3')
-    with pytest.raises(errors.Problem, match='with 1 threads has failed'):
+    with pytest.raises(cli.UserError, match='with 1 threads has failed'):
         run.main(['layer', '--repeats', '5', '--threads', '2', '1'])
     (command, n), (_, m) = commands
     assert (n, m) == ('2', '1')

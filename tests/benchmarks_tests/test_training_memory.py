@@ -2,7 +2,7 @@ import chainer
 import pytest
 
 from benchmarks import training_memory
-from experiments.common.plot import CurvePlot
+from experiments.common import result
 from experiments.ptb.model import LanguageModel
 
 
@@ -11,7 +11,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training_memory, '_GROWTH', {
         name: ['--test', '--epoch', '99', '--snapshot-every', '10']
         for name in training_memory._GROWTH})
-    monkeypatch.setattr(CurvePlot, '__call__', lambda self, trainer: None)
+    monkeypatch.setattr(result, 'draw_curves', lambda *args, **options: None)
     monkeypatch.setattr(training_memory, '_WARM_UP', 40)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 30)
 
