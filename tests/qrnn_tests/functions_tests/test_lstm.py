@@ -6,7 +6,10 @@ import pytest
 from qrnn.functions import lstm
 from qrnn.functions import lstm_ref
 from qrnn_tests import helpers
+from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product_dict(
@@ -45,6 +48,21 @@ class TestLSTM(helpers.FunctionTestCase):
         grads = super().generate_grad_outputs(outputs_template)
         return tuple(g if given else None
                      for g, given in zip(grads, self.given))
+
+
+@pytest.mark.parametrize('double', [False, True])
+def test_padding_may_hold_anything(double):
+    lengths = 1, 4, 0
+
+    def run(inputs):
+        inputs = variables(*inputs)
+        ys = lstm(*inputs, lengths=lengths)
+        return [*ys, *gradients(ys, inputs, ys, double)]
+
+    u, *others = arrays()
+    expected = run((u, *others))
+    u[numpy.arange(4) >= numpy.array(lengths)[:, None]] = numpy.nan
+    assert_equal(run((u, *others)), expected)
 
 
 def arrays(B=3, T=4, m=2):

@@ -7,7 +7,9 @@ from qrnn import masked_convolution
 from qrnn import masked_convolution_ref
 from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
+from qrnn_tests.helpers import gradients
 from qrnn_tests.helpers import uniform
+from qrnn_tests.helpers import variables
 
 
 @testing.parameterize(*testing.product_dict(
@@ -66,6 +68,22 @@ def test_definition():
             assert_equal(
                 function(x, W, **options),
                 numpy.array(expected, float)[None, :, None])
+
+
+@pytest.mark.parametrize('lookahead', [0, 1, 2])
+@pytest.mark.parametrize('double', [False, True])
+def test_padding_may_hold_anything(lookahead, double):
+    lengths = numpy.array([2, 4, 0])
+    x, W = uniform(3, 4, 2), uniform(3, 2, 3)
+
+    def run(x):
+        inputs = variables(x, W)
+        y = masked_convolution(*inputs, None, lengths, lookahead)
+        return [y, *gradients([y], inputs, [y], double)]
+
+    expected = run(x.copy())
+    x[numpy.arange(4) >= lengths[:, None]] = numpy.nan
+    assert_equal(run(x), expected)
 
 
 def test_wrong_arguments():

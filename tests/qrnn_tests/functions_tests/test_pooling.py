@@ -175,6 +175,18 @@ def test_more_than_fits_in_the_cache(pooling, shape, monkeypatch):
     assert_equal(run(arrays, options, gys), actual, 0)
 
 
+@poolings
+@pytest.mark.parametrize('double', [False, True])
+def test_padding_may_hold_anything(pooling, double):
+    shape = 3, 4, 2
+    lengths = 1, 4, 0
+    (u, b, c0), options = arguments(shape, pooling, 'one', True, lengths)
+    gys = output_gradients(shape)
+    expected = run((u, b, c0), options, gys, double)
+    u[numpy.arange(4) >= numpy.array(lengths)[:, None]] = numpy.nan
+    assert_equal(run((u, b, c0), options, gys, double), expected)
+
+
 @pytest.mark.parametrize('pooling', ['f', 'fo'])
 def test_zoneout_copies_the_state_bit_by_bit(pooling):
     shape = 20, 30, 40
