@@ -60,6 +60,9 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training_memory, '_WARM_UP', 1)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
     monkeypatch.setattr(training_memory, '_STEPS', (2, 3))
+    name = 'QRNNLayer, f'  # test_training_memory has the others
+    monkeypatch.setattr(training_memory, '_STEPS_OF', {
+        name: training_memory._STEPS_OF[name]})
     monkeypatch.setattr(training_memory, '_SIZE', 64)
     config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
     monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
