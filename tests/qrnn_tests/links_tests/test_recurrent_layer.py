@@ -171,6 +171,23 @@ def test_without_state_there_is_nothing_to_do():
         assert layer.state is None
 
 
+# Lengths
+
+@layers
+def test_going_on_after_lengths(make):
+    layer = randomize(make(save_state=True))
+    x, x2, lengths = uniform(B, T, n), uniform(B, T, n), (2, 0, 7)
+    layer(x, lengths)
+    actual = layer(x2, (7, 7, 0)).array, layer(x2[:, 0]).array
+    for b in range(B):
+        layer.reset_state()
+        if lengths[b]:
+            layer(x[b:b + 1, :lengths[b]])
+        if b < 2:
+            assert_equal(actual[0][b:b + 1], layer(x2[b:b + 1]))
+        assert_equal(actual[1][b:b + 1], layer(x2[b:b + 1, 0]))
+
+
 # Errors: one clear line
 
 @some_layers
