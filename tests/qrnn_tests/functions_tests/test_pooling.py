@@ -131,6 +131,16 @@ def test_definition():
 
 
 @poolings
+def test_gradients_of_outputs_that_are_equal(pooling):
+    """Those of h and c add up, also where h is c."""
+    shape = 1, 1, 1
+    arrays, options = arguments(shape, pooling)
+    gys = output_gradients(shape)
+    assert_equal(run(arrays, options, gys, double=True),
+                 run(arrays, options, gys))
+
+
+@poolings
 @pytest.mark.parametrize('bias', ['one', 'each'])
 def test_gradients_of_some_inputs_only(pooling, bias):
     shape = 3, 4, 2
