@@ -26,7 +26,8 @@ cupy = cuda.cupy
 # A function of Variables, and the shapes of its inputs.
 FUNCTIONS = {
     'attention_sum': (
-        lambda e, q: functions.attention_sum(e, q, [5, 3]), [(2, 5, 4), (2, 3, 4)]),
+        lambda e, q: functions.attention_sum(e, q, [5, 3]),
+        [(2, 5, 4), (2, 3, 4)]),
     'last_steps': (
         lambda x: functions.last_steps(x, 2, lengths=[5, 1]), [(2, 5, 3)]),
     'lstm': (
