@@ -27,20 +27,21 @@ cupy = cuda.cupy
 # A function of Variables, and the shapes of its inputs.
 FUNCTIONS = {
     'attention_sum': (
-        lambda e, q: qrnn.attention_sum(e, q, [5, 3]), [(2, 5, 4), (2, 3, 4)]),
+        lambda e, q: functions.attention_sum(e, q, [5, 3]),
+        [(2, 5, 4), (2, 3, 4)]),
     'last_steps': (
         lambda x: functions.last_steps(x, 2, lengths=[5, 1]), [(2, 5, 3)]),
     'lstm': (
         lambda u, W: functions.lstm(u, W, lengths=[5, 3])[0],
         [(2, 5, 12), (12, 3)]),
     'masked_convolution': (
-        lambda x, W: qrnn.masked_convolution(x, W, lengths=[5, 3]),
+        lambda x, W: functions.masked_convolution(x, W, lengths=[5, 3]),
         [(2, 5, 3), (2, 3, 4)]),
     'qrnn_pooling': (
-        lambda u: qrnn.qrnn_pooling(u, lengths=[5, 3])[0], [(2, 5, 9)]),
+        lambda u: functions.qrnn_pooling(u, lengths=[5, 3])[0], [(2, 5, 9)]),
     'reverse_sequences': (
         lambda x: functions.reverse_sequences(x, [5, 3]), [(2, 5, 3)]),
-    'strnn': (qrnn.strnn, [(2, 5, 3), (2, 5, 3)]),
+    'strnn': (functions.strnn, [(2, 5, 3), (2, 5, 3)]),
     'unpad_sequence': (
         lambda x: functions.unpad_sequence(x, [5, 3])[1], [(2, 5, 3)]),
 }
@@ -136,7 +137,7 @@ def test_function_of_arrays_of_another_device(name):
 def test_zoneout_is_drawn_on_the_device_of_the_gates():
     f = chainer.get_device('@cupy:1').send(numpy.zeros((2, 3), 'f'))
     with chainer.using_device('@cupy:0'), chainer.using_config('train', True):
-        assert qrnn.zoneout(f, 1.).array.device.id == 1
+        assert functions.zoneout(f, 1.).array.device.id == 1
 
 
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
