@@ -109,8 +109,9 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     gates, cs, hs = kept
     T, B, _ = gates.shape
     m, real = W.shape[1], gates.dtype
-    gc, gh = (numpy.zeros((B, m), real) if g is None else numpy.array(g, real)
-              for g in (gc_last, gh_last))
+    # Copies, row by row in memory: the loop writes to them.
+    gc, gh = (numpy.zeros((B, m), real) if g is None else
+              numpy.array(g, real, order='C') for g in (gc_last, gh_last))
     held = numpy.zeros((B, m), real)  # at the output of what has ended
     W = numpy.ascontiguousarray(W, real)
     ga = numpy.empty(gates.shape, real)

@@ -70,6 +70,16 @@ def arrays(B=3, T=4, m=2):
         B, m)
 
 
+@pytest.mark.parametrize('which', range(3))
+def test_strided_output_gradients(which):
+    inputs = variables(*arrays())
+    ys = lstm(*inputs)
+    gys = [uniform(*y.shape) for y in ys]
+    expected = gradients(ys, inputs, variables(*gys))
+    gys[which] = numpy.asfortranarray(gys[which])
+    assert_equal(gradients(ys, inputs, variables(*gys)), expected)
+
+
 @pytest.mark.parametrize('shapes', [
     [(2, 8), (8, 2)], [(2, 3, 8), (8, 3)], [(2, 3, 8), (4, 2)],
     [(2, 3, 8), (8, 2), (3, 2)], [(2, 3, 8), (8, 2), (2, 2), (2, 3)]])
