@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 import types
 
 import chainer.links as L
@@ -37,11 +38,26 @@ def test_json(tmp_path):
             checkpoint.read_json(str(path))
 
 
-def test_arrays_are_not_unpickled(tmp_path):
-    path = str(tmp_path / 'a.npz')
-    numpy.savez(path, a=numpy.array([None]))
-    with pytest.raises(UserError, match='is damaged'):
-        checkpoint.read_arrays(path)
+class Harm:
+    """Does harm when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ('harm',)
+
+
+@pytest.mark.parametrize('contents', [
+    b'', b'text', b'PK\3\4' + 99 * b'random', pickle.dumps(Harm()),
+    numpy.array([Harm()], object)], ids=type)
+def test_bad_arrays(tmp_path, monkeypatch, contents):
+    """They are never unpickled."""
+    monkeypatch.chdir(tmp_path)
+    if isinstance(contents, bytes):
+        (tmp_path / 'a.npz').write_bytes(contents)
+    else:
+        numpy.savez('a.npz', a=contents)
+    with pytest.raises(UserError, match='a.npz is damaged'):
+        checkpoint.read_arrays('a.npz')
+    assert os.listdir() == ['a.npz']
 
 
 class TestSnapshots:
