@@ -1,4 +1,5 @@
 """The three experiments on a GPU, from the first line to the result."""
+import dataclasses
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ import pytest
 
 from experiments.common import cli
 from experiments.common import distributed
+from experiments.ptb import stream
 
 
 pytestmark = pytest.mark.gpu
@@ -28,6 +30,36 @@ def test_trains_and_resumes(name, dtype, tmp_path):
     main([*arguments, '--epoch', '2', '--resume'])
     result = json.loads((out / 'result.json').read_text())
     assert result['epochs'] == 2
+
+
+@pytest.mark.parametrize('name, config, most', [
+    ('ptb', 'qrnn-zoneout', 60), ('ptb', 'lstm', 210), ('imdb', 'qrnn', 100),
+    ('iwslt', 'qrnn', 200)])
+def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
+    """Beside matrix products; the host has to issue each."""
+    virtual_gpu = pytest.importorskip(
+        'virtual_gpu', reason='only an emulated GPU counts its launches')
+    train = importlib.import_module(f'experiments.{name}.train')
+    small = {'embed_size': 8, 'n_embedding': 8, 'n_units': 8, 'batch_size': 4}
+    monkeypatch.setattr(train, 'TINY', dataclasses.replace(
+        train.CONFIGS[config], **{
+            key: value for key, value in small.items()
+            if hasattr(train.TINY, key)}))
+    updater = stream.StreamUpdater if name == 'ptb' else distributed.Updater
+    update_core, counts = updater.update_core, []
+
+    def counted(self):
+        with virtual_gpu.counting() as count:
+            update_core(self)
+        counts.append(count)
+
+    monkeypatch.setattr(updater, 'update_core', counted)
+    train.main(['--test', '--device', '0', '--epoch', '1',
+                '--out', str(tmp_path)])
+    count = counts[-1]
+    print(name, config, {key: value for key, value in count.items() if value})
+    assert count['launches'] <= most
+    assert not count['synchronisations']
 
 
 def test_programs_do_without_cudnn():
