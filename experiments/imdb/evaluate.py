@@ -8,7 +8,7 @@ from experiments.common import sharing
 from experiments.common.buckets import by_length
 from experiments.imdb import data
 from experiments.imdb import model as model_module
-from experiments.imdb.batches import pad
+from experiments.imdb.data import pad
 
 
 def main(argv=None):

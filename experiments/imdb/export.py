@@ -1,4 +1,4 @@
-"""Makes an ONNX model: ``python -m experiments.imdb.export --help``."""
+"""Write a model as ONNX: ``python -m experiments.imdb.export --help``."""
 import json
 
 import numpy
@@ -12,7 +12,7 @@ from qrnn import QRNNStack
 
 
 def main(argv=None):
-    """Writes a trained classifier as an ONNX model."""
+    """Write a trained classifier as an ONNX model."""
     exporting.main(
         'imdb', model_module.load, export,
         'It takes the numbers of the words of each review and how many there '
@@ -20,12 +20,12 @@ def main(argv=None):
 
 
 def export(model, words):
-    """Makes an ONNX model of a classifier.
+    """Return a classifier as an ONNX model.
 
     Its inputs are int64 ``words``, ``(B, T)``, padded with -1, and
-    ``lengths``, ``(B,)``; its outputs ``score``, the logarithm of the odds
-    that a review is positive, and ``probability``, both ``(B,)``. A review
-    without words is judged by nothing but the bias.
+    ``lengths``, ``(B,)``; its outputs ``logit`` and ``probability`` (that a
+    review is positive), both ``(B,)``. A review without words has the bias
+    as its logit.
 
     Args:
         model (SentimentClassifier): The classifier.
@@ -35,6 +35,9 @@ def export(model, words):
     Returns:
         onnx.ModelProto: The model.
 
+    Raises:
+        Problem: If its layers are not QRNN layers.
+
     """
     rnn = getattr(model, 'rnn', None)
     if not isinstance(rnn, QRNNStack):
@@ -43,7 +46,7 @@ def export(model, words):
     graph = onnx_export.Graph('sentiment')
     numbers = graph.input('words', numpy.int64, ('batch', 'time'))
     lengths = graph.input('lengths', numpy.int64, ('batch',))
-    # The number of the padding, -1, is that of the last row: zeros.
+    # The padding's number, -1, is that of the last row: zeros.
     table = numpy.pad(model.embed.W.array, ((0, 1), (0, 0)))
     x = graph.add('Gather', graph.constant(table), numbers, axis=0)
     h = onnx_export.add_link(graph, rnn, x, lengths)
@@ -51,11 +54,11 @@ def export(model, words):
     last = graph.add('GatherND', h, graph.add(
         'Unsqueeze', graph.add('Sub', lengths, graph.integers(1)),
         graph.integers(1)), batch_dims=1)
-    score = graph.add('Squeeze', graph.add(
+    logit = graph.add('Squeeze', graph.add(
         'Gemm', last, graph.constant(model.output.W.array),
         graph.constant(model.output.b.array), transB=1), graph.integers(1))
-    graph.output('score', score, table.dtype, ('batch',))
-    graph.output('probability', graph.add('Sigmoid', score), table.dtype,
+    graph.output('logit', logit, table.dtype, ('batch',))
+    graph.output('probability', graph.add('Sigmoid', logit), table.dtype,
                  ('batch',))
     return graph.model({'words': json.dumps(words)})
 

@@ -1,16 +1,16 @@
-"""RMSprop for an embedding, of which a batch touches little."""
+"""RMSprop for an embedding, of which a batch touches few rows."""
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 
 
 class RowwiseRMSpropRule(RMSpropRule):
 
-    """RMSprop that goes through the rows with a gradient only.
+    """RMSprop that updates only the rows with a gradient.
 
     Where a row's gradient is 0, RMSprop leaves the row as it is and
-    multiplies the mean square by :math:`\\alpha`. Here, on the CPU, the rows
-    wait for that until they have a gradient again, and then get
-    :math:`\\alpha` to the power of the steps since. So the outcome is that of
+    multiplies the mean square by :math:`\\alpha`. Here, on the CPU, rows wait
+    until they have a gradient again, and then get :math:`\\alpha` to the
+    power of the steps since. The outcome is that of
     :class:`chainer.optimizers.RMSprop`, at a cost that goes with the words of
     a batch instead of the vocabulary. On a GPU Chainer's own kernel is fast
     enough.
@@ -21,7 +21,7 @@ class RowwiseRMSpropRule(RMSpropRule):
     is_elementwise = False
 
     def init_state(self, param):
-        super(RowwiseRMSpropRule, self).init_state(param)
+        super().init_state(param)
         # Step that each row's mean square belongs to
         self.state['last'] = param.xp.zeros(len(param.array), 'i')
 
@@ -45,5 +45,5 @@ class RowwiseRMSpropRule(RMSpropRule):
         param.array[rows] -= hp.lr * g / denominator
 
     def update_core_gpu(self, param):
-        super(RowwiseRMSpropRule, self).update_core_gpu(param)
+        super().update_core_gpu(param)
         self.state['last'].fill(self.t)

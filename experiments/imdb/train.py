@@ -1,10 +1,8 @@
 """Trains a classifier: ``python -m experiments.imdb.train --help``."""
 import dataclasses
-import hashlib
 
 import chainer
 from chainer import training
-import numpy
 
 from experiments.common import arguments
 from experiments.common import best_model
@@ -18,10 +16,10 @@ from experiments.common.plot import CurvePlot
 from experiments.common.training import extend
 from experiments.common.training import main as run_command
 from experiments.common.training import Run
-from experiments.imdb import baseline
 from experiments.imdb import data
 from experiments.imdb import glove
-from experiments.imdb.batches import pad
+from experiments.imdb.data import bag_of_words_accuracies
+from experiments.imdb.data import pad
 from experiments.imdb.evaluate import evaluator
 from experiments.imdb.evaluate import score
 from experiments.imdb.model import build
@@ -89,7 +87,7 @@ def train(args):
         args.config, model.count_params(),
         sum(param.size for param in _word_vectors(model)),
         args.epoch or config.n_epochs))
-    bag_of_words = processes.once(lambda: baseline.accuracies(corpus))
+    bag_of_words = processes.once(lambda: bag_of_words_accuracies(corpus))
     trainer, best = _trainer(model, config, corpus, bag_of_words, run)
     run.train(trainer, words=(
         [] if config.layer == 'pqrnn' else corpus.vocabulary))
@@ -97,23 +95,15 @@ def train(args):
 
 
 def _vectors(args, corpus):
-    """Word vectors and what is to be said of them, or ``None`` twice."""
+    """Return initial word vectors and where they are from, or None twice."""
     if args.glove is None:
         return None, None
     if args.config == 'pqrnn':
         raise Problem('pqrnn has no word vectors; leave out --glove')
-    vectors, has_vector = glove.load(args.glove, corpus.vocabulary)
-    facts = {
-        'vectors': int(has_vector.sum()),
-        'size': vectors.shape[1],
-        'coverage': float(has_vector[corpus.train.words].mean()),
-        'fingerprint': hashlib.sha256(vectors.tobytes()).hexdigest(),
-    }
-    print('{}: vectors for {:,} of {:,} words of the vocabulary, {:.1f} % of '
-          'the running words to train on'.format(
-              args.glove, facts['vectors'], len(vectors),
-              100 * facts['coverage']))
-    glove.fill(vectors, has_vector, numpy.random.RandomState(args.seed))
+    vectors, facts = glove.initial_vectors(args.glove, corpus, args.seed)
+    print(f'{args.glove}: vectors for {facts["vectors"]:,} of '
+          f'{len(vectors):,} words of the vocabulary, '
+          f'{100 * facts["coverage"]:.1f} % of the running words to train on')
     return vectors, facts
 
 

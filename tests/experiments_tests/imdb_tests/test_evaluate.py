@@ -34,13 +34,13 @@ def test_every_review_counts_once(trained, batch_size):
     model, description = load(trained[0])
     corpus = data.load(description['data']['source'], number=model.number)
     # 51 reviews, of which a batch of another size is left
-    reviews = corpus.test.take(numpy.arange(51))
+    reviews = corpus.test.subset(numpy.arange(51))
     reviews.labels[:20] = 0
     hits = []
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         for words, label in reviews:
-            score = model.score(words[None], numpy.array([len(words)]))
-            hits.append((score.array[0] >= 0) == label)
+            logits = model.logits(words[None], numpy.array([len(words)]))
+            hits.append((logits.array[0] >= 0) == label)
     assert 0 < numpy.mean(hits) < 1
     assert evaluate.score(model, reviews, batch_size) == pytest.approx(
         numpy.mean(hits))

@@ -5,6 +5,7 @@ import numpy
 import pytest
 
 from experiments.imdb import data
+from experiments.imdb import glove
 from experiments.imdb import train
 
 
@@ -87,16 +88,6 @@ def test_best_model_is_scored(tmp_path, monkeypatch, result_of):
     assert (scored != weights[2]).any()
 
 
-def test_killed_and_resumed(
-        python, kill, assert_same_run, finished, tmp_path):
-    """The same bits, killed in the middle of the second epoch."""
-    arguments = ['--test', '--out', tmp_path, '--snapshot-every', '10']
-    kill('imdb', 34, *arguments)
-    process = python('-m', 'experiments.imdb.train', '--resume', *arguments)
-    assert 'Resumed from' in process.stdout, process.stderr
-    assert_same_run(finished, tmp_path, 'snapshot_iter_45')
-
-
 def test_seed(finished, tmp_path, log_of):
     for seed in '0', '1':
         run_test(tmp_path / seed, '--seed', seed, '--epoch', '1')
@@ -163,29 +154,15 @@ class TestGlove(object):
 
     def test_vectors_are_where_the_model_starts(
             self, vectors, tmp_path, monkeypatch):
-        args = train.parse(['--glove', str(vectors)])
-        corpus = data.sample_corpus(100, 20)
-        start, facts = train._vectors(args, corpus)
-        with open(str(vectors)) as f:
-            for line in f:
-                word, *numbers = line.split()
-                row = start[corpus.vocabulary.index(word)]
-                assert (row == numpy.array(numbers, 'f')).all()
-        # All others are drawn alike; with a seed, always the same.
-        assert start.mean() == pytest.approx(3, abs=.3)
-        assert start.std() == pytest.approx(1, abs=.3)
-        assert (train._vectors(args, corpus)[0] == start).all()
-        args.seed = 1
-        other, other_facts = train._vectors(args, corpus)
-        assert (other != start).any() and other_facts == facts
-
         seen = []
         monkeypatch.setattr(train, 'build', lambda *arguments: (
             seen.append(arguments), Stop.throw())[0])
         with pytest.raises(Stop):
-            run_test(tmp_path / 'out', '--glove', vectors)
-        assert (seen[0][2] == start).all()
-        assert seen[0][0].embed_size == 5
+            run_test(tmp_path / 'out', '--glove', vectors, '--seed', 3)
+        (config, words, start), = seen
+        assert (start == glove.initial_vectors(
+            str(vectors), data.sample_corpus(100, 20), 3)[0]).all()
+        assert start.shape == (len(words), config.embed_size)
 
 
 class Stop(Exception):
