@@ -1,8 +1,7 @@
-"""Reviews as numbers: tokenized once, cached, split and numbered."""
+"""Reviews as numbers: tokenized once, split and numbered."""
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 import hashlib
-import json
 import os
 import re
 
@@ -12,11 +11,10 @@ from nltk.tokenize.punkt import PunktParameters
 from nltk.tokenize.punkt import PunktSentenceTokenizer
 import numpy
 
-from experiments.common.arrays import read_arrays
-from experiments.common.errors import explained
-from experiments.common.errors import Problem
+from experiments.common import cli
+from experiments.common.checkpoint import read_arrays
+from experiments.common.cli import UserError
 from experiments.imdb import reviews
-from experiments.imdb.sample import sample
 
 
 UNK = '<unk>'  # any word that the vocabulary does not have
@@ -25,65 +23,121 @@ PARTS = 'train', 'dev', 'test'
 
 _DEV_SHARE = .1  # of the training part; the paper does not say
 _DEV_SEED = 0  # the same development part in every run
-_TOKENIZER_VERSION = 1  # to be raised when tokenize changes: the cache's key
-_ARRAYS = 'words', 'lengths', 'labels'
+_ARRAYS = 'words', 'lengths', 'labels'  # of Reviews
 
 
 def load(source, min_count=1, number=None):
-    """Load, split and number reviews.
+    """Return split and numbered reviews, a :class:`Corpus`.
 
-    Tokenized reviews are kept in Chainer's dataset cache.
-
-    Args:
-        source (str): ``'sample'`` for generated reviews, or as in
-            :func:`experiments.imdb.reviews.find_files`.
-        min_count (int): As in :class:`Corpus`.
-        number: As in :class:`Corpus`.
-
-    Returns:
-        Corpus: The numbered reviews.
-
-    Raises:
-        Problem: If the reviews cannot be read or cached.
-
+    The source is ``'sample'`` or None for reviews that the project generates
+    itself, or one of :func:`experiments.imdb.reviews.find_files`. What was
+    tokenized is kept in Chainer's dataset cache.
     """
-    if source == 'sample':
-        return sample_corpus(min_count=min_count, number=number)
+    if source in (None, 'sample'):
+        return sample(min_count=min_count, number=number)
     names = reviews.find_files(source)
-    with explained('cannot cache the tokenized reviews: {}; set '
-                   'CHAINER_DATASET_ROOT to another folder',
-                   PermissionError, NotADirectoryError, FileExistsError):
+    with cli.explained('cannot cache the tokenized reviews: {}; set '
+                       'CHAINER_DATASET_ROOT to another folder',
+                       PermissionError, NotADirectoryError, FileExistsError):
         folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
         tokenized = chainer.dataset.cache_or_load_file(
             os.path.join(folder, _cache_key(names) + '.npz'),
-            lambda path: _save(path, _tokenize(reviews.read(names))), _load)
+            lambda path: _save(path, _tokenize(reviews.read(names))),
+            read_arrays)
     return Corpus(source, tokenized, min_count, number)
 
 
-def sample_corpus(n_train=4000, n_test=1000, min_count=1, number=None):
-    """Return generated reviews; see :mod:`experiments.imdb.sample`."""
-    tokenized = _tokenize(sample(n_train, n_test))
-    return Corpus('sample', tokenized, min_count, number)
+def sample(n_train=4000, n_test=1000, min_count=1, number=None):
+    """Return reviews that the project generates itself."""
+    from experiments.imdb.sample import sample
+    return Corpus('sample', _tokenize(sample(n_train, n_test)), min_count,
+                  number)
+
+
+class Corpus:
+    """Numbered reviews in three parts, and the words behind the numbers.
+
+    Args:
+        source (str): Where they come from.
+        tokenized (dict): Arrays of :class:`Reviews`, ``'train_words'`` for
+            example, numbered by ``'types'``, UTF-8 with a word per line.
+        min_count (int): How often a word must occur in the training part to
+            be in the vocabulary.
+        number: Function from a word to its number, that of a trained model
+            for instance. By default words are numbered by the vocabulary of
+            the training part, without the development part.
+
+    Attributes:
+        vocabulary (list of str): Word of each number, ``'<unk>'`` first and
+            then by frequency, or None if ``number`` is given.
+        train (Reviews): To train on.
+        dev (Reviews): A fixed tenth of the training reviews, to choose the
+            best epoch by.
+        test (Reviews): To score.
+
+    """
+
+    def __init__(self, source, tokenized, min_count=1, number=None):
+        self._source = source
+        types = tokenized['types'].tobytes().decode().split('\n')
+        train, self.test = (Reviews(*(
+            tokenized[f'{part}_{name}'] for name in _ARRAYS))
+            for part in reviews.PARTS)
+        order = numpy.random.RandomState(_DEV_SEED).permutation(len(train))
+        n_dev = int(_DEV_SHARE * len(order))
+        if not n_dev:
+            raise UserError(f'{source} has {len(order)} reviews to train on, '
+                            'too few to hold some out')
+        self.dev = train.subset(order[:n_dev])
+        self.train = train.subset(order[n_dev:])
+        self.vocabulary = None
+        if number is None:
+            counts = numpy.bincount(self.train.words, minlength=len(types))
+            self.vocabulary = [UNK] + [
+                types[i] for i in numpy.argsort(-counts, kind='stable')
+                if counts[i] >= min_count]
+            number = number_of(self.vocabulary)
+        numbers = numpy.array([number(word) for word in types], 'i')
+        for part in self.train, self.dev, self.test:
+            part.words = numbers[part.words]
+
+    @property
+    def facts(self):
+        """All that a training depends on, as plain values by name."""
+        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
+        for part in self.train, self.dev, self.test:
+            for name in _ARRAYS:
+                digest.update(getattr(part, name).astype('<i4').tobytes())
+        return {
+            'source': self._source, 'vocabulary': len(self.vocabulary),
+            'reviews': {part: len(getattr(self, part)) for part in PARTS},
+            'fingerprint': digest.hexdigest()}
+
+    def __str__(self):
+        parts = ((name, getattr(self, name)) for name in PARTS)
+        return '\n'.join([self._source + (
+            '' if self.vocabulary is None else
+            f': vocabulary of {len(self.vocabulary):,} words')] + [
+            f'  {name:5}  {len(part):>6,} reviews '
+            f'({100 * part.labels.mean():.0f} % positive)  '
+            f'{len(part.words):>9,} words, '
+            f'{100 * (part.words == 0).mean():.1f} % unknown'
+            for name, part in parts])
 
 
 class Reviews(chainer.dataset.DatasetMixin):
-
-    """Data set of reviews.
-
-    Each example is a pair of int32 word numbers, ``(T,)``, and the label, an
-    int32 scalar, 0 for a negative and 1 for a positive review.
+    """Data set of pairs of int32 word numbers, ``(T,)``, and a label.
 
     Args:
         words (numpy.ndarray): Concatenated words of all reviews, ``(n,)``.
         lengths (numpy.ndarray): Number of words of each, ``(N,)``.
-        labels (numpy.ndarray): Label of each, ``(N,)``.
+        labels (numpy.ndarray): 0 or, of a positive review, 1, ``(N,)``.
 
     """
 
     def __init__(self, words, lengths, labels):
-        self.words = numpy.asarray(words, 'i')
-        self.lengths = numpy.asarray(lengths, 'i')
-        self.labels = numpy.asarray(labels, 'i')
+        self.words, self.lengths, self.labels = (
+            numpy.asarray(each, 'i') for each in (words, lengths, labels))
         self._ends = numpy.cumsum(self.lengths)
 
     def __len__(self):
@@ -99,79 +153,6 @@ class Reviews(chainer.dataset.DatasetMixin):
                        self.lengths[indices], self.labels[indices])
 
 
-class Corpus:
-
-    """Numbered reviews in three parts, and the words behind the numbers.
-
-    Args:
-        source (str): Where they come from.
-        tokenized (tuple): The types, a list of str, and a dict of the
-            :class:`Reviews`, ``'train'`` and ``'test'``, numbered by them.
-        min_count (int): How often a word must occur in the training part to
-            be in the vocabulary.
-        number: Function from a word to its number, that of a trained model
-            for instance. By default words are numbered by the vocabulary of
-            the training part, without the development part.
-
-    Attributes:
-        vocabulary (list of str): Word of each number, ``'<unk>'`` first and
-            then by frequency, or ``None`` if ``number`` is given.
-        train (Reviews): To train on.
-        dev (Reviews): A fixed tenth of the training reviews, to choose the
-            best epoch by.
-        test (Reviews): To score.
-
-    Raises:
-        Problem: If there are too few reviews to hold some out.
-
-    """
-
-    def __init__(self, source, tokenized, min_count=1, number=None):
-        self.source = source
-        types, parts = tokenized
-        order = numpy.random.RandomState(_DEV_SEED).permutation(
-            len(parts['train']))
-        n_dev = int(_DEV_SHARE * len(order))
-        if not n_dev:
-            raise Problem(f'{source} has {len(order)} reviews to train on, '
-                          'too few to hold some out')
-        self.dev = parts['train'].subset(order[:n_dev])
-        self.train = parts['train'].subset(order[n_dev:])
-        self.test = parts['test']
-        self.vocabulary = None
-        if number is None:
-            counts = numpy.bincount(self.train.words, minlength=len(types))
-            self.vocabulary = [UNK] + [
-                types[i] for i in numpy.argsort(-counts, kind='stable')
-                if counts[i] >= min_count]
-            number = number_of(self.vocabulary)
-        numbers = numpy.array([number(word) for word in types], 'i')
-        for part in self.dev, self.train, self.test:
-            part.words = numbers[part.words]
-
-    @property
-    def fingerprint(self):
-        """Hexadecimal digest of all that training depends on."""
-        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
-        for part in self.train, self.dev, self.test:
-            for name in _ARRAYS:
-                digest.update(getattr(part, name).astype('<i4').tobytes())
-        return digest.hexdigest()
-
-    def __str__(self):
-        lines = [self.source]
-        if self.vocabulary is not None:
-            lines[0] += f': vocabulary of {len(self.vocabulary):,} words'
-        for name in PARTS:
-            part = getattr(self, name)
-            lines.append(
-                f'  {name:5}  {len(part):>6,} reviews '
-                f'({100 * part.labels.mean():.0f} % positive)  '
-                f'{len(part.words):>9,} words, '
-                f'{100 * (part.words == 0).mean():.1f} % unknown')
-        return '\n'.join(lines)
-
-
 def number_of(vocabulary):
     """Return the function from a word to its number, 0 if it is unknown."""
     numbers = {word: i for i, word in enumerate(vocabulary)}
@@ -180,17 +161,11 @@ def number_of(vocabulary):
 
 @chainer.dataset.converter()
 def pad(examples, device):
-    """Make a batch of reviews; a ``converter`` of Chainer's updaters.
-
-    Args:
-        examples (list of tuple): Pairs of a review's words, ``(T,)``, and its
-            label.
-        device (chainer.backend.Device): Where words and labels go. Lengths
-            stay on the CPU, where they are checked.
+    """Make a batch of examples of :class:`Reviews`; a Chainer ``converter``.
 
     Returns:
         tuple: int32 words, ``(B, T)`` with one step at least, padded with -1,
-        lengths, ``(B,)``, and labels, ``(B,)``.
+        lengths, ``(B,)``, which stay on the CPU, and labels, ``(B,)``.
 
     """
     reviews, labels = zip(*examples)
@@ -198,8 +173,7 @@ def pad(examples, device):
     words = numpy.full((len(reviews), max(1, lengths.max())), PAD, 'i')
     for row, review in zip(words, reviews):
         row[:len(review)] = review
-    labels = numpy.array(labels, 'i')
-    return device.send(words), lengths, device.send(labels)
+    return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
 
 
 # Words whose full stop ends no sentence; NLTK's trained list is a download.
@@ -208,10 +182,7 @@ _parameters.abbrev_types = set(
     'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())
 _sentence_tokenizer = PunktSentenceTokenizer(_parameters)
 _word_tokenizer = NLTKWordTokenizer()
-
-_LINE_BREAK = re.compile(r'<br\s*/?>', re.IGNORECASE)
-_MISSING_SPACE = re.compile(r'(?<=[a-z][.!?])(?=[A-Z])')
-_QUOTES = {'``': '"', "''": '"'}
+_TOKENIZER_VERSION = 1  # to be raised with every change: the cache's key
 
 
 def tokenize(text):
@@ -219,12 +190,6 @@ def tokenize(text):
 
     Sentences are split first: the tokenizer of the Penn Treebank takes the
     full stop off the last word only.
-
-    Args:
-        text (str): The text.
-
-    Returns:
-        list of str: Its tokens, of the forms that GloVe has.
 
     .. admonition:: Example
 
@@ -234,17 +199,18 @@ def tokenize(text):
 'ca', "n't", '.']
 
     """
-    text = _MISSING_SPACE.sub(' ', _LINE_BREAK.sub(' ', text))
-    return [_QUOTES.get(word, word)
+    text = re.sub(r'<br\s*/?>', ' ', text, flags=re.IGNORECASE)
+    text = re.sub(r'(?<=[a-z][.!?])(?=[A-Z])', ' ', text)
+    return ['"' if word in ('``', "''") else word
             for sentence in _sentence_tokenizer.tokenize(text)
             for word in _word_tokenizer.tokenize(sentence)]
 
 
 def _tokenize(texts):
-    """Return types and numbered reviews of labelled texts, on all cores."""
-    numbers, parts = {}, {}
-    with explained('a process that tokenized reviews was killed; is there '
-                   'enough memory?', BrokenProcessPool), \
+    """Return the arrays of labelled texts; see :class:`Corpus`."""
+    numbers, arrays = {}, {}
+    with cli.explained('a process that tokenized reviews was killed; is there '
+                       'enough memory?', BrokenProcessPool), \
             ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for part, pairs in texts.items():
             words, lengths = [], []
@@ -253,83 +219,61 @@ def _tokenize(texts):
                 lengths.append(len(tokens))
                 words += [numbers.setdefault(word, len(numbers))
                           for word in tokens]
-            parts[part] = Reviews(
-                words, lengths, [label for _, label in pairs])
-    return list(numbers), parts
+            for name, array in zip(_ARRAYS, (
+                    words, lengths, [label for _, label in pairs])):
+                arrays[f'{part}_{name}'] = numpy.array(array, 'i')
+    arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
+    return arrays
 
 
-def _save(path, tokenized):
-    types, parts = tokenized
-    arrays = {f'{name}_{array}': getattr(part, array)
-              for name, part in parts.items() for array in _ARRAYS}
+def _save(path, arrays):
     with open(path, 'wb') as f:
-        numpy.savez(f, types=numpy.frombuffer(
-            json.dumps(types).encode(), 'u1'), **arrays)
-    return tokenized
-
-
-def _load(path):
-    arrays = read_arrays(path)
-    return json.loads(arrays['types'].tobytes()), {
-        name: Reviews(*(arrays[f'{name}_{array}'] for array in _ARRAYS))
-        for name in reviews.PARTS}
+        numpy.savez(f, **arrays)
+    return arrays
 
 
 def _cache_key(names):
     """Return a digest that changes when a file does, or the tokenizer."""
     facts = [_TOKENIZER_VERSION]
-    # Names within the source, so that it can be moved; they hold the labels.
-    root = os.path.commonpath([os.path.dirname(name) for name in names])
     for name in names:
         status = os.stat(name)
-        facts.append([os.path.relpath(name, root or os.curdir),
-                      status.st_size, status.st_mtime_ns])
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        facts += os.path.abspath(name), status.st_size, status.st_mtime_ns
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def bag_of_words_accuracies(corpus, l2=1e-4, n_steps=150, lr=.1):
-    """Score a logistic regression on which words occur in a review.
+def bag_of_words_accuracies(corpus):
+    """Return the accuracy of a baseline on ``'dev'`` and ``'test'``, a dict.
 
-    It minimises the mean cross entropy plus ``l2 / 2`` times the squared
-    weights, with Adam on all reviews at once.
-
-    Args:
-        corpus (Corpus): The reviews.
-        l2 (float): Weight decay.
-        n_steps (int): Number of steps.
-        lr (float): Learning rate.
-
-    Returns:
-        dict: Accuracy on ``'dev'`` and ``'test'``.
-
+    It is a logistic regression on which words occur in a review, with L2,
+    after 150 steps of Adam on all reviews at once.
     """
-    rows, words = _occurrences(corpus.train)
-    labels = corpus.train.labels
+    def logits(reviews):
+        return w[-1] + numpy.bincount(rows, w[words], len(reviews))
+
     w = numpy.zeros(len(corpus.vocabulary) + 1)  # the last is the bias
     m, v = numpy.zeros_like(w), numpy.zeros_like(w)
-    for t in range(1, n_steps + 1):
-        logits = w[-1] + numpy.bincount(rows, w[words], len(labels))
-        error = 1 / (1 + numpy.exp(-logits)) - labels
+    rows, words = _occurrences(corpus.train)
+    for t in range(1, 151):
+        p = 1 / (1 + numpy.exp(-logits(corpus.train)))
+        error = p - corpus.train.labels
         g = numpy.bincount(words, error[rows], len(w))
         g[-1] = error.sum()
-        g = g / len(labels) + l2 * w
+        g = g / len(p) + 1e-4 * w
         m += .1 * (g - m)
         v += .001 * (g * g - v)
-        w -= lr * m / (1 - .9 ** t) / (
+        w -= .1 * m / (1 - .9 ** t) / (
             numpy.sqrt(v / (1 - .999 ** t)) + 1e-8)
     accuracies = {}
-    for name in 'dev', 'test':
-        part = getattr(corpus, name)
+    for name, part in ('dev', corpus.dev), ('test', corpus.test):
         rows, words = _occurrences(part)
-        logits = w[-1] + numpy.bincount(rows, w[words], len(part))
-        accuracies[name] = float(((logits >= 0) == part.labels).mean())
+        accuracies[name] = float(((logits(part) >= 0) == part.labels).mean())
     return accuracies
 
 
 def _occurrences(reviews):
-    """Return number of the review and word, for all its different words."""
-    n_words = int(reviews.words.max(initial=0)) + 1
+    """Return row and word of each different word of each review."""
     rows = numpy.repeat(
         numpy.arange(len(reviews), dtype='i8'), reviews.lengths)
+    n_words = int(reviews.words.max(initial=0)) + 1
     return numpy.divmod(
         numpy.unique(rows * n_words + reviews.words), n_words)

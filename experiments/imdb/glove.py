@@ -6,9 +6,9 @@ import zlib
 
 import numpy
 
-from experiments.common.arrays import read_arrays
-from experiments.common.errors import explained
-from experiments.common.errors import Problem
+from experiments.common.checkpoint import read_arrays
+from experiments.common.cli import explained
+from experiments.common.cli import UserError
 
 
 # Another form to look up where neither the word nor its lower case is there
@@ -19,12 +19,7 @@ def initial_vectors(path, corpus, seed):
     """Return a vector for each word of a corpus, and how they came about.
 
     Rows of words without a vector are drawn with mean and deviation of those
-    found.
-
-    Args:
-        path (str): As in :func:`load`.
-        corpus (Corpus): The reviews.
-        seed (int): Seed of the random rows.
+    found. For ``path`` see :func:`load`.
 
     Returns:
         tuple: The vectors, float32 of ``(V, D)``, and a dict: how many were
@@ -56,9 +51,6 @@ def load(path, vocabulary):
         bool of ``(V,)``. A word is looked up as it stands first, lower-cased
         second. Where a word has none, its row is 0.
 
-    Raises:
-        Problem: If the file is damaged or not what it should be.
-
     """
     wanted = {}  # form: rows that it goes to, and how good a match it is
     for row, word in enumerate(vocabulary):
@@ -67,52 +59,47 @@ def load(path, vocabulary):
             wanted.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
-    for word, vector in _entries(path, wanted):
-        if vectors is None:
-            vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
-        for row, rank in wanted[word]:
-            if rank < best[row]:
-                best[row] = rank
-                vectors[row] = vector
+    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error,
+                   zipfile.BadZipFile):
+        for word, vector in _entries(path, wanted):
+            if vectors is None:
+                vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
+            for row, rank in wanted[word]:
+                if rank < best[row]:
+                    best[row] = rank
+                    vectors[row] = vector
     if vectors is None:
-        raise Problem(f'{path} has no vector for any word of the reviews')
+        raise UserError(f'{path} has no vector for any word of the reviews')
     return vectors, best < 99
 
 
 def _entries(path, wanted):
     """Yield pairs of a wanted word and its vector."""
-    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error,
-                   zipfile.BadZipFile):
-        if path.endswith('.npz'):
-            yield from _entries_of_arrays(path, wanted)
-        elif path.endswith('.zip'):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-                if len(names) != 1:
-                    raise Problem(f'{path} must hold one file, but it holds '
-                                  f'{len(names)}')
-                with archive.open(names[0]) as f:
-                    yield from _entries_of_lines(path, f, wanted)
-        else:
-            with open(path, 'rb') as f:
-                yield from _entries_of_lines(path, f, wanted)
+    if path.endswith('.npz'):
+        arrays = read_arrays(path)
+        words, vectors = (
+            arrays.get(name, numpy.empty(0)) for name in ('words', 'vectors'))
+        if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
+                or vectors.ndim != 2 or words.shape != vectors.shape[:1]
+                or not numpy.isfinite(vectors).all()):
+            raise UserError(f'{path} does not hold words, (N,), and vectors, '
+                            '(N, D), of finite numbers')
+        yield from ((word, vector) for word, vector
+                    in zip(words.tolist(), vectors) if word in wanted)
+    elif path.endswith('.zip'):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise UserError(f'{path} must hold one file, but it holds '
+                                f'{len(names)}')
+            with archive.open(names[0]) as f:
+                yield from _parsed(path, f, wanted)
+    else:
+        with open(path, 'rb') as f:
+            yield from _parsed(path, f, wanted)
 
 
-def _entries_of_arrays(path, wanted):
-    arrays = read_arrays(path)
-    words, vectors = (
-        arrays.get(name, numpy.empty(0)) for name in ('words', 'vectors'))
-    if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
-            or vectors.ndim != 2 or words.shape != vectors.shape[:1]
-            or not numpy.isfinite(vectors).all()):
-        raise Problem(f'{path} does not hold words, (N,), and vectors, '
-                      '(N, D), of finite numbers')
-    for word, vector in zip(words.tolist(), vectors):
-        if word in wanted:
-            yield word, vector
-
-
-def _entries_of_lines(path, lines, wanted):
+def _parsed(path, lines, wanted):
     size = None
     for number, line in enumerate(lines, 1):
         line = line.rstrip()
@@ -132,5 +119,5 @@ def _entries_of_lines(path, lines, wanted):
                     raise ValueError
                 yield word, vector
         except ValueError:
-            raise Problem(f'line {number} of {path} is not a word and {size} '
-                          'numbers')
+            raise UserError(f'line {number} of {path} is not a word and '
+                            f'{size} numbers')

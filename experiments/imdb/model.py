@@ -4,24 +4,18 @@ import dataclasses
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
-from experiments.common import best_model
+from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
 from experiments.imdb.data import number_of
 from experiments.imdb.data import PAD
-from experiments.imdb.projection import Projection
-from qrnn import attention_sum
-from qrnn import BiQRNNLayer
 from qrnn import LSTMStack
 from qrnn import QRNNStack
 from qrnn.functions import dropout
-from qrnn.functions.halves import cast
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-
     """Settings of a classifier and of its training.
 
     The defaults are the paper's, where it gives them.
@@ -72,42 +66,26 @@ TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
 
 
 def load(folder):
-    """Load the best model of a training run.
+    """Return the best :class:`Classifier` of a training, on the CPU.
 
-    Args:
-        folder (str): Output folder of ``experiments.imdb.train``.
-
-    Returns:
-        tuple: A :class:`Classifier` on the CPU, and the content of
-        ``model.json``, a dict, with the vocabulary as ``'words'``.
-
-    Raises:
-        Problem: If there is none, or its files are damaged.
-
+    Beside it comes what ``model.json`` says of it, a dict, with the
+    vocabulary as ``'words'``.
     """
-    return best_model.load(folder, 'imdb', lambda description: build(
-        Config(**description['settings']), description['words']))
+    def rebuild(description):
+        return build(Config(**description['settings']), description['words'])
+
+    return load_model(folder, 'imdb', rebuild)
 
 
 def build(config, words, vectors=None):
-    """Return a new model.
-
-    Args:
-        config (Config): Its configuration.
-        words (list of str): The vocabulary.
-        vectors (numpy.ndarray): Initial word vectors, or ``None``.
-
-    Returns:
-        Classifier: A :class:`SentimentClassifier` or a :class:`PQRNN`.
-
-    """
+    """Return the :class:`Classifier` of a configuration; see its classes."""
     if config.layer == 'pqrnn':
+        from experiments.imdb.pqrnn import PQRNN
         return PQRNN(config, words)
     return SentimentClassifier(config, words, vectors)
 
 
 class Classifier(chainer.Chain):
-
     """Base class: tells whether a review is positive.
 
     A subclass defines ``logits(words, lengths)``, ``(B,)``, above 0 if a
@@ -115,16 +93,13 @@ class Classifier(chainer.Chain):
     """
 
     def forward(self, words, lengths, labels):
-        """Return the mean loss of a batch; report ``loss`` and ``accuracy``.
+        """Return the mean cross entropy; report ``loss`` and ``accuracy``.
 
         Args:
             words (:ref:`ndarray`): int32 words of shape ``(B, T)``, padded
                 with -1.
             lengths (:ref:`ndarray`): Words of each review, ``(B,)``.
             labels (:ref:`ndarray`): int32 labels, 0 or 1, ``(B,)``.
-
-        Returns:
-            ~chainer.Variable: The mean cross entropy.
 
         """
         logits = self.logits(words, lengths)
@@ -137,15 +112,13 @@ class Classifier(chainer.Chain):
 
 
 class SentimentClassifier(Classifier):
-
     """Classifier of densely connected layers over word vectors.
 
     It decides by the last layer's output at the last word.
 
     Args:
         config (Config): Sizes and regularisation.
-        words (list of str): The vocabulary, ``V`` words, the first of which
-            stands for all others.
+        words (list of str): The vocabulary, ``V`` words, first ``'<unk>'``.
         vectors (numpy.ndarray): Initial word vectors, float32 of
             ``(V, embed_size)``. By default they are drawn.
 
@@ -176,57 +149,3 @@ class SentimentClassifier(Classifier):
         # Without a word it is the padding's output, 0.
         h = h[self.xp.arange(len(h)), last]
         return linear(self.output, h)[:, 0]
-
-
-class PQRNN(Classifier):
-
-    """Classifier without an embedding table: pQRNN.
-
-    Ternary features of the words go through a bottleneck with batch
-    normalisation, bidirectional layers whose zoneout falls with depth, and
-    attention over all words.
-
-    Args:
-        config (Config): Sizes and regularisation.
-        words (list of str): Words by number. There are no unknown ones: asked
-            for their number, others are added.
-
-    """
-
-    def __init__(self, config, words):
-        super().__init__()
-        size = config.n_units
-        self._dropout = config.dropout
-        with self.init_scope():
-            self.project = Projection(
-                words, config.n_features, config.distortion)
-            self.bottleneck = L.Linear(
-                config.n_features, config.embed_size, nobias=True)
-            self.norm = L.BatchNormalization(config.embed_size)
-            self.rnn = chainer.ChainList(*(
-                BiQRNNLayer(2 * size if i else config.embed_size, size,
-                            config.kernel_size,
-                            zoneout=config.zoneout ** (i + 1))
-                for i in range(config.n_layers)))
-            self.query = chainer.Parameter(
-                chainer.initializers.LeCunNormal(), (1, 2 * size))
-            self.output = L.Linear(2 * size, 1)
-
-    def number(self, word):
-        """Return the number of a word."""
-        return self.project.number(word)
-
-    def logits(self, words, lengths):
-        """Return a logit for each review, ``(B,)``."""
-        words = chainer.backends.cuda.to_cpu(words)
-        B, T = words.shape
-        # Batch normalisation must not see the padding.
-        x = linear(self.bottleneck, self.project(words[words >= 0]))
-        x = cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
-        ends = numpy.cumsum(lengths)[:-1]
-        h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
-        for layer in self.rnn:
-            h = layer(dropout(h, self._dropout), lengths)
-        query = F.broadcast_to(self.query, (B, 1, h.shape[2]))
-        context = attention_sum(h, query, lengths)[:, 0]
-        return linear(self.output, context)[:, 0]

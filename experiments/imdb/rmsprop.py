@@ -4,18 +4,14 @@ import numpy
 
 
 class RowwiseRMSpropRule(RMSpropRule):
-
     """RMSprop that updates only the rows with a gradient.
 
     Where a row's gradient is 0, RMSprop leaves the row as it is and
     multiplies the mean square by :math:`\\alpha`. Here, on the CPU, rows wait
     until they have a gradient again, and then get :math:`\\alpha` to the
-    power of the steps since. The outcome is that of
-    :class:`chainer.optimizers.RMSprop`, at a cost that goes with the words of
-    a batch instead of the vocabulary. On a GPU Chainer's own kernel is fast
-    enough.
-
-    The arguments are those of Chainer's rule.
+    power of the steps since. The outcome is that of Chainer's rule, at a cost
+    that goes with the words of a batch instead of the vocabulary. On a GPU
+    Chainer's own kernel is fast enough.
     """
 
     is_elementwise = False

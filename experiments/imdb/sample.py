@@ -1,4 +1,4 @@
-"""Reviews that the project makes: what counts is order, not which words."""
+"""Generated reviews: what counts is order, not which words there are."""
 import random
 
 
@@ -61,17 +61,9 @@ _DECOYS = (
 
 
 def sample(n_train=4000, n_test=1000, seed=0):
-    """Makes reviews, half of them positive.
+    """Return ``'train'`` and ``'test'``, pairs of a text and its label.
 
-    Args:
-        n_train (int): Number of reviews to train on.
-        n_test (int): Number of reviews to test on.
-        seed (int): Seed of the choices.
-
-    Returns:
-        dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
-        0 or 1.
-
+    The label, 0 or 1, is 1 for the positive half of the reviews.
     """
     choices = random.Random(seed)
     return {part: [(_review(choices, i % 2), i % 2) for i in range(n)]

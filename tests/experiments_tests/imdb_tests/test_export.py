@@ -4,9 +4,12 @@ import chainer
 import numpy
 import pytest
 
-from experiments.common.errors import Problem
+from experiments.common.cli import UserError
 from experiments.imdb import export
 from experiments.imdb.data import PAD
+from experiments.imdb.model import build
+from experiments.imdb.model import Config
+from experiments.imdb.model import load
 
 
 def test_same_logits(trained, tmp_path, capsys):
@@ -15,7 +18,7 @@ def test_same_logits(trained, tmp_path, capsys):
     out = str(tmp_path / 'model.onnx')
     export.main(['--model', trained[0], '--out', out])
     assert out in capsys.readouterr().out
-    model, description = export.model_module.load(trained[0])
+    model, description = load(trained[0])
     session = onnxruntime.InferenceSession(
         out, providers=['CPUExecutionProvider'])
     for B, T in (1, 1), (5, 17), (5, 300):
@@ -38,7 +41,6 @@ def test_same_logits(trained, tmp_path, capsys):
 @pytest.mark.parametrize('settings', [
     {'layer': 'lstm'}, {'layer': 'pqrnn', 'n_features': 16}])
 def test_other_layers(settings):
-    model = export.model_module.build(
-        export.model_module.Config(n_units=4, **settings), ['a', 'b'])
-    with pytest.raises(Problem, match='only a classifier with QRNN layers'):
+    model = build(Config(n_units=4, **settings), ['a', 'b'])
+    with pytest.raises(UserError, match='only a classifier with QRNN layers'):
         export.export(model, ['a', 'b'])

@@ -2,8 +2,8 @@ import chainer
 import numpy
 import pytest
 
-from experiments.imdb.projection import misspell
-from experiments.imdb.projection import Projection
+from experiments.imdb.pqrnn import misspell
+from experiments.imdb.pqrnn import Projection
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,129 @@
+"""pQRNN: a classifier on hashes of words, in place of an embedding."""
+import hashlib
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy
+
+from experiments.common.precision import linear
+from experiments.imdb.model import Classifier
+from qrnn import attention_sum
+from qrnn import BiQRNNLayer
+from qrnn.functions import dropout
+
+
+# The value of two bits of a hash: half of all features are 0.
+_TERNARY = numpy.array([0, 1, -1, 0], 'f')
+
+# The four features in every byte, ``(256, 4)``
+_FEATURES = _TERNARY[numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
+
+
+class PQRNN(Classifier):
+    """Classifier without an embedding table, and without unknown words.
+
+    Ternary features of the words go through a bottleneck with batch
+    normalisation, bidirectional layers whose zoneout falls with depth, and
+    attention over all words.
+    """
+
+    def __init__(self, config, words):
+        super().__init__()
+        size = config.n_units
+        self._dropout = config.dropout
+        with self.init_scope():
+            self.project = Projection(
+                words, config.n_features, config.distortion)
+            self.bottleneck = L.Linear(
+                config.n_features, config.embed_size, nobias=True)
+            self.norm = L.BatchNormalization(config.embed_size)
+            self.rnn = chainer.ChainList(*(
+                BiQRNNLayer(2 * size if i else config.embed_size, size,
+                            config.kernel_size,
+                            zoneout=config.zoneout ** (i + 1))
+                for i in range(config.n_layers)))
+            self.query = chainer.Parameter(
+                chainer.initializers.LeCunNormal(), (1, 2 * size))
+            self.output = L.Linear(2 * size, 1)
+
+    def number(self, word):
+        """Return the number of a word."""
+        return self.project.number(word)
+
+    def logits(self, words, lengths):
+        """Return a logit for each review, ``(B,)``."""
+        words = chainer.backends.cuda.to_cpu(words)
+        B, T = words.shape
+        # Batch normalisation must not see the padding.
+        x = linear(self.bottleneck, self.project(words[words >= 0]))
+        x = F.cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
+        ends = numpy.cumsum(lengths)[:-1]
+        h = F.pad_sequence(F.split_axis(x, ends, axis=0), length=T)
+        for layer in self.rnn:
+            h = layer(dropout(h, self._dropout), lengths)
+        query = F.broadcast_to(self.query, (B, 1, h.shape[2]))
+        context = attention_sum(h, query, lengths)[:, 0]
+        return linear(self.output, context)[:, 0]
+
+
+class Projection(chainer.Link):
+    """Fixed features of words, each -1, 0 or 1.
+
+    A word's features are the bits of a hash of its lower-cased letters, two
+    bits each. So there is nothing to learn and no unknown word.
+
+    Args:
+        words (list of str): Words by number.
+        n_features (int): Number of features, a multiple of 4.
+        distortion (float): Probability with which, in training, a word is
+            misspelled.
+
+    """
+
+    def __init__(self, words, n_features, distortion=0.):
+        super().__init__()
+        self._words = list(words)
+        self._distortion = distortion
+        self._n_bytes = n_features // 4
+        self._numbers = {word: i for i, word in enumerate(self._words)}
+        self._bits = numpy.empty((0, self._n_bytes), 'u1')
+
+    def number(self, word):
+        """Return the number of a word, which is added if it is new."""
+        if word not in self._numbers:
+            self._numbers[word] = len(self._words)
+            self._words.append(word)
+        return self._numbers[word]
+
+    def forward(self, numbers):
+        """Return the features of words, by their numbers on the CPU.
+
+        In shapes: ``(n,)`` to ``(n, n_features)``, which are float32.
+        """
+        n_hashed = len(self._bits)
+        if n_hashed < len(self._words):
+            self._bits = numpy.concatenate([self._bits] + [
+                self._hash(word)[None] for word in self._words[n_hashed:]])
+        bits = self._bits[numbers]
+        if chainer.config.train and self._distortion:
+            misspelled = numpy.random.rand(len(numbers)) < self._distortion
+            for i in numpy.flatnonzero(misspelled):
+                bits[i] = self._hash(misspell(self._words[numbers[i]]))
+        features = self.device.send(_FEATURES)[self.device.send(bits)]
+        return features.reshape(len(numbers), 4 * self._n_bytes)
+
+    def _hash(self, word):
+        digest = hashlib.shake_128(word.lower().encode('utf-8', 'replace'))
+        return numpy.frombuffer(digest.digest(self._n_bytes), 'u1')
+
+
+def misspell(word):
+    """Leave out, swap with the next, or replace a random letter of a word."""
+    i = numpy.random.randint(len(word))
+    kind = numpy.random.randint(3)
+    if kind == 0 and len(word) > 1:
+        return word[:i] + word[i + 1:]
+    if kind == 1 and i + 1 < len(word):
+        return word[:i] + word[i + 1] + word[i] + word[i + 2:]
+    return word[:i] + chr(ord('a') + numpy.random.randint(26)) + word[i + 1:]
