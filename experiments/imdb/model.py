@@ -66,11 +66,7 @@ TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
 
 
 def load(folder):
-    """Return the best :class:`Classifier` of a training, on the CPU.
-
-    Beside it comes what ``model.json`` says of it, a dict, with the
-    vocabulary as ``'words'``.
-    """
+    """Return the best model of a training, and what ``model.json`` says."""
     def rebuild(description):
         return build(Config(**description['settings']), description['words'])
 

@@ -38,7 +38,7 @@ def main(argv=None):
 
 
 def train(args):
-    """Train a model, score the best epoch's, and return the result."""
+    """Train a model, and score the best epoch's."""
     processes = training.join(args.communicator)
     device = processes.use_device(args.device)
     config = training.configure(
@@ -90,7 +90,7 @@ def train(args):
           f'Development accuracy: {100 * best.value:.2f} %\n'
           f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
           f"{100 * bag_of_words['test']:.2f} %)")
-    return run.finish(trainer, {
+    run.finish(trainer, {
         'best_epoch': best.epoch,
         'development_accuracy': 100 * best.value,
         'test_accuracy': 100 * accuracy,
