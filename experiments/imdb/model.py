@@ -6,6 +6,7 @@ import chainer.functions as F
 import chainer.links as L
 
 from experiments.common.checkpoint import load_model
+from experiments.common.cli import UserError
 from experiments.common.precision import linear
 from experiments.imdb.data import number_of
 from experiments.imdb.data import PAD
@@ -76,6 +77,8 @@ def load(folder):
 def build(config, words, vectors=None):
     """Return the :class:`Classifier` of a configuration; see its classes."""
     if config.layer == 'pqrnn':
+        if vectors is not None:
+            raise UserError('pqrnn has no word vectors; leave out --glove')
         from experiments.imdb.pqrnn import PQRNN
         return PQRNN(config, words)
     return SentimentClassifier(config, words, vectors)

@@ -2,10 +2,8 @@
 import dataclasses
 
 import chainer
-from chainer import training as chainer_training
 from chainer.training import extensions
 
-from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import distributed
 from experiments.common import training
@@ -19,78 +17,65 @@ from experiments.imdb.rmsprop import RowwiseRMSpropRule
 
 def main(argv=None):
     """Train, or score what was trained, as the command line says."""
-    parser = training.parser(
-        'imdb', CONFIGS,
-        "'sample' for reviews that the project generates itself (default), "
-        "'download' for the Large Movie Review Dataset from the web, its "
-        'archive, the folder in it, or a folder with train.jsonl and '
-        'test.jsonl, gzipped or not')
+    training.main('imdb', CONFIGS, TINY, add_arguments, train, evaluate, argv)
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        '--data', metavar='SOURCE',
+        help="'sample' for reviews that the project generates itself "
+             "(default), 'download' for the Large Movie Review Dataset from "
+             'the web, its archive, the folder in it, or a folder with '
+             'train.jsonl and test.jsonl, gzipped or not')
     parser.add_argument(
         '--glove', metavar='FILE',
         help='word vectors to start from: .txt, .zip or .npz (default: none)')
-    args = parser.parse_args(argv)
-    if args.glove and args.config == 'pqrnn':
-        parser.error('pqrnn has no word vectors; leave out --glove')
-    if args.eval_only:
-        evaluate(args)
-    else:
-        training.main('imdb', args, train)
 
 
-def train(args):
-    """Train a model, and score the best epoch's."""
-    processes = training.join(args.communicator)
-    device = processes.use_device(args.device)
-    config = training.configure(
-        TINY if args.test else CONFIGS[args.config], args)
-    corpus = processes.once(lambda: (
+def train(run):
+    """Train a model, score the best epoch's, and write the result."""
+    args, config = run.args, run.config
+    corpus = run.processes.once(lambda: (
         data.sample(100, 20) if args.test
         else data.load(args.data, config.min_count)))
     print(corpus)
     vectors = glove_facts = None
     if args.glove:
         from experiments.imdb import glove
-        vectors, glove_facts = processes.once(
+        vectors, glove_facts = run.processes.once(
             lambda: glove.initial_vectors(args.glove, corpus, args.seed))
+        config = dataclasses.replace(config, embed_size=vectors.shape[1])
         print(f"{args.glove}: vectors for {glove_facts['vectors']:,} words, "
               f"{100 * glove_facts['coverage']:.1f} % of the running words")
-        config = dataclasses.replace(config, embed_size=vectors.shape[1])
-    run = training.Run(args, {
-        'experiment': 'imdb', 'config': args.config,
-        'settings': dataclasses.asdict(config), 'data': corpus.facts,
-        'glove': glove_facts,
-    }, device, processes)
     model = build(config, corpus.vocabulary, vectors)
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = processes.multi_node(setup_optimizer(model, config))
+    optimizer = run.processes.multi_node(setup_optimizer(model, config))
     updater = distributed.Updater(
         distributed.BucketIterator(corpus.train, corpus.train.lengths,
                                    config.batch_size, run.order),
-        optimizer, data.pad, device, processes)
-    trainer = chainer_training.Trainer(
-        updater, (config.n_epochs, 'epoch'), args.out)
-    best = checkpoint.BestModel(
-        model, 'validation/main/accuracy', highest=True)
-    run.extend(
-        trainer, best, evaluator(model, corpus.dev, config.batch_size),
-        ['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
-         'validation/main/accuracy', 'elapsed_time'],
-        extensions.PlotReport(
+        optimizer, data.pad, run.device, run.processes)
+    best = run.train(
+        updater, best=('validation/main/accuracy', True),
+        evaluator=evaluator(model, corpus.dev, config.batch_size),
+        columns=['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
+                 'validation/main/accuracy', 'elapsed_time'],
+        plot=extensions.PlotReport(
             ['main/accuracy', 'validation/main/accuracy'], 'epoch',
-            filename='accuracy.png'))
-    run.train(trainer, words=(
-        [] if config.layer == 'pqrnn' else corpus.vocabulary))
+            filename='accuracy.png'),
+        facts={'settings': dataclasses.asdict(config), 'data': corpus.facts,
+               'glove': glove_facts},
+        description={'words': (
+            [] if config.layer == 'pqrnn' else corpus.vocabulary)})
 
-    best.restore()
-    bag_of_words = processes.once(
+    accuracy = run.processes.once(lambda: score(model, corpus.test))
+    bag_of_words = run.processes.once(
         lambda: data.bag_of_words_accuracies(corpus))
-    accuracy = processes.once(lambda: score(model, corpus.test))
     print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
           f'Development accuracy: {100 * best.value:.2f} %\n'
           f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
           f"{100 * bag_of_words['test']:.2f} %)")
-    run.finish(trainer, {
+    run.finish({
         'best_epoch': best.epoch,
         'development_accuracy': 100 * best.value,
         'test_accuracy': 100 * accuracy,
@@ -132,9 +117,8 @@ def score(model, reviews):
     return float(evaluator(model, reviews)()['main/accuracy'])
 
 
-def evaluate(args):
+def evaluate(args, device):
     """Print the accuracies of a trained model."""
-    device = cli.use_device(args.device)
     model, description = load(args.eval_only)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],
