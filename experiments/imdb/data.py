@@ -36,13 +36,19 @@ def load(source, min_count=1, number=None):
     if source in (None, 'sample'):
         return sample(min_count=min_count, number=number)
     names = reviews.find_files(source)
+
+    def create(path):
+        arrays = _tokenize(reviews.read(names))
+        with open(path, 'wb') as f:
+            numpy.savez(f, **arrays)
+        return arrays
+
     with cli.explained('cannot cache the tokenized reviews: {}; set '
                        'CHAINER_DATASET_ROOT to another folder',
                        PermissionError, NotADirectoryError, FileExistsError):
         folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
         tokenized = chainer.dataset.cache_or_load_file(
-            os.path.join(folder, _cache_key(names) + '.npz'),
-            lambda path: _save(path, _tokenize(reviews.read(names))),
+            os.path.join(folder, _cache_key(names) + '.npz'), create,
             read_arrays)
     return Corpus(source, tokenized, min_count, number)
 
@@ -128,11 +134,8 @@ class Corpus:
 class Reviews(chainer.dataset.DatasetMixin):
     """Data set of pairs of int32 word numbers, ``(T,)``, and a label.
 
-    Args:
-        words (numpy.ndarray): Concatenated words of all reviews, ``(n,)``.
-        lengths (numpy.ndarray): Number of words of each, ``(N,)``.
-        labels (numpy.ndarray): 0 or, of a positive review, 1, ``(N,)``.
-
+    It is made of the concatenated words of all reviews, ``(n,)``, the length
+    of each, ``(N,)``, and its label, 0 or, if it is positive, 1, ``(N,)``.
     """
 
     def __init__(self, words, lengths, labels):
@@ -163,10 +166,8 @@ def number_of(vocabulary):
 def pad(examples, device):
     """Make a batch of examples of :class:`Reviews`; a Chainer ``converter``.
 
-    Returns:
-        tuple: int32 words, ``(B, T)`` with one step at least, padded with -1,
-        lengths, ``(B,)``, which stay on the CPU, and labels, ``(B,)``.
-
+    It returns int32 words, ``(B, T)`` with one step at least, padded with -1,
+    lengths, ``(B,)``, which stay on the CPU, and labels, ``(B,)``.
     """
     reviews, labels = zip(*examples)
     lengths = numpy.array([len(review) for review in reviews], 'i')
@@ -223,12 +224,6 @@ def _tokenize(texts):
                     words, lengths, [label for _, label in pairs])):
                 arrays[f'{part}_{name}'] = numpy.array(array, 'i')
     arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
-    return arrays
-
-
-def _save(path, arrays):
-    with open(path, 'wb') as f:
-        numpy.savez(f, **arrays)
     return arrays
 
 

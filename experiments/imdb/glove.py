@@ -11,21 +11,12 @@ from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
 
-# Another form to look up where neither the word nor its lower case is there
-_OTHER_FORM = {'"': "''"}
-
-
 def initial_vectors(path, corpus, seed):
-    """Return a vector for each word of a corpus, and how they came about.
+    """Return a vector for each word of a corpus, and facts about them.
 
-    Rows of words without a vector are drawn with mean and deviation of those
-    found. For ``path`` see :func:`load`.
-
-    Returns:
-        tuple: The vectors, float32 of ``(V, D)``, and a dict: how many were
-        found, their size, the share of running words that have one, and a
-        fingerprint.
-
+    Rows of words without a vector in the file, see :func:`load`, are drawn
+    with mean and deviation of those found. The facts are how many were found,
+    their size, the share of running words that have one, and a fingerprint.
     """
     vectors, found = load(path, corpus.vocabulary)
     facts = {'vectors': int(found.sum()), 'size': vectors.shape[1],
@@ -40,6 +31,8 @@ def initial_vectors(path, corpus, seed):
 def load(path, vocabulary):
     """Read the vectors of the words of a vocabulary.
 
+    A word is looked up as it stands first, lower-cased second.
+
     Args:
         path (str): A text file with a word and its vector on every line, a
             ``.zip`` archive of one, or a ``.npz`` with ``words``, ``(N,)``,
@@ -48,14 +41,13 @@ def load(path, vocabulary):
 
     Returns:
         tuple: The vectors, float32 of ``(V, D)``, and which words have one,
-        bool of ``(V,)``. A word is looked up as it stands first, lower-cased
-        second. Where a word has none, its row is 0.
+        bool of ``(V,)``; the others' are 0.
 
     """
     wanted = {}  # form: rows that it goes to, and how good a match it is
     for row, word in enumerate(vocabulary):
-        for rank, form in enumerate(
-                (word, word.lower(), _OTHER_FORM.get(word))):
+        forms = word, word.lower(), "''" if word == '"' else None
+        for rank, form in enumerate(forms):
             wanted.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
@@ -84,8 +76,8 @@ def _entries(path, wanted):
                 or not numpy.isfinite(vectors).all()):
             raise UserError(f'{path} does not hold words, (N,), and vectors, '
                             '(N, D), of finite numbers')
-        yield from ((word, vector) for word, vector
-                    in zip(words.tolist(), vectors) if word in wanted)
+        yield from (pair for pair in zip(words.tolist(), vectors)
+                    if pair[0] in wanted)
     elif path.endswith('.zip'):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -13,11 +13,9 @@ from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
 
 
-# The value of two bits of a hash: half of all features are 0.
-_TERNARY = numpy.array([0, 1, -1, 0], 'f')
-
-# The four features in every byte, ``(256, 4)``
-_FEATURES = _TERNARY[numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
+# The four features in every byte of a hash, ``(256, 4)``; half of all are 0.
+_FEATURES = numpy.array([0, 1, -1, 0], 'f')[
+    numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
 
 
 class PQRNN(Classifier):
@@ -97,10 +95,7 @@ class Projection(chainer.Link):
         return self._numbers[word]
 
     def forward(self, numbers):
-        """Return the features of words, by their numbers on the CPU.
-
-        In shapes: ``(n,)`` to ``(n, n_features)``, which are float32.
-        """
+        """Return the features of words, float32: (n,) -> (n, n_features)."""
         n_hashed = len(self._bits)
         if n_hashed < len(self._words):
             self._bits = numpy.concatenate([self._bits] + [

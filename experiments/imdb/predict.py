@@ -24,25 +24,25 @@ def main(argv=None):
     device = cli.use_device(args.device)
     model, _ = load(args.model)
     model.to_device(device)
-    is_complete = True
+    status = 0
     for number, text in enumerate(args.text or sys.stdin.buffer, 1):
-        complaint = None
+        problem = None
         try:
             words = [model.number(word) for word in tokenize(
                 text if isinstance(text, str) else text.decode('utf-8'))]
             if not words:
-                complaint = 'there is no word in it'
+                problem = 'there is no word in it'
             elif not any(words):
-                complaint = 'the model knows none of its words'
+                problem = 'the model knows none of its words'
         except UnicodeDecodeError:
-            words, complaint = [], 'this line is not UTF-8 text'
+            words, problem = [], 'this line is not UTF-8 text'
         print(describe(probability(model, words)) if words else '-',
               flush=True)
-        is_complete = is_complete and bool(words)
-        if complaint:
-            print(f'review {number}: {complaint}', file=sys.stderr)
-    if not is_complete:
-        sys.exit(1)
+        status = status or int(not words)
+        if problem:
+            print(f'review {number}: {problem}', file=sys.stderr)
+    if status:
+        sys.exit(status)
 
 
 def probability(model, words):

@@ -30,9 +30,6 @@ def find_files(source):
     if source == 'download':
         return [cli.download(_URL, _MD5)]
     if os.path.isfile(source):
-        if _is_json_lines(source):
-            raise UserError(f'{source} is one part of the reviews; give the '
-                            'folder that holds train and test')
         return [source]
     names = [cli.plain_or_gzipped(os.path.join(source, part + '.jsonl'))
              for part in PARTS]
@@ -59,7 +56,7 @@ def read(names):
         archive are sorted by label and number of the review.
 
     """
-    if all(map(_is_json_lines, names)):
+    if all(name.endswith(('.jsonl', '.jsonl.gz')) for name in names):
         reviews = {part: list(read_json_lines(name))
                    for part, name in zip(PARTS, names)}
     else:
@@ -70,7 +67,7 @@ def read(names):
             part, label, _ = name.split('/')[-3:]
             reviews[part].append((text, _LABELS[label]))
     for part in PARTS:
-        if not reviews[part]:
+        if not reviews.get(part):
             raise UserError(f'there are no {part} reviews in '
                             f'{os.path.commonpath(names)}')
     return reviews
@@ -92,10 +89,6 @@ def read_json_lines(path):
             raise UserError(f'line {number} of {path} is not a JSON object '
                             'with "text" and "label" (0 or 1)')
         yield text, label
-
-
-def _is_json_lines(name):
-    return name.endswith(('.jsonl', '.jsonl.gz'))
 
 
 def _sort_key(item):

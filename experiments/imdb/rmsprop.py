@@ -34,11 +34,9 @@ class RowwiseRMSpropRule(RMSpropRule):
         v += (1 - hp.alpha) * g * g
         ms[rows] = v
         last[rows] = self.t
-        if hp.eps_inside_sqrt:
-            denominator = numpy.sqrt(v + hp.eps)
-        else:
-            denominator = numpy.sqrt(v) + hp.eps
-        param.array[rows] -= hp.lr * g / denominator
+        param.array[rows] -= hp.lr * g / (
+            numpy.sqrt(v + hp.eps) if hp.eps_inside_sqrt
+            else numpy.sqrt(v) + hp.eps)
 
     def update_core_gpu(self, param):
         super().update_core_gpu(param)

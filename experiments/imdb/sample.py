@@ -61,10 +61,7 @@ _DECOYS = (
 
 
 def sample(n_train=4000, n_test=1000, seed=0):
-    """Return ``'train'`` and ``'test'``, pairs of a text and its label.
-
-    The label, 0 or 1, is 1 for the positive half of the reviews.
-    """
+    """Return pairs of a text and its label, ``'train'`` and ``'test'``."""
     choices = random.Random(seed)
     return {part: [(_review(choices, i % 2), i % 2) for i in range(n)]
             for part, n in (('train', n_train), ('test', n_test))}

@@ -147,8 +147,6 @@ def draw_png(f, words, states, p, order):
         below.set(xlim=(-.5, width - .5), yticks=[], ylabel='channel')
         labels = [word.replace('$', r'\$') for word in words[row]]  # no TeX
         below.set_xticks(x, labels, rotation=90, fontsize=7)
-        for each in above, below:
-            each.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
     figure.savefig(f, format='png', dpi=110)
 
@@ -185,7 +183,6 @@ const levels = Int8Array.from(atob(data.levels), c => c.charCodeAt(0));
 const T = data.words.length, m = data.order.length;
 const W = Math.max(6, Math.floor(1200 / T)), H = Math.max(2, 512 / m | 0);
 const red = "178 24 43 /", blue = "33 102 172 /";
-
 const spans = data.words.map((word, t) => {
   const span = document.createElement("span");
   span.textContent = word;
@@ -196,17 +193,14 @@ const spans = data.words.map((word, t) => {
   document.getElementById("review").append(span, " ");
   return span;
 });
-
 const canvas = document.querySelector("canvas");
-canvas.width = T * W;
-canvas.height = m * H;
+[canvas.width, canvas.height] = [T * W, m * H];
 const context = canvas.getContext("2d");
 levels.forEach((level, i) => {
   context.fillStyle =
     `rgb($${level < 0 ? blue : red} $${Math.abs(level) / 127})`;
   context.fillRect(i % T * W, Math.floor(i / T) * H, W, H);
 });
-
 function show(t, j) {
   spans.forEach((span, i) => span.style.outline = i === t ? "solid" : "");
   document.getElementById("value").textContent =

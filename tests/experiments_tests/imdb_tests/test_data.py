@@ -20,8 +20,6 @@ from experiments.paper import TABLES
 CPU = chainer.get_device('@numpy')
 IMDB = os.path.join(os.path.dirname(data.__file__),
                     '..', '..', '..', 'shared', 'data', 'imdb')
-needs_imdb = pytest.mark.skipif(
-    not os.path.isdir(IMDB), reason='there is no IMDb beside the project')
 
 # 20 reviews to train on; each has a word of its own, and all share two.
 TRAIN = [(f'all review{i} all', i % 2) for i in range(20)]
@@ -70,14 +68,10 @@ class TestCorpus:
         assert 0 < corpus.dev.labels.mean() < 1
         assert (corpus.train.labels != numpy.arange(180) % 2).any()
 
-    @pytest.mark.parametrize('min_count', [1, 2, 3, 4])
-    def test_min_count(self, min_count):
-        train = [('once twice twice thrice thrice thrice ' + 9 * 'all ', 1)]
-        corpus = corpus_of(train + 19 * [('all', 0)], TEST,
-                           min_count=min_count)
-        assert corpus.train.lengths.max() > 1  # it was not held out
-        assert set(corpus.vocabulary) == {'<unk>', 'all'} | set(
-            ['once', 'twice', 'thrice'][min_count - 1:])
+    def test_min_count(self):
+        train = [('once twice twice thrice thrice thrice', 1)]
+        assert corpus_of(train + 19 * [('all', 0)], TEST, min_count=2
+                         ).vocabulary == ['<unk>', 'all', 'thrice', 'twice']
 
     def test_vocabulary_of_a_model(self):
         corpus = corpus_of(
@@ -96,13 +90,6 @@ class TestCorpus:
     def test_too_few(self):
         with pytest.raises(UserError, match='9 reviews to train on, too few'):
             corpus_of(TRAIN[:9], TEST)
-
-
-def test_subset():
-    some = data.Reviews(numpy.arange(6), [1, 0, 3, 2], [0, 1, 0, 1]).subset(
-        numpy.array([3, 1, 2]))
-    assert [(words.tolist(), int(label)) for words, label in some] == [
-        ([4, 5], 1), ([], 1), ([1, 2, 3], 0)]
 
 
 def killed(text):
@@ -133,9 +120,6 @@ class TestCache:
     def folder(self, tmp_path, write_lines):
         return write_lines(tmp_path, train=TRAIN, test=TEST)
 
-    def files(self, cache):
-        return list((cache / 'qrnn' / 'imdb').glob('*.npz'))
-
     def test_tokenizes_once(self, folder, monkeypatch):
         before = data.load(str(folder)).facts
         assert before == {**corpus_of(TRAIN, TEST).facts,
@@ -155,14 +139,7 @@ class TestCache:
         data.load(str(folder))
         monkeypatch.setattr(data, '_TOKENIZER_VERSION', 0)
         data.load(str(folder))
-        assert len(self.files(cache)) == 4
-
-    def test_damaged(self, folder, cache):
-        data.load(str(folder))
-        path, = self.files(cache)
-        path.write_bytes(path.read_bytes()[:-99])
-        with pytest.raises(UserError, match=f'{path} is damaged'):
-            data.load(str(folder))
+        assert len(list((cache / 'qrnn' / 'imdb').glob('*.npz'))) == 4
 
     def test_cannot_be_made(self, folder, tmp_path):
         (tmp_path / 'root').write_text('a file')
@@ -171,14 +148,8 @@ class TestCache:
             data.load(str(folder))
 
 
-@needs_imdb
-def test_counts_of_imdb():
-    for part, pairs in reviews.read(reviews.find_files(IMDB)).items():
-        assert len(pairs) == 25000
-        assert sum(label for _, label in pairs) == 12500
-
-
-@needs_imdb
+@pytest.mark.skipif(
+    not os.path.isdir(IMDB), reason='there is no IMDb beside the project')
 def test_fingerprint_of_imdb(user_cache, monkeypatch):
     monkeypatch.setattr(chainer.dataset.download, '_dataset_root', user_cache)
     name = data._cache_key(reviews.find_files(IMDB)) + '.npz'
@@ -193,22 +164,12 @@ class TestPad:
     def test_batch(self):
         examples = [(numpy.array(words, 'i'), label) for words, label in (
             ([3, 1, 2], 1), ([], 0), ([0, 4], 1))]
+        assert pad(examples[1:2], CPU)[0].tolist() == [[-1]]
         words, lengths, labels = pad(examples, CPU)
         assert words.tolist() == [[3, 1, 2], [-1, -1, -1], [0, 4, -1]]
         assert lengths.tolist() == [3, 0, 2]
         assert labels.tolist() == [1, 0, 1]
         assert words.dtype == lengths.dtype == labels.dtype == 'i'
-
-    def test_empty_reviews_only(self):
-        words, lengths, _ = pad([([], 0)], CPU)
-        assert words.tolist() == [[-1]] and lengths.tolist() == [0]
-
-    @pytest.mark.gpu
-    def test_lengths_stay_on_the_cpu(self):
-        words, lengths, labels = pad([([1], 0)], chainer.get_device('@cupy:0'))
-        assert isinstance(lengths, numpy.ndarray)
-        assert not isinstance(words, numpy.ndarray)
-        assert not isinstance(labels, numpy.ndarray)
 
 
 class TestTokenize:
@@ -235,26 +196,16 @@ class TestTokenize:
     def test_loses_and_adds_nothing_but_spaces(self, text):
         assert ''.join(tokenize(text)) == ''.join(text.split())
 
-    def test_long(self):
-        for text in 'a' * 50000, '.' * 20000, '<br' * 20000, 'a.A' * 500:
-            assert tokenize(text)
 
-
-class TestBagOfWords:
-
-    def test_separable(self):
-        pairs = [(f'w{i % 7} {("bad", "good")[i % 2]} w{i % 11}', i % 2)
-                 for i in range(200)]
-        assert bag_of_words_accuracies(corpus_of(pairs, pairs)) == {
-            'dev': 1, 'test': 1}
-
-    @pytest.mark.parametrize('pairs, accuracy', [
-        # Which words occur, not how often
-        ([('a ' * (i % 2 * 5 + 1), i % 2) for i in range(200)], .5),
-        # Without a word, the bias decides.
-        ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
-        ([('', int(i % 4 > 0)) for i in range(100)], .75),
-    ])
-    def test_words_count_once(self, pairs, accuracy):
-        corpus = corpus_of(pairs + [('a', 1)], pairs)
-        assert bag_of_words_accuracies(corpus)['test'] == accuracy
+@pytest.mark.parametrize('pairs, accuracy', [
+    ([(f'w{i % 7} {("bad", "good")[i % 2]} w{i % 11}', i % 2)
+      for i in range(200)], 1),
+    # Which words occur, not how often
+    ([('a ' * (i % 2 * 5 + 1), i % 2) for i in range(200)], .5),
+    # Without a word, the bias decides.
+    ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
+    ([('', int(i % 4 > 0)) for i in range(100)], .75),
+])
+def test_bag_of_words(pairs, accuracy):
+    corpus = corpus_of(pairs + [('a', 1)], pairs)
+    assert bag_of_words_accuracies(corpus)['test'] == accuracy

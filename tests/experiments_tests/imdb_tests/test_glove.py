@@ -1,5 +1,3 @@
-import itertools
-import os
 import tracemalloc
 import zipfile
 
@@ -11,11 +9,8 @@ import pytest
 from experiments.common.cli import UserError
 from experiments.imdb import data
 from experiments.imdb import glove
-from experiments.imdb import reviews
 
 
-SHARED = os.path.join(os.path.dirname(glove.__file__),
-                      '..', '..', '..', 'shared', 'data')
 LINES = ['the 1 2 3', 'bad -1 0.5 2e-1']
 
 
@@ -157,20 +152,5 @@ def test_initial_vectors(tmp_path):
     assert facts['coverage'] == .5
 
     again, same_facts = glove.initial_vectors(path, corpus, 0)
-    other, _ = glove.initial_vectors(path, corpus, 1)
     assert (again == vectors).all() and same_facts == facts
-    assert (other != vectors).any()
-
-
-@pytest.mark.skipif(not os.path.isdir(SHARED),
-                    reason='there is no GloVe beside the project')
-@pytest.mark.parametrize('name, share', [
-    ('glove.840B.300d.imdb_partial.npz', .82),
-    ('glove.6B.100d.imdb.npz', .95)])
-def test_coverage_of_imdb(name, share):
-    """Of running tokens, in some of the training part."""
-    pairs = reviews.read_json_lines(f'{SHARED}/imdb/train.jsonl.gz')
-    words = [word for text, _ in itertools.islice(pairs, 0, None, 200)
-             for word in data.tokenize(text)]
-    _, found = glove.load(f'{SHARED}/glove/{name}', words)
-    assert found.mean() >= share
+    assert (glove.initial_vectors(path, corpus, 1)[0] != vectors).any()

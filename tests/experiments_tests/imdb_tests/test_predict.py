@@ -47,8 +47,3 @@ def test_unknown_words_only(run):
     labels, err, status = run('Zxyq zxyq')
     assert labels != ['-'] and not status
     assert err == ['review 1: the model knows none of its words']
-
-
-def test_describe():
-    assert predict.describe(.5) == 'positive\t0.5000'
-    assert predict.describe(.49999) == 'negative\t0.5000'

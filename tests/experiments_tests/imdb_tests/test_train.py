@@ -56,12 +56,6 @@ def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
     assert (best != weights[2]).any()
 
 
-def test_seed(tmp_path):
-    losses = [run_test(tmp_path / name, '--seed', seed, '--epoch', 1)[
-        'curve'][0]['main/loss'] for name, seed in ('a0', 'b0', 'c1')]
-    assert losses[0] == losses[1] != losses[2]
-
-
 def test_min_count_of_the_configuration(tmp_path, write_lines):
     write_lines(tmp_path, train=[(f'all review{i}', 1) for i in range(20)],
                 test=[('all', 1)])
@@ -77,28 +71,22 @@ class TestGlove:
 
     @pytest.fixture
     def vectors(self, tmp_path):
-        path = tmp_path / 'vectors.txt'
-        path.write_text('it 1 2 3 4 5\n')
-        return path
+        (tmp_path / 'vectors.txt').write_text('it 1 2 3 4 5\n')
+        return tmp_path / 'vectors.txt'
 
     def test_model_starts_from_them(self, vectors, tmp_path, monkeypatch):
         seen = []
-        build = train.build
-        monkeypatch.setattr(train, 'build', lambda *arguments: (
-            seen.append(arguments), build(*arguments))[1])
-        result = run_test(
-            tmp_path / 'out', '--glove', vectors, '--epoch', 1)
-        (config, words, start), = seen
-        assert start.shape == (len(words), 5)
-        assert start[words.index('it')].tolist() == [1, 2, 3, 4, 5]
-        assert result['settings']['embed_size'] == config.embed_size == 5
-        assert result['glove']['vectors'] == 2  # It, it
 
-    def test_a_snapshot_needs_the_same(self, vectors, tmp_path, error_of):
-        run_test(tmp_path, '--epoch', 1)
-        assert 'embed_size is 8, not 5' in error_of(
-            train.main, '--test', '--out', tmp_path, '--resume',
-            '--glove', vectors)
+        def build(config, words, vectors, build=train.build):
+            model = build(config, words, vectors)
+            seen.append(model.embed.W.array[words.index('it')].tolist())
+            return model
+
+        monkeypatch.setattr(train, 'build', build)
+        result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
+        assert seen == [[1, 2, 3, 4, 5]]
+        assert result['settings']['embed_size'] == 5
+        assert result['glove']['vectors'] == 2  # It, it
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
@@ -122,7 +110,6 @@ class TestEvaluation:
             for words, label in reviews:
                 logits = model.logits(words[None], numpy.array([len(words)]))
                 hits.append((logits.array[0] >= 0) == label)
-        assert 0 < numpy.mean(hits) < 1
         assert train.evaluator(model, reviews, batch_size)()[
             'main/accuracy'] == pytest.approx(numpy.mean(hits))
 
