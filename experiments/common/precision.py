@@ -44,7 +44,7 @@ def linear(link, x):
 
 
 def _cast(x, dtype):  # F.cast would add a node that does nothing
-    return x if x.dtype == dtype else F.cast(x, dtype)
+    return x if x is None or x.dtype == dtype else F.cast(x, dtype)
 
 
 class MixedPrecision(training.Extension):

@@ -1,92 +1,147 @@
-"""Reviews as numbers: tokenised once, kept, split and numbered."""
-import concurrent.futures
+"""Reviews as numbers: tokenized once, split and numbered."""
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-import contextlib
 import hashlib
-import itertools
-import json
 import os
-import sys
+import re
 
 import chainer
+from nltk.tokenize import NLTKWordTokenizer
+from nltk.tokenize.punkt import PunktParameters
+from nltk.tokenize.punkt import PunktSentenceTokenizer
 import numpy
 
-from experiments.common.arrays import read_arrays
-from experiments.common.errors import explained
-from experiments.common.errors import Problem
+from experiments.common import cli
+from experiments.common.checkpoint import read_arrays
+from experiments.common.cli import UserError
 from experiments.imdb import reviews
-from experiments.imdb import sample
-from experiments.imdb import tokens
 
 
 UNK = '<unk>'  # any word that the vocabulary does not have
+PAD = -1  # number that stands past the end of a review
 PARTS = 'train', 'dev', 'test'
 
 _DEV_SHARE = .1  # of the training part; the paper does not say
 _DEV_SEED = 0  # the same development part in every run
+_ARRAYS = 'words', 'lengths', 'labels'  # of Reviews
 
 
 def load(source, min_count=1, number=None):
-    """Loads, splits and numbers reviews.
+    """Return split and numbered reviews, a :class:`Corpus`.
 
-    What the tokeniser makes of a source is kept in Chainer's dataset cache.
-
-    Args:
-        source (str): ``'sample'`` for reviews that the project makes itself,
-            or as in :func:`experiments.imdb.reviews.files`.
-        min_count (int): As in :class:`Corpus`.
-        number: As in :class:`Corpus`.
-
-    Returns:
-        Corpus: The numbered reviews.
-
+    The source is ``'sample'`` or None for reviews that the project generates
+    itself, or one of :func:`experiments.imdb.reviews.find_files`. What was
+    tokenized is kept in Chainer's dataset cache.
     """
-    if source == 'sample':
-        return sample_corpus(min_count=min_count, number=number)
-    names = reviews.files(source)
-    folder = chainer.dataset.get_dataset_directory('qrnn/imdb', False)
-    path = os.path.join(folder, _digest(names) + '.npz')
+    if source in (None, 'sample'):
+        return sample(min_count=min_count, number=number)
+    names = reviews.find_files(source)
 
     def create(path):
-        return _save(path, _tokenised(reviews.read(names)))
+        arrays = _tokenize(reviews.read(names))
+        with open(path, 'wb') as f:
+            numpy.savez(f, **arrays)
+        return arrays
 
-    with explained('cannot keep the tokenised reviews in {}: {{}}; set '
-                   'CHAINER_DATASET_ROOT to another folder'.format(folder),
-                   PermissionError, NotADirectoryError, FileExistsError):
-        os.makedirs(folder, exist_ok=True)
-        try:
-            parts = chainer.dataset.cache_or_load_file(path, create, _load)
-        except _Damaged:
-            os.remove(path)
-            parts = chainer.dataset.cache_or_load_file(path, create, _load)
-    return Corpus(source, parts, min_count, number)
+    with cli.explained('cannot cache the tokenized reviews: {}; set '
+                       'CHAINER_DATASET_ROOT to another folder',
+                       PermissionError, NotADirectoryError, FileExistsError):
+        folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
+        tokenized = chainer.dataset.cache_or_load_file(
+            os.path.join(folder, _cache_key(names) + '.npz'), create,
+            read_arrays)
+    return Corpus(source, tokenized, min_count, number)
 
 
-def sample_corpus(n_train=4000, n_test=1000, min_count=1, number=None):
-    """Reviews that the project makes. See :func:`~experiments.imdb.sample`."""
-    texts = sample.sample(n_train, n_test)
-    return Corpus('sample', _tokenised(texts), min_count, number)
+def sample(n_train=4000, n_test=1000, min_count=1, number=None):
+    """Return reviews that the project generates itself."""
+    from experiments.imdb.sample import sample
+    return Corpus('sample', _tokenize(sample(n_train, n_test)), min_count,
+                  number)
+
+
+class Corpus:
+    """Numbered reviews in three parts, and the words behind the numbers.
+
+    Args:
+        source (str): Where they come from.
+        tokenized (dict): Arrays of :class:`Reviews`, ``'train_words'`` for
+            example, numbered by ``'types'``, UTF-8 with a word per line.
+        min_count (int): How often a word must occur in the training part to
+            be in the vocabulary.
+        number: Function from a word to its number, that of a trained model
+            for instance. By default words are numbered by the vocabulary of
+            the training part, without the development part.
+
+    Attributes:
+        vocabulary (list of str): Word of each number, ``'<unk>'`` first and
+            then by frequency, or None if ``number`` is given.
+        train (Reviews): To train on.
+        dev (Reviews): A fixed tenth of the training reviews, to choose the
+            best epoch by.
+        test (Reviews): To score.
+
+    """
+
+    def __init__(self, source, tokenized, min_count=1, number=None):
+        self._source = source
+        types = tokenized['types'].tobytes().decode().split('\n')
+        train, self.test = (Reviews(*(
+            tokenized[f'{part}_{name}'] for name in _ARRAYS))
+            for part in reviews.PARTS)
+        order = numpy.random.RandomState(_DEV_SEED).permutation(len(train))
+        n_dev = int(_DEV_SHARE * len(order))
+        if not n_dev:
+            raise UserError(f'{source} has {len(order)} reviews to train on, '
+                            'too few to hold some out')
+        self.dev = train.subset(order[:n_dev])
+        self.train = train.subset(order[n_dev:])
+        self.vocabulary = None
+        if number is None:
+            counts = numpy.bincount(self.train.words, minlength=len(types))
+            self.vocabulary = [UNK] + [
+                types[i] for i in numpy.argsort(-counts, kind='stable')
+                if counts[i] >= min_count]
+            number = number_of(self.vocabulary)
+        numbers = numpy.array([number(word) for word in types], 'i')
+        for part in self.train, self.dev, self.test:
+            part.words = numbers[part.words]
+
+    @property
+    def facts(self):
+        """All that a training depends on, as plain values by name."""
+        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
+        for part in self.train, self.dev, self.test:
+            for name in _ARRAYS:
+                digest.update(getattr(part, name).astype('<i4').tobytes())
+        return {
+            'source': self._source, 'vocabulary': len(self.vocabulary),
+            'reviews': {part: len(getattr(self, part)) for part in PARTS},
+            'fingerprint': digest.hexdigest()}
+
+    def __str__(self):
+        parts = ((name, getattr(self, name)) for name in PARTS)
+        return '\n'.join([self._source + (
+            '' if self.vocabulary is None else
+            f': vocabulary of {len(self.vocabulary):,} words')] + [
+            f'  {name:5}  {len(part):>6,} reviews '
+            f'({100 * part.labels.mean():.0f} % positive)  '
+            f'{len(part.words):>9,} words, '
+            f'{100 * (part.words == 0).mean():.1f} % unknown'
+            for name, part in parts])
 
 
 class Reviews(chainer.dataset.DatasetMixin):
+    """Data set of pairs of int32 word numbers, ``(T,)``, and a label.
 
-    """Reviews one after the other.
-
-    Each example is a pair of int32 word numbers, ``(T,)``, and the label, an
-    int32 scalar, 0 for a negative and 1 for a positive review.
-
-    Args:
-        words (numpy.ndarray): Words of all reviews in a row, ``(n,)``.
-        lengths (numpy.ndarray): Number of words of each, ``(N,)``.
-        labels (numpy.ndarray): Label of each, ``(N,)``.
-
+    It is made of the concatenated words of all reviews, ``(n,)``, the length
+    of each, ``(N,)``, and its label, 0 or, if it is positive, 1, ``(N,)``.
     """
 
     def __init__(self, words, lengths, labels):
-        self.words = words
-        self.lengths = lengths
-        self.labels = labels.astype('i')
-        self._ends = numpy.cumsum(lengths)
+        self.words, self.lengths, self.labels = (
+            numpy.asarray(each, 'i') for each in (words, lengths, labels))
+        self._ends = numpy.cumsum(self.lengths)
 
     def __len__(self):
         return len(self.labels)
@@ -95,186 +150,125 @@ class Reviews(chainer.dataset.DatasetMixin):
         end = self._ends[i]
         return self.words[end - self.lengths[i]:end], self.labels[i]
 
-    def take(self, which):
-        """The reviews with the given indices."""
-        words = [self[i][0] for i in which]
-        return Reviews(
-            numpy.concatenate(words) if words else self.words[:0],
-            self.lengths[which], self.labels[which])
-
-
-class Corpus(object):
-
-    """Numbered reviews in three parts, and the words behind the numbers.
-
-    Args:
-        source (str): Where they come from.
-        parts (tuple): The types, a list of str, and for ``'train'`` and
-            ``'test'`` the :class:`Reviews`, numbered by these types.
-        min_count (int): How often a word must occur in the training part to
-            be in the vocabulary.
-        number: Function from a word to its number, that of a trained model
-            for instance. By default words are numbered by the vocabulary of
-            the training part, without the development part; number 0 is
-            ``<unk>``, all other words.
-
-    Attributes:
-        vocabulary (list of str): Word of each number, ``V`` of them, or
-            ``None`` if ``number`` is given.
-        train (Reviews): To train on.
-        dev (Reviews): A fixed tenth of the training reviews, to choose the
-            best epoch by.
-        test (Reviews): To score.
-
-    """
-
-    def __init__(self, source, parts, min_count=1, number=None):
-        self.source = source
-        types, whole = parts
-        order = numpy.random.RandomState(_DEV_SEED).permutation(
-            len(whole['train']))
-        n_dev = int(_DEV_SHARE * len(order))
-        if not n_dev:
-            raise Problem('{} has {} reviews to train on, too few to hold '
-                          'some out'.format(source, len(order)))
-        self.dev, self.train = [
-            whole['train'].take(which)
-            for which in (order[:n_dev], order[n_dev:])]
-        self.test = whole['test']
-        self.vocabulary = None
-        if number is None:
-            self.vocabulary = _frequent(types, self.train.words, min_count)
-            number = number_of(self.vocabulary)
-        renumber = numpy.array([number(word) for word in types], 'i')
-        for part in PARTS:
-            numbered = getattr(self, part)
-            numbered.words = renumber[numbered.words]
-
-    @property
-    def fingerprint(self):
-        """Hexadecimal digest of all that training depends on."""
-        digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
-        for part in PARTS:
-            each = getattr(self, part)
-            for array in each.words, each.lengths, each.labels:
-                digest.update(array.astype('<i4').tobytes())
-        return digest.hexdigest()
-
-    def __str__(self):
-        lines = [self.source]
-        if self.vocabulary is not None:
-            lines[0] += ': vocabulary of {:,} words'.format(
-                len(self.vocabulary))
-        for part in PARTS:
-            each = getattr(self, part)
-            lines.append(
-                '  {:5}  {:>6,} reviews ({:.0f} % positive)  {:>9,} words, '
-                '{:.1f} % unknown'.format(
-                    part, len(each), 100 * each.labels.mean(),
-                    len(each.words), 100 * (each.words == 0).mean()))
-        return '\n'.join(lines)
+    def subset(self, indices):
+        """Return the reviews at an array of indices, which is not empty."""
+        return Reviews(numpy.concatenate([self[i][0] for i in indices]),
+                       self.lengths[indices], self.labels[indices])
 
 
 def number_of(vocabulary):
-    """Function from a word to its number, 0 if it is not in a vocabulary."""
-    numbers = dict(zip(vocabulary, itertools.count()))
+    """Return the function from a word to its number, 0 if it is unknown."""
+    numbers = {word: i for i, word in enumerate(vocabulary)}
     return lambda word: numbers.get(word, 0)
 
 
-def _frequent(types, words, min_count):
-    """The vocabulary, the most frequent word first."""
-    counts = numpy.bincount(words, minlength=len(types))
-    order = numpy.argsort(-counts, kind='stable')
-    return [UNK] + [types[i] for i in order if counts[i] >= min_count]
+@chainer.dataset.converter()
+def pad(examples, device):
+    """Make a batch of examples of :class:`Reviews`; a Chainer ``converter``.
+
+    It returns int32 words, ``(B, T)`` with one step at least, padded with -1,
+    lengths, ``(B,)``, which stay on the CPU, and labels, ``(B,)``.
+    """
+    reviews, labels = zip(*examples)
+    lengths = numpy.array([len(review) for review in reviews], 'i')
+    words = numpy.full((len(reviews), max(1, lengths.max())), PAD, 'i')
+    for row, review in zip(words, reviews):
+        row[:len(review)] = review
+    return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
 
 
-def _tokenised(texts):
-    """Types and numbered reviews of texts with their labels."""
-    numbers, parts = {}, {}
-    n_done, n_all = 0, sum(map(len, texts.values()))
-    with _pool() as pool:
+# Words whose full stop ends no sentence; NLTK's trained list is a download.
+_parameters = PunktParameters()
+_parameters.abbrev_types = set(
+    'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())
+_sentence_tokenizer = PunktSentenceTokenizer(_parameters)
+_word_tokenizer = NLTKWordTokenizer()
+_TOKENIZER_VERSION = 1  # to be raised with every change: the cache's key
+
+
+def tokenize(text):
+    """Split a text into words and punctuation, cased, without HTML breaks.
+
+    Sentences are split first: the tokenizer of the Penn Treebank takes the
+    full stop off the last word only.
+
+    .. admonition:: Example
+
+        >>> from experiments.imdb.data import tokenize
+        >>> tokenize('It is good.<br /><br />Mr. X "acts", I can\\'t.')
+        ['It', 'is', 'good', '.', 'Mr.', 'X', '"', 'acts', '"', ',', 'I', \
+'ca', "n't", '.']
+
+    """
+    text = re.sub(r'<br\s*/?>', ' ', text, flags=re.IGNORECASE)
+    text = re.sub(r'(?<=[a-z][.!?])(?=[A-Z])', ' ', text)
+    return ['"' if word in ('``', "''") else word
+            for sentence in _sentence_tokenizer.tokenize(text)
+            for word in _word_tokenizer.tokenize(sentence)]
+
+
+def _tokenize(texts):
+    """Return the arrays of labelled texts; see :class:`Corpus`."""
+    numbers, arrays = {}, {}
+    with cli.explained('a process that tokenized reviews was killed; is there '
+                       'enough memory?', BrokenProcessPool), \
+            ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for part, pairs in texts.items():
             words, lengths = [], []
-            for each in pool.map(
-                    tokens.tokenize, (text for text, _ in pairs),
-                    chunksize=100):
-                lengths.append(len(each))
-                words.append(numpy.array(
-                    [numbers.setdefault(word, len(numbers)) for word in each],
-                    'i'))
-                n_done += 1
-                if n_done % 5000 == 0:
-                    print('{:,} of {:,} reviews tokenised'.format(
-                        n_done, n_all), file=sys.stderr)
-            parts[part] = Reviews(
-                numpy.concatenate(words), numpy.array(lengths, 'i'),
-                numpy.array([label for _, label in pairs], 'i'))
-    return list(numbers), parts
+            for tokens in pool.map(
+                    tokenize, [text for text, _ in pairs], chunksize=100):
+                lengths.append(len(tokens))
+                words += [numbers.setdefault(word, len(numbers))
+                          for word in tokens]
+            for name, array in zip(_ARRAYS, (
+                    words, lengths, [label for _, label in pairs])):
+                arrays[f'{part}_{name}'] = numpy.array(array, 'i')
+    arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
+    return arrays
 
 
-@contextlib.contextmanager
-def _pool():
-    """Processes on every core.
-
-    Those of ``multiprocessing.Pool`` would be waited for in vain when they
-    were killed, as Ctrl-C in a terminal kills them.
-    """
-    pool = concurrent.futures.ProcessPoolExecutor(len(os.sched_getaffinity(0)))
-    try:
-        with explained('a process that tokenised reviews was killed; is there '
-                       'enough memory?', BrokenProcessPool):
-            yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _save(path, tokenised):
-    types, parts = tokenised
-    arrays = {'types': numpy.frombuffer(json.dumps(types).encode(), 'u1')}
-    for part, each in parts.items():
-        for name in 'words', 'lengths', 'labels':
-            arrays[part + '_' + name] = getattr(each, name)
-    with open(path, 'wb') as f:
-        numpy.savez(f, **arrays)
-    return tokenised
-
-
-class _Damaged(Exception):
-    pass
-
-
-def _load(path):
-    try:
-        arrays = read_arrays(path)
-        types = json.loads(arrays['types'].tobytes().decode())
-        if not all(isinstance(word, str) for word in types):
-            raise TypeError
-        return types, {part: _checked(len(types), *(
-            arrays[part + '_' + name].astype('i', casting='safe')
-            for name in ('words', 'lengths', 'labels')))
-            for part in reviews.PARTS}
-    except (Problem, KeyError, TypeError, ValueError, RecursionError):
-        raise _Damaged
-
-
-def _checked(n_types, words, lengths, labels):
-    """Reviews of arrays that fit together."""
-    if ((words.ndim, lengths.ndim, labels.ndim) != (1, 1, 1)
-            or len(lengths) != len(labels)
-            or (lengths < 0).any() or lengths.sum(dtype='i8') != len(words)
-            or ((words < 0) | (words >= n_types)).any()
-            or ((labels < 0) | (labels > 1)).any()):
-        raise ValueError
-    return Reviews(words, lengths, labels)
-
-
-def _digest(names):
-    """Changes when a file does, or the tokeniser."""
-    facts = [tokens.VERSION]
-    # Names within the source, so that it can be moved; they hold the labels.
-    root = os.path.commonpath([os.path.dirname(name) for name in names])
+def _cache_key(names):
+    """Return a digest that changes when a file does, or the tokenizer."""
+    facts = [_TOKENIZER_VERSION]
     for name in names:
-        state = os.stat(name)
-        facts.append([os.path.relpath(name, root or os.curdir), state.st_size,
-                      state.st_mtime_ns])
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        status = os.stat(name)
+        facts += os.path.abspath(name), status.st_size, status.st_mtime_ns
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def bag_of_words_accuracies(corpus):
+    """Return the accuracy of a baseline on ``'dev'`` and ``'test'``, a dict.
+
+    It is a logistic regression on which words occur in a review, with L2,
+    after 150 steps of Adam on all reviews at once.
+    """
+    def logits(reviews):
+        return w[-1] + numpy.bincount(rows, w[words], len(reviews))
+
+    w = numpy.zeros(len(corpus.vocabulary) + 1)  # the last is the bias
+    m, v = numpy.zeros_like(w), numpy.zeros_like(w)
+    rows, words = _occurrences(corpus.train)
+    for t in range(1, 151):
+        p = 1 / (1 + numpy.exp(-logits(corpus.train)))
+        error = p - corpus.train.labels
+        g = numpy.bincount(words, error[rows], len(w))
+        g[-1] = error.sum()
+        g = g / len(p) + 1e-4 * w
+        m += .1 * (g - m)
+        v += .001 * (g * g - v)
+        w -= .1 * m / (1 - .9 ** t) / (
+            numpy.sqrt(v / (1 - .999 ** t)) + 1e-8)
+    accuracies = {}
+    for name, part in ('dev', corpus.dev), ('test', corpus.test):
+        rows, words = _occurrences(part)
+        accuracies[name] = float(((logits(part) >= 0) == part.labels).mean())
+    return accuracies
+
+
+def _occurrences(reviews):
+    """Return row and word of each different word of each review."""
+    rows = numpy.repeat(
+        numpy.arange(len(reviews), dtype='i8'), reviews.lengths)
+    n_words = int(reviews.words.max(initial=0)) + 1
+    return numpy.divmod(
+        numpy.unique(rows * n_words + reviews.words), n_words)

@@ -1,146 +1,115 @@
-"""Word vectors: GloVe's, and for other words some that match in scale."""
-import lzma
+"""Word vectors: GloVe's, and for other words random ones of their scale."""
+import hashlib
 import re
 import zipfile
 import zlib
 
 import numpy
 
-from experiments.common.arrays import read_arrays
-from experiments.common.errors import explained
-from experiments.common.errors import Problem
-from experiments.common.files import check_growth
+from experiments.common.checkpoint import read_arrays
+from experiments.common.cli import explained
+from experiments.common.cli import UserError
 
 
-_LINE = 2 ** 16  # bytes that no line has, with 1,000 numbers either
+def initial_vectors(path, corpus, seed):
+    """Return a vector for each word of a corpus, and facts about them.
 
-# Where neither the word nor its lower-cased form has a vector
-_ALSO = {'"': "''"}
+    Rows of words without a vector in the file, see :func:`load`, are drawn
+    with mean and deviation of those found. The facts are how many were found,
+    their size, the share of running words that have one, and a fingerprint.
+    """
+    vectors, found = load(path, corpus.vocabulary)
+    facts = {'vectors': int(found.sum()), 'size': vectors.shape[1],
+             'coverage': float(found[corpus.train.words].mean()),
+             'fingerprint': hashlib.sha256(vectors.tobytes()).hexdigest()}
+    mean, deviation = vectors[found].mean(axis=0), vectors[found].std(axis=0)
+    vectors[~found] = mean + deviation * numpy.random.RandomState(
+        seed).randn(*vectors[~found].shape)
+    return vectors, facts
 
 
 def load(path, vocabulary):
-    """Reads the vectors of the words of a vocabulary.
+    """Read the vectors of the words of a vocabulary.
 
-    A file is streamed: at most one line, or for ``.npz`` one array, is in
-    memory beside what is kept.
+    A word is looked up as it stands first, lower-cased second.
 
     Args:
         path (str): A text file with a word and its vector on every line, a
             ``.zip`` archive of one, or a ``.npz`` with ``words``, ``(N,)``,
-            and ``vectors``, ``(N, D)``.
+            and ``vectors``, ``(N, D)``. Text is streamed.
         vocabulary (list of str): The words.
 
     Returns:
         tuple: The vectors, float32 of ``(V, D)``, and which words have one,
-        bool of ``(V,)``. A word is looked up as it stands first, lower-cased
-        second. Where a word has none, its row is 0.
-
-    Raises:
-        Problem: If the file is damaged or is not what it should be.
+        bool of ``(V,)``; the others' are 0.
 
     """
-    wanted = {}  # the rows that a form goes to, and how good a match it is
+    wanted = {}  # form: rows that it goes to, and how good a match it is
     for row, word in enumerate(vocabulary):
-        for rank, form in enumerate(_forms(word)):
+        forms = word, word.lower(), "''" if word == '"' else None
+        for rank, form in enumerate(forms):
             wanted.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
-    for word, vector in _entries(path, wanted):
-        if vectors is None:
-            vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
-        for row, rank in wanted[word]:
-            if rank < best[row]:
-                best[row] = rank
-                vectors[row] = vector
+    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error,
+                   zipfile.BadZipFile):
+        for word, vector in _entries(path, wanted):
+            if vectors is None:
+                vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
+            for row, rank in wanted[word]:
+                if rank < best[row]:
+                    best[row] = rank
+                    vectors[row] = vector
     if vectors is None:
-        raise Problem('{} has no vector for any word of the reviews'.format(
-            path))
+        raise UserError(f'{path} has no vector for any word of the reviews')
     return vectors, best < 99
 
 
-def fill(vectors, has_vector, random):
-    """Draws the missing rows with mean and deviation of those there are.
-
-    Args:
-        vectors (numpy.ndarray): ``(V, D)``, changed in place.
-        has_vector (numpy.ndarray): Which rows are there, ``(V,)``.
-        random (numpy.random.RandomState): Where chance comes from.
-
-    """
-    there = vectors[has_vector]
-    missing = (~has_vector).sum(), vectors.shape[1]
-    vectors[~has_vector] = (
-        there.mean(axis=0) + there.std(axis=0) * random.randn(*missing))
-
-
-def _forms(word):
-    forms = [word, word.lower(), _ALSO.get(word)]
-    return list(dict.fromkeys(filter(None, forms)))
-
-
 def _entries(path, wanted):
-    """Pairs of a wanted word and its vector."""
-    with explained('cannot read {}: {{}}'.format(path),
-                   OSError, zipfile.BadZipFile, EOFError, zlib.error,
-                   lzma.LZMAError, RuntimeError):  # of an encrypted archive
-        if path.endswith('.npz'):
-            yield from _in_arrays(path, wanted)
-        elif path.endswith('.zip'):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-                check_growth(path, sum(
-                    each.file_size for each in archive.infolist()))
-                if len(names) != 1:
-                    raise Problem('{} must hold one file, but it holds '
-                                  '{}'.format(path, len(names)))
-                with archive.open(names[0]) as f:
-                    yield from _in_lines(path, f, wanted)
-        else:
-            with open(path, 'rb') as f:
-                yield from _in_lines(path, f, wanted)
-
-
-def _in_arrays(path, wanted):
-    try:
+    """Yield pairs of a wanted word and its vector."""
+    if path.endswith('.npz'):
         arrays = read_arrays(path)
-        words, vectors = arrays['words'], arrays['vectors']
+        words, vectors = (
+            arrays.get(name, numpy.empty(0)) for name in ('words', 'vectors'))
         if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
-                or (words.ndim, vectors.ndim) != (1, 2)
-                or len(words) != len(vectors) or not vectors.shape[1]
+                or vectors.ndim != 2 or words.shape != vectors.shape[:1]
                 or not numpy.isfinite(vectors).all()):
-            raise ValueError
-    except (KeyError, ValueError, Problem):
-        raise Problem('{} is damaged, or does not hold words, (N,), and '
-                      'vectors, (N, D)'.format(path))
-    for word, vector in zip(words.tolist(), vectors):
-        if word in wanted:
-            yield word, vector
+            raise UserError(f'{path} does not hold words, (N,), and vectors, '
+                            '(N, D), of finite numbers')
+        yield from (pair for pair in zip(words.tolist(), vectors)
+                    if pair[0] in wanted)
+    elif path.endswith('.zip'):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise UserError(f'{path} must hold one file, but it holds '
+                                f'{len(names)}')
+            with archive.open(names[0]) as f:
+                yield from _parsed(path, f, wanted)
+    else:
+        with open(path, 'rb') as f:
+            yield from _parsed(path, f, wanted)
 
 
-def _in_lines(path, f, wanted):
+def _parsed(path, lines, wanted):
     size = None
-    lines = iter(lambda: f.readline(_LINE), b'')
     for number, line in enumerate(lines, 1):
-        if len(line) == _LINE:
-            raise Problem('line {} of {} has more than {} bytes'.format(
-                number, path, _LINE))
         line = line.rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
             continue  # how many words and numbers, as word2vec has it
         # Some words hold spaces, so the vector is counted from the end.
         if size is None:
             size = line.count(b' ')
-        fields = line.rsplit(b' ', size)
-        broken = Problem('line {} of {} is not a word and {} numbers'.format(
-            number, path, size))
-        if size < 1 or len(fields) != size + 1:
-            raise broken
-        word = fields[0].decode('utf-8', 'replace')
-        if word in wanted:
-            try:
-                vector = numpy.array(fields[1:], 'f')
+        word, *numbers = line.rsplit(b' ', size)
+        word = word.decode('utf-8', 'replace')
+        try:
+            if not 0 < size == len(numbers):
+                raise ValueError
+            if word in wanted:
+                vector = numpy.array(numbers, 'f')
                 if not numpy.isfinite(vector).all():
                     raise ValueError
-            except ValueError:
-                raise broken
-            yield word, vector
+                yield word, vector
+        except ValueError:
+            raise UserError(f'line {number} of {path} is not a word and '
+                            f'{size} numbers')

@@ -1,22 +1,22 @@
-"""The sentiment classifier and its configurations, one per row of Table 1."""
+"""The sentiment classifiers and their configurations, the rows of Table 1."""
 import dataclasses
 
+import chainer
+import chainer.functions as F
 import chainer.links as L
 
-from experiments.common import best_model
+from experiments.common.checkpoint import load_model
+from experiments.common.cli import UserError
 from experiments.common.precision import linear
-from experiments.imdb.batches import PAD
-from experiments.imdb.classifier import Classifier
 from experiments.imdb.data import number_of
-from experiments.imdb.pqrnn import PQRNN
+from experiments.imdb.data import PAD
 from qrnn import LSTMStack
 from qrnn import QRNNStack
 from qrnn.functions import dropout
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(object):
-
+class Config:
     """Settings of a classifier and of its training.
 
     The defaults are the paper's, where it gives them.
@@ -67,56 +67,64 @@ TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
 
 
 def load(folder):
-    """Loads the best model of a training run.
+    """Return the best model of a training, and what ``model.json`` says."""
+    def rebuild(description):
+        return build(Config(**description['settings']), description['words'])
 
-    Args:
-        folder (str): Output folder of ``experiments.imdb.train``.
-
-    Returns:
-        tuple: A :class:`Classifier` on the CPU, and what ``model.json`` says
-        of it, a dict, with the vocabulary as ``'words'``.
-
-    """
-    return best_model.load(folder, 'imdb', lambda description: build(
-        Config(**description['settings']), description['words']))
+    return load_model(folder, 'imdb', rebuild)
 
 
 def build(config, words, vectors=None):
-    """Makes the model of a configuration.
-
-    Args:
-        config (Config): The configuration.
-        words (list of str): The vocabulary.
-        vectors (numpy.ndarray): Initial word vectors, or ``None``.
-
-    Returns:
-        Classifier: A :class:`SentimentClassifier` or a
-        :class:`~experiments.imdb.pqrnn.PQRNN`.
-
-    """
+    """Return the :class:`Classifier` of a configuration; see its classes."""
     if config.layer == 'pqrnn':
+        if vectors is not None:
+            raise UserError('pqrnn has no word vectors; leave out --glove')
+        from experiments.imdb.pqrnn import PQRNN
         return PQRNN(config, words)
     return SentimentClassifier(config, words, vectors)
 
 
+class Classifier(chainer.Chain):
+    """Base class: tells whether a review is positive.
+
+    A subclass defines ``logits(words, lengths)``, ``(B,)``, above 0 if a
+    review is, and ``number(word)``, the number of a word.
+    """
+
+    def forward(self, words, lengths, labels):
+        """Return the mean cross entropy; report ``loss`` and ``accuracy``.
+
+        Args:
+            words (:ref:`ndarray`): int32 words of shape ``(B, T)``, padded
+                with -1.
+            lengths (:ref:`ndarray`): Words of each review, ``(B,)``.
+            labels (:ref:`ndarray`): int32 labels, 0 or 1, ``(B,)``.
+
+        """
+        logits = self.logits(words, lengths)
+        loss = F.sigmoid_cross_entropy(logits, labels)
+        hits = (logits.array >= 0) == (labels == 1)
+        chainer.report({
+            'loss': (loss.array, len(labels)),
+            'accuracy': (hits.mean(), len(labels))}, self)
+        return loss
+
+
 class SentimentClassifier(Classifier):
+    """Classifier of densely connected layers over word vectors.
 
-    """Tells from its words whether a review is positive.
-
-    It reads a review with densely connected layers and decides by the last
-    layer's output at the last word.
+    It decides by the last layer's output at the last word.
 
     Args:
         config (Config): Sizes and regularisation.
-        words (list of str): The vocabulary, ``V`` words, the first of which
-            stands for all others.
+        words (list of str): The vocabulary, ``V`` words, first ``'<unk>'``.
         vectors (numpy.ndarray): Initial word vectors, float32 of
             ``(V, embed_size)``. By default they are drawn.
 
     """
 
     def __init__(self, config, words, vectors=None):
-        super(SentimentClassifier, self).__init__()
+        super().__init__()
         self.number = number_of(words)
         size = config.n_layers, config.embed_size, config.n_units
         options = {'dropout': config.dropout, 'dense': True}
@@ -132,15 +140,11 @@ class SentimentClassifier(Classifier):
                 self.rnn = LSTMStack(*size, **options)
             self.output = L.Linear(config.n_units, 1)
 
-    def score(self, words, lengths):
-        """Logarithm of the odds that a review is positive, ``(B,)``."""
-        h = self.states(words, lengths)
+    def logits(self, words, lengths):
+        """Return a logit for each review, ``(B,)``."""
+        x = dropout(self.embed(words), self._dropout)
+        h = self.rnn(x, lengths)
         last = self.xp.asarray(lengths) - 1
         # Without a word it is the padding's output, 0.
         h = h[self.xp.arange(len(h)), last]
         return linear(self.output, h)[:, 0]
-
-    def states(self, words, lengths):
-        """Outputs of the last layer, ``(B, T, m)``."""
-        h = dropout(self.embed(words), self._dropout)
-        return self.rnn(h, lengths)

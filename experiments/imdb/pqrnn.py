@@ -1,34 +1,33 @@
-"""A classifier without an embedding table: pQRNN."""
+"""pQRNN: a classifier on hashes of words, in place of an embedding."""
+import hashlib
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy
 
 from experiments.common.precision import linear
-from experiments.imdb.classifier import Classifier
-from experiments.imdb.projection import Projection
+from experiments.imdb.model import Classifier
 from qrnn import attention_sum
 from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
 
 
-class PQRNN(Classifier):
+# The four features in every byte of a hash, ``(256, 4)``; half of all are 0.
+_FEATURES = numpy.array([0, 1, -1, 0], 'f')[
+    numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
 
-    """Tells from hashes of its words whether a review is positive.
+
+class PQRNN(Classifier):
+    """Classifier without an embedding table, and without unknown words.
 
     Ternary features of the words go through a bottleneck with batch
-    normalisation, layers in both directions whose zoneout falls with depth,
-    and attention over all words to a single vector.
-
-    Args:
-        config (Config): Sizes and regularisation.
-        words (list of str): Words by number. There are no unknown ones: asked
-            for their number, others are added.
-
+    normalisation, bidirectional layers whose zoneout falls with depth, and
+    attention over all words.
     """
 
     def __init__(self, config, words):
-        super(PQRNN, self).__init__()
+        super().__init__()
         size = config.n_units
         self._dropout = config.dropout
         with self.init_scope():
@@ -47,18 +46,11 @@ class PQRNN(Classifier):
             self.output = L.Linear(2 * size, 1)
 
     def number(self, word):
-        """Number of a word."""
+        """Return the number of a word."""
         return self.project.number(word)
 
-    def score(self, words, lengths):
-        """Logarithm of the odds that a review is positive, ``(B,)``.
-
-        Args:
-            words (:ref:`ndarray`): int32 words of shape ``(B, T)``, padded
-                with -1.
-            lengths (:ref:`ndarray`): Words of each review, ``(B,)``.
-
-        """
+    def logits(self, words, lengths):
+        """Return a logit for each review, ``(B,)``."""
         words = chainer.backends.cuda.to_cpu(words)
         B, T = words.shape
         # Batch normalisation must not see the padding.
@@ -69,5 +61,64 @@ class PQRNN(Classifier):
         for layer in self.rnn:
             h = layer(dropout(h, self._dropout), lengths)
         query = F.broadcast_to(self.query, (B, 1, h.shape[2]))
-        last = attention_sum(h, query, lengths)[:, 0]
-        return linear(self.output, last)[:, 0]
+        context = attention_sum(h, query, lengths)[:, 0]
+        return linear(self.output, context)[:, 0]
+
+
+class Projection(chainer.Link):
+    """Fixed features of words, each -1, 0 or 1.
+
+    A word's features are the bits of a hash of its lower-cased letters, two
+    bits each. So there is nothing to learn and no unknown word.
+
+    Args:
+        words (list of str): Words by number.
+        n_features (int): Number of features, a multiple of 4.
+        distortion (float): Probability with which, in training, a word is
+            misspelled.
+
+    """
+
+    def __init__(self, words, n_features, distortion=0.):
+        super().__init__()
+        self._words = list(words)
+        self._distortion = distortion
+        self._n_bytes = n_features // 4
+        self._numbers = {word: i for i, word in enumerate(self._words)}
+        self._bits = numpy.empty((0, self._n_bytes), 'u1')
+
+    def number(self, word):
+        """Return the number of a word, which is added if it is new."""
+        if word not in self._numbers:
+            self._numbers[word] = len(self._words)
+            self._words.append(word)
+        return self._numbers[word]
+
+    def forward(self, numbers):
+        """Return the features of words, float32: (n,) -> (n, n_features)."""
+        n_hashed = len(self._bits)
+        if n_hashed < len(self._words):
+            self._bits = numpy.concatenate([self._bits] + [
+                self._hash(word)[None] for word in self._words[n_hashed:]])
+        bits = self._bits[numbers]
+        if chainer.config.train and self._distortion:
+            misspelled = numpy.random.rand(len(numbers)) < self._distortion
+            for i in numpy.flatnonzero(misspelled):
+                bits[i] = self._hash(misspell(self._words[numbers[i]]))
+        features = self.device.send(_FEATURES)[self.device.send(bits)]
+        return features.reshape(len(numbers), 4 * self._n_bytes)
+
+    def _hash(self, word):
+        digest = hashlib.shake_128(word.lower().encode('utf-8', 'replace'))
+        return numpy.frombuffer(digest.digest(self._n_bytes), 'u1')
+
+
+def misspell(word):
+    """Leave out, swap with the next, or replace a random letter of a word."""
+    i = numpy.random.randint(len(word))
+    kind = numpy.random.randint(3)
+    if kind == 0 and len(word) > 1:
+        return word[:i] + word[i + 1:]
+    if kind == 1 and i + 1 < len(word):
+        return word[:i] + word[i + 1] + word[i] + word[i + 2:]
+    return word[:i] + chr(ord('a') + numpy.random.randint(26)) + word[i + 1:]

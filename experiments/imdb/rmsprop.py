@@ -1,27 +1,23 @@
-"""RMSprop for an embedding, of which a batch touches little."""
+"""RMSprop for an embedding, of which a batch touches few rows."""
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 
 
 class RowwiseRMSpropRule(RMSpropRule):
-
-    """RMSprop that goes through the rows with a gradient only.
+    """RMSprop that updates only the rows with a gradient.
 
     Where a row's gradient is 0, RMSprop leaves the row as it is and
-    multiplies the mean square by :math:`\\alpha`. Here, on the CPU, the rows
-    wait for that until they have a gradient again, and then get
-    :math:`\\alpha` to the power of the steps since. So the outcome is that of
-    :class:`chainer.optimizers.RMSprop`, at a cost that goes with the words of
-    a batch instead of the vocabulary. On a GPU Chainer's own kernel is fast
-    enough.
-
-    The arguments are those of Chainer's rule.
+    multiplies the mean square by :math:`\\alpha`. Here, on the CPU, rows wait
+    until they have a gradient again, and then get :math:`\\alpha` to the
+    power of the steps since. The outcome is that of Chainer's rule, at a cost
+    that goes with the words of a batch instead of the vocabulary. On a GPU
+    Chainer's own kernel is fast enough.
     """
 
     is_elementwise = False
 
     def init_state(self, param):
-        super(RowwiseRMSpropRule, self).init_state(param)
+        super().init_state(param)
         # Step that each row's mean square belongs to
         self.state['last'] = param.xp.zeros(len(param.array), 'i')
 
@@ -38,12 +34,10 @@ class RowwiseRMSpropRule(RMSpropRule):
         v += (1 - hp.alpha) * g * g
         ms[rows] = v
         last[rows] = self.t
-        if hp.eps_inside_sqrt:
-            denominator = numpy.sqrt(v + hp.eps)
-        else:
-            denominator = numpy.sqrt(v) + hp.eps
-        param.array[rows] -= hp.lr * g / denominator
+        param.array[rows] -= hp.lr * g / (
+            numpy.sqrt(v + hp.eps) if hp.eps_inside_sqrt
+            else numpy.sqrt(v) + hp.eps)
 
     def update_core_gpu(self, param):
-        super(RowwiseRMSpropRule, self).update_core_gpu(param)
+        super().update_core_gpu(param)
         self.state['last'].fill(self.t)

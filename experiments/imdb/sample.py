@@ -1,4 +1,4 @@
-"""Reviews that the project makes: what counts is order, not which words."""
+"""Generated reviews: what counts is order, not which words there are."""
 import random
 
 
@@ -61,18 +61,7 @@ _DECOYS = (
 
 
 def sample(n_train=4000, n_test=1000, seed=0):
-    """Makes reviews, half of them positive.
-
-    Args:
-        n_train (int): Number of reviews to train on.
-        n_test (int): Number of reviews to test on.
-        seed (int): Seed of the choices.
-
-    Returns:
-        dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
-        0 or 1.
-
-    """
+    """Return pairs of a text and its label, ``'train'`` and ``'test'``."""
     choices = random.Random(seed)
     return {part: [(_review(choices, i % 2), i % 2) for i in range(n)]
             for part, n in (('train', n_train), ('test', n_test))}

@@ -1,156 +1,86 @@
-"""Trains a classifier: ``python -m experiments.imdb.train --help``."""
+"""Train a classifier: ``python -m experiments.imdb.train --help``."""
 import dataclasses
-import hashlib
 
 import chainer
-from chainer import training
-import numpy
+from chainer.training import extensions
 
-from experiments.common import arguments
-from experiments.common import best_model
-from experiments.common import communication
-from experiments.common import errors
-from experiments.common import sharing
-from experiments.common.buckets import BucketSampler
-from experiments.common.errors import Problem
-from experiments.common.iterators import TrackingIterator
-from experiments.common.plot import CurvePlot
-from experiments.common.training import extend
-from experiments.common.training import main as run_command
-from experiments.common.training import Run
-from experiments.imdb import baseline
+from experiments.common import cli
+from experiments.common import distributed
+from experiments.common import training
 from experiments.imdb import data
-from experiments.imdb import glove
-from experiments.imdb.batches import pad
-from experiments.imdb.evaluate import evaluator
-from experiments.imdb.evaluate import score
 from experiments.imdb.model import build
 from experiments.imdb.model import CONFIGS
+from experiments.imdb.model import load
 from experiments.imdb.model import TINY
 from experiments.imdb.rmsprop import RowwiseRMSpropRule
 
 
 def main(argv=None):
-    """Trains as the command line says and writes what came of it."""
-    run_command('imdb', parse(argv), train)
+    """Train, or score what was trained, as the command line says."""
+    training.main('imdb', CONFIGS, TINY, add_arguments, train, evaluate, argv)
 
 
-def parse(argv=None):
-    parser = arguments.training_parser('imdb', CONFIGS, default_config='small')
+def add_arguments(parser):
     parser.add_argument(
-        '--data', metavar='SOURCE', default='sample',
-        help="'sample' for reviews that the project makes itself (default), "
-             "'download' for the Large Movie Review Dataset from the web, its "
-             'archive, the folder in it, or a folder with train.jsonl and '
-             'test.jsonl, gzipped or not')
+        '--data', metavar='SOURCE',
+        help="'sample' for reviews that the project generates itself "
+             "(default), 'download' for the Large Movie Review Dataset from "
+             'the web, its archive, the folder in it, or a folder with '
+             'train.jsonl and test.jsonl, gzipped or not')
     parser.add_argument(
         '--glove', metavar='FILE',
         help='word vectors to start from: .txt, .zip or .npz (default: none)')
-    return parser.parse_args(argv)
 
 
-def train(args):
-    """Trains a model.
-
-    Args:
-        args (argparse.Namespace): The arguments, as :func:`parse` gives
-            them, with ``out`` set.
-
-    Returns:
-        dict: What was written to ``result.json``.
-
-    """
-    processes = communication.join(args.communicator)
-    device = arguments.use_device(processes.device(args.device))
-    if args.test:
-        config, corpus = TINY, data.sample_corpus(100, 20)
-    else:
-        config = CONFIGS[args.config]
-        corpus = processes.once(lambda: data.load(args.data, config.min_count))
-    config = arguments.configure(config, args, processes)
+def train(run):
+    """Train a model, score the best epoch's, and write the result."""
+    args, config = run.args, run.config
+    corpus = run.processes.once(lambda: (
+        data.sample(100, 20) if args.test
+        else data.load(args.data, config.min_count)))
     print(corpus)
-    vectors, vectors_facts = processes.once(lambda: _vectors(args, corpus))
-    if vectors is not None:
+    vectors = glove_facts = None
+    if args.glove:
+        from experiments.imdb import glove
+        vectors, glove_facts = run.processes.once(
+            lambda: glove.initial_vectors(args.glove, corpus, args.seed))
         config = dataclasses.replace(config, embed_size=vectors.shape[1])
-    run = Run(args, {
-        'experiment': 'imdb',
-        'config': args.config,
-        'settings': dataclasses.asdict(config),
-        'data': {'source': corpus.source,
-                 'vocabulary': len(corpus.vocabulary),
-                 'reviews': {part: len(getattr(corpus, part))
-                             for part in data.PARTS},
-                 'fingerprint': corpus.fingerprint},
-        'glove': vectors_facts,
-        'seed': args.seed,
-    }, device, processes)
+        print(f"{args.glove}: vectors for {glove_facts['vectors']:,} words, "
+              f"{100 * glove_facts['coverage']:.1f} % of the running words")
     model = build(config, corpus.vocabulary, vectors)
-    print('{}: {:,} parameters, {:,} of them word vectors, {} epochs'.format(
-        args.config, model.count_params(),
-        sum(param.size for param in _word_vectors(model)),
-        args.epoch or config.n_epochs))
-    bag_of_words = processes.once(lambda: baseline.accuracies(corpus))
-    trainer, best = _trainer(model, config, corpus, bag_of_words, run)
-    run.train(trainer, words=(
-        [] if config.layer == 'pqrnn' else corpus.vocabulary))
-    return _finish(trainer, best, model, corpus, bag_of_words, run)
-
-
-def _vectors(args, corpus):
-    """Word vectors and what is to be said of them, or ``None`` twice."""
-    if args.glove is None:
-        return None, None
-    if args.config == 'pqrnn':
-        raise Problem('pqrnn has no word vectors; leave out --glove')
-    vectors, has_vector = glove.load(args.glove, corpus.vocabulary)
-    facts = {
-        'vectors': int(has_vector.sum()),
-        'size': vectors.shape[1],
-        'coverage': float(has_vector[corpus.train.words].mean()),
-        'fingerprint': hashlib.sha256(vectors.tobytes()).hexdigest(),
-    }
-    print('{}: vectors for {:,} of {:,} words of the vocabulary, {:.1f} % of '
-          'the running words to train on'.format(
-              args.glove, facts['vectors'], len(vectors),
-              100 * facts['coverage']))
-    glove.fill(vectors, has_vector, numpy.random.RandomState(args.seed))
-    return vectors, facts
-
-
-def _trainer(model, config, corpus, bag_of_words, run):
-    """The trainer with all its extensions, and the one with the best model.
-
-    Args:
-        model (Classifier): The model, on the CPU.
-        config (Config): Settings of the training.
-        corpus (Corpus): The reviews.
-        bag_of_words (dict): Accuracies to compare with.
-        run (Run): The run that it is for.
-
-    """
-    iterator = TrackingIterator(
-        corpus.train, config.batch_size,
-        order_sampler=BucketSampler(
-            corpus.train.lengths, config.batch_size, random=run.order))
+    print(f'{args.config}: {model.count_params():,} parameters, '
+          f'{config.n_epochs} epochs')
     optimizer = run.processes.multi_node(setup_optimizer(model, config))
-    updater = sharing.Updater(
-        iterator, optimizer, pad, run.device, run.processes)
-    trainer = training.Trainer(
-        updater, (run.args.epoch or config.n_epochs, 'epoch'), run.args.out)
-    trainer.extend(evaluator(
-        corpus.dev, model, config.batch_size, run.processes))
-    best = best_model.BestModel(
-        model, 'validation/main/accuracy', highest=True)
-    plot = CurvePlot(
-        'accuracy.png',
-        {'main/accuracy': 'training',
-         'validation/main/accuracy': 'development'},
-        'accuracy', ('bag of words, development', bag_of_words['dev']),
-        scale='linear')
-    extend(trainer, run, best, plot, columns=[
-        'epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
-        'validation/main/accuracy', 'elapsed_time'])
-    return trainer, best
+    updater = distributed.Updater(
+        distributed.BucketIterator(corpus.train, corpus.train.lengths,
+                                   config.batch_size, run.order),
+        optimizer, data.pad, run.device, run.processes)
+    best = run.train(
+        updater, best=('validation/main/accuracy', True),
+        evaluator=evaluator(model, corpus.dev, config.batch_size),
+        columns=['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
+                 'validation/main/accuracy', 'elapsed_time'],
+        plot=extensions.PlotReport(
+            ['main/accuracy', 'validation/main/accuracy'], 'epoch',
+            filename='accuracy.png'),
+        facts={'settings': dataclasses.asdict(config), 'data': corpus.facts,
+               'glove': glove_facts},
+        description={'words': (
+            [] if config.layer == 'pqrnn' else corpus.vocabulary)})
+
+    accuracy = run.processes.once(lambda: score(model, corpus.test))
+    bag_of_words = run.processes.once(
+        lambda: data.bag_of_words_accuracies(corpus))
+    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+          f'Development accuracy: {100 * best.value:.2f} %\n'
+          f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
+          f"{100 * bag_of_words['test']:.2f} %)")
+    run.finish({
+        'best_epoch': best.epoch,
+        'development_accuracy': 100 * best.value,
+        'test_accuracy': 100 * accuracy,
+        'bag_of_words_development_accuracy': 100 * bag_of_words['dev'],
+        'bag_of_words_test_accuracy': 100 * bag_of_words['test']})
 
 
 def setup_optimizer(model, config):
@@ -164,41 +94,39 @@ def setup_optimizer(model, config):
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)
-    vectors = [] if config.l2_embedding else _word_vectors(model)
-    for param in model.params():
-        if any(param is each for each in vectors):
-            param.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
-        elif config.l2:
+    if config.l2:
+        for param in model.params():
             param.update_rule.add_hook(
                 chainer.optimizer_hooks.WeightDecay(config.l2))
+    if config.layer != 'pqrnn' and not config.l2_embedding:
+        model.embed.W.update_rule = RowwiseRMSpropRule(optimizer.hyperparam)
     return optimizer
 
 
-def _word_vectors(model):
-    """The parameters of which a batch touches little."""
-    return [link.W for link in model.links()
-            if isinstance(link, chainer.links.EmbedID)]
+def evaluator(model, reviews, batch_size=24):
+    """Return a trainer extension that scores reviews, each exactly once."""
+    iterator = chainer.iterators.SerialIterator(
+        reviews, batch_size, repeat=False, order_sampler=(
+            lambda *_: distributed.longest_first(reviews.lengths)))
+    return extensions.Evaluator(iterator, model, converter=(
+        lambda examples, _: data.pad(examples, model.device)))
 
 
-def _finish(trainer, best, model, corpus, bag_of_words, run):
-    """Scores the best model, prints and writes the result."""
-    best_model.load_parameters(trainer.out, model, run.processes)
-    outcome = {
-        'parameters': model.count_params(),
-        'epochs': trainer.updater.epoch,
-        'best_epoch': best.epoch,
-        'development_accuracy': 100 * best.value,
-        'test_accuracy': 100 * score(
-            model, corpus.test, processes=run.processes),
-        'bag_of_words_development_accuracy': 100 * bag_of_words['dev'],
-        'bag_of_words_test_accuracy': 100 * bag_of_words['test'],
-    }
-    print('Best epoch: {best_epoch} of {epochs}\n'
-          'Development accuracy: {development_accuracy:.2f} %\n'
-          'Test accuracy: {test_accuracy:.2f} % (bag of words: '
-          '{bag_of_words_test_accuracy:.2f} %)'.format(**outcome))
-    return run.finish(trainer, outcome)
+def score(model, reviews):
+    """Return a model's accuracy."""
+    return float(evaluator(model, reviews)()['main/accuracy'])
+
+
+def evaluate(args, device):
+    """Print the accuracies of a trained model."""
+    model, description = load(args.eval_only)
+    model.to_device(device)
+    corpus = data.load(args.data or description['data']['source'],
+                       number=model.number)
+    print(f'{corpus}\n'
+          f'Development accuracy: {100 * score(model, corpus.dev):.2f} %\n'
+          f'Test accuracy: {100 * score(model, corpus.test):.2f} %')
 
 
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

@@ -1,63 +1,34 @@
-"""Draws Figure 3: ``python -m experiments.imdb.visualize --help``."""
+"""Draw Figure 3: ``python -m experiments.imdb.visualize --help``."""
+import base64
+import json
 import os
+import string
 import sys
 
 import chainer
 from chainer.backends import cuda
 import numpy
 
-from experiments.common import arguments
-from experiments.common import best_model
-from experiments.common import errors
-from experiments.common.errors import Problem
-from experiments.common.files import decode
-from experiments.common.files import replacing
+from experiments.common import cli
+from experiments.common.checkpoint import replacing
+from experiments.common.cli import UserError
 from experiments.common.precision import linear
-from experiments.imdb import heat_map
-from experiments.imdb import model as model_module
 from experiments.imdb import reviews
-from experiments.imdb import sample
+from experiments.imdb.data import tokenize
+from experiments.imdb.model import load
+from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.predict import describe
-from experiments.imdb.tokens import tokenize
+from experiments.imdb.sample import sample
 
 
-_MAX_WORDS = 5000  # browsers draw no page much wider
+_WORDS_PER_ROW = 75  # of the picture
 
 
 def main(argv=None):
-    """Draws the states of the last layer over a review."""
-    args = parse(argv)
-    words = tokenize(_review(args))
-    if not words:
-        raise Problem('there is no word in the review; give one as an '
-                      'argument or on standard input')
-    if len(words) > _MAX_WORDS:
-        raise Problem('the review has {:,} words; no more than {:,} can be '
-                      'drawn'.format(len(words), _MAX_WORDS))
-    device = arguments.use_device(args.device)
-    model, _ = model_module.load(args.model)
-    if not isinstance(model, model_module.SentimentClassifier):
-        raise Problem('a model that reads in both directions has no states '
-                      'to follow along a review; choose one of another '
-                      'configuration')
-    model.to_device(device)
-    states, p = trace(model, [model.number(word) for word in words])
-    order = heat_map.channel_order(states)
-    for name, draw in (('png', heat_map.draw_png),
-                       ('html', heat_map.draw_html)):
-        path = '{}.{}'.format(args.out, name)
-        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-        with replacing(path) as f:
-            draw(f, words, states, p, order)
-        print('Written to {}'.format(path))
-    print(describe(p[-1]))
-
-
-def parse(argv=None):
-    parser = arguments.Parser(
-        prog='python -m experiments.imdb.visualize',
-        description='Draws c_t of the last layer over a review, as a picture '
-        'and as a page on which the mouse tells word, channel and value.')
+    """Draw the states of the last layer over a review."""
+    parser = cli.Parser('imdb.visualize', description=(
+        'Draws c_t of the last layer over a review, as a picture and as a '
+        'page on which the mouse tells word, channel and value.'))
     parser.add_argument(
         'text', nargs='?', metavar='REVIEW',
         help='the review (default: standard input)')
@@ -69,52 +40,53 @@ def parse(argv=None):
         '--data', metavar='SOURCE',
         help='where --find looks, as in training (default: what the model '
              'was trained on)')
-    arguments.add_model(parser)
+    cli.add_model(parser)
     parser.add_argument(
         '--out', '-o', metavar='NAME', default='out/states',
         help='what to write, without .png and .html (default: out/states)')
-    arguments.add_device(parser)
+    cli.add_device(parser)
     args = parser.parse_args(argv)
     if args.find is not None and args.text is not None:
         parser.error('give a review or --find, not both')
-    return args
-
-
-def _review(args):
-    """The text that the command line asks for."""
+    device = cli.use_device(args.device)
+    model, description = load(args.model)
+    if not isinstance(model, SentimentClassifier):
+        raise UserError('a model that reads in both directions has no states '
+                        'to follow along a review; choose one of another '
+                        'configuration')
+    model.to_device(device)
     if args.find is not None:
-        trained_on = best_model.load_description(args.model, 'imdb')['data']
-        return find(args.data or trained_on['source'], args.find)
-    text = (sys.stdin.buffer.read() if args.text is None
-            else os.fsencode(args.text))
-    return decode(text, 'the review', 'words')
+        text = find(args.data or description['data']['source'], args.find)
+    elif args.text is not None:
+        text = args.text
+    else:
+        text = cli.decode(sys.stdin.buffer.read(), 'the review', 'words')
+    words = tokenize(text)
+    if not words:
+        raise UserError('there is no word in the review; give one as an '
+                        'argument or on standard input')
+    states, p = trace(model, [model.number(word) for word in words])
+    order = channel_order(states)
+    os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
+    for name, draw in ('png', draw_png), ('html', draw_html):
+        with replacing(f'{args.out}.{name}') as f:
+            draw(f, words, states, p, order)
+        print(f'Written to {args.out}.{name}')
+    print(describe(p[-1]))
 
 
 def find(source, phrase):
-    """The first test review with a phrase in it.
-
-    Args:
-        source (str): As ``--data`` takes it.
-        phrase (str): The phrase, upper and lower case told apart.
-
-    Raises:
-        Problem: If there is none.
-
-    """
-    texts = (sample.sample() if source == 'sample'
-             else reviews.read(reviews.files(source)))
+    """Return the first test review of a source with a phrase in it."""
+    texts = (sample() if source == 'sample'
+             else reviews.read(reviews.find_files(source)))
     for text, _ in texts['test']:
         if phrase in text:
             return text
-    raise Problem('no test review of {} says {!r}'.format(source, phrase))
+    raise UserError(f'no test review of {source} says {phrase!r}')
 
 
 def trace(model, words):
-    """Follows a model through a review, word by word.
-
-    Args:
-        model (SentimentClassifier): The model.
-        words (list of int): The review, ``T`` words.
+    """Follow a model through a review, a list of ``T`` numbers of words.
 
     Returns:
         tuple: States c of the last layer, float32 of ``(T, m)``, and the
@@ -134,5 +106,116 @@ def trace(model, words):
     return numpy.array(states), numpy.array(probabilities, 'f')
 
 
+def channel_order(states):
+    """Return an order of channels in which similar ones are neighbours.
+
+    Channels are points on a sphere, their courses over time, states of
+    ``(T, m)``, freed of mean and scale; they are sorted by their angle in the
+    plane of the first two principal axes.
+    """
+    courses = states.T.astype('f8')
+    courses -= courses.mean(axis=1, keepdims=True)
+    norm = numpy.linalg.norm(courses, axis=1, keepdims=True)
+    u = numpy.linalg.svd(courses / numpy.maximum(norm, 1e-12),
+                         full_matrices=False)[0]
+    angles = numpy.arctan2(u[:, min(1, u.shape[1] - 1)], u[:, 0])
+    return numpy.argsort(angles, kind='stable')
+
+
+def draw_png(f, words, states, p, order):
+    """Draw what :func:`trace` returned for ``T`` words, in rows of words."""
+    with cli.explained('{}; pip install matplotlib', ImportError):
+        from matplotlib.figure import Figure
+    starts = range(0, len(words), _WORDS_PER_ROW)
+    width = min(len(words), _WORDS_PER_ROW)
+    figure = Figure(figsize=(1.6 + .16 * width, 2.9 * len(starts)),
+                    layout='constrained')
+    axes = figure.subplots(
+        2 * len(starts), 1, squeeze=False,
+        height_ratios=len(starts) * (1, 4))[:, 0]
+    limit = abs(states).max() or 1
+    for start, above, below in zip(starts, axes[::2], axes[1::2]):
+        row = slice(start, start + _WORDS_PER_ROW)
+        x = numpy.arange(len(words[row]))
+        above.axhline(.5, color='gray', linewidth=.5)
+        above.plot(x, p[row], color='black', linewidth=1)
+        above.set(xlim=(-.5, width - .5), ylim=(-.05, 1.05), xticks=[],
+                  yticks=(0, 1), ylabel='p')
+        image = below.imshow(
+            states[row, order].T, cmap='RdBu_r', vmin=-limit, vmax=limit,
+            aspect='auto', interpolation='nearest')
+        below.set(xlim=(-.5, width - .5), yticks=[], ylabel='channel')
+        labels = [word.replace('$', r'\$') for word in words[row]]  # no TeX
+        below.set_xticks(x, labels, rotation=90, fontsize=7)
+    figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
+    figure.savefig(f, format='png', dpi=110)
+
+
+def draw_html(f, words, states, p, order):
+    """Write the same as a self-contained page."""
+    limit = float(abs(states).max()) or 1.
+    levels = numpy.rint(states[:, order].T / limit * 127).astype('i1')
+    data = json.dumps({
+        'words': words, 'p': [round(float(each), 4) for each in p],
+        'order': order.tolist(), 'limit': limit,
+        'levels': base64.b64encode(levels.tobytes()).decode()})
+    # No text of a review can end the script.
+    f.write(_PAGE.substitute(
+        data=data.replace('<', '\\u003c')).encode('utf-8'))
+
+
+_PAGE = string.Template('''<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>States of the last layer over a review</title>
+<style>body { font: 15px/1.5 sans-serif; margin: 2em; }</style>
+<p>Each word is shaded by the probability that the review is positive if it
+ended there: red negative, blue positive. Below, a column for each word and a
+row for each channel of c in the last layer, similar channels side by side:
+blue below 0, red above.</p>
+<p id="review"></p>
+<p id="value">Point at a word or at the map.</p>
+<canvas></canvas>
+<script>
+"use strict";
+const data = $data;
+const levels = Int8Array.from(atob(data.levels), c => c.charCodeAt(0));
+const T = data.words.length, m = data.order.length;
+const W = Math.max(6, Math.floor(1200 / T)), H = Math.max(2, 512 / m | 0);
+const red = "178 24 43 /", blue = "33 102 172 /";
+const spans = data.words.map((word, t) => {
+  const span = document.createElement("span");
+  span.textContent = word;
+  const lean = 2 * data.p[t] - 1;
+  span.style.background =
+    `rgb($${lean < 0 ? red : blue} $${.6 * Math.abs(lean)})`;
+  span.onmouseenter = () => show(t);
+  document.getElementById("review").append(span, " ");
+  return span;
+});
+const canvas = document.querySelector("canvas");
+[canvas.width, canvas.height] = [T * W, m * H];
+const context = canvas.getContext("2d");
+levels.forEach((level, i) => {
+  context.fillStyle =
+    `rgb($${level < 0 ? blue : red} $${Math.abs(level) / 127})`;
+  context.fillRect(i % T * W, Math.floor(i / T) * H, W, H);
+});
+function show(t, j) {
+  spans.forEach((span, i) => span.style.outline = i === t ? "solid" : "");
+  document.getElementById("value").textContent =
+    `word $${t + 1} of $${T}: "$${data.words[t]}", p(positive) = ` +
+    data.p[t].toFixed(3) + (j === undefined ? "" :
+      `, channel $${data.order[j]}: c = ` +
+      (levels[j * T + t] / 127 * data.limit).toFixed(2));
+}
+canvas.onmousemove = event => show(
+  Math.min(T - 1, Math.floor(event.offsetX / W)),
+  Math.min(m - 1, Math.floor(event.offsetY / H)));
+</script>
+</html>
+''')
+
+
 if __name__ == '__main__':
-    errors.run(main)
+    cli.run(main)

@@ -72,8 +72,8 @@ def _load_all():
         importlib.import_module(f'experiments.{name}.train')
     with contextlib.suppress(ImportError):
         importlib.import_module('matplotlib.figure')
-    make = functools.lru_cache(maxsize=None)(imdb_data.sample_corpus)
-    imdb_data.sample_corpus = make
+    make = functools.lru_cache(maxsize=None)(imdb_data.sample)
+    imdb_data.sample = make
     make(100, 20)  # what --test trains on
 
 

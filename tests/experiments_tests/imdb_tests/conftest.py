@@ -1,11 +1,12 @@
 import dataclasses
+import json
 
 import chainer
 import pytest
 
-from experiments.imdb import sample
 from experiments.imdb import train
 from experiments.imdb.model import CONFIGS
+from experiments.imdb.sample import sample
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -20,12 +21,10 @@ def user_cache(tmp_path_factory):
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory, write_lines):
     """Folder and result of a short training that is worth something."""
-    data = write_lines(
-        tmp_path_factory.mktemp('reviews'), **sample.sample(1500, 200))
-    out = str(tmp_path_factory.mktemp('out'))
+    data = write_lines(tmp_path_factory.mktemp('reviews'), **sample(1500, 200))
+    out = tmp_path_factory.mktemp('out')
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=32, dropout=0., batch_size=8, lr=.01))
-        result = train.train(train.parse(
-            ['--data', str(data), '--out', out, '--epoch', '4']))
-    return out, result
+        train.main(['--data', str(data), '--out', str(out), '--epoch', '4'])
+    return str(out), json.loads((out / 'result.json').read_text())

@@ -1,117 +1,65 @@
-import dataclasses
-
 import chainer
 import numpy
 import pytest
 
-from experiments.imdb import evaluate
-from experiments.imdb import predict
-from experiments.imdb import train
-from experiments.imdb import visualize
-from experiments.imdb.batches import pad
-from experiments.imdb.model import build
-from experiments.imdb.model import CONFIGS
+from experiments.imdb.pqrnn import misspell
+from experiments.imdb.pqrnn import Projection
 
 
-CPU = chainer.get_device('@numpy')
-SMALL = dataclasses.replace(
-    CONFIGS['pqrnn'], n_layers=2, n_units=6, embed_size=5, n_features=16,
-    n_epochs=1)
-WORDS = ['<unk>'] + ['word{}'.format(i) for i in range(19)]
+def features(word, n=512):
+    return Projection([word], n)(numpy.array([0]))[0]
 
 
-@pytest.fixture
-def model():
-    numpy.random.seed(0)
-    model = build(SMALL, WORDS)
-    with chainer.using_config('train', True):  # statistics to normalise by
-        model(*pad(reviews(30), CPU))
-    return model
+def test_ternary_and_balanced():
+    words = [f'word{i}' for i in range(300)]
+    x = Projection(words, 512)(numpy.arange(300))
+    assert x.shape == (300, 512) and x.dtype == 'f'
+    for value, share in (-1, .25), (0, .5), (1, .25):
+        assert abs((x == value).mean() - share) < .01
+    # Features of different words are independent.
+    product = x @ x.T / 256
+    assert abs(product[~numpy.eye(300, dtype=bool)]).max() < .35
 
 
-def reviews(n=6):
-    random = numpy.random.RandomState(0)
-    return [(random.randint(0, 20, length).astype('i'), i % 2)
-            for i, length in enumerate(random.randint(1, 20, n))]
+def test_a_word_is_its_lower_case_letters():
+    assert (features('Good') == features('good')).all()
+    assert (features('good') != features('goods')).any()
+    assert (features('naïve') != features('naive')).any()
+    features('\ud800')  # half a surrogate pair
 
 
-def score(model, examples):
-    with chainer.using_config('train', False), chainer.no_backprop_mode():
-        return model.score(*pad(examples, CPU)[:2]).array
+def test_the_same_everywhere():
+    """Trained weights depend on it."""
+    assert ''.join('-0+'[int(each) + 1] for each in features(
+        'brilliant', 64)) == (
+            '0+0+0-+-000----0+-0+000-0+000+0+'
+            '-00++00-0-0+000-0+0+-++-0-0--0++')
 
 
-def test_parameters():
-    """About 1.2 million, none of them for words."""
-    n = build(CONFIGS['pqrnn'], WORDS).count_params()
-    assert n == build(CONFIGS['pqrnn'], WORDS[:1]).count_params()
-    assert n == 512 * 128 + 2 * 128 + sum(
-        2 * (3 * size * 3 * 112 + 3 * 112) for size in (128, 224, 224)
-    ) + 224 + 224 + 1
-    assert n < 1.3e6
+def test_new_words_are_numbered():
+    project = Projection(['a', 'b'], 8)
+    assert [project.number(word) for word in 'bca'] == [1, 2, 0]
+    before = project(numpy.array([0, 1, 2]))
+    assert project.number('d') == 3
+    after = project(numpy.array([0, 1, 2, 3]))
+    assert (before == after[:3]).all()
+    assert (after[3] == features('d', 8)).all()
 
 
-def test_zoneout_falls_with_depth():
-    layers = build(CONFIGS['pqrnn'], WORDS).rnn
-    for i, layer in enumerate(layers):
-        for direction in layer.children():
-            assert direction.zoneout == pytest.approx(.01 ** (i + 1))
+def test_distortion_in_training_only():
+    project = Projection(['reviewer'], 64, distortion=.25)
+    numbers = numpy.zeros(2000, int)
+    changed = (project(numbers) != features('reviewer', 64)).any(axis=1)
+    assert abs(changed.mean() - .25) < .05
+    with chainer.using_config('train', False):
+        assert (project(numbers) == features('reviewer', 64)).all()
 
 
-def test_alone_or_with_others(model):
-    together = score(model, reviews())
-    for i, review in enumerate(reviews()):
-        numpy.testing.assert_allclose(
-            score(model, [review]), together[i:i + 1], atol=1e-6)
-
-
-def test_normalises_words_and_not_the_padding(model):
-    """One long review beside it changes no statistics by its padding."""
-    with chainer.using_config('train', True):
-        short = [(numpy.array([1, 2, 3], 'i'), 1)]
-        long = [(numpy.array([4] * 50, 'i'), 1)]
-        averages = []
-        for examples in (short + long, [(numpy.concatenate(
-                [short[0][0], long[0][0]]), 1)]):
-            model.norm.avg_mean[...] = 0
-            model.project.distortion = 0
-            model(*pad(examples, CPU))
-            averages.append(model.norm.avg_mean.copy())
-    numpy.testing.assert_allclose(*averages, rtol=1e-5)
-
-
-def test_empty_review_beside_others(model):
-    empty = [(numpy.array([], 'i'), 0)]
-    expected = score(model, reviews(2))
-    numpy.testing.assert_allclose(
-        score(model, empty + reviews(2))[1:], expected, atol=1e-6)
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """Folder of a short training."""
-    out = str(tmp_path_factory.mktemp('pqrnn'))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CONFIGS, 'pqrnn', SMALL)
-        patch.setattr(train.data.sample, 'sample', _few)
-        result = train.train(train.parse(
-            ['--config', 'pqrnn', '--out', out]))
-    return out, result
-
-
-def _few(*sizes, sample=train.data.sample.sample):
-    return sample(200, 40)
-
-
-def test_commands(folder, capsys, monkeypatch, complaint):
-    out, result = folder
-    monkeypatch.setattr(train.data.sample, 'sample', _few)
-    evaluate.main(['--model', out])
-    assert 'Test accuracy: {:.2f} %'.format(
-        result['test_accuracy']) in capsys.readouterr().out
-    predict.main(['--model', out, 'Dull zxyq.', 'Brilliant'])
-    assert len(capsys.readouterr().out.splitlines()) == 2
-    assert 'in both directions' in complaint(
-        visualize.main, '--model', out, 'Dull')
-    assert 'leave out --glove' in complaint(
-        train.main, '--config', 'pqrnn', '--glove', 'file', '--out',
-        out + '2')
+@pytest.mark.parametrize('word', ['a', 'it', 'good'])
+def test_misspell(word):
+    seen = {misspell(word) for _ in range(2000)}
+    assert all(abs(len(each) - len(word)) <= 1 and each for each in seen)
+    if len(word) > 1:
+        assert word[1:] in seen  # a letter left out
+        assert word[1] + word[0] + word[2:] in seen  # two swapped
+    assert 'z' + word[1:] in seen  # one replaced

@@ -1,231 +1,156 @@
+import dataclasses
 import json
 import os
+import re
 
+import chainer
 import numpy
 import pytest
 
 from experiments.imdb import data
+from experiments.imdb import predict
 from experiments.imdb import train
+from experiments.imdb import visualize
+from experiments.imdb.model import CONFIGS
+from experiments.imdb.model import load
+from experiments.imdb.sample import sample
 
 
 def run_test(out, *arguments):
-    train.main(['--test', '--out', str(out), '--snapshot-every', '10']
-               + [str(each) for each in arguments])
+    train.main(['--test', '--out', str(out), *map(str, arguments)])
+    return json.loads((out / 'result.json').read_text())
 
 
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-    """Folder of a tiny run that nothing interrupted."""
-    out = tmp_path_factory.mktemp('finished')
-    run_test(out)
-    return out
-
-
-@pytest.fixture
-def result_of():
-    return lambda out: json.loads((out / 'result.json').read_text())
-
-
-def test_reaches_a_score(trained):
+def test_result(trained):
     """Order and contrast decide, which a bag of words does not see."""
-    _, result = trained
+    out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
-
-
-def test_leaves_everything_behind(trained):
-    out, result = trained
-    assert {'log', 'model.json', 'model.npz', 'result.json',
-            'accuracy.png'} < set(os.listdir(out))
-    assert len([name for name in os.listdir(out)
-                if name.startswith('snapshot_iter_')]) == 2
-    with open(os.path.join(out, 'result.json')) as f:
-        assert json.load(f) == result
-    assert {
-        'experiment', 'config', 'settings', 'data', 'glove', 'seed',
-        'parameters', 'epochs', 'best_epoch', 'development_accuracy',
-        'test_accuracy', 'bag_of_words_test_accuracy', 'seconds_per_epoch',
-        'starts', 'finished', 'scored', 'curve'} <= set(result)
-    assert result['experiment'] == 'imdb' and result['config'] == 'small'
-    assert result['data']['reviews'] == {
-        'train': 1350, 'dev': 150, 'test': 200}
-
-
-def test_best_epoch_is_the_most_accurate(trained):
-    _, result = trained
     curve = [entry['validation/main/accuracy'] for entry in result['curve']]
     assert result['development_accuracy'] == 100 * max(curve)
     assert result['best_epoch'] == 1 + curve.index(max(curve))
     assert len(curve) == result['epochs'] == 4
-    assert max(curve) > min(curve)
+    assert result['data']['reviews'] == {
+        'train': 1350, 'dev': 150, 'test': 200}
+    assert {'log', 'model.json', 'model.npz', 'accuracy.png'} < set(
+        os.listdir(out))
 
 
-def test_best_model_is_scored(tmp_path, monkeypatch, result_of):
-    """Not the last one: here every epoch is worse than the one before."""
-    scores = []
-    monkeypatch.setattr(
-        train, 'score', lambda model, reviews, **_: scores.append(
-            (model.embed.W.array.copy(), reviews)) or 0.)
-    values = iter([.7, .8, .6])
+def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
+    """Not the last one: here the last epoch is the worst."""
+    values, weights, scored = iter([.7, .8, .6]), [], []
 
-    def evaluator(*_):
+    def evaluator(model, reviews, batch_size):
         def evaluate(trainer):
-            value = next(values)
-            weights.append(trainer.updater.get_optimizer(
-                'main').target.embed.W.array.copy())
-            train.chainer.report({'validation/main/accuracy': value})
-        return train.training.make_extension(
-            trigger=(1, 'epoch'),
-            priority=train.training.PRIORITY_WRITER)(evaluate)
+            weights.append(model.embed.W.array.copy())
+            chainer.report({'validation/main/loss': 1.,
+                            'validation/main/accuracy': next(values)})
+        return evaluate
 
-    weights = []
     monkeypatch.setattr(train, 'evaluator', evaluator)
-    run_test(tmp_path, '--epoch', '3')
-    assert result_of(tmp_path)['best_epoch'] == 2
-    (scored, reviews), = scores  # once, on test
-    assert (scored == weights[1]).all() and len(reviews) == 20
-    assert (scored != weights[2]).any()
+    monkeypatch.setattr(train, 'score', lambda model, reviews: scored.append(
+        (model.embed.W.array.copy(), len(reviews))) or 0.)
+    assert run_test(tmp_path, '--epoch', 3)['best_epoch'] == 2
+    (best, n_reviews), = scored
+    assert (best == weights[1]).all() and n_reviews == 20
+    assert (best != weights[2]).any()
 
 
-def test_killed_and_resumed(
-        python, kill, assert_same_run, finished, tmp_path):
-    """The same bits, killed in the middle of the second epoch."""
-    arguments = ['--test', '--out', tmp_path, '--snapshot-every', '10']
-    kill('imdb', 34, *arguments)
-    process = python('-m', 'experiments.imdb.train', '--resume', *arguments)
-    assert 'Resumed from' in process.stdout, process.stderr
-    assert_same_run(finished, tmp_path, 'snapshot_iter_45')
+def test_min_count_of_the_configuration(tmp_path, write_lines):
+    write_lines(tmp_path, train=[(f'all review{i}', 1) for i in range(20)],
+                test=[('all', 1)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, 'lstm', dataclasses.replace(
+            CONFIGS['lstm'], n_units=2, embed_size=2))
+        train.main(['--config', 'lstm', '--data', str(tmp_path), '--out',
+                    str(tmp_path / 'out'), '--epoch', '1'])
+    assert load(tmp_path / 'out')[1]['words'] == ['<unk>', 'all']
 
 
-def test_seed(finished, tmp_path, log_of):
-    for seed in '0', '1':
-        run_test(tmp_path / seed, '--seed', seed, '--epoch', '1')
-    assert log_of(tmp_path / '0') == log_of(finished)[:1]
-    assert log_of(tmp_path / '1') != log_of(finished)[:1]
-
-
-def test_another_run(finished, tmp_path, complaint):
-    snapshot = finished / 'snapshot_iter_45'
-    arguments = ['--test', '--out', tmp_path, '--resume', snapshot]
-    assert 'its seed is 0, not 1' in complaint(
-        train.main, '--seed', 1, *arguments)
-    vectors = tmp_path / 'vectors.txt'
-    vectors.write_text('it ' + ' '.join(8 * ['1']) + '\n')
-    assert 'its glove is None, not' in complaint(
-        train.main, '--glove', vectors, *arguments)
-    assert 'holds an earlier run' in complaint(
-        train.main, '--test', '--out', finished)
-
-
-def test_snapshot_of_other_reviews(
-        finished, tmp_path, complaint, monkeypatch):
-    other = data.sample_corpus(100, 20)
-    other.test.labels[0] ^= 1
-    monkeypatch.setattr(data, 'sample_corpus', lambda *_: other)
-    assert 'its fingerprint is' in complaint(
-        train.main, '--test', '--out', tmp_path, '--resume',
-        finished / 'snapshot_iter_45')
-
-
-class TestGlove(object):
-
-    def words(self, corpus):
-        """Frequent words that are no other's lower case."""
-        return [word for word in corpus.vocabulary[1:]
-                if word == word.lower() and word != '"'
-                and word.capitalize() not in corpus.vocabulary][:20]
+class TestGlove:
 
     @pytest.fixture
     def vectors(self, tmp_path):
-        random = numpy.random.RandomState(0)
-        corpus = data.sample_corpus(100, 20)
-        path = tmp_path / 'vectors.txt'
-        path.write_text(''.join(
-            '{} {}\n'.format(word, ' '.join('%.4f' % x for x in 3 + row))
-            for word, row in zip(self.words(corpus), random.randn(20, 5))))
-        return path
+        (tmp_path / 'vectors.txt').write_text('it 1 2 3 4 5\n')
+        return tmp_path / 'vectors.txt'
 
-    def test_facts(self, vectors, tmp_path, capsys, result_of):
-        out = tmp_path / 'out'
-        run_test(out, '--glove', vectors, '--epoch', '1')
-        result = result_of(out)
-        assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 20
-        assert result['glove']['size'] == 5
-        # Of running words, not of the vocabulary's
-        corpus = data.sample_corpus(100, 20)
-        share = numpy.mean([corpus.vocabulary[i] in self.words(corpus)
-                            for i in corpus.train.words])
-        assert result['glove']['coverage'] == pytest.approx(share)
-        said = 'vectors for 20 of {:,} words of the vocabulary, {:.1f} % of'
-        assert said.format(result['data']['vocabulary'],
-                           100 * share) in capsys.readouterr().out
-
-    def test_vectors_are_where_the_model_starts(
-            self, vectors, tmp_path, monkeypatch):
-        args = train.parse(['--glove', str(vectors)])
-        corpus = data.sample_corpus(100, 20)
-        start, facts = train._vectors(args, corpus)
-        with open(str(vectors)) as f:
-            for line in f:
-                word, *numbers = line.split()
-                row = start[corpus.vocabulary.index(word)]
-                assert (row == numpy.array(numbers, 'f')).all()
-        # All others are drawn alike; with a seed, always the same.
-        assert start.mean() == pytest.approx(3, abs=.3)
-        assert start.std() == pytest.approx(1, abs=.3)
-        assert (train._vectors(args, corpus)[0] == start).all()
-        args.seed = 1
-        other, other_facts = train._vectors(args, corpus)
-        assert (other != start).any() and other_facts == facts
-
+    def test_model_starts_from_them(self, vectors, tmp_path, monkeypatch):
         seen = []
-        monkeypatch.setattr(train, 'build', lambda *arguments: (
-            seen.append(arguments), Stop.throw())[0])
-        with pytest.raises(Stop):
-            run_test(tmp_path / 'out', '--glove', vectors)
-        assert (seen[0][2] == start).all()
-        assert seen[0][0].embed_size == 5
+
+        def build(config, words, vectors, build=train.build):
+            model = build(config, words, vectors)
+            seen.append(model.embed.W.array[words.index('it')].tolist())
+            return model
+
+        monkeypatch.setattr(train, 'build', build)
+        result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
+        assert seen == [[1, 2, 3, 4, 5]]
+        assert result['settings']['embed_size'] == 5
+        assert result['glove']['vectors'] == 2  # It, it
+
+    def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
+        monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
+        assert 'leave out --glove' in error_of(
+            train.main, '--config', 'pqrnn', '--glove', vectors, '--out',
+            tmp_path / 'out')
 
 
-class Stop(Exception):
+class TestEvaluation:
 
-    @classmethod
-    def throw(cls):
-        raise cls
+    @pytest.mark.parametrize('batch_size', [1, 7, 64])
+    def test_every_review_counts_once(self, trained, batch_size):
+        model, description = load(trained[0])
+        corpus = data.load(
+            description['data']['source'], number=model.number)
+        # 51 reviews, of which a batch of another size is left
+        reviews = corpus.test.subset(numpy.arange(51))
+        reviews.labels[:20] = 0
+        hits = []
+        with chainer.using_config('train', False):
+            for words, label in reviews:
+                logits = model.logits(words[None], numpy.array([len(words)]))
+                hits.append((logits.array[0] >= 0) == label)
+        assert train.evaluator(model, reviews, batch_size)()[
+            'main/accuracy'] == pytest.approx(numpy.mean(hits))
+
+    def test_same_score_as_training(self, trained, capsys):
+        out, result = trained
+        train.main(['--eval-only', out])
+        said = capsys.readouterr().out
+        for name in 'Development', 'Test':
+            assert '{} accuracy: {:.2f} %\n'.format(
+                name, result[name.lower() + '_accuracy']) in said
+
+    def test_other_reviews(self, trained, tmp_path, write_lines, capsys):
+        """The model's numbers of words count."""
+        pairs = sample(100, 100, seed=1)
+        write_lines(tmp_path, test=pairs['test'], train=[
+            (text, 1 - label) for text, label in pairs['train']])
+        train.main(['--eval-only', trained[0], '--data', str(tmp_path)])
+        development, test = map(float, re.findall(
+            r'accuracy: ([0-9.]+) %', capsys.readouterr().out))
+        assert test > 90 and development < 10
 
 
-def test_min_count_of_the_configuration(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(data, 'load', lambda *arguments: (
-        seen.append(arguments), Stop.throw()))
-    with pytest.raises(Stop):
-        train.main(['--config', 'lstm', '--data', 'there',
-                    '--out', str(tmp_path)])
-    assert seen == [('there', 2)]
-
-
-def test_keeps_nothing_without_out(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    train.main(['--test', '--epoch', '1'])
-    assert 'Everything works.' in capsys.readouterr().out
-    assert not os.listdir(str(tmp_path))
+def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
+    out = tmp_path / 'out'
+    monkeypatch.setitem(CONFIGS, 'pqrnn', dataclasses.replace(
+        CONFIGS['pqrnn'], n_layers=2, n_units=6, embed_size=5, n_features=16))
+    train.main(['--config', 'pqrnn', '--epoch', '1', '--out', str(out),
+                '--data', str(write_lines(tmp_path, **sample(200, 40)))])
+    result = json.loads((out / 'result.json').read_text())
+    capsys.readouterr()
+    train.main(['--eval-only', str(out)])
+    assert 'Test accuracy: {:.2f} %'.format(
+        result['test_accuracy']) in capsys.readouterr().out
+    predict.main(['--model', str(out), 'Dull zxyq.', 'Brilliant'])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert 'in both directions' in error_of(
+        visualize.main, '--model', out, 'Dull')
 
 
 @pytest.mark.parametrize('arguments, says', [
-    (['--config', 'huge'], 'invalid choice'),
-    (['--data', 'nowhere'], 'there is no nowhere; --data takes'),
-    (['--test', '--glove', 'nowhere'], 'cannot read nowhere'),
-    (['--device', 'tpu'], 'there is no device tpu'),
-])
-def test_bad_arguments(complaint, tmp_path, arguments, says):
-    assert says in complaint(
-        train.main, '--out', tmp_path / 'out', *arguments)
-    assert not (tmp_path / 'out').exists()
-
-
-def test_as_a_command(python):
-    process = python('-m', 'experiments.imdb.train', '--data', 'nowhere')
-    assert process.returncode == 1 and not process.stdout
-    assert process.stderr.startswith('error: there is no nowhere')
-    assert process.stderr.count('\n') == 1
+    (['--data', 'nowhere'], 'there are no reviews in nowhere; --data takes'),
+    (['--test', '--glove', 'nowhere'], 'nowhere')])
+def test_bad_arguments(error_of, tmp_path, arguments, says):
+    assert says in error_of(train.main, '--out', tmp_path, *arguments)
