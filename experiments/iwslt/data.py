@@ -124,12 +124,12 @@ class Corpus:
         self.pairs = {**pairs, 'train': [
             pair for pair in pairs['train']
             if max(map(len, pair)) <= max_length]}
+        self._n_long = len(pairs['train']) - len(self.pairs['train'])
         for part in PARTS:
             if not self.pairs[part]:
-                raise UserError(
-                    f'{part} of {source} holds no pair of sentences'
-                    + f' of at most {max_length} characters' * bool(
-                        pairs[part]))
+                length = f'at most {max_length}' if pairs[part] else 'any'
+                raise UserError(f'{part} of {source} holds no pair of '
+                                f'sentences of {length} characters')
         self.characters = characters or Characters([EOS, *sorted(
             set().union(*itertools.chain(*self.pairs['train'])))])
         # All that a training depends on, as plain values
@@ -160,12 +160,15 @@ class Corpus:
         for part, pairs in self.pairs.items():
             german, english = map(''.join, zip(*pairs))
             n_unknown = len(self.characters.unknown(german + english))
-            lines.append(
+            sets = self.facts['sets'][part]
+            lines.append('; '.join(filter(None, [
                 f'  {part:5}  {len(pairs):>7,} pairs  mean '
                 f'{len(german) / len(pairs):.0f} / '
-                f'{len(english) / len(pairs):.0f} characters  '
-                f'{n_unknown:,} unknown  '
-                + ' '.join(self.facts['sets'][part]))
+                f'{len(english) / len(pairs):.0f} characters',
+                ', '.join(sets) if sets != [part] else '',
+                f'{n_unknown:,} unknown characters' if n_unknown else '',
+                f'{self._n_long:,} longer ones left out'
+                if self._n_long and part == 'train' else ''])))
         return '\n'.join(lines + [
             "  the paper's training part: 209,772 pairs, 103 / 93 characters, "
             '187 code points'])

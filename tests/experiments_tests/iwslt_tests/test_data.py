@@ -151,6 +151,7 @@ def test_extra(official):
 def test_long_pairs_are_dropped_from_training_only(plain):
     corpus = data.load(str(plain), 2)
     assert corpus.pairs == {**PAIRS, 'train': PAIRS['train'][:1]}
+    assert str(corpus).count('; 1 longer ones left out\n') == 1
     with pytest.raises(UserError, match='train of .* of at most 1 characters'):
         data.load(str(plain), 1)
 
@@ -188,7 +189,7 @@ def test_characters_of_a_model(plain):
     write(plain / 'train.en', ['x', 'y%'])
     corpus = data.load(str(plain), 300, characters=known)
     assert corpus.characters is known
-    assert '3 unknown' in str(corpus)
+    assert '; 3 unknown characters\n' in str(corpus)
     _, (source, target, n_source, n_target) = corpus.examples('train')
     assert (source.tolist(), n_source) == ([known.source('a')[0], -1], 2)
     assert (target.tolist(), n_target) == ([*known.target('y')[:1], -1, 0], 2)
