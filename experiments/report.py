@@ -25,7 +25,16 @@ run. The paper's seconds are an NVIDIA K40's, its Figure 3 is `states.png`."""
 
 def main(argv=None):
     """Print a table for each experiment, or write the whole document."""
-    args = parse(argv)
+    parser = cli.Parser('report')
+    parser.add_argument(
+        '--results', metavar='FOLDER', default='results',
+        help='folder in which to look for results, at any depth (default: '
+             'results)')
+    parser.add_argument(
+        '--write', metavar='FILE', nargs='?', const='REPRODUCTION.md',
+        help='write all that is known of each run, and the figures, as '
+             'Markdown (default: REPRODUCTION.md)')
+    args = parser.parse_args(argv)
     runs = load_runs(args.results)
     if args.write:
         text = document(runs, args.results, os.path.dirname(args.write) or '.')
@@ -36,19 +45,6 @@ def main(argv=None):
     for experiment, paper in TABLES.items():
         print(f'{paper.title}\nin brackets: as reported by the paper\n\n'
               f'{table(paper, runs[experiment])}\n')
-
-
-def parse(argv=None):
-    parser = cli.Parser('report')
-    parser.add_argument(
-        '--results', metavar='FOLDER', default='results',
-        help='folder in which to look for results, at any depth (default: '
-             'results)')
-    parser.add_argument(
-        '--write', metavar='FILE', nargs='?', const='REPRODUCTION.md',
-        help='write all that is known of each run, and the figures, as '
-             'Markdown (default: REPRODUCTION.md)')
-    return parser.parse_args(argv)
 
 
 def load_runs(folder):

@@ -1,8 +1,5 @@
 """Draw Figure 3: ``python -m experiments.imdb.visualize --help``."""
-import base64
-import json
 import os
-import string
 import sys
 
 import chainer
@@ -27,8 +24,7 @@ _WORDS_PER_ROW = 75  # of the picture
 def main(argv=None):
     """Draw the states of the last layer over a review."""
     parser = cli.Parser('imdb.visualize', description=(
-        'Draws c_t of the last layer over a review, as a picture and as a '
-        'page on which the mouse tells word, channel and value.'))
+        'Draws c_t of the last layer over a review.'))
     parser.add_argument(
         'text', nargs='?', metavar='REVIEW',
         help='the review (default: standard input)')
@@ -42,8 +38,8 @@ def main(argv=None):
              'was trained on)')
     cli.add_model(parser)
     parser.add_argument(
-        '--out', '-o', metavar='NAME', default='out/states',
-        help='what to write, without .png and .html (default: out/states)')
+        '--out', '-o', metavar='FILE', default='out/states.png',
+        help='picture to write (default: out/states.png)')
     cli.add_device(parser)
     args = parser.parse_args(argv)
     if args.find is not None and args.text is not None:
@@ -66,12 +62,10 @@ def main(argv=None):
         raise UserError('there is no word in the review; give one as an '
                         'argument or on standard input')
     states, p = trace(model, [model.number(word) for word in words])
-    order = channel_order(states)
     os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
-    for name, draw in ('png', draw_png), ('html', draw_html):
-        with replacing(f'{args.out}.{name}') as f:
-            draw(f, words, states, p, order)
-        print(f'Written to {args.out}.{name}')
+    with replacing(args.out) as f:
+        draw(f, words, states, p, channel_order(states))
+    print(f'Written to {args.out}')
     print(describe(p[-1]))
 
 
@@ -122,7 +116,7 @@ def channel_order(states):
     return numpy.argsort(angles, kind='stable')
 
 
-def draw_png(f, words, states, p, order):
+def draw(f, words, states, p, order):
     """Draw what :func:`trace` returned for ``T`` words, in rows of words."""
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
@@ -149,72 +143,6 @@ def draw_png(f, words, states, p, order):
         below.set_xticks(x, labels, rotation=90, fontsize=7)
     figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
     figure.savefig(f, format='png', dpi=110)
-
-
-def draw_html(f, words, states, p, order):
-    """Write the same as a self-contained page."""
-    limit = float(abs(states).max()) or 1.
-    levels = numpy.rint(states[:, order].T / limit * 127).astype('i1')
-    data = json.dumps({
-        'words': words, 'p': [round(float(each), 4) for each in p],
-        'order': order.tolist(), 'limit': limit,
-        'levels': base64.b64encode(levels.tobytes()).decode()})
-    # No text of a review can end the script.
-    f.write(_PAGE.substitute(
-        data=data.replace('<', '\\u003c')).encode('utf-8'))
-
-
-_PAGE = string.Template('''<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<title>States of the last layer over a review</title>
-<style>body { font: 15px/1.5 sans-serif; margin: 2em; }</style>
-<p>Each word is shaded by the probability that the review is positive if it
-ended there: red negative, blue positive. Below, a column for each word and a
-row for each channel of c in the last layer, similar channels side by side:
-blue below 0, red above.</p>
-<p id="review"></p>
-<p id="value">Point at a word or at the map.</p>
-<canvas></canvas>
-<script>
-"use strict";
-const data = $data;
-const levels = Int8Array.from(atob(data.levels), c => c.charCodeAt(0));
-const T = data.words.length, m = data.order.length;
-const W = Math.max(6, Math.floor(1200 / T)), H = Math.max(2, 512 / m | 0);
-const red = "178 24 43 /", blue = "33 102 172 /";
-const spans = data.words.map((word, t) => {
-  const span = document.createElement("span");
-  span.textContent = word;
-  const lean = 2 * data.p[t] - 1;
-  span.style.background =
-    `rgb($${lean < 0 ? red : blue} $${.6 * Math.abs(lean)})`;
-  span.onmouseenter = () => show(t);
-  document.getElementById("review").append(span, " ");
-  return span;
-});
-const canvas = document.querySelector("canvas");
-[canvas.width, canvas.height] = [T * W, m * H];
-const context = canvas.getContext("2d");
-levels.forEach((level, i) => {
-  context.fillStyle =
-    `rgb($${level < 0 ? blue : red} $${Math.abs(level) / 127})`;
-  context.fillRect(i % T * W, Math.floor(i / T) * H, W, H);
-});
-function show(t, j) {
-  spans.forEach((span, i) => span.style.outline = i === t ? "solid" : "");
-  document.getElementById("value").textContent =
-    `word $${t + 1} of $${T}: "$${data.words[t]}", p(positive) = ` +
-    data.p[t].toFixed(3) + (j === undefined ? "" :
-      `, channel $${data.order[j]}: c = ` +
-      (levels[j * T + t] / 127 * data.limit).toFixed(2));
-}
-canvas.onmousemove = event => show(
-  Math.min(T - 1, Math.floor(event.offsetX / W)),
-  Math.min(m - 1, Math.floor(event.offsetY / H)));
-</script>
-</html>
-''')
 
 
 if __name__ == '__main__':

@@ -10,19 +10,10 @@ import random
 
 
 def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
-    """Generate the three parts of the sample.
+    """Return the three parts of the sample, lists of pairs, by name.
 
     The same arguments give the same text with every version of Python. No
     German sentence occurs twice.
-
-    Args:
-        n_train (int), n_dev (int), n_test (int): Numbers of pairs.
-        seed (int): Seed of the generator.
-
-    Returns:
-        dict: Lists of pairs of a German and an English sentence, for
-        ``'train'``, ``'dev'`` and ``'test'``.
-
     """
     generator = _Generator(seed)
     pairs = {}  # by the German sentence

@@ -14,7 +14,17 @@ from experiments.iwslt.model import load
 
 def main(argv=None):
     """Draw what each character of a translation attends to."""
-    args = parse(argv)
+    parser = cli.Parser('iwslt.visualize')
+    cli.add_model(parser)
+    parser.add_argument('german', metavar='GERMAN', help='what to translate')
+    parser.add_argument(
+        '--english', metavar='TEXT',
+        help="translation to look at (default: the model's own)")
+    parser.add_argument(
+        '--out', '-o', metavar='FILE', default='attention.png',
+        help='PNG file to write (default: attention.png)')
+    cli.add_device(parser)
+    args = parser.parse_args(argv)
     german = clean(args.german)
     if not german:
         raise UserError('there is nothing to translate')
@@ -31,29 +41,10 @@ def main(argv=None):
     print(f'{german}\n{english}\nThe attention is in {args.out}')
 
 
-def parse(argv=None):
-    parser = cli.Parser('iwslt.visualize')
-    cli.add_model(parser)
-    parser.add_argument('german', metavar='GERMAN', help='what to translate')
-    parser.add_argument(
-        '--english', metavar='TEXT',
-        help="translation to look at (default: the model's own)")
-    parser.add_argument(
-        '--out', '-o', metavar='FILE', default='attention.png',
-        help='PNG file to write (default: attention.png)')
-    cli.add_device(parser)
-    return parser.parse_args(argv)
-
-
 def attention(model, characters, german, english):
     """Return the attention weights, ``(T, S)``; each row sums to 1.
 
-    Args:
-        model (Translator): The model.
-        characters (Characters): Its characters.
-        german (str): The source, of ``S`` characters.
-        english (str): The translation, of ``T - 1`` characters and its end.
-
+    The source has ``S`` characters, the translation ``T - 1`` and its end.
     """
     source, target = characters.source(german), characters.target(english)
     layer, queries = model.decoder[-1], []

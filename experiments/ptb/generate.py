@@ -11,7 +11,23 @@ from experiments.ptb.model import load
 
 def main(argv=None):
     """Print text from a saved model, word by word as it is drawn."""
-    args = parse(argv)
+    parser = cli.Parser('ptb.generate')
+    cli.add_model(parser)
+    parser.add_argument(
+        '--words', metavar='N', type=cli.positive, default=200,
+        help='words to write, ends of lines included (default: 200)')
+    parser.add_argument(
+        '--temperature', metavar='X', type=cli.not_negative, default=1.,
+        help='below 1 the likely words become likelier; 0 always takes the '
+             'likeliest (default: 1)')
+    parser.add_argument(
+        '--prompt', metavar='TEXT', default='',
+        help='words that the text begins with')
+    parser.add_argument(
+        '--seed', metavar='N', type=cli.seed, default=0,
+        help='seed of the choices (default: 0)')
+    cli.add_device(parser)
+    args = parser.parse_args(argv)
     device = cli.use_device(args.device)
     model, description = load(args.model)
     model.to_device(device)
@@ -57,27 +73,6 @@ def generate(model, prompt, eos, n_words, temperature, random):
             yield word
             if i + 1 < n_words:
                 logits = model.step(model.xp.array([word], 'i'))
-
-
-def parse(argv=None):
-    parser = cli.Parser('ptb.generate')
-    cli.add_model(parser)
-    parser.add_argument(
-        '--words', metavar='N', type=cli.positive, default=200,
-        help='words to write, ends of lines included (default: 200)')
-    parser.add_argument(
-        '--temperature', metavar='X', type=cli.not_negative,
-        default=1.0,
-        help='below 1 the likely words become likelier; 0 always takes the '
-             'likeliest (default: 1)')
-    parser.add_argument(
-        '--prompt', metavar='TEXT', default='',
-        help='words that the text begins with')
-    parser.add_argument(
-        '--seed', metavar='N', type=cli.seed, default=0,
-        help='seed of the choices (default: 0)')
-    cli.add_device(parser)
-    return parser.parse_args(argv)
 
 
 def _draw(logits, temperature, random):

@@ -10,21 +10,10 @@ import random
 
 
 def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
-    """Generates the three parts of the sample.
+    """Return the three parts of the sample, lists of lists of words, by name.
 
     The same numbers give the same text with every version of Python. No
     sentence occurs twice, neither within a part nor in two of them.
-
-    Args:
-        n_train (int): Number of sentences of the training part.
-        n_valid (int): Number of sentences of the validation part.
-        n_test (int): Number of sentences of the test part.
-        seed (int): Seed of the generator.
-
-    Returns:
-        dict: ``'train'``, ``'valid'`` and ``'test'``, each a list of
-        sentences, each a list of words.
-
     """
     speaker = _Speaker(seed)
     seen = set()
@@ -40,8 +29,7 @@ def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
     return parts
 
 
-class _Speaker(object):
-
+class _Speaker:
     """Draws sentences, rule by rule."""
 
     def __init__(self, seed):
@@ -80,8 +68,7 @@ class _Speaker(object):
             verb = self._one_of(_ON_ONESELF)
             return [name] + _inflected(verb, tense, 0) + [reflexive]
         subject, number = self._noun_phrase(depth=0)
-        predicate = self._predicate(tense, number)
-        return subject + predicate
+        return subject + self._predicate(tense, number)
 
     def _predicate(self, tense, number):
         if self._random() < .25:
@@ -93,7 +80,7 @@ class _Speaker(object):
         return verb + thing + self._sometimes(.2, _HOW)
 
     def _noun_phrase(self, depth):
-        """A phrase and its number: 0 for singular, 1 for plural."""
+        """Return a phrase and its number: 0 for singular, 1 for plural."""
         number = int(self._random() < .5)
         words = [self._one_of(_DETERMINERS[number])]
         words += self._sometimes(.35, _ADJECTIVES)
@@ -114,13 +101,10 @@ class _Speaker(object):
 
     def _person(self):
         number = int(self._random() < .5)
-        return (self._one_of(_NAMES[number]),
-                ['herself', 'himself'][number])
+        return self._one_of(_NAMES[number]), ['herself', 'himself'][number]
 
     def _sometimes(self, probability, words):
-        if self._random() < probability:
-            return [self._one_of(words)]
-        return []
+        return [self._one_of(words)] if self._random() < probability else []
 
     def _one_of(self, choices):
         # Earlier choices are likelier, as words in a text are.
@@ -128,7 +112,7 @@ class _Speaker(object):
 
 
 def _inflected(verb, tense, number):
-    """A verb in the tense and number asked for, as a list of words."""
+    """Return a verb in a tense and number, as a list of words."""
     if tense == 'later':
         return ['will', verb]
     if verb == 'be':
@@ -141,17 +125,11 @@ def _inflected(verb, tense, number):
     return [verb + ('es' if verb.endswith(('s', 'sh', 'ch')) else 's')]
 
 
-class _Topic(object):
-
+class _Topic:
     def __init__(self, nouns, verbs):
-        self.nouns = [_plural(noun) for noun in nouns.split()]
+        self.nouns = [tuple(noun.split('/')) if '/' in noun
+                      else (noun, noun + 's') for noun in nouns.split()]
         self.verbs = verbs.split()
-
-
-def _plural(noun):
-    if '/' in noun:
-        return tuple(noun.split('/'))
-    return noun, noun + 's'
 
 
 _TOPICS = [

@@ -9,7 +9,6 @@ import chainer.functions as F
 import numpy
 import pytest
 
-import qrnn
 from qrnn import BiQRNNLayer
 from qrnn import functions
 from qrnn import LSTMLayer
