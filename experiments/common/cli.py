@@ -114,9 +114,6 @@ def launched(name):
     return None
 
 
-# Arguments
-
-
 class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are a single line."""
 
@@ -173,9 +170,6 @@ def number(kind, low, high):
 positive = number(int, 1, 2 ** 31 - 1)
 not_negative = number(float, 0, 10 ** 9)
 seed = number(int, 0, 2 ** 32 - 1)  # what NumPy takes
-
-
-# Files of data
 
 
 def plain_or_gzipped(path):

@@ -43,9 +43,6 @@ def error_of(capsys, monkeypatch):
     return run
 
 
-complaint = error_of
-
-
 @pytest.fixture(scope='session')
 def write_lines():
     """Write pairs of a text and its label as train.jsonl and test.jsonl."""

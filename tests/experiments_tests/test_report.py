@@ -185,7 +185,7 @@ def test_figures(written, tmp_path):
     ('[]', 'does not hold the result of an experiment'),
     ('{"experiment": "ptb"}', 'is of another version of this program'),
 ])
-def test_bad_result(tmp_path, complaint, contents, says):
+def test_bad_result(tmp_path, error_of, contents, says):
     (tmp_path / 'result.json').write_text(contents)
-    line = complaint(report.main, '--results', tmp_path)
+    line = error_of(report.main, '--results', tmp_path)
     assert str(tmp_path / 'result.json') in line and says in line

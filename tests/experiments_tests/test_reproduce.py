@@ -86,5 +86,5 @@ def test_dry_run(tmp_path, capsys):
     ('ptb=', "not 'ptb='"),
     ('imdb=x', 'imdb=SOURCE and glove=FILE belong together'),
 ])
-def test_complaints(complaint, source, says):
-    assert says in complaint(reproduce.main, '--data', source)
+def test_complaints(error_of, source, says):
+    assert says in error_of(reproduce.main, '--data', source)
