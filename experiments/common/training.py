@@ -151,7 +151,7 @@ class Run(training.Extension):
                          'processes': processes.size, 'began': 0.}]
         self._signal = 0  # number of one that came
 
-    def train(self, updater, evaluator, columns, plot, facts, description,
+    def train(self, updater, evaluator, columns, curves, facts, description,
               learning_rate=None, postprocess=None, best=()):
         """Train a model, or go on with it, and make it its best.
 
@@ -160,7 +160,7 @@ class Run(training.Extension):
             evaluator (~chainer.training.Extension): What scores it after an
                 epoch.
             columns (list of str): Entries of the log to print.
-            plot (~chainer.training.Extension): What draws the curves.
+            curves (list of str): Entries of the log to draw.
             facts (dict): What must be the same for a snapshot to fit, beside
                 the settings: the data, as plain values by name.
             description (dict): What else it takes to build the model anew.
@@ -182,6 +182,10 @@ class Run(training.Extension):
         if self.device.xp is not numpy and self.processes.size == 1:
             # ChainerMN packs gradients itself.
             optimizer.target = precision.Packed(optimizer.target)
+        # Its own trigger would go off once more after a resumption.
+        plot = extensions.PlotReport(
+            curves, 'epoch', lambda trainer: updater.is_new_epoch,
+            filename='curves.png')
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
             ('merge', lambda _: self.processes.merge(trainer), iteration),

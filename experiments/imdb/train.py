@@ -60,9 +60,7 @@ def train(run):
         evaluator=evaluator(model, corpus.dev, config.batch_size),
         columns=['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
                  'validation/main/accuracy', 'elapsed_time'],
-        plot=extensions.PlotReport(
-            ['main/accuracy', 'validation/main/accuracy'], 'epoch',
-            filename='accuracy.png'),
+        curves=['main/accuracy', 'validation/main/accuracy'],
         facts={'settings': dataclasses.asdict(config), 'data': corpus.facts,
                'glove': glove_facts},
         description={'words': (

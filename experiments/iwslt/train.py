@@ -1,6 +1,5 @@
 """Trains a translator: ``python -m experiments.iwslt.train --help``."""
 import chainer
-from chainer.training import extensions
 import numpy
 
 from experiments.common import cli
@@ -61,9 +60,7 @@ def train(run):
         evaluator=score.evaluator(model, corpus, 'dev'),
         columns=['epoch', 'perplexity', 'validation/perplexity',
                  'elapsed_time'],
-        plot=extensions.PlotReport(
-            ['main/loss', 'validation/main/loss'], 'epoch',
-            filename='loss.png'),
+        curves=['main/loss', 'validation/main/loss'],
         facts={'data': corpus.facts},
         description={'characters': list(corpus.characters)},
         postprocess=training.add_perplexities)

@@ -1,6 +1,5 @@
 """Trains a language model: ``python -m experiments.ptb.train --help``."""
 import chainer
-from chainer.training import extensions
 
 from experiments.common import cli
 from experiments.common import precision
@@ -45,9 +44,7 @@ def train(run):
         evaluator=stream.StreamEvaluator(corpus.valid, model, corpus.eos),
         columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
                  'elapsed_time'],
-        plot=extensions.PlotReport(
-            ['main/loss', 'validation/main/loss'], 'epoch',
-            filename='loss.png'),
+        curves=['main/loss', 'validation/main/loss'],
         facts={'data': corpus.facts},
         description={'words': corpus.vocabulary},
         learning_rate=learning_rate(optimizer, config),
