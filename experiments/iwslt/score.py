@@ -1,4 +1,4 @@
-"""Scores of a model on a part of a corpus: perplexity and BLEU."""
+"""Scores of a model: perplexity on a part of a corpus, and BLEU."""
 import dataclasses
 import time
 import warnings
@@ -42,10 +42,10 @@ def evaluator(model, corpus, part, batch_size=64):
         model, lambda batch, _: convert(batch, model.device))
 
 
-def scores(model, corpus, part='test'):
-    """Return a model's scores on a part of a corpus, by name."""
-    loss = evaluator(model, corpus, part)()['main/loss']
-    german, english = zip(*corpus.pairs[part])
+def scores(model, corpus):
+    """Return a model's scores on the test part of a corpus, by name."""
+    loss = evaluator(model, corpus, 'test')()['main/loss']
+    german, english = zip(*corpus.pairs['test'])
     search, start = Search(), time.time()
     hypotheses = [best.text for best, in translate(
         model, corpus.characters, german, search)]
