@@ -43,6 +43,22 @@ def write_result(out, facts, outcome, starts, log, finished):
     return result
 
 
+def draw_curves(out, log, entries):
+    """Draw entries of the log as ``curves.png``, if matplotlib is there."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    figure = Figure(layout='constrained')
+    axes = figure.add_subplot(xlabel='epoch')
+    for name in entries:
+        axes.plot(*zip(*((entry['epoch'], entry[name]) for entry in log
+                         if name in entry)), marker='.', label=name)
+    axes.grid(alpha=.3)
+    axes.legend()
+    figure.savefig(os.path.join(out, 'curves.png'), dpi=150)
+
+
 def environment(device):
     """Return all that a measurement depends on beside its own settings.
 

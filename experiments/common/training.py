@@ -155,24 +155,12 @@ class Run(training.Extension):
               learning_rate=None, postprocess=None, best=()):
         """Train a model, or go on with it, and make it its best.
 
-        Args:
-            updater (~chainer.training.Updater): What updates it.
-            evaluator (~chainer.training.Extension): What scores it after an
-                epoch.
-            columns (list of str): Entries of the log to print.
-            curves (list of str): Entries of the log to draw.
-            facts (dict): What must be the same for a snapshot to fit, beside
-                the settings: the data, as plain values by name.
-            description (dict): What else it takes to build the model anew.
-            learning_rate (~chainer.training.Extension): What sets the rate of
-                the next epoch.
-            postprocess (function): What completes an entry of the log.
-            best (tuple): Arguments of
-                :class:`~experiments.common.checkpoint.BestModel`.
-
-        Returns:
-            ~experiments.common.checkpoint.BestModel: The best model.
-
+        ``evaluator`` and ``learning_rate`` are extensions; ``columns`` are the
+        entries of the log to print and ``curves`` those to draw, completed by
+        ``postprocess``. ``facts`` of the data must be the same for a snapshot
+        to fit; with ``description`` they are what it takes to build the model
+        anew. ``best`` are arguments of :class:`checkpoint.BestModel`, which is
+        returned.
         """
         self._facts.update(facts)
         self._trainer = trainer = training.Trainer(
@@ -182,10 +170,6 @@ class Run(training.Extension):
         if self.device.xp is not numpy and self.processes.size == 1:
             # ChainerMN packs gradients itself.
             optimizer.target = precision.Packed(optimizer.target)
-        # Its own trigger would go off once more after a resumption.
-        plot = extensions.PlotReport(
-            curves, 'epoch', lambda trainer: updater.is_new_epoch,
-            filename='curves.png')
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
             ('merge', lambda _: self.processes.merge(trainer), iteration),
@@ -201,7 +185,10 @@ class Run(training.Extension):
             ('PrintReport', extensions.PrintReport(columns), epoch),
             ('write_result', lambda _: self._write_result(
                 {'best_epoch': self._best.epoch}, finished=False), epoch),
-            ('PlotReport', plot, iteration),
+            # Chainer's PlotReport forgets half an epoch where it is resumed.
+            ('draw_curves', lambda _: result.draw_curves(
+                trainer.out, trainer.get_extension('LogReport').log, curves),
+             epoch),
             ('progress', _Progress(), iteration),
             ('snapshot', lambda _: self._take_snapshot(), iteration)]
         in_all = 'merge', 'learning_rate', 'mixed_precision', 'run', 'snapshot'

@@ -105,7 +105,7 @@ class Classifier(chainer.Chain):
         loss = F.sigmoid_cross_entropy(logits, labels)
         hits = (logits.array >= 0) == (labels == 1)
         chainer.report({
-            'loss': (loss.array, len(labels)),
+            'loss': (loss.array.astype('d'), len(labels)),
             'accuracy': (hits.mean(), len(labels))}, self)
         return loss
 

@@ -60,7 +60,7 @@ def train(run):
         evaluator=score.evaluator(model, corpus, 'dev'),
         columns=['epoch', 'perplexity', 'validation/perplexity',
                  'elapsed_time'],
-        curves=['main/loss', 'validation/main/loss'],
+        curves=['perplexity', 'validation/perplexity'],
         facts={'data': corpus.facts},
         description={'characters': list(corpus.characters)},
         postprocess=training.add_perplexities)

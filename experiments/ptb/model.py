@@ -107,7 +107,7 @@ class LanguageModel(chainer.Chain):
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[-1]), t.ravel(), self.output.W,
             self.output.b)
-        chainer.report({'loss': (loss.array, t.size)}, self)
+        chainer.report({'loss': (loss.array.astype('d'), t.size)}, self)
         # Of processes that share the rows, each has the mean over its own,
         # and their gradients are averaged.
         return loss * (self._n_rows or t.shape[1])

@@ -44,7 +44,7 @@ def train(run):
         evaluator=stream.StreamEvaluator(corpus.valid, model, corpus.eos),
         columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
                  'elapsed_time'],
-        curves=['main/loss', 'validation/main/loss'],
+        curves=['perplexity', 'validation/perplexity'],
         facts={'data': corpus.facts},
         description={'words': corpus.vocabulary},
         learning_rate=learning_rate(optimizer, config),

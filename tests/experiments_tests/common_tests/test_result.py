@@ -1,8 +1,10 @@
 import json
 import subprocess
+import sys
 
 import chainer
 import numpy
+import pytest
 import threadpoolctl
 
 from experiments.common import result
@@ -64,3 +66,18 @@ def test_git_revision(monkeypatch):
 def test_threads_of_the_blas():
     with threadpoolctl.threadpool_limits(1, user_api='blas'):
         assert result.blas()[0]['num_threads'] == 1
+
+
+def test_curves(tmp_path, monkeypatch):
+    image = pytest.importorskip('matplotlib.image')
+    log = [{'epoch': i, 'loss': 100. / i} for i in (1, 2, 3)]
+    log[0]['other'] = 50.
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, 'matplotlib.figure', None)
+        result.draw_curves(str(tmp_path), log, ['loss', 'other'])
+    assert not list(tmp_path.iterdir())
+    result.draw_curves(str(tmp_path), log, ['loss', 'other'])
+    pixels = image.imread(tmp_path / 'curves.png')
+    assert pixels.shape[:2] == (720, 960)
+    assert 0 < numpy.mean(pixels[..., :3].min(-1) < .9) < .5
