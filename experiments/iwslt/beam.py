@@ -45,7 +45,7 @@ class Search:
         return CRITERIA[self.criterion](log_p, length, n_source, self.alpha)
 
 
-def translate(model, characters, lines, search=Search(), batch_size=32):
+def translate(model, characters, lines, search=None, batch_size=32):
     """Translate lines, many at a time, in their order.
 
     Lines of similar length are translated together, ``batch_size`` at a time
@@ -56,7 +56,7 @@ def translate(model, characters, lines, search=Search(), batch_size=32):
     Args:
         model (Translator), characters (Characters): As ``load`` returns them.
         lines (iterable of str): Sources, read as they are needed.
-        search (Search): Settings of the search.
+        search (Search): Settings of the search, the paper's if None.
         batch_size (int): Number of lines.
 
     Yields:
@@ -70,7 +70,8 @@ def translate(model, characters, lines, search=Search(), batch_size=32):
                    for i, line in enumerate(block) if not line}
         for batch in _batches([len(line) for line in block], batch_size):
             results.update(zip(batch, _translate_batch(
-                model, characters, [block[i] for i in batch], search)))
+                model, characters, [block[i] for i in batch],
+                search or Search())))
         yield from (results[i] for i in range(len(block)))
 
 
