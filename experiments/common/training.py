@@ -32,7 +32,9 @@ def main(experiment, configs, tiny, add_arguments, train, evaluate, argv):
     args = parser.parse_args(argv)
     if args.eval_only:
         return evaluate(args, cli.use_device(args.device))
-    config = tiny if args.test else configs[args.config]
+    if args.test:
+        args.config, configs = 'test', {'test': tiny}
+    config = configs[args.config]
     given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}
     config = dataclasses.replace(config, **{
         name: value for name, value in given.items() if value is not None})

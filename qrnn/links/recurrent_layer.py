@@ -169,7 +169,7 @@ class RecurrentLayer(link.Chain):
         with chainer.using_device(self.device):
             if encoder and self.encoder is not None:
                 batch = self.encoder.last_h if self._state is None else (
-                    self._state.c)
+                    self._state[0])
                 self.encoder = self.encoder.reorder(indices, len(batch))
             self._state = map_parts(lambda part: part[indices], self._state)
 
