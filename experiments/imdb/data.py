@@ -1,9 +1,12 @@
 """Reviews as numbers: tokenized once, split and numbered."""
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+import contextlib
+import ctypes
 import hashlib
 import os
 import re
+import signal
 
 import chainer
 from nltk.tokenize import NLTKWordTokenizer
@@ -212,7 +215,9 @@ def _tokenize(texts):
     numbers, arrays = {}, {}
     with cli.explained('a process that tokenized reviews was killed; is there '
                        'enough memory?', BrokenProcessPool), \
-            ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            ProcessPoolExecutor(
+                len(os.sched_getaffinity(0)),
+                initializer=_end_with_parent) as pool:
         for part, pairs in texts.items():
             words, lengths = [], []
             for tokens in pool.map(
@@ -225,6 +230,16 @@ def _tokenize(texts):
                 arrays[f'{part}_{name}'] = numpy.array(array, 'i')
     arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
     return arrays
+
+
+def _end_with_parent():
+    """Let Linux end this process when its parent is killed.
+
+    It would wait for ever for texts that nobody sends.
+    """
+    set_death_signal = 1
+    with contextlib.suppress(AttributeError, OSError):  # not Linux
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _cache_key(names):
