@@ -93,6 +93,17 @@ def prepare_folder(out, resume, overwrite):
                 '--out')
         for path in left:
             os.remove(path)
+    elif left and resume is not True and not os.path.samefile(
+            os.path.dirname(os.path.abspath(resume)), out):
+        raise UserError(
+            f'{out} holds another run than that of {resume}; choose another '
+            'folder with --out, or go on with what it holds with --resume '
+            'alone')
+    elif resume is True and not _found(out) and os.path.exists(
+            os.path.join(out, 'model.npz')):
+        raise UserError(
+            f'{out} holds a model, but no snapshot to go on from; start over '
+            'with --overwrite, or choose another folder with --out')
     for path in glob.glob(inside + '*.tmp[0-9]*'):
         os.remove(path)  # of a run that was killed as it wrote
     for path in glob.glob(inside + 'log' + 8 * '?'):  # Chainer's LogReport's

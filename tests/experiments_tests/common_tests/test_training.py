@@ -358,6 +358,21 @@ class TestResume:
         assert (out / 'result.json').read_bytes() == before
         assert run('--overwrite', '--epoch', '1')['epochs'] == 1
 
+    def test_earlier_run_is_kept_from_a_snapshot_of_another(
+            self, out, error, reference):
+        before = sorted(out.iterdir())
+        assert 'holds another run than' in error(
+            reference / 'snapshot_iter_60', '--epoch', '3')
+        assert sorted(out.iterdir()) == before
+
+    def test_model_without_snapshots_is_kept(self, out, error_of):
+        for path in out.glob('snapshot_iter_*'):
+            path.unlink()
+        before = sorted(out.iterdir())
+        assert 'holds a model, but no snapshot' in error_of(
+            train.main, '--test', '--out', out, '--resume')
+        assert sorted(out.iterdir()) == before
+
 
 @pytest.mark.parametrize('arguments, says', [
     (['--config', 'huge'], 'invalid choice'),
