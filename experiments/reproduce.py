@@ -86,6 +86,8 @@ def state(folder):
     """Return how far the row in a folder is: ``'finished'`` if it is."""
     path = os.path.join(folder, 'result.json')
     result = read_json(path) if os.path.exists(path) else {}
+    if not isinstance(result, dict):
+        raise cli.UserError(f'{path} does not hold a result; remove it')
     if result.get('finished'):
         return 'finished'
     if glob.glob(os.path.join(glob.escape(folder), 'snapshot*')):

@@ -81,6 +81,15 @@ def test_dry_run(tmp_path, capsys):
         '--glove vectors --out out/imdb/qrnn --resume --seed 1 --device 0']
 
 
+def test_bad_result(tmp_path, error_of):
+    folder = tmp_path / 'ptb' / 'qrnn'
+    folder.mkdir(parents=True)
+    for contents in '{', '[]':
+        (folder / 'result.json').write_text(contents)
+        assert 'result.json' in error_of(
+            reproduce.main, '--data', 'ptb=x', '--out', tmp_path, '--dry-run')
+
+
 @pytest.mark.parametrize('source, says', [
     ('mnist=x', 'imdb, ptb, iwslt or glove'),
     ('ptb=', "not 'ptb='"),
