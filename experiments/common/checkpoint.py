@@ -35,7 +35,7 @@ def replacing(path):
             os.fsync(f.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or path
+        error.filename = path  # not the temporary one
         raise
     finally:
         if os.path.exists(temporary):
@@ -74,7 +74,7 @@ _PREFIX = 'snapshot_iter_'
 
 def prepare_folder(out, resume, overwrite):
     """Make the folder of a run, or see to it that an earlier one is kept."""
-    if resume and overwrite:
+    if resume is not None and overwrite:
         raise UserError('--resume goes on with a run and --overwrite starts '
                         'over; choose one')
     if resume not in (None, True) and not os.path.isfile(resume):

@@ -41,6 +41,9 @@ def run(main):
     1; a signal gives a line and the status of a program that it killed.
     Anything else is a fault of the program and keeps its traceback.
     """
+    for name in 'stdout', 'stderr':
+        if getattr(sys, name) is None:  # it was closed, by a shell's >&-
+            setattr(sys, name, open(os.devnull, 'w'))
     try:
         main()
     except UserError as error:
@@ -102,7 +105,11 @@ def explained(message, *kinds):
     try:
         yield
     except kinds as error:
-        raise UserError(message.replace('{}', describe(error))) from error
+        reason = describe(error)
+        name = getattr(error, 'filename', None)
+        if name and str(name) in message:  # once is enough
+            reason = reason.removeprefix(f'{name}: ')
+        raise UserError(message.replace('{}', reason)) from error
 
 
 def launched(name):

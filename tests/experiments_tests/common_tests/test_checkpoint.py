@@ -24,6 +24,11 @@ def test_replacing(tmp_path):
             f.write(b'half')
             raise OSError(28, 'No space left on device')
     assert info.value.filename == str(path)
+    for wrong in tmp_path, tmp_path / 'missing' / 'file':
+        with pytest.raises(OSError) as info:
+            with checkpoint.replacing(str(wrong)):
+                pass
+        assert info.value.filename == str(wrong)
     assert path.read_text() == 'new' and os.listdir(tmp_path) == ['file']
 
 

@@ -49,10 +49,19 @@ def test_reader_that_leaves(python):
     assert 'Traceback' not in process.stderr
 
 
+@pytest.mark.parametrize('name', ['stdout', 'stderr'])
+def test_closed_stream(monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)
+    cli.run(lambda: getattr(sys, name).write('nobody hears it'))
+
+
 def test_explained():
     with pytest.raises(UserError, match='cannot read {a}: too short'):
         with cli.explained('cannot read {a}: {}', ValueError):
             raise ValueError('too short')
+    with pytest.raises(UserError, match='^cannot read /a: Is a directory$'):
+        with cli.explained('cannot read /a: {}', OSError):
+            raise OSError(21, 'Is a directory', '/a')
     with pytest.raises(KeyError):
         with cli.explained('cannot read x: {}', ValueError):
             raise KeyError
