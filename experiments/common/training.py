@@ -30,7 +30,7 @@ def main(experiment, configs, tiny, add_arguments, train, evaluate, argv):
     parser = _parser(experiment, configs)
     add_arguments(parser)
     args = parser.parse_args(argv)
-    if args.eval_only:
+    if args.eval_only is not None:
         return evaluate(args, cli.use_device(args.device))
     config = tiny if args.test else configs[args.config]
     given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}

@@ -378,6 +378,8 @@ class TestResume:
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
+    (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
+    (['--test', '--resume', ''], 'there is no snapshot file'),
     (['--bogus'], 'unrecognized arguments')])
 def test_wrong_arguments(error_of, tmp_path, arguments, says):
     assert says in error_of(train.main, '--out', tmp_path / 'out', *arguments)
