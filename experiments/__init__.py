@@ -2,6 +2,7 @@
 import contextlib
 import ctypes
 import os
+import signal
 import sys
 
 
@@ -10,6 +11,10 @@ def _set_up_process():
     # OpenBLAS's idle threads would spin for a tenth of a second, on the cores
     # that the elementwise work between two products is to use.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+    # Until cli.run, Ctrl-C ends the program without a traceback; what is
+    # imported here would also lose it now and then.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # The tests do not cover cuDNN's dropout and softmax (CuPy 13).
     os.environ.setdefault('CHAINER_CUDNN', '0')
     # glibc would return large freed arrays to the system, which then has to

@@ -44,6 +44,8 @@ def run(main):
     for name in 'stdout', 'stderr':
         if getattr(sys, name) is None:  # it was closed, by a shell's >&-
             setattr(sys, name, open(os.devnull, 'w'))
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except UserError as error:

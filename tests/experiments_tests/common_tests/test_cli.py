@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import signal
 import sys
 
 import chainer
@@ -145,6 +146,18 @@ class TestDownload:
             chainer.dataset, 'cached_download', cached_download)
         with pytest.raises(UserError, match='cannot download .*no route'):
             cli.download('http://a', '')
+
+
+@pytest.mark.parametrize('moment, says', [
+    ('import experiments; os.kill(os.getpid(), signal.SIGINT)', ''),
+    ('from experiments.common import cli; '
+     'cli.run(lambda: os.kill(os.getpid(), signal.SIGINT))',
+     'interrupted by Ctrl-C\n')])
+def test_interrupted_as_it_starts(python, moment, says):
+    process = python('-c', 'import os, signal, sys; sys.argv = ["-m"]; '
+                     'signal.signal(signal.SIGINT, '
+                     f'signal.default_int_handler); {moment}')
+    assert process.returncode == -signal.SIGINT and process.stderr == says
 
 
 def test_import_has_no_effect_but_a_program_has(python):
