@@ -183,7 +183,7 @@ class Run(training.Extension):
             # ChainerMN packs gradients itself.
             optimizer.target = precision.Packed(optimizer.target)
         # Its own trigger would go off once more after a resumption.
-        plot = extensions.PlotReport(
+        plot = _PlotReport(
             curves, 'epoch', lambda trainer: updater.is_new_epoch,
             filename='curves.png')
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
@@ -334,6 +334,14 @@ def add_perplexities(entry):
         loss = entry.get(prefix + 'main/loss', math.inf)
         if loss < 700:
             entry[prefix + 'perplexity'] = math.exp(loss)
+
+
+class _PlotReport(extensions.PlotReport):
+
+    def serialize(self, serializer):
+        super().serialize(serializer)
+        # Chainer's forgets what came since the last point was drawn.
+        self._summary.serialize(serializer['_summary'])
 
 
 class _Progress(training.Extension):
