@@ -49,6 +49,9 @@ def main(argv=None):
 
 def load_runs(folder):
     """Return every ``result.json``, by experiment and folder of the run."""
+    if not os.path.isdir(folder):
+        raise cli.UserError(f'there is no folder {folder}; --results takes '
+                            'one with results')
     runs = {experiment: {} for experiment in TABLES}
     for name in _find('**/result.json', folder):
         path = os.path.join(folder, name)

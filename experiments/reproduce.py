@@ -43,9 +43,9 @@ def parse(argv=None):
         help='ptb=SOURCE, imdb=SOURCE and iwslt=FOLDER, as --data of their '
              'trainings takes it, and glove=FILE, word vectors for imdb')
     parser.add_argument(
-        '--out', '-o', metavar='FOLDER', default='results',
+        '--out', '-o', metavar='FOLDER', default='out',
         help='where results go, each row in FOLDER/EXPERIMENT/CONFIG '
-             '(default: results)')
+             '(default: out)')
     parser.add_argument('--dry-run', action='store_true',
                         help='only list the rows, their states and commands')
     args, args.options = parser.parse_known_args(argv)

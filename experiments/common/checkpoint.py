@@ -1,8 +1,6 @@
 """Files that are whole or not there: snapshots, and the best model.
 
-A snapshot holds all that a training needs to go on to the same bits: model,
-optimizer, iterator, log, random generators, and the best model so far.
-``model.npz`` is written from it.
+A snapshot holds all that a training needs to go on to the same bits.
 """
 import contextlib
 import glob
@@ -35,7 +33,7 @@ def replacing(path):
             os.fsync(f.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or path
+        error.filename = path  # not the temporary one
         raise
     finally:
         if os.path.exists(temporary):
@@ -74,9 +72,6 @@ _PREFIX = 'snapshot_iter_'
 
 def prepare_folder(out, resume, overwrite):
     """Make the folder of a run, or see to it that an earlier one is kept."""
-    if resume and overwrite:
-        raise UserError('--resume goes on with a run and --overwrite starts '
-                        'over; choose one')
     if resume not in (None, True) and not os.path.isfile(resume):
         raise UserError(f'there is no snapshot file {resume}')
     os.makedirs(out, exist_ok=True)
@@ -93,6 +88,14 @@ def prepare_folder(out, resume, overwrite):
                 '--out')
         for path in left:
             os.remove(path)
+    elif left and resume is not True and not os.path.samefile(
+            os.path.dirname(os.path.abspath(resume)), out):
+        raise UserError(f'{out} holds another run than that of {resume}; '
+                        'choose another folder with --out')
+    elif resume is True and os.path.join(out, 'model.npz') in left and (
+            not _found(out)):
+        raise UserError(f'{out} holds a model, but no snapshot; start over '
+                        'with --overwrite or choose another folder with --out')
     for path in glob.glob(inside + '*.tmp[0-9]*'):
         os.remove(path)  # of a run that was killed as it wrote
     for path in glob.glob(inside + 'log' + 8 * '?'):  # Chainer's LogReport's

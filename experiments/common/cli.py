@@ -179,7 +179,8 @@ def plain_or_gzipped(path):
 
 def read_text(path, content):
     """Return the text of a file, gunzipped if its name ends in ``.gz``."""
-    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error):
+    with explained(f'cannot read {path}: {{}}', gzip.BadGzipFile, EOFError,
+                   zlib.error):
         with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
             return decode(f.read(), path, content)
 

@@ -29,7 +29,7 @@ def write_result(out, facts, outcome, starts, log, finished):
     """
     path = os.path.join(out, 'result.json')
     result = {**facts, 'finished': finished, **outcome, 'scored': []}
-    with contextlib.suppress(OSError, UserError):
+    with contextlib.suppress(OSError, UserError, LookupError, TypeError):
         result['scored'] = [each for each in read_json(path)['scored']
                             if each['epochs'] != result['epochs']]
     scores = {name: result[name] for name in SCORES if name in result}

@@ -21,16 +21,14 @@ from experiments.common import result
 
 
 def main(experiment, configs, tiny, add_arguments, train, evaluate, argv):
-    """Run a training command.
+    """Run a training command: ``train(run)`` or ``evaluate(args, device)``.
 
-    ``add_arguments(parser)`` adds ``--data`` and what else the experiment
-    takes; ``train(run)`` trains what a :class:`Run` asks for; and
-    ``evaluate(args, device)`` prints the scores of a trained model.
+    ``add_arguments(parser)`` adds what the experiment takes beside the rest.
     """
     parser = _parser(experiment, configs)
     add_arguments(parser)
     args = parser.parse_args(argv)
-    if args.eval_only:
+    if args.eval_only is not None:
         return evaluate(args, cli.use_device(args.device))
     if args.test:
         args.config, configs = 'test', {'test': tiny}
@@ -56,10 +54,11 @@ def _parser(experiment, configs):
     cli.add_device(parser)
     add('--out', '-o', metavar='FOLDER',
         help=f'where results go (default: out/{experiment}-CONFIG)')
-    add('--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
-        help='go on from this snapshot, or from the newest in --out')
-    add('--overwrite', action='store_true',
-        help='start over in a folder that holds an earlier run')
+    either = parser.add_mutually_exclusive_group().add_argument
+    either('--resume', '-r', metavar='SNAPSHOT', nargs='?', const=True,
+           help='go on from this snapshot, or from the newest in --out')
+    either('--overwrite', action='store_true',
+           help='start over in a folder that holds an earlier run')
     add('--eval-only', metavar='FOLDER',
         help='only score the model of this folder, on its data or on --data')
     add('--epoch', '-e', metavar='N', type=cli.positive,

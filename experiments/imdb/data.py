@@ -1,9 +1,11 @@
 """Reviews as numbers: tokenized once, split and numbered."""
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+import ctypes
 import hashlib
 import os
 import re
+import signal
 
 import chainer
 from nltk.tokenize import NLTKWordTokenizer
@@ -212,7 +214,9 @@ def _tokenize(texts):
     numbers, arrays = {}, {}
     with cli.explained('a process that tokenized reviews was killed; is there '
                        'enough memory?', BrokenProcessPool), \
-            ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            ProcessPoolExecutor(
+                len(os.sched_getaffinity(0)),
+                initializer=_end_with_parent) as pool:
         for part, pairs in texts.items():
             words, lengths = [], []
             for tokens in pool.map(
@@ -225,6 +229,11 @@ def _tokenize(texts):
                 arrays[f'{part}_{name}'] = numpy.array(array, 'i')
     arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
     return arrays
+
+
+def _end_with_parent():
+    set_death_signal = 1  # else it would wait for texts that nobody sends
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 def _cache_key(names):

@@ -94,12 +94,8 @@ class Classifier(chainer.Chain):
     def forward(self, words, lengths, labels):
         """Return the mean cross entropy; report ``loss`` and ``accuracy``.
 
-        Args:
-            words (:ref:`ndarray`): int32 words of shape ``(B, T)``, padded
-                with -1.
-            lengths (:ref:`ndarray`): Words of each review, ``(B,)``.
-            labels (:ref:`ndarray`): int32 labels, 0 or 1, ``(B,)``.
-
+        Words are int32, ``(B, T)``, padded with -1; lengths and labels, 0 or
+        1, ``(B,)``.
         """
         logits = self.logits(words, lengths)
         loss = F.sigmoid_cross_entropy(logits, labels)

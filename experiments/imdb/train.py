@@ -40,7 +40,7 @@ def train(run):
         else data.load(args.data, config.min_count)))
     print(corpus)
     vectors = glove_facts = None
-    if args.glove:
+    if args.glove is not None:
         from experiments.imdb import glove
         vectors, glove_facts = run.processes.once(
             lambda: glove.initial_vectors(args.glove, corpus, args.seed))

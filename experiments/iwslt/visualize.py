@@ -61,15 +61,7 @@ def attention(model, characters, german, english):
 
 
 def draw(path, weights, german, english):
-    """Draw weights as a heat map, with characters along both axes.
-
-    Args:
-        path (str): Name of the PNG file.
-        weights (numpy.ndarray): Weights of shape ``(T, S)``.
-        german (str): The source, of ``S`` characters.
-        english (str): The translation, of ``T - 1`` characters.
-
-    """
+    """Draw weights as a heat map, with characters along both axes."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -36,18 +36,7 @@ def export(model, words):
     Its input is int64 ``words``, ``(B, T)``, its output ``logits``,
     ``(B, T, V)``. The state goes in and out as
     :func:`qrnn.onnx_export.export` says; left out, it is that of a beginning.
-
-    Args:
-        model (LanguageModel): The model.
-        words (list of str): The vocabulary, which goes with the model as
-            JSON, under ``'words'`` of its metadata.
-
-    Returns:
-        onnx.ModelProto: The model.
-
-    Raises:
-        UserError: If its layers are no QRNN layers.
-
+    The vocabulary, ``words``, is JSON under that name in its metadata.
     """
     if not isinstance(model.rnn, QRNNStack):
         raise UserError('only a model with QRNN layers, such as those of '

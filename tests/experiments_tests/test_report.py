@@ -35,6 +35,11 @@ def make_curve(paper, scores, seconds=600.):
             for epoch, score in enumerate(scores, 1)]
 
 
+def test_no_folder(tmp_path, error_of):
+    assert 'there is no folder' in error_of(
+        report.main, '--results', tmp_path / 'nothing')
+
+
 @pytest.fixture
 def written(tmp_path):
     """Write results and return the document about them."""

@@ -326,7 +326,7 @@ class TestResume:
         assert 'is not a snapshot' in error(out / 'model.npz')
         assert 'is damaged' in error(out / 'log')
         assert 'there is no snapshot file' in error(out / 'nothing')
-        assert 'choose one' in error(out / 'log', '--overwrite')
+        assert 'not allowed with' in error(out / 'log', '--overwrite')
 
     @pytest.mark.parametrize('arguments, says', [
         (['--seed', '1'], 'its seed is 0, not 1'),
@@ -357,11 +357,28 @@ class TestResume:
         assert (out / 'result.json').read_bytes() == before
         assert run('--overwrite', '--epoch', '1')['epochs'] == 1
 
+    def test_earlier_run_is_kept_from_a_snapshot_of_another(
+            self, out, error, reference):
+        before = sorted(out.iterdir())
+        assert 'holds another run than' in error(
+            reference / 'snapshot_iter_60', '--epoch', '3')
+        assert sorted(out.iterdir()) == before
+
+    def test_model_without_snapshots_is_kept(self, out, error_of):
+        for path in out.glob('snapshot_iter_*'):
+            path.unlink()
+        before = sorted(out.iterdir())
+        assert 'holds a model, but no snapshot' in error_of(
+            train.main, '--test', '--out', out, '--resume')
+        assert sorted(out.iterdir()) == before
+
 
 @pytest.mark.parametrize('arguments, says', [
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
+    (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
+    (['--test', '--resume', ''], 'there is no snapshot file'),
     (['--bogus'], 'unrecognized arguments')])
 def test_wrong_arguments(error_of, tmp_path, arguments, says):
     assert says in error_of(train.main, '--out', tmp_path / 'out', *arguments)

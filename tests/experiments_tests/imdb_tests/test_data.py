@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import chainer
 from hypothesis import given
@@ -94,6 +95,36 @@ class TestCorpus:
 
 def killed(text):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_tokenizing_ends_with_the_program(python, tmp_path):
+    """Also if that is killed; what it started would wait for ever."""
+    process = python('-c', '''
+import os, signal, sys, time
+from experiments.imdb import data
+
+def tokenize(text):
+    open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close()
+    os.kill(program, signal.SIGKILL)
+    time.sleep(99)
+
+program = os.getpid()
+for stream in 1, 2:  # for nobody to wait until all have closed them
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+data.tokenize = tokenize
+data._tokenize({'train': [('text', 0)], 'test': []})
+''', tmp_path)
+    assert process.returncode == -signal.SIGKILL
+    number, = os.listdir(tmp_path)
+    for _ in range(100):
+        try:
+            with open(f'/proc/{number}/stat') as f:
+                if f.read().rpartition(') ')[2][0] == 'Z':
+                    return
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        time.sleep(.05)
+    pytest.fail('it is still there')
 
 
 def test_killed_while_tokenizing(monkeypatch):

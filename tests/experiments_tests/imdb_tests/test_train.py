@@ -151,6 +151,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
 
 @pytest.mark.parametrize('arguments, says', [
     (['--data', 'nowhere'], 'there are no reviews in nowhere; --data takes'),
-    (['--test', '--glove', 'nowhere'], 'nowhere')])
+    (['--test', '--glove', 'nowhere'], 'nowhere'),
+    (['--test', '--glove', ''], 'No such file')])  # $UNSET
 def test_bad_arguments(error_of, tmp_path, arguments, says):
     assert says in error_of(train.main, '--out', tmp_path, *arguments)
