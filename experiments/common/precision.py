@@ -31,8 +31,7 @@ def using(name):
 
 
 def at_least_float32(x):
-    """Return a Variable in the precision that losses and logits should have.
-    """
+    """Return a Variable in float32 at least, as losses should be."""
     return _cast(x, numpy.promote_types(x.dtype, numpy.float32))
 
 

@@ -32,6 +32,8 @@ def main(experiment, configs, tiny, add_arguments, train, evaluate, argv):
         return evaluate(args, cli.use_device(args.device))
     if args.test:
         args.config, configs = 'test', {'test': tiny}
+        if args.data not in (None, 'sample'):
+            print('warning: --test does not read --data', file=sys.stderr)
     config = configs[args.config]
     given = {'batch_size': args.batch_size, 'n_epochs': args.epoch}
     config = dataclasses.replace(config, **{

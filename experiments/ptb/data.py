@@ -30,8 +30,12 @@ def load(source, vocabulary=None):
                  for part in PARTS}
     else:
         paths = _in_folder(source)
-    return Corpus(source, {
-        part: _sentences(path) for part, path in paths.items()}, vocabulary)
+    sentences = {part: _sentences(path) for part, path in paths.items()}
+    for part in PARTS[1:]:
+        if vocabulary is None and sentences[part] == sentences['train']:
+            raise UserError(f'ptb.{part}.txt of {source} holds the text of '
+                            'ptb.train.txt; give another file')
+    return Corpus(source, sentences, vocabulary)
 
 
 def sample(n_train=5000, n_other=500, vocabulary=None):

@@ -14,8 +14,7 @@ class StreamIterator(chainer.dataset.Iterator):
     every row is cut into chunks of ``T`` words, the last one shorter. Each
     chunk goes on where the one before ended, so a recurrent state can be
     carried over. Fewer than ``B`` words, which do not fill the rows, are left
-    out. The input of a word is the word before it in the stream, also across
-    rows; that of the first one is the end of a sentence, ``eos``.
+    out. The input of a word is the one before it, of the first one ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):

@@ -76,11 +76,7 @@ def setup_optimizer(model, config):
 
 
 def learning_rate(optimizer, config):
-    """Return an extension that sets the rate of the epoch to come.
-
-    It follows from the number of the epoch alone, so a resumed run needs
-    no memory of it.
-    """
+    """Return an extension that sets the rate by the epoch to come."""
     def set_rate(trainer):
         chainer.report({'lr': optimizer.lr})
         initialize(trainer)

@@ -3,7 +3,6 @@ import hashlib
 import sys
 
 import chainer
-import numpy
 import pytest
 
 from experiments.common import cli
@@ -72,11 +71,6 @@ def test_numbers(capsys, convert, good, bad):
         assert info.value.code == 2
         err = capsys.readouterr().err
         assert err.count('\n') == 1 and f"not '{each}'" in err
-
-
-@pytest.mark.parametrize('specifier', ['-1', '@numpy'])
-def test_cpu(specifier):
-    assert cli.use_device(specifier).xp is numpy
 
 
 @pytest.mark.parametrize('specifier', [

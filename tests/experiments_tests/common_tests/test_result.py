@@ -5,7 +5,6 @@ import sys
 import chainer
 import numpy
 import pytest
-import threadpoolctl
 
 from experiments.common import result
 
@@ -63,11 +62,6 @@ def test_git_revision(monkeypatch):
         raise FileNotFoundError('git')
     monkeypatch.setattr(subprocess, 'run', run)
     assert result._git_revision() is None
-
-
-def test_threads_of_the_blas():
-    with threadpoolctl.threadpool_limits(1, user_api='blas'):
-        assert result.blas()[0]['num_threads'] == 1
 
 
 def test_curves(tmp_path, monkeypatch):

@@ -263,6 +263,11 @@ class TestResults:
         assert all(numpy.array_equal(a[name], b[name]) for name in b)
 
 
+def test_says_that_data_are_not_read(run, capsys):
+    run('--data', 'folder', '--epoch', '1')
+    assert 'warning: --test does not read --data' in capsys.readouterr().err
+
+
 def test_perplexities():
     entry = {'main/loss': 1e6, 'validation/main/loss': 0.}
     training.add_perplexities(entry)

@@ -107,6 +107,13 @@ def test_missing(folder):
         data.load(str(folder))
 
 
+def test_part_that_is_trained_on(folder):
+    (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
+    with pytest.raises(UserError, match='valid.txt of .* the text of .*train'):
+        data.load(str(folder))
+    assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])  # to score
+
+
 def test_download(folder, monkeypatch):
     """From the files' addresses, with what they must hold."""
     asked = {}
