@@ -259,6 +259,8 @@ def compare(result, paper):
     ours = _settings(result)
     differs, not_given = [], []
     for name, value in paper.settings[result['config']].items():
+        if name.startswith('beam') and not result.get('finished', True):
+            continue  # it has not translated yet
         mine = ours.get(name, 'not recorded')
         if value is None:
             not_given.append(f'{name} (here {mine})')

@@ -11,11 +11,15 @@ def make_result(experiment='ptb', config='qrnn-zoneout', **others):
     paper = TABLES[experiment]
     return {
         'experiment': experiment, 'config': config, 'seed': 0,
-        'settings': dict(paper.settings.get(config, {}),
-                         n_epochs=paper.settings['qrnn']['n_epochs'] or 5),
+        'settings': {**{
+            name: value
+            for name, value in paper.settings.get(config, {}).items()
+            if not name.startswith('beam')},
+            'n_epochs': paper.settings['qrnn']['n_epochs'] or 5},
         'data': {'source': 'folder', 'fingerprint': paper.fingerprints[0],
                  'pairs': {'train': 209772}, 'characters': 187},
         'epochs': 72, 'best_epoch': 70, 'finished': True,
+        'test_search': {'width': 8, 'alpha': .6},
         'test_perplexity': 79.04, 'seconds_per_epoch': 512.3,
         'starts': [make_start()], 'curve': make_curve(
             paper, [152.46 - epoch for epoch in range(1, 71)] + [90., 90.]),
@@ -121,6 +125,9 @@ def test_what_a_run_depends_on(written):
             'width': 4, 'alpha': .6}),
      'n_epochs 1 (paper: 10); training pairs 20977 (paper: 209772); '
      'characters 139 (paper: 187); beam width 4 (paper: 8)'),
+    (make_result('iwslt', 'lstm', epochs=1, finished=False, test_search={},
+                 data={'pairs': {'train': 209772}, 'characters': 187}),
+     'n_epochs 1 (paper: 10)'),
     (make_result('imdb', 'qrnn-k4', epochs=3, glove={
         'vectors': 11088, 'coverage': .847, 'size': 300}),
      'word vectors of 11,088 words, 84.7 % of the running words, 300 '
