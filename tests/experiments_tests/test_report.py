@@ -9,13 +9,13 @@ from experiments.paper import TABLES
 def make_result(experiment='ptb', config='qrnn-zoneout', **others):
     """Return what ``result.json`` of a run with the paper's settings says."""
     paper = TABLES[experiment]
+    settings = {name: value
+                for name, value in paper.settings.get(config, {}).items()
+                if not name.startswith('beam')}
     return {
         'experiment': experiment, 'config': config, 'seed': 0,
-        'settings': {**{
-            name: value
-            for name, value in paper.settings.get(config, {}).items()
-            if not name.startswith('beam')},
-            'n_epochs': paper.settings['qrnn']['n_epochs'] or 5},
+        'settings': dict(
+            settings, n_epochs=paper.settings['qrnn']['n_epochs'] or 5),
         'data': {'source': 'folder', 'fingerprint': paper.fingerprints[0],
                  'pairs': {'train': 209772}, 'characters': 187},
         'epochs': 72, 'best_epoch': 70, 'finished': True,
