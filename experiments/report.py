@@ -172,7 +172,8 @@ def _number(value):
 def equal_terms(paper, runs):
     """Return a sentence on every QRNN and LSTM of the same seed.
 
-    They are compared at equal epochs, and at equal minutes of training.
+    They are compared at equal epochs, and, where they were trained on the
+    same device, at equal minutes of training.
     """
     ours = [(name, result) for name, result in runs.items()
             if paper.has_data(result) and result['config'] in paper.rows]
@@ -181,9 +182,11 @@ def equal_terms(paper, runs):
         if (a['config'] == 'lstm' or b['config'] != 'lstm'
                 or a['seed'] != b['seed']):
             continue
+        units = [('epoch', 'epoch', 1)]
+        if _device(_starts(a)[-1]) == _device(_starts(b)[-1]):
+            units.append(('elapsed_time', 'minute', 60))
         terms = []
-        for entry, unit, seconds in (('epoch', 'epoch', 1),
-                                     ('elapsed_time', 'minute', 60)):
+        for entry, unit, seconds in units:
             limit = min(a['curve'][-1][entry], b['curve'][-1][entry])
             terms.append(
                 f'{_number(_validation(a, paper, entry, limit))} and '
