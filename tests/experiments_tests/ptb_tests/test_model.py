@@ -52,7 +52,7 @@ def test_the_lstm_is_trained_as_its_source():
     config = CONFIGS['lstm']
     assert (config.sum_over, config.n_steps, config.max_norm) == (
         'steps', 35, 5)
-    assert CONFIGS['qrnn'].sum_over == 'rows'
+    assert CONFIGS['qrnn'].sum_over == 'steps'
 
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
