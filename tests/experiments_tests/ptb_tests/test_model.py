@@ -52,6 +52,8 @@ def test_the_lstm_is_trained_as_its_source():
     config = CONFIGS['lstm']
     assert (config.sum_over, config.n_steps, config.max_norm) == (
         'steps', 35, 5)
+    assert (config.n_epochs, config.n_full_lr_epochs, config.lr_decay) == (
+        39, 6, 1 / 1.2)
     assert CONFIGS['qrnn'].sum_over == 'steps'
 
 
