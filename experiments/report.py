@@ -201,7 +201,7 @@ def equal_terms(paper, runs):
 
 def about(result, paper):
     """Return what a run's numbers depend on, and how it differs."""
-    lines = [_environment(start) for start in _starts(result)]
+    lines = _environments(_starts(result))
     for entry, text in (
             ('parameters', '- {parameters:,} parameters'),
             ('bag_of_words_test_accuracy', '- a bag of words gets '
@@ -235,11 +235,20 @@ def _starts(result):
     return result.get('starts') or [result]
 
 
+def _environments(starts):
+    """Return a line for all starts in the same environment, with minutes."""
+    minutes = {}
+    for start in starts:
+        minutes.setdefault(_environment(start), []).append(
+            start.get('minutes', 0))
+    return [line + f': {sum(each):,.0f} minutes' * any(each)
+            + f' in {len(each)} starts' * (len(each) > 1)
+            for line, each in minutes.items()]
+
+
 def _environment(start):
-    """Return command, minutes, revision, versions and hardware in a line."""
+    """Return command, revision, versions and hardware in a line."""
     parts = [f'- `{start["command"]}`']
-    if 'minutes' in start:
-        parts.append(f'{start["minutes"]:,.0f} minutes')
     if start['git']:
         parts.append(f'revision {start["git"]["revision"][:12]}'
                      + ' with changes' * start['git']['dirty'])
@@ -266,6 +275,8 @@ def compare(result, paper):
             continue  # it has not translated yet
         mine = ours.get(name, 'not recorded')
         if value is None:
+            if isinstance(mine, float):
+                mine = float(f'{mine:.4g}')
             not_given.append(f'{name} (here {mine})')
         elif mine != value:
             differs.append(f'{name} {mine} (paper: {value})')

@@ -101,13 +101,13 @@ def test_mean_of_those_that_differ_in_the_seed_alone(written):
 def test_what_a_run_depends_on(written):
     lines = written(one=make_result(
         parameters=1234, scored=[{'epochs': 2}, {'epochs': 72}],
-        starts=[make_start(minutes=7.), make_start(
+        starts=[make_start(minutes=7.), make_start(), make_start(
             git={'revision': 'fedcba', 'dirty': False})])).splitlines()
     for line in (
-            '- `python -m anything`, 7 minutes, revision 0123456789ab with '
-            'changes, numpy 2.5, Some CPU, 1 core',
-            '- `python -m anything`, 720 minutes, revision fedcba, numpy 2.5, '
-            'Some CPU, 1 core',
+            '- `python -m anything`, revision 0123456789ab with changes, '
+            'numpy 2.5, Some CPU, 1 core: 727 minutes in 2 starts',
+            '- `python -m anything`, revision fedcba, numpy 2.5, Some CPU, '
+            '1 core: 720 minutes',
             '- 1,234 parameters',
             '- the test part was scored 2 times, after epochs 2, 72',
             '- differs from the paper: in none of the settings that it gives',
@@ -138,6 +138,12 @@ def test_what_differs(result, differs):
         result['settings']['lr'] = 5.25
     text = report.about(result, TABLES[result['experiment']])
     assert f'- differs from the paper: {differs}' in text.splitlines()
+
+
+def test_settings_that_the_paper_does_not_give():
+    result = make_result(config='lstm')
+    result['settings']['lr_decay'] = 1 / 1.2
+    assert 'lr_decay (here 0.8333); ' in report.about(result, TABLES['ptb'])
 
 
 def test_unfinished_runs_other_data_and_models(written):
