@@ -172,8 +172,8 @@ def _number(value):
 def equal_terms(paper, runs):
     """Return a sentence on every QRNN and LSTM of the same seed.
 
-    They are compared at equal epochs, and, where they were trained on the
-    same device, at equal minutes of training.
+    Their best scores are compared at equal epochs, and, where they were
+    trained on the same device, at equal minutes of training.
     """
     ours = [(name, result) for name, result in runs.items()
             if paper.has_data(result) and result['config'] in paper.rows]
@@ -190,10 +190,10 @@ def equal_terms(paper, runs):
             limit = min(a['curve'][-1][entry], b['curve'][-1][entry])
             terms.append(
                 f'{_number(_validation(a, paper, entry, limit))} and '
-                f'{_number(_validation(b, paper, entry, limit))} after {unit} '
+                f'{_number(_validation(b, paper, entry, limit))} by {unit} '
                 f'{limit / seconds:.0f}')
         sentences.append(
-            f'{list(paper.columns)[0].capitalize()} of `{qrnn}` and `{lstm}` '
+            f'Best {list(paper.columns)[0]} of `{qrnn}` and `{lstm}` '
             f'on equal terms: {"; ".join(terms)}. They train with dropout '
             f'{a["settings"]["dropout"]} and {b["settings"]["dropout"]}.')
     return sentences

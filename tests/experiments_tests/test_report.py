@@ -169,20 +169,20 @@ def test_unfinished_runs_other_data_and_models(written):
 
 
 def test_equal_terms(written):
-    """At equal epochs, and on the same device at equal minutes."""
+    """Best by equal epochs, and on the same device by equal minutes."""
     paper = TABLES['iwslt']
     qrnn = make_result('iwslt', 'qrnn', test_sacrebleu_signature='v:2',
                        curve=make_curve(paper, [3.9, 3.8, 3.7]))
     lstm = make_result('iwslt', 'lstm',
                        curve=make_curve(paper, [5.9, 5.8], 1200.))
     text = written(qrnn=qrnn, lstm=lstm, other_seed=dict(lstm, seed=1))
-    assert ('Development perplexity of `qrnn` and `lstm` on equal terms: 3.80 '
-            'and 5.80 after epoch 2; 3.70 and 5.90 after minute 30. They '
+    assert ('Best development perplexity of `qrnn` and `lstm` on equal terms: '
+            '3.80 and 5.80 by epoch 2; 3.70 and 5.90 by minute 30. They '
             'train with dropout 0.0 and 0.2.') in text.splitlines()
     assert text.count('on equal terms') == 1
     text = written(qrnn=dict(qrnn, starts=[make_start(
         blas=[{'num_threads': 2}])]))
-    assert ('on equal terms: 3.80 and 5.80 after epoch 2. They train with '
+    assert ('on equal terms: 3.80 and 5.80 by epoch 2. They train with '
             'dropout 0.0 and 0.2.') in text
     assert '- sacreBLEU: `v:2`' in text
 
