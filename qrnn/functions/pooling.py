@@ -14,7 +14,9 @@ from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import check_ratio
+from qrnn.functions.zoneout import expected_gate
 from qrnn.functions.zoneout import zoneout as apply_zoneout
+from qrnn.functions.zoneout import zoneout_ref
 from qrnn.gates import ACTIVATIONS
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
@@ -29,7 +31,8 @@ def qrnn_pooling(
         u: Input, b: Input | None = None, c0: Input | None = None,
         lengths: Lengths | None = None, pooling: Pooling = 'fo',
         zoneout: float = 0., mask: NDArray | None = None,
-        activations: Activations | None = None
+        activations: Activations | None = None,
+        zoneout_expectation: bool = False
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """Apply the gates and the pooling of a QRNN layer, in one node.
 
@@ -68,6 +71,8 @@ def qrnn_pooling(
             Drawn if omitted.
         activations (dict): ``'tanh'``, ``'sigmoid'`` or ``'identity'`` for
             some of the gates z, o and i, by name, in place of the above.
+        zoneout_expectation (bool): Whether evaluation replaces f by its
+            expectation under zoneout. See :func:`~qrnn.zoneout`.
 
     Returns:
         tuple of ~chainer.Variable: Outputs ``h`` and all states ``c``, both
@@ -98,7 +103,8 @@ def qrnn_pooling(
     activations = check_pooling(pooling, activations)
     optional = {'b': b, 'c0': c0}
     names = tuple(n for n in optional if optional[n] is not None)
-    node = QRNNPooling(pooling, activations, names, lengths, zoneout, mask)
+    node = QRNNPooling(pooling, activations, names, lengths, zoneout, mask,
+                       zoneout_expectation)
     return node.apply((u,) + tuple(optional[n] for n in names))
 
 
@@ -107,7 +113,8 @@ def qrnn_pooling_ref(
         c0: numpy.ndarray | None = None, lengths: Lengths | None = None,
         pooling: Pooling = 'fo', zoneout: float = 0.,
         mask: numpy.ndarray | None = None,
-        activations: Activations | None = None
+        activations: Activations | None = None,
+        zoneout_expectation: bool = False
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`qrnn_pooling` in NumPy and float64.
 
@@ -122,7 +129,8 @@ def qrnn_pooling_ref(
     return       two ``(B, T, C)``, ``(B, C)``  outputs, states, last state
     ===========  =============================  ==============================
 
-    ``zoneout`` is not drawn here: it acts through ``mask`` alone.
+    Zoneout is not drawn here: without ``mask`` it computes the gates of
+    evaluation.
     """
     names = GATES[pooling]
     u = numpy.asarray(u, numpy.float64)
@@ -138,6 +146,7 @@ def qrnn_pooling_ref(
         'sigmoid': lambda a: 1 / (1 + numpy.exp(-a))}
     gates = {name: functions[activations[name]](a)
              for name, a in gates.items()}
+    f = zoneout_ref(gates['f'], zoneout, mask, zoneout_expectation)
     h = numpy.zeros((B, T, C))
     c = numpy.zeros((B, T, C))
     last = numpy.zeros((B, C)) if c0 is None else numpy.array(
@@ -146,12 +155,9 @@ def qrnn_pooling_ref(
         end = T if lengths is None else lengths[s]
         for t in range(T):
             if t < end:
-                f, z = gates['f'][s, t], gates['z'][s, t]
-                if mask is not None:
-                    f = numpy.where(mask[s, t], 1, f)
-                i = gates['i'][s, t] if 'i' in gates else 1 - f
+                i = gates['i'][s, t] if 'i' in gates else 1 - f[s, t]
                 o = gates['o'][s, t] if 'o' in gates else 1
-                last[s] = f * last[s] + i * z
+                last[s] = f[s, t] * last[s] + i * gates['z'][s, t]
                 h[s, t] = o * last[s]
             c[s, t] = last[s]
     return h, c, last
@@ -160,14 +166,16 @@ def qrnn_pooling_ref(
 class QRNNPooling(function_node.FunctionNode):
     """The function node behind :func:`qrnn_pooling`."""
 
-    def __init__(self, pooling, activations, names, lengths, zoneout, mask):
+    def __init__(self, pooling, activations, names, lengths, zoneout, mask,
+                 zoneout_expectation=False):
         self.pooling = pooling
         self.activations = activations
         self.names = ('u',) + names  # of the inputs that are there
         self.lengths = lengths
         self.zoneout = check_ratio(zoneout)
         self.mask = mask
-        self.seed = 0  # of zoneout, drawn in forward
+        self.zoneout_expectation = zoneout_expectation
+        self.seed = 0  # of zoneout, drawn in forward; None: its expectation
 
     def check_type_forward(self, in_types):
         type_check._argname(in_types, self.names)
@@ -217,6 +225,8 @@ class QRNNPooling(function_node.FunctionNode):
         if self.mask is None and self.zoneout and chainer.config.train:
             self.seed = int(
                 numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
+        elif self.mask is None and self.zoneout_expectation:
+            self.seed = None
         else:
             self.zoneout = 0.
         return kernels.pooling_forward(
@@ -250,14 +260,15 @@ class QRNNPooling(function_node.FunctionNode):
         """Return the same gradients as a graph, by way of :func:`strnn`."""
         u, mask = inputs['u'].array, self.mask
         valid = valid_steps(self.lengths, u)
-        if mask is None and self.zoneout:
+        expected = kernels.expected_ratio(self.zoneout, self.seed, mask)
+        if mask is None and self.zoneout and not expected:
             B, T, channels = u.shape
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout,
                 (B, T, channels // len(GATES[self.pooling])),
                 backend.get_array_module(u))
         outputs = _differentiable_pooling(
-            self.pooling, self.activations, mask, valid, **inputs)
+            self.pooling, self.activations, mask, expected, valid, **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
         grads = chainer.grad(
@@ -276,7 +287,7 @@ def activate(name, x):
 
 
 def _differentiable_pooling(
-        pooling, activations, mask, valid, u, b=None, c0=None):
+        pooling, activations, mask, expected, valid, u, b=None, c0=None):
     """Return the same as a graph of nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     if b is not None:
@@ -286,7 +297,7 @@ def _differentiable_pooling(
     names = GATES[pooling]
     gates = {name: activate(activations[name], a) for name, a in zip(
         names, F.split_axis(u, len(names), axis=2))}
-    f = gates['f']
+    f = expected_gate(gates['f'], expected) if expected else gates['f']
     if mask is not None:
         f = apply_zoneout(f, mask=mask)
     x = clear_padding(gates.get('i', 1 - f) * gates['z'], valid)

@@ -9,8 +9,8 @@ from qrnn.types import Input
 from qrnn.types import NDArray
 
 
-def zoneout(f: Input, ratio: float = .1,
-            mask: NDArray | None = None) -> chainer.Variable:
+def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
+            expectation: bool = False) -> chainer.Variable:
     """Apply zoneout to forget gates, to keep the state of random channels.
 
     With probability ``ratio`` a channel's gate is set to 1 at that step, so
@@ -21,8 +21,12 @@ def zoneout(f: Input, ratio: float = .1,
         F = 1 - \\mathrm{dropout}(1 - f),
 
     where dropout does not rescale: no gate exceeds 1 (equation 6 of the
-    paper). The choice is fresh for every step and channel. Outside training
-    (``chainer.config.train`` is ``False``) the gates pass as they are.
+    paper). The choice is fresh for every step and channel.
+
+    In evaluation (``chainer.config.train`` is ``False``) the gates are
+    returned unchanged, or with ``expectation=True`` as their expectation under
+    zoneout, :math:`p + (1 - p) f` for a ``ratio`` of :math:`p`. The paper does
+    not state which of the two it uses; torchqrnn uses the expectation.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates in
@@ -31,6 +35,7 @@ def zoneout(f: Input, ratio: float = .1,
         mask (:ref:`ndarray`): Booleans of the shape of ``f``, true where the
             gate becomes 1. Drawn from the array module's global generator
             (:func:`numpy.random.seed` fixes it) if omitted.
+        expectation (bool): Whether evaluation uses the expectation.
 
     Returns:
         ~chainer.Variable: The gates with zoneout, of the shape of ``f``.
@@ -51,12 +56,19 @@ def zoneout(f: Input, ratio: float = .1,
         >>> zoneout(f, mask=mask).array
         array([[[1.  , 0.25],
                 [0.25, 0.25]]], dtype=float32)
+        >>> import chainer
+        >>> with chainer.using_config('train', False):
+        ...     zoneout(f, ratio=.5, expectation=True).array
+        array([[[0.625, 0.625],
+                [0.625, 0.625]]], dtype=float32)
 
     """
     f = chainer.as_variable(f)
     if mask is None:
-        if check_ratio(ratio) == 0 or not chainer.config.train:
+        if check_ratio(ratio) == 0:
             return f
+        if not chainer.config.train:
+            return expected_gate(f, ratio) if expectation else f
         xp = backend.get_array_module(f)
         with chainer.using_device(f.device):
             mask = xp.random.random_sample(f.shape) < ratio
@@ -64,19 +76,29 @@ def zoneout(f: Input, ratio: float = .1,
 
 
 def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
-                mask: numpy.ndarray | None = None) -> numpy.ndarray:
+                mask: numpy.ndarray | None = None,
+                expectation: bool = False) -> numpy.ndarray:
     """Reference of :func:`zoneout` in NumPy and float64.
 
     ========  ========  =============================================
     array     shape     meaning
     ========  ========  =============================================
     ``f``     any       forget gates
-    ``mask``  as ``f``  true where the gate becomes 1 (None: nowhere)
+    ``mask``  as ``f``  true where the gate becomes 1, or None
     return    as ``f``  gates with zoneout, float64
     ========  ========  =============================================
+
+    Without a mask it computes the gates of evaluation.
     """
     f = numpy.asarray(f, numpy.float64)
-    return f if mask is None else numpy.where(mask, 1., f)
+    if mask is not None:
+        return numpy.where(mask, 1., f)
+    return ratio + (1 - ratio) * f if expectation else f
+
+
+def expected_gate(f, ratio):
+    """Return the expectation of a gate under zoneout."""
+    return f + ratio * (1 - f)
 
 
 def check_ratio(ratio):

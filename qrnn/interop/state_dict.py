@@ -46,9 +46,10 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     such as the embedding's, are ignored. Numbers are converted to the dtype of
     the link.
 
-    In evaluation, torchqrnn multiplies its f by 1 - zoneout, which no weights
-    can express. fastai does not, nor does this package: a model trained by
-    torchqrnn with zoneout computes other numbers here.
+    In evaluation, torchqrnn multiplies its f by 1 - zoneout, which is the
+    expectation under zoneout: the link needs the same ``zoneout`` and
+    ``zoneout_expectation=True``. fastai uses f unchanged, which is the default
+    here.
 
     Args:
         source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
@@ -141,7 +142,8 @@ def from_state_dict(source: str | Arrays, in_size: int,
         window (int or sequence): Filter width, of every layer or one for each,
             to be checked.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
-            ``zoneout`` and ``save_state``.
+            ``zoneout``, ``zoneout_expectation`` (see :func:`load_state_dict`)
+            and ``save_state``.
 
     Returns:
         ~chainer.Link: The link.

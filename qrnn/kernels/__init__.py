@@ -10,6 +10,8 @@ Neither depends on the number of threads.
 from chainer.backends.cuda import ndarray  # no array is one without CuPy
 import numpy
 
+from qrnn.kernels.philox import expected_ratio  # NOQA
+
 
 def strnn_forward(f, x, h0=None, reverse=False):
     """Return all states of h_t = f_t h_{t-1} + x_t, see :func:`qrnn.strnn`.
@@ -68,7 +70,8 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     Args:
         pooling (str): One of :data:`qrnn.gates.GATES`.
         zoneout (float): Probability of zoning out, where no mask is given.
-        seed (int): Which draw of it, see :func:`zoneout_mask`.
+        seed (int): Which draw of it, see :func:`zoneout_mask`. None for f's
+            expectation under zoneout instead of a draw.
         activations (dict): That of every gate, see
             :func:`qrnn.gates.check_pooling`. The paper's if omitted.
 

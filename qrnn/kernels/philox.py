@@ -44,6 +44,11 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
     return words.reshape(B, groups * 4, C)[:, :T] <= xp.uint64(limit)
 
 
+def expected_ratio(zoneout, seed, mask):
+    """Return the ratio of zoneout that f's expectation is for, or 0."""
+    return float(zoneout) if mask is None and seed is None else 0.
+
+
 #: Elements that dropout draws for at a time: counter c of a chunk's quarter
 #: gives a word for element c of each of its four quarters.
 CHUNK = 4096

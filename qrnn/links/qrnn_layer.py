@@ -79,6 +79,8 @@ class QRNNLayer(RecurrentLayer):
             :func:`~qrnn.qrnn_pooling`.
         zoneout (float): Probability of keeping a channel's state at a step,
             in training. See :func:`~qrnn.zoneout`.
+        zoneout_expectation (bool): Whether evaluation replaces f by its
+            expectation under zoneout, as torchqrnn does.
         save_state (bool): Whether a sequence goes on from where the last call
             ended. Single steps always do.
         lookahead (int): Number of future steps in the filter's window: 0 for
@@ -128,14 +130,15 @@ class QRNNLayer(RecurrentLayer):
 
     state_type = QRNNState
     _sizes = 'in_size', 'out_size', 'kernel_size', 'pooling'
-    _options = ('zoneout', 'lookahead', 'activations',
+    _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
     def __init__(self, in_size: int | None, out_size: int,
                  kernel_size: int = 2, attention: bool = False,
                  decoder: bool = False, *, pooling: Pooling = 'fo',
-                 zoneout: float = 0., save_state: bool = False,
-                 lookahead: int = 0, encoder_size: int | None = None,
+                 zoneout: float = 0., zoneout_expectation: bool = False,
+                 save_state: bool = False, lookahead: int = 0,
+                 encoder_size: int | None = None,
                  activations: Activations | None = None,
                  initialW: Initializer | None = None,
                  initial_bias: Initializer | None = None) -> None:
@@ -155,6 +158,7 @@ class QRNNLayer(RecurrentLayer):
         self.kernel_size = kernel_size
         self.pooling = pooling
         self.zoneout = check_ratio(zoneout)
+        self.zoneout_expectation = zoneout_expectation
         self.lookahead = check_lookahead(lookahead, kernel_size)
         self.activations = activations
         gates_size = len(GATES[pooling]) * out_size
@@ -210,7 +214,8 @@ class QRNNLayer(RecurrentLayer):
             bias = self.encoder.repeat(self.encoder.bias, len(x))
         h, c, c_last = qrnn_pooling(
             u, bias, c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations)
+            activations=self.activations,
+            zoneout_expectation=self.zoneout_expectation)
         if self.attention:
             h = self._attend(u, bias, c, lengths)
         if self.kernel_size == 1:

@@ -220,6 +220,10 @@ def _pooling(graph, layer, windows, c0, valid):
     gates = {name: graph.add(activations[name].capitalize(), part)
              for name, part in zip(names, parts)}
     f, z = gates['f'], gates['z']
+    if layer.zoneout_expectation:
+        keep, ratio = (graph.constant(each, b.dtype) for each in (
+            1 - layer.zoneout, layer.zoneout))
+        f = graph.add('Add', graph.add('Mul', f, keep), ratio)
     if 'i' in gates:
         x = graph.add('Mul', gates['i'], z)
     else:

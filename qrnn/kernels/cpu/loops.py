@@ -65,11 +65,16 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
 
 @functools.lru_cache(maxsize=None)
 def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
-    """Make the loop of a pooling with these gates and activations."""
+    """Make the loop of a pooling with these gates and activations.
+
+    Where ``expected`` is not 0, f is its expectation under zoneout with that
+    probability.
+    """
 
     @compiled
     def loop(first, last, width, T, C, u, u_batch, u_row, b, b_batch, c0,
-             c0_batch, lengths, mask, mask_batch, mask_row, h, c, c_last):
+             c0_batch, lengths, mask, mask_batch, mask_row, expected, h, c,
+             c_last):
         n_blocks = (C + width - 1) // width
         for item in range(first, last):
             s, start = item // n_blocks, item % n_blocks * width
@@ -85,8 +90,9 @@ def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
                 c_t = _row(c, (s * T + t) * C + start, n)
                 h_t = _row(h, (s * T + t) * C + start, n)
                 for j in range(n):
-                    f = sigmoid(u_f[j] + b_f[j])
-                    f = one(f) if mask_t[j] else f
+                    raw = sigmoid(u_f[j] + b_f[j])
+                    raw = one(raw) if mask_t[j] else raw
+                    f = raw + expected * (one(raw) - raw)
                     z = _activate(z_kind, u_z[j] + b_z[j])
                     if has_i:
                         i = _activate(i_kind, u_i[j] + b_i[j])
@@ -113,9 +119,9 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
 
     @compiled
     def loop(first, last, width, T, C, u, u_batch, u_row, b, b_batch, c0,
-             c0_batch, lengths, mask, mask_batch, mask_row, c, c_batch, c_row,
-             gh, gh_batch, gh_row, gc, gc_batch, gc_row, gc_last,
-             gc_last_batch, gu, gb, gc0):
+             c0_batch, lengths, mask, mask_batch, mask_row, expected, c,
+             c_batch, c_row, gh, gh_batch, gh_row, gc, gc_batch, gc_row,
+             gc_last, gc_last_batch, gu, gb, gc0):
         G = 2 + has_o + has_i
         n_blocks = (C + width - 1) // width
         for item in range(first, last):
@@ -151,8 +157,9 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
                 else:
                     before = _row(c0, s * c0_batch + start, n)
                 for j in range(n):
-                    f = sigmoid(u_f[j] + b_f[j])
-                    f = one(f) if mask_t[j] else f
+                    raw = sigmoid(u_f[j] + b_f[j])
+                    raw = one(raw) if mask_t[j] else raw
+                    f = raw + expected * (one(raw) - raw)
                     z = _activate(z_kind, u_z[j] + b_z[j])
                     g = arrived[j] + gc_t[j]  # of the state
                     if has_o:
@@ -172,7 +179,7 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
                     else:
                         i = one(f) - f
                         g_f = g * (before[j] - z)
-                    g_f *= f * (one(f) - f)
+                    g_f *= raw * (one(f) - f)
                     g_z = g * i * _slope(z_kind, z)
                     gu_f[j] = g_f
                     gb_f[j] += g_f

@@ -12,6 +12,7 @@ from qrnn.kernels.cpu.rows import ends_of
 from qrnn.kernels.cpu.rows import flat
 from qrnn.kernels.cpu.threads import share
 from qrnn.kernels.cpu.philox import zoneout_mask
+from qrnn.kernels.philox import expected_ratio
 
 
 def strnn_forward(f, x, h0=None, reverse=False):
@@ -137,7 +138,8 @@ def _run(make_loop, u, b, c0, lengths, pooling, zoneout, seed, mask,
          activations, *outputs):
     B, T, C = shape = _shape(u, pooling)
     dtype = computed_in(u.dtype)
-    if mask is None and zoneout:
+    expected = expected_ratio(zoneout, seed, mask)
+    if mask is None and zoneout and not expected:
         mask = zoneout_mask(seed, zoneout, shape)
     activations = activations or ACTIVATIONS
     loop = make_loop('o' in GATES[pooling], 'i' in GATES[pooling], *(
@@ -145,4 +147,5 @@ def _run(make_loop, u, b, c0, lengths, pooling, zoneout, seed, mask,
     n_items, width = blocks_of(B, C)
     share(loop, n_items, u.size, width, T, C, *flat(u, dtype),
           *flat(b, dtype, (B, u.shape[2])), *flat(c0, dtype, (B, C)),
-          ends_of(lengths, B, T), *flat(mask, bool, shape), *outputs)
+          ends_of(lengths, B, T), *flat(mask, bool, shape),
+          dtype.type(expected), *outputs)

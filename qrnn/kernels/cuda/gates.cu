@@ -2,8 +2,9 @@
 // from pre-activations u, bias, zoneout and the sequence's length.
 //
 // From the launcher: QRNN_HAS_O and QRNN_HAS_I, whether the pooling has these
-// gates, and QRNN_Z, QRNN_O and QRNN_I, their activations. Gates are stacked
-// along channels in the order f, z, o, i.
+// gates, QRNN_Z, QRNN_O and QRNN_I, their activations, and QRNN_EXPECTATION,
+// whether f is its expectation under zoneout. Gates are stacked along channels
+// in the order f, z, o, i.
 
 #define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
 
@@ -14,9 +15,10 @@
 #define GATES_PARAMETERS                                                   \
   const Real *u, Index u_batch, Index u_row, const Real *b, Index b_batch, \
       const Real *c0, const int *lengths, const unsigned char *mask,       \
-      Index seed, Index limit, Index B, Index T, Index C
+      Index seed, Index limit, double expected, Index B, Index T, Index C
 #define GATES_ARGUMENTS \
-  u, u_batch, u_row, b, b_batch, c0, lengths, mask, seed, limit, B, T, C
+  u, u_batch, u_row, b, b_batch, c0, lengths, mask, seed, limit, expected, B, \
+      T, C
 
 struct Gates {
   const Real* u;
@@ -27,6 +29,7 @@ struct Gates {
   const int* lengths;         // or null: all sequences have T steps
   const unsigned char* mask;  // or null: drawn from seed
   Index seed, limit;          // zoned out are words up to limit; -1: none
+  double expected;            // probability that f's expectation is for
   Index B, T, C;
 
   Index n = 0, batch = 0;
@@ -39,7 +42,7 @@ struct Gates {
   Carry bias[GATES] = {};
 
   struct Pre { Real f, z, o, i; };  // unused ones are never stored
-  struct Open { Carry f, z, o, i; };
+  struct Open { Carry f, z, o, i, raw; };  // raw: f before its expectation
 
   __device__ Index channels() const { return B * C; }
 
@@ -85,9 +88,13 @@ struct Gates {
   // Past the sequence's end the state holds and nothing comes out.
   template <int wants, bool full>
   __device__ Open open_gates(int t, Pre pre, bool zoned) const {
-    if (!full && (t < 0 || t >= length)) return Open{1, 0, 0, 0};
-    Open gates = {1, 0, 1, 0};
-    if (wants & 1) gates.f = zoned ? 1 : sigmoid(wide(pre.f) + bias[0]);
+    if (!full && (t < 0 || t >= length)) return Open{1, 0, 0, 0, 1};
+    Open gates = {1, 0, 1, 0, 1};
+    if (wants & 1) {
+      gates.raw = zoned ? 1 : sigmoid(wide(pre.f) + bias[0]);
+      gates.f = gates.raw;
+      if (QRNN_EXPECTATION) gates.f += (Carry) expected * (1 - gates.raw);
+    }
     if (wants & 2) gates.z = activate<QRNN_Z>(wide(pre.z) + bias[1]);
     if (QRNN_HAS_O && wants & 4)
       gates.o = activate<QRNN_O>(wide(pre.o) + bias[GATE_O]);

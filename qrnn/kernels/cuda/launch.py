@@ -30,16 +30,18 @@ POOLINGS = tuple(GATES)  # that have kernels
 NAMES = ('tanh', 'sigmoid', 'identity')
 
 #: What is compiled at once: a family of kernels, the bits of its dtype, and of
-#: poolings which one and the activations of its gates, in their order.
+#: poolings which one, the activations of its gates, in their order, and
+#: whether f is its expectation under zoneout.
 Module = collections.namedtuple(
-    'Module', 'family bits pooling activations', defaults=(None, None))
+    'Module', 'family bits pooling activations expectation',
+    defaults=(None, None, False))
 
 
-def pooling_module(dtype, pooling, activations=None):
+def pooling_module(dtype, pooling, activations=None, expectation=False):
     """Return a pooling's module; see :func:`~qrnn.gates.check_pooling`."""
     activations = check_pooling(pooling, activations)
     return Module('pooling', plans.bits_of(dtype), pooling, tuple(
-        activations[name] for name in GATES[pooling]))
+        activations[name] for name in GATES[pooling]), expectation)
 
 
 class CudaDevice:
@@ -100,7 +102,8 @@ def options(module):
     if module.pooling:
         gates = dict(zip(GATES[module.pooling], module.activations))
         defined.update(QRNN_HAS_O=int('o' in gates),
-                       QRNN_HAS_I=int('i' in gates))
+                       QRNN_HAS_I=int('i' in gates),
+                       QRNN_EXPECTATION=int(module.expectation))
         for name in 'zoi':
             defined['QRNN_' + name.upper()] = NAMES.index(
                 gates.get(name, ACTIVATIONS[name]))

@@ -5,6 +5,7 @@ from qrnn.kernels.cuda.arrays import as_int32
 from qrnn.kernels.cuda.arrays import by_rows
 from qrnn.kernels.cuda.arrays import contiguous
 from qrnn.kernels.cuda.arrays import signed
+from qrnn.kernels.philox import expected_ratio
 from qrnn.kernels.philox import limit_of
 
 
@@ -19,7 +20,9 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
         device: Where to run.
 
     """
-    module = launch.pooling_module(u.dtype, pooling, activations)
+    module = launch.pooling_module(
+        u.dtype, pooling, activations,
+        bool(expected_ratio(zoneout, seed, mask)))
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     c = device.empty((B, T, C), dtype)
@@ -44,7 +47,9 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
         device: Where to run.
 
     """
-    module = launch.pooling_module(u.dtype, pooling, activations)
+    module = launch.pooling_module(
+        u.dtype, pooling, activations,
+        bool(expected_ratio(zoneout, seed, mask)))
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     shape = B, T, C
@@ -88,6 +93,7 @@ def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
     lengths = as_int32(device, lengths, B)
     if mask is not None:
         mask = contiguous(device, mask, bool, (B, T, C), 'mask')
-    limit = limit_of(zoneout) if mask is None else -1
-    return (u, u_batch, u_row, b, b_batch, c0, lengths, mask, signed(seed),
-            limit, B, T, C), dtype, (B, T, C)
+    expected = expected_ratio(zoneout, seed, mask)
+    limit = limit_of(zoneout) if mask is None and not expected else -1
+    return (u, u_batch, u_row, b, b_batch, c0, lengths, mask,
+            signed(seed or 0), limit, expected, B, T, C), dtype, (B, T, C)

@@ -24,7 +24,7 @@ struct PoolingBackward : Backward, Gates {
 
   enum { SUMS = GATES };
   struct Step { Pre pre; Real before, gh, gc; };
-  struct Map { Carry f, z, i, arrived, before; };
+  struct Map { Carry f, z, i, arrived, before, raw; };
 
   __device__ bool wants_sums() const { return gb; }
 
@@ -69,7 +69,7 @@ struct PoolingBackward : Backward, Gates {
       put_gate(GATE_O, t, gh_t * now * slope<QRNN_O>(gates.o));
     }
     return Map{gates.f, gates.z, gates.i, gates.o * gh_t + wide(step.gc),
-               before};
+               before, gates.raw};
   }
 
   __device__ void advance(Map map, Carry& carry) const {
@@ -81,7 +81,8 @@ struct PoolingBackward : Backward, Gates {
     const Carry gs = map.arrived + carry;
     if (full || (t >= 0 && t < steps)) {
       const Carry via_f = QRNN_HAS_I ? map.before : map.before - map.z;
-      put_gate(0, t, via_f * gs * map.f * (1 - map.f));
+      const Carry raw = QRNN_EXPECTATION ? map.raw : map.f;
+      put_gate(0, t, via_f * gs * raw * (1 - map.f));
       put_gate(1, t, slope<QRNN_Z>(map.z) * gs * map.i);
       if (QRNN_HAS_I) put_gate(GATE_I, t, map.z * gs * slope<QRNN_I>(map.i));
     }

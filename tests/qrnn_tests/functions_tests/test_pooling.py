@@ -52,6 +52,9 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
          'activations': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}},
         {'shape': (3, 5, 1), 'bias': 'each', 'c0': True, 'mask': True,
          'lengths': (1, 5, 0)},
+        {'shape': (3, 17, 7), 'bias': 'one', 'c0': True, 'zoneout': .1},
+        {'shape': (3, 5, 33), 'bias': 'each', 'lengths': (5, 0, 2),
+         'zoneout': .6, 'activations': {'z': 'identity', 'i': 'tanh'}},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 0, 1)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (1, 0, 0)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 1, 0),
@@ -68,13 +71,16 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
+    zoneout = 0.  # in expectation
     given = 1, 1, 1  # which of the outputs' gradients are there
 
     def generate_inputs(self):
         arrays, self.options = arguments(
             self.shape, self.pooling, self.bias, self.c0, self.lengths,
             self.mask, self.dtype)
-        self.options['activations'] = self.activations
+        self.options.update(
+            activations=self.activations, zoneout=self.zoneout,
+            zoneout_expectation=bool(self.zoneout))
         return tuple(a for a in arrays if a is not None)
 
     def unpack(self, inputs):
@@ -84,7 +90,8 @@ class TestQRNNPooling(helpers.FunctionTestCase):
 
     def forward(self, inputs, device):
         options = dict(self.options, mask=device.send(self.options['mask']))
-        return qrnn_pooling(*self.unpack(inputs), **options)
+        with chainer.using_config('train', False):
+            return qrnn_pooling(*self.unpack(inputs), **options)
 
     def forward_expected(self, inputs):
         outputs = qrnn_pooling_ref(*self.unpack(inputs), **self.options)
@@ -226,6 +233,22 @@ def test_zoneout_only_closes_gates(pooling):
     seed = numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64)
     mask = zoneout_mask(int(seed), .5, (2, 9, 3))
     assert_equal(actual, qrnn_pooling_ref(*arrays, **options, mask=mask))
+
+
+def test_expectation_is_for_evaluation_only():
+    arrays, options = arguments((2, 9, 3), 'fo')
+    options.pop('mask')
+    with chainer.using_config('train', False):
+        as_it_is = qrnn_pooling(*arrays, **options, zoneout=.5)
+        expected = qrnn_pooling(
+            *arrays, **options, zoneout=.5, zoneout_expectation=True)
+    assert_equal(as_it_is, qrnn_pooling_ref(*arrays, **options), 1e-13)
+    assert abs(expected[0].array - as_it_is[0].array).max() > .01
+    drawn = [
+        numpy.random.seed(5) or qrnn_pooling(
+            *arrays, **options, zoneout=.5, zoneout_expectation=flag)
+        for flag in (True, False)]
+    assert_equal(*drawn, 0)
 
 
 @poolings

@@ -64,6 +64,34 @@ def test_only_in_training():
         assert_equal(zoneout(f, 1), f, 0)
 
 
+@testing.parameterize(*testing.product({
+    'dtype': helpers.DTYPES,
+    'ratio': [0, .1, 1],
+}))
+@helpers.backends
+class TestExpectation(helpers.FunctionTestCase):
+
+    def generate_inputs(self):
+        return numpy.random.rand(3, 17, 7).astype(self.dtype),
+
+    def forward(self, inputs, device):
+        with chainer.using_config('train', False):
+            return zoneout(*inputs, self.ratio, expectation=True),
+
+    def forward_expected(self, inputs):
+        F = zoneout_ref(*inputs, self.ratio, expectation=True)
+        return F.astype(self.dtype),
+
+
+def test_expectation_is_the_mean_of_draws():
+    f = uniform(5, 7) ** 2
+    mean = sum(zoneout(f, .3, expectation=True).array
+               for _ in range(4000)) / 4000
+    with chainer.using_config('train', False):
+        expected = zoneout(f, .3, expectation=True).array
+    assert abs(mean - expected).max() < .05  # seven standard deviations
+
+
 def test_seeded_by_numpy():
     f = numpy.random.rand(3, 4, 5)
     first, second = (

@@ -20,8 +20,8 @@ def sigmoid(a):
     return 1 / (1 + numpy.exp(-a))
 
 
-def torchqrnn(x, weight, bias, window, output_gate, hidden=None):
-    """A layer as torchqrnn computes it: (T, B, n), f not what is kept."""
+def torchqrnn(x, weight, bias, window, output_gate, hidden=None, zoneout=0.):
+    """A layer as torchqrnn computes it in evaluation: (T, B, n)."""
     source = x
     if window == 2:
         before = numpy.concatenate([0 * x[:1], x[:-1]], 0)
@@ -29,6 +29,7 @@ def torchqrnn(x, weight, bias, window, output_gate, hidden=None):
     y = source @ weight.T + bias
     chunks = numpy.split(y, 3 if output_gate else 2, axis=2)
     z, f = numpy.tanh(chunks[0]), sigmoid(chunks[1])
+    f *= 1 - zoneout  # f is the share of what is new
     states = []
     for t in range(len(x)):
         new = f[t] * z[t]
@@ -121,6 +122,28 @@ def test_torchqrnn(n, m, windows, output_gate):
     assert_equal(ys, list(expected.swapaxes(0, 1)))
     assert_equal(cy, numpy.stack(last))
     assert_same(interop.to_state_dict(rnn), arrays)
+
+
+@pytest.mark.parametrize('output_gate', [True, False])
+@pytest.mark.parametrize('kind', [QRNNStack, NStepQRNN, QRNNLayer])
+def test_zoneout_in_evaluation(kind, output_gate):
+    arrays = weights([4, 4], [2], output_gate)
+    x = uniform(T, B, 4)
+    expected, hidden = torchqrnn(
+        x, *arrays.values(), 2, output_gate, zoneout=.3)
+    link = interop.from_state_dict(
+        arrays, 4, output_gate, kind=kind, zoneout=.3,
+        zoneout_expectation=True)
+    with chainer.using_config('train', False):
+        if kind is NStepQRNN:
+            _, c, ys = link(None, None, list(x.swapaxes(0, 1)))
+            h = numpy.stack([y.array for y in ys])
+        else:
+            h = link(x.swapaxes(0, 1))
+            c = link.state.c if kind is QRNNLayer else link[0].state.c
+    assert_equal(h, expected.swapaxes(0, 1))
+    assert_equal(c, hidden[None] if kind is NStepQRNN else hidden)
+    assert_same(interop.to_state_dict(link), arrays)
 
 
 @pytest.mark.parametrize('window', [1, 2])

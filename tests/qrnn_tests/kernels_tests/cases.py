@@ -48,7 +48,7 @@ POOLING = {
     'pooling': list(GATES), 'dtype': list(TOLERANCE), 'regime': REGIMES,
     **SIZES,
     'lengths': [None, 'some', 'one short', 'none at all'],
-    'zoneout': [None, 'seed', 'mask', 'everywhere'],
+    'zoneout': [None, 'seed', 'mask', 'everywhere', 'expectation'],
     'b': [None, 'shared', 'each'],
     'c0': [True, False],
     'grads': ['h', 'h c', 'h c_last', 'c c_last', 'h c c_last'],
@@ -167,9 +167,11 @@ def check_pooling(case, device=None, to_device=lambda a: a,
                         'one short': max(0, T - 1)}[case.lengths]
         for s in range(B):  # what lies behind an end must not matter
             u[s, lengths[s]:] = numpy.nan
-    ratio = {'seed': .3, 'everywhere': 1.}.get(case.zoneout, 0.)
-    seed = 2 ** 63 + 12345
-    mask = philox.zoneout_mask(seed, ratio, shape)
+    expectation = case.zoneout == 'expectation'
+    ratio = {'seed': .3, 'everywhere': 1., 'expectation': .3}.get(
+        case.zoneout, 0.)
+    seed = None if expectation else 2 ** 63 + 12345
+    mask = None if expectation else philox.zoneout_mask(seed, ratio, shape)
     if case.zoneout == 'mask':
         mask = random.uniform(size=shape) < .3
     grads = dict(zip(['h', 'c', 'c_last'], [
@@ -192,25 +194,30 @@ def check_pooling(case, device=None, to_device=lambda a: a,
     outputs = run()
     clean = numpy.nan_to_num(u.astype('d'))
     expected = list(qrnn_pooling_ref(
-        clean, b, c0, lengths, case.pooling, mask=mask,
-        activations=activations))
-    expected += _pooling_gradients(case, clean, b, c0, lengths, mask, grads)
+        clean, b, c0, lengths, case.pooling, ratio, mask, activations,
+        expectation))
+    expected += _pooling_gradients(
+        case, clean, b, c0, lengths, ratio, mask, grads)
     _compare(outputs, expected, case.dtype)
     _same_bits(outputs, run())
     _unchanged(given, inputs, to_host)
     return outputs
 
 
-def _pooling_gradients(case, u, b, c0, lengths, mask, grads):
+def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     u, b, c0 = [None if a is None else chainer.Variable(a.astype('d'))
                 for a in (u, b, c0)]
-    ys = qrnn_pooling(u, b, c0, lengths, case.pooling, mask=mask,
-                      activations=ACTIVATIONS[case.activations])
+    with chainer.using_config('train', False):
+        ys = qrnn_pooling(
+            u, b, c0, lengths, case.pooling, ratio, mask,
+            ACTIVATIONS[case.activations], zoneout_expectation=True)
     arrived = [(y, chainer.Variable(g.astype('d')))
                for y, g in zip(ys, grads) if g is not None]
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
-                           [g for _, g in arrived]))
+                           [g for _, g in arrived],
+                           # By way of strnn
+                           enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
 

@@ -73,3 +73,10 @@ def test_activations_of_a_module():
             } < set(launch.options(module))
     with pytest.raises(ValueError):
         launch.pooling_module('f', 'fo', {'f': 'tanh'})
+
+
+def test_the_expectation_under_zoneout_has_its_own_module():
+    module = launch.pooling_module('f', 'fo')
+    assert '-DQRNN_EXPECTATION=0' in launch.options(module)
+    assert '-DQRNN_EXPECTATION=1' in launch.options(
+        launch.pooling_module('f', 'fo', expectation=True))

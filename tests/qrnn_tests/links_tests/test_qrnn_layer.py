@@ -8,9 +8,15 @@ from chainer import testing
 import numpy
 import pytest
 
+from qrnn import BiQRNNLayer
+from qrnn import BiQRNNStack
 from qrnn import masked_convolution_ref
+from qrnn import NStepBiQRNN
+from qrnn import NStepQRNN
+from qrnn import QRNN
 from qrnn import qrnn_pooling_ref
 from qrnn import QRNNLayer
+from qrnn import QRNNStack
 from qrnn import QRNNState
 from qrnn_tests import helpers
 from qrnn_tests.helpers import assert_equal
@@ -203,6 +209,34 @@ def test_zoneout(pooling):
         expected, layer.zoneout = layer(x).array, 0
         assert_equal(layer(x), expected, 0)
     assert_equal(layer(x), expected, 0)
+
+
+@pytest.mark.parametrize('pooling', ['f', 'fo', 'if', 'ifo'])
+def test_expectation_under_zoneout(pooling):
+    layer = randomize(QRNNLayer(
+        4, 5, pooling=pooling, zoneout=.3, zoneout_expectation=True,
+        save_state=True))
+    x = uniform(3, 7, 4)
+    expected = qrnn_pooling_ref(
+        masked_convolution_ref(x, layer.W.array), layer.b.array,
+        pooling=pooling, zoneout=.3, zoneout_expectation=True)[0]
+    with chainer.using_config('train', False):
+        assert_equal(layer(x), expected)
+        layer.reset_state()
+        assert_equal(helpers.feed(layer, x, [2, 'step', 'step', 3]), expected)
+
+
+@pytest.mark.parametrize('link', [
+    lambda **options: QRNNStack(2, 4, 5, **options),
+    lambda **options: BiQRNNLayer(4, 5, **options),
+    lambda **options: BiQRNNStack(2, 4, 5, **options),
+    lambda **options: NStepQRNN(2, 4, 5, 0, **options),
+    lambda **options: NStepBiQRNN(2, 4, 5, 0, **options),
+    lambda **options: QRNN(4, 5, **options)])
+def test_links_have_zoneouts_expectation(link):
+    layers = [each for each in link(zoneout_expectation=True).links()
+              if isinstance(each, QRNNLayer)]
+    assert layers and all(layer.zoneout_expectation for layer in layers)
 
 
 # A link like any other

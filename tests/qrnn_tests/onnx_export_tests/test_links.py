@@ -100,6 +100,18 @@ def test_stack(dense):
         assert_close(run(model, x=x)['h'], stack(x))
 
 
+@pytest.mark.parametrize('pooling', ['f', 'fo', 'if', 'ifo'])
+def test_expectation_under_zoneout(pooling):
+    layer = randomize(QRNNLayer(
+        4, 5, pooling=pooling, zoneout=.4, zoneout_expectation=True))
+    x, lengths = batch(5, 17)
+    model = session(onnx_export.export(layer, lengths=True))
+    expected = layer(x, lengths).array
+    assert_close(run(model, x=x, lengths=lengths)['h'], expected)
+    layer.zoneout_expectation = False
+    assert abs(layer(x, lengths).array - expected).max() > .01
+
+
 @pytest.mark.parametrize('options', [{}, {'kernel_size': 3, 'pooling': 'ifo'}])
 def test_both_directions(options):
     layer = randomize(BiQRNNLayer(4, 5, **options))
