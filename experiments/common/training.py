@@ -154,12 +154,13 @@ class Run(training.Extension):
                          'processes': processes.size, 'began': 0.}]
         self._signal = 0  # number of one that came
 
-    def train(self, updater, evaluator, columns, curves, facts, description,
+    def train(self, updater, evaluators, columns, curves, facts, description,
               learning_rate=None, postprocess=None, best=()):
         """Train a model, or go on with it, and make it its best.
 
-        ``evaluator`` and ``learning_rate`` are extensions; ``columns`` are the
-        entries of the log to print and ``curves`` those to draw, completed by
+        ``evaluators`` are extensions by name, of which ``'validation'``
+        selects the best model; ``learning_rate`` is an extension. ``columns``
+        are the entries of the log to print and ``curves`` those to draw, completed by
         ``postprocess``. ``facts`` of the data must be the same for a snapshot
         to fit; with ``description`` they are what it takes to build the model
         anew. ``best`` are arguments of :class:`checkpoint.BestModel`, which is
@@ -176,7 +177,7 @@ class Run(training.Extension):
         epoch, iteration = (1, 'epoch'), (1, 'iteration')
         in_order = [
             ('merge', lambda _: self.processes.merge(trainer), iteration),
-            ('validation', evaluator, epoch),
+            *((name, each, epoch) for name, each in evaluators.items()),
             ('check_finite', check_finite, iteration),
             ('best_model', self._best, epoch),
             ('learning_rate', learning_rate, epoch),
@@ -320,10 +321,10 @@ class Run(training.Extension):
 
 def add_perplexities(entry):
     """Complete an entry of the log with the losses' exponentials."""
-    for prefix in '', 'validation/':
-        loss = entry.get(prefix + 'main/loss', math.inf)
-        if loss < 700:
-            entry[prefix + 'perplexity'] = math.exp(loss)
+    for name, loss in list(entry.items()):
+        if name.endswith('main/loss') and loss < 700:
+            entry[name.removesuffix('main/loss') + 'perplexity'] = (
+                math.exp(loss))
 
 
 class _Progress(training.Extension):

@@ -57,7 +57,8 @@ def train(run):
         optimizer, data.pad, run.device, run.processes)
     best = run.train(
         updater, best=('validation/main/accuracy', True),
-        evaluator=evaluator(model, corpus.dev, config.batch_size),
+        evaluators={
+            'validation': evaluator(model, corpus.dev, config.batch_size)},
         columns=['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
                  'validation/main/accuracy', 'elapsed_time'],
         curves=['main/accuracy', 'validation/main/accuracy'],

@@ -57,7 +57,7 @@ def train(run):
         count=lambda batch: sum(n_target for *_, n_target in batch))
     best = run.train(
         updater,
-        evaluator=score.evaluator(model, corpus, 'dev'),
+        evaluators={'validation': score.evaluator(model, corpus, 'dev')},
         columns=['epoch', 'perplexity', 'validation/perplexity',
                  'elapsed_time'],
         curves=['perplexity', 'validation/perplexity'],

@@ -25,6 +25,8 @@ class Config:
     n_units: int = 640  # size of the embedding and of each layer
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
+    # Whether evaluation uses the expectation of f under zoneout, or f itself
+    zoneout_expectation: bool = False
     dropout: float = 0.5  # after the embedding and after each layer
     # The next two the paper does not give; README.md tells of them.
     init_scale: float | None = None  # uniform +- it; None: Chainer's links'
@@ -42,7 +44,8 @@ class Config:
 
 CONFIGS = {
     # Table 2: QRNN + zoneout, 18M
-    'qrnn-zoneout': Config(zoneout=0.1, init_scale=0.173, sum_over='steps'),
+    'qrnn-zoneout': Config(zoneout=0.1, zoneout_expectation=True,
+                           init_scale=0.173, sum_over='steps'),
     # Table 2: QRNN, 18M; needs the best epoch on the validation part
     'qrnn': Config(init_scale=0.173, sum_over='steps'),
     # Table 2: LSTM, 20M. The paper does not give its settings; chunks,
@@ -85,6 +88,7 @@ class LanguageModel(chainer.Chain):
                 self.rnn = QRNNStack(
                     *size, kernel_size=config.kernel_size,
                     dropout=config.dropout, zoneout=config.zoneout,
+                    zoneout_expectation=config.zoneout_expectation,
                     save_state=True)
             else:
                 self.rnn = LSTMStack(

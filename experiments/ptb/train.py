@@ -39,12 +39,16 @@ def train(run):
         stream.StreamIterator(
             corpus.train, config.batch_size, config.n_steps, corpus.eos),
         optimizer, run.device, run.processes)
+    evaluators = {
+        'validation': stream.StreamEvaluator(corpus.valid, model, corpus.eos)}
+    if config.zoneout:
+        other = 'identity' if config.zoneout_expectation else 'expectation'
+        evaluators[f'validation_{other}'] = stream.OtherZoneoutEvaluator(
+            corpus.valid, model, corpus.eos)
+    curves = ['perplexity', *(f'{name}/perplexity' for name in evaluators)]
     best = run.train(
-        updater,
-        evaluator=stream.StreamEvaluator(corpus.valid, model, corpus.eos),
-        columns=['epoch', 'lr', 'perplexity', 'validation/perplexity',
-                 'elapsed_time'],
-        curves=['perplexity', 'validation/perplexity'],
+        updater, evaluators,
+        columns=['epoch', 'lr', *curves, 'elapsed_time'], curves=curves,
         facts={'data': corpus.facts},
         description={'words': corpus.vocabulary},
         learning_rate=learning_rate(optimizer, config),

@@ -48,6 +48,23 @@ def test_learning_rate(tmp_path, monkeypatch):
     assert [entry['lr'] for entry in curve] == [1, 1, .5, .25]
 
 
+def test_both_evaluations_of_zoneout(tmp_path, monkeypatch):
+    curves = []
+    for expectation in False, True:
+        monkeypatch.setattr(train, 'TINY', dataclasses.replace(
+            train.TINY, zoneout=.5, zoneout_expectation=expectation))
+        curves.append(run(tmp_path / str(expectation)))
+    names = ['validation/perplexity', 'validation_expectation/perplexity',
+             'validation_identity/perplexity']
+    for as_it_is, expected in zip(*curves):
+        assert as_it_is['main/loss'] == expected['main/loss']
+        assert as_it_is[names[0]] == expected[names[2]]
+        assert as_it_is[names[1]] == expected[names[0]] != as_it_is[names[0]]
+    result = json.loads((tmp_path / 'True' / 'result.json').read_text())
+    assert result['validation_perplexity'] == pytest.approx(
+        min(entry[names[0]] for entry in curves[1]))
+
+
 def test_as_a_command(python):
     process = python('-m', 'experiments.ptb.train', '--data', 'nowhere')
     assert process.returncode == 1 and not process.stdout
