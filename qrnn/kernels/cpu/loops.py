@@ -13,8 +13,9 @@ from numba import types
 from numba.extending import overload
 import numpy
 
-from qrnn.kernels.cpu.threads import compiled
-from qrnn.kernels.cpu.threads import FASTMATH
+from qrnn.kernels.cpu.compilation import compiled
+from qrnn.kernels.cpu.compilation import FASTMATH
+from qrnn.kernels.cpu.rows import copy
 
 
 @compiled
@@ -80,7 +81,7 @@ def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
             s, start = item // n_blocks, item % n_blocks * width
             n = min(width, C - start)
             state = _row(c_last, s * C + start, n)
-            state[:] = _row(c0, s * c0_batch + start, n)
+            copy(state, _row(c0, s * c0_batch + start, n))
             b_f, b_z, b_o, b_i = _gates(
                 b, s * b_batch + start, C, n, has_o, has_i)
             for t in range(lengths[s]):
@@ -108,7 +109,7 @@ def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
             for t in range(lengths[s], T):  # the state holds, h is 0
                 if writes_h:
                     _row(h, (s * T + t) * C + start, n)[:] = 0
-                _row(c, (s * T + t) * C + start, n)[:] = state
+                copy(_row(c, (s * T + t) * C + start, n), state)
 
     return loop
 
@@ -128,7 +129,7 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
             s, start = item // n_blocks, item % n_blocks * width
             n = min(width, C - start)
             arrived = _row(gc0, s * C + start, n)  # from the step after it
-            arrived[:] = _row(gc_last, s * gc_last_batch + start, n)
+            copy(arrived, _row(gc_last, s * gc_last_batch + start, n))
             b_f, b_z, b_o, b_i = _gates(
                 b, s * b_batch + start, C, n, has_o, has_i)
             gb_f, gb_z, gb_o, gb_i = _gates(
@@ -199,8 +200,8 @@ def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
         c_after, h_after = _row(c_next, s * m, m), _row(h_next, s * m, m)
         y_t = _row(y, (s * T + t) * m, m)
         if t >= ends[s]:
-            c_after[:] = c_s
-            h_after[:] = h_s
+            copy(c_after, c_s)
+            copy(h_after, h_s)
             y_t[:] = 0
             continue
         u_i, u_f, u_o, u_z = _quarters(u, s * u_batch + t * u_row, m)

@@ -6,8 +6,8 @@ forward drew.
 """
 import numpy
 
+from qrnn.kernels.cpu.compilation import compiled
 from qrnn.kernels.cpu.rows import computed_in
-from qrnn.kernels.cpu.threads import compiled
 from qrnn.kernels.cpu.threads import share
 from qrnn.kernels.philox import CHUNK
 from qrnn.kernels.philox import limit_of

@@ -1,6 +1,8 @@
 """How arrays reach the loops."""
 import numpy
 
+from qrnn.kernels.cpu.compilation import compiled
+
 
 def computed_in(dtype):
     """Return the dtype in which arrays of ``dtype`` are computed."""
@@ -58,3 +60,10 @@ def ends_of(lengths, B, T):
     if lengths is None:
         return numpy.full(B, T)
     return numpy.asarray(lengths, numpy.int64)
+
+
+@compiled
+def copy(target, source):
+    """Copy a row within a loop."""
+    for j in range(len(target)):
+        target[j] = source[j]

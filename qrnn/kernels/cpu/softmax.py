@@ -5,8 +5,8 @@ from numba import types
 from numba.extending import overload
 import numpy
 
-from qrnn.kernels.cpu.threads import compiled
-from qrnn.kernels.cpu.threads import FASTMATH
+from qrnn.kernels.cpu.compilation import compiled
+from qrnn.kernels.cpu.compilation import FASTMATH
 from qrnn.kernels.cpu.threads import share
 
 

@@ -1,44 +1,30 @@
-"""How the loops are compiled, and shared among threads."""
+"""How the loops are divided among threads."""
+import collections
 import concurrent.futures
 import os
-
-import numba
+import queue
 
 
 #: Elements from which a second thread pays for waking it up.
 _SHARED_SIZE = 1 << 15
 
-#: Products are fused with sums. NaN and infinity are what they are, so that a
-#: training that diverges shows it.
-FASTMATH = {'contract', 'nsz'}
-
 _pool = None
 
 
-def compiled(function):
-    """Compile a loop over arrays on its first call, and keep it on disk.
-
-    The loop releases Python's global lock. It may use compiled functions and
-    constants of its own file only: Numba's files on disk are renewed when that
-    file changes, whatever it imports.
-    """
-    options = {'nogil': True, 'error_model': 'numpy', 'fastmath': FASTMATH}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # there is no folder that could be written
-        return numba.njit(**options)(function)
-
-
 def share(loop, n_items, size, *args):
-    """Call ``loop(first, last, *args)`` so that all items get their turn.
+    """Call ``loop(first, last, *args)`` so that all items are computed.
 
-    Threads take equal ranges of the items. What is computed for an item must
-    not depend on the range that it is in.
+    The items are divided into equal ranges, one per thread. A range that no
+    other thread has begun is computed by the calling thread, so that the loop
+    also runs where no thread can be started. The result for an item must not
+    depend on its range.
 
     Args:
-        loop (callable): Compiled by :func:`compiled`.
+        loop (callable): Compiled by
+            :func:`~qrnn.kernels.cpu.compilation.compiled`.
         n_items (int): Number of items.
-        size (int): Number of elements in all, to tell whether threads pay.
+        size (int): Total number of elements. Few elements are computed by the
+            calling thread alone.
         args: Further arguments of the loop.
 
     """
@@ -47,15 +33,34 @@ def share(loop, n_items, size, *args):
         loop(0, n_items, *args)
         return
     bounds = [n * n_items // n_threads for n in range(n_threads + 1)]
-    others = [_threads().submit(loop, *bounds[n:n + 2], *args)
-              for n in range(1, n_threads)]
-    loop(*bounds[:2], *args)
-    for other in others:
-        other.result()
+    ranges = collections.deque(zip(bounds, bounds[1:]))
+    errors = queue.SimpleQueue()  # of each range, or None
+
+    def work():
+        while True:
+            try:
+                first, last = ranges.popleft()
+            except IndexError:  # all have been begun
+                return
+            try:
+                loop(first, last, *args)
+            except BaseException as error:
+                errors.put(error)
+            else:
+                errors.put(None)
+
+    _call_in_threads(n_threads - 1, work)
+    work()
+    for _ in range(n_threads):
+        error = errors.get()
+        if error:
+            raise error
 
 
 def n_cores():
-    """Return how many cores this process may use: ``OMP_NUM_THREADS`` counts.
+    """Return how many cores this process may use.
+
+    ``OMP_NUM_THREADS`` limits the number.
     """
     n_available = len(os.sched_getaffinity(0))
     limit = os.environ.get('OMP_NUM_THREADS', '')
@@ -63,11 +68,18 @@ def n_cores():
     return min(n_available, limit or n_available)
 
 
-def _threads():
+def _call_in_threads(n, function):
+    """Call a function in up to n threads, without waiting for them."""
     global _pool
-    if _pool is None:
-        _pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    return _pool
+    try:
+        if _pool is None:
+            _pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        for _ in range(n):
+            _pool.submit(function)
+    except RuntimeError:
+        # The interpreter shuts down, or no thread can be started. The pool's
+        # queue would grow, and hold arrays.
+        _forget_threads()
 
 
 def _forget_threads():

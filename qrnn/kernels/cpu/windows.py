@@ -1,10 +1,11 @@
 """The windows of a convolution along time, on NumPy arrays."""
 import numpy
 
+from qrnn.kernels.cpu.compilation import compiled
 from qrnn.kernels.cpu.rows import computed_in
+from qrnn.kernels.cpu.rows import copy
 from qrnn.kernels.cpu.rows import ends_of
 from qrnn.kernels.cpu.rows import flat
-from qrnn.kernels.cpu.threads import compiled
 from qrnn.kernels.cpu.threads import share
 
 
@@ -53,10 +54,10 @@ def _unfold(first, last, T, n, k, lookahead, x, x_batch, x_row, x0, x0_batch,
                 tap[:] = 0
             elif seen >= 0:
                 start = s * x_batch + seen * x_row
-                tap[:] = x[start:start + n]
+                copy(tap, x[start:start + n])
             else:
                 start = s * x0_batch + (k - 1 + seen) * x0_row
-                tap[:] = x0[start:start + n]
+                copy(tap, x0[start:start + n])
 
 
 @compiled

@@ -1,6 +1,4 @@
 """The loops of the CPU."""
-import multiprocessing
-import os
 import subprocess
 import sys
 
@@ -9,7 +7,6 @@ import pytest
 
 from qrnn.kernels import cpu
 from qrnn.kernels import philox
-from qrnn.kernels.cpu import threads
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import loss_cases
 
@@ -63,44 +60,6 @@ def test_softmax(case):
     loss_cases.check_softmax(case)
 
 
-def outputs_of(size):
-    """Return what all loops do for inputs that are large enough to share."""
-    B, T, C = size
-    random = numpy.random.RandomState(0)
-    u, x = (random.normal(size=(B, T, n)).astype('f') for n in (3 * C, C))
-    b, c0 = random.normal(size=3 * C).astype('f'), x[:, 0]
-    lengths = random.randint(0, T + 1, B)
-    same = u, b, c0, lengths, 'fo', .1, 3, None
-    h, c, c_last = cpu.pooling_forward(*same)
-    states = cpu.strnn_forward(u[:, :, :C], x, c0)
-    windows = cpu.unfold(x, x[:, :2], 3, 0, lengths)
-    logits = random.normal(size=(70, 1000)).astype('f')
-    losses = cpu.softmax_cross_entropy(
-        logits, b[:1].repeat(1000), numpy.arange(70), 5)
-    return [
-        h, c, c_last, *cpu.pooling_backward(*same, c, x, None, x[:, 0]),
-        states, *cpu.strnn_backward(u[:, :, :C], states, c0, x),
-        windows, *cpu.fold(windows, x.shape, 0, lengths), losses, logits,
-        cpu.dropout(x, .5, 1), cpu.zoneout_mask(1, .5, x.shape)]
-
-
-@pytest.mark.parametrize('size', [(5, 60, 130), (16, 40, 70)])
-def test_threads_give_the_same_bits(size, monkeypatch):
-    first, *others = (
-        monkeypatch.setattr(threads, 'n_cores', lambda: n) or outputs_of(size)
-        for n in (1, 2, 3))
-    for other in others:
-        for a, b in zip(first, other):
-            assert a.tobytes() == b.tobytes()
-
-
-@pytest.mark.parametrize('limit, expected', [
-    ('1', 1), ('', None), ('0', None), ('many', None), ('999', None)])
-def test_n_cores(monkeypatch, limit, expected):
-    monkeypatch.setenv('OMP_NUM_THREADS', limit)
-    assert threads.n_cores() == expected or len(os.sched_getaffinity(0))
-
-
 @pytest.mark.parametrize('bad', [numpy.nan, numpy.inf, -numpy.inf])
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
 def test_what_is_not_finite_shows(bad, dtype):
@@ -145,35 +104,10 @@ def test_tanh_to_the_rounding_of_float32():
     assert abs(z).max() == 1
 
 
-def test_a_fork_after_a_large_call_is_harmless(monkeypatch):
-    monkeypatch.setattr(threads, 'n_cores', lambda: 2)
-    expected = outputs_of((5, 60, 130))
-    context = multiprocessing.get_context('fork')
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(
-        target=lambda: sender.send(outputs_of((5, 60, 130))))
-    child.start()
-    assert receiver.poll(60), 'the child hangs'
-    for a, b in zip(expected, receiver.recv()):
-        assert a.tobytes() == b.tobytes()
-    child.join()
-
-
 def test_numba_is_imported_when_it_is_needed():
     subprocess.run([
         sys.executable, '-c',
         'import sys, qrnn; assert "numba" not in sys.modules'], check=True)
-
-
-def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
-    """As where a library is installed for all users, with no home."""
-    file = tmp_path / 'file'
-    file.touch()
-    subprocess.run([
-        sys.executable, '-c',
-        'import numpy, qrnn; qrnn.strnn(*2 * [numpy.ones((1, 2, 3), "f")])'],
-        check=True,
-        env={**os.environ, 'NUMBA_CACHE_DIR': str(file / 'missing')})
 
 
 def test_wrong_shapes():

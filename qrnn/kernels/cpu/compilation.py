@@ -1,0 +1,121 @@
+"""How the loops are compiled, and how their code is kept on disk."""
+import contextlib
+import functools
+import hashlib
+import logging
+import os
+import pathlib
+import pickle
+import uuid
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.serialize import dumps
+
+
+#: Products are fused with sums. NaN and infinity are excluded, because
+#: divergence must stay visible.
+FASTMATH = {'contract', 'nsz'}
+
+_logger = logging.getLogger(__name__)
+
+
+def compiled(function):
+    """Compile a loop over arrays on its first call, and cache it on disk.
+
+    The loop releases Python's global lock. It may use compiled functions and
+    constants of any file in this folder. Assigning a slice of one array to a
+    slice of another adds two seconds to the first compilation, because Numba
+    formats the error message; :func:`qrnn.kernels.cpu.rows.copy` does not.
+
+    Messages at level INFO say what is compiled.
+    """
+    loop = numba.njit(
+        nogil=True, error_model='numpy', fastmath=FASTMATH)(function)
+    with contextlib.suppress(RuntimeError, OSError):  # no folder is writable
+        loop._cache = _Cache(function)
+    return loop
+
+
+class _Cache(FunctionCache):
+    """Numba's cache with one file per key, which may fail.
+
+    Numba lists the files of a function in an index. If the index is damaged,
+    every call fails; if two processes write it at once, it may name the code
+    of another key.
+    """
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _Files(
+            os.path.join(self.cache_path, self._impl.filename_base))
+
+    def load_overload(self, sig, target_context):
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:
+            _logger.info('the cache of %s is unreadable: %s',
+                         self._name, error)
+            found = None
+        if found is None:
+            _logger.info('compiling %s %s', self._name, sig)
+        return found
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _logger.info('%s is not cached: %s', self._name, error)
+
+
+class _Files:
+    """Files with a checksum over the code and over what it was made from."""
+
+    def __init__(self, prefix):
+        self._prefix = prefix
+
+    def load(self, key):
+        """Return what was saved with the key, or None."""
+        try:
+            contents = pathlib.Path(self._path(key)).read_bytes()
+        except FileNotFoundError:
+            return None
+        checksum, data = contents[:32], contents[32:]
+        if checksum == _checksum(key, data):
+            return pickle.loads(data)
+
+    def save(self, key, data):
+        """Write a file at once, in the place of a stale or damaged one."""
+        data = dumps(data)
+        path = self._path(key)
+        temporary = f'{path}.tmp.{uuid.uuid4().hex[:16]}'
+        try:
+            with open(temporary, 'wb') as file:
+                file.write(_checksum(key, data) + data)
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    def _path(self, key):
+        # The name does not depend on the source, so that code of an edited
+        # source is overwritten.
+        signature, machine, (_, constants) = key
+        name = _digest(repr((signature, machine, constants)).encode())
+        return f'{self._prefix}.{name.hex()[:16]}.nbc'
+
+
+def _checksum(key, data):
+    origin = repr((numba.__version__, _sources(), key))
+    return _digest(origin.encode() + data)
+
+
+@functools.cache
+def _sources():
+    """Return a digest of all files whose functions a loop may use."""
+    files = sorted(pathlib.Path(__file__).parent.glob('*.py'))
+    return _digest(b''.join(file.read_bytes() for file in files))
+
+
+def _digest(data):
+    return hashlib.sha256(data).digest()
