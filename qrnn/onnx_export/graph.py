@@ -1,3 +1,5 @@
+import collections
+
 import numpy
 
 
@@ -11,7 +13,7 @@ class Graph:
     """An ONNX graph, built operator by operator.
 
     Values are named by strings, which :meth:`input`, :meth:`constant` and
-    :meth:`add` return and :meth:`add` takes.
+    :meth:`add` return and :meth:`add` takes. A name is unique in its graph.
 
     Args:
         name (str): Name of the graph.
@@ -53,7 +55,8 @@ class Graph:
         self._inputs = []
         self._outputs = []
         self._constants = []
-        self._n_values = 0
+        self._names = set()
+        self._numbers = collections.Counter()
 
     def input(self, name, dtype, shape, default=None):
         """Add an input and return its name.
@@ -64,7 +67,11 @@ class Graph:
             shape (tuple): Its shape, with names for axes that may vary.
             default (numpy.ndarray): Its value where it is not given.
 
+        Raises:
+            ValueError: If the graph has a value of this name already.
+
         """
+        self._reserve(name)
         self._inputs.append(self._info(name, dtype, shape))
         if default is not None:
             self._constants.append(self._to_tensor(
@@ -73,12 +80,13 @@ class Graph:
 
     def output(self, name, value, dtype, shape):
         """Make a value an output. Arguments are those of :meth:`input`."""
+        self._reserve(name)
         self._nodes.append(self._helper.make_node('Identity', [value], [name]))
         self._outputs.append(self._info(name, dtype, shape))
 
     def constant(self, array, dtype=None):
         """Add a constant, an array or numbers, and return its name."""
-        name = self._new_name('constant')
+        name = self.new_name('constant')
         self._constants.append(self._to_tensor(
             numpy.array(array, dtype, order='C'), name))
         return name
@@ -100,13 +108,22 @@ class Graph:
             str or list of str: The output, or outputs.
 
         """
-        outputs = [self._new_name(operator) for _ in range(n_outputs)]
+        outputs = [self.new_name(operator.lower()) for _ in range(n_outputs)]
         self._nodes.append(self._helper.make_node(
             operator, list(inputs), outputs, **attributes))
         return outputs[0] if n_outputs == 1 else outputs
 
+    def new_name(self, prefix):
+        """Return a prefix and a number that no value of the graph has."""
+        while (name := f'{prefix}_{self._numbers[prefix]}') in self._names:
+            self._numbers[prefix] += 1
+        self._reserve(name)
+        return name
+
     def body(self, name, dtype, inputs, outputs, nodes):
         """Return a graph for an operator that runs one, such as Scan.
+
+        The names of its values may be in use outside the body.
 
         Args:
             name (str): Its name.
@@ -117,11 +134,16 @@ class Graph:
                 output.
 
         """
+        used = {each for _, takes, gives in nodes for each in (*takes, gives)}
+        names = {each: self.new_name(f'{name}_{each}')
+                 for each in sorted(used)}
         return self._helper.make_graph(
-            [self._helper.make_node(operator, takes, [gives])
-             for operator, takes, gives in nodes], name,
-            *([self._info(each, dtype, shape) for each, shape in values]
-              for values in (inputs, outputs)))
+            [self._helper.make_node(
+                operator, [names[each] for each in takes], [names[gives]])
+             for operator, takes, gives in nodes],
+            self.new_name(name),
+            *([self._info(names[each], dtype, shape)
+               for each, shape in values] for values in (inputs, outputs)))
 
     def model(self, metadata=None):
         """Return the finished model, if ONNX's checker accepts it.
@@ -150,6 +172,9 @@ class Graph:
         kind = self._helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
         return self._helper.make_tensor_value_info(name, kind, shape)
 
-    def _new_name(self, kind):
-        self._n_values += 1
-        return f'{kind.lower()}_{self._n_values}'
+    def _reserve(self, name):
+        if name in self._names:
+            raise ValueError(
+                f'the graph has a value named {name!r} already: choose '
+                'another name')
+        self._names.add(name)

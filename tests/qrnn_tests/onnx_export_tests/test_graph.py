@@ -38,3 +38,24 @@ def test_what_is_wrong_is_found():
     graph.output('y', y, numpy.float32, ('batch', 2))
     with pytest.raises(onnx.shape_inference.InferenceError):
         graph.model()
+
+
+def test_names_are_unique():
+    pytest.importorskip('onnx')
+    graph = onnx_export.Graph('names')
+    x = graph.input('add_0', numpy.float32, ('batch', 3))
+    assert graph.add('Add', x, x) == 'add_1'
+    with pytest.raises(ValueError, match="'add_1' already"):
+        graph.input('add_1', numpy.float32, ('batch', 3))
+    with pytest.raises(ValueError, match="'add_0' already"):
+        graph.output('add_0', x, numpy.float32, ('batch', 3))
+
+
+def test_names_inside_of_a_body():
+    """Values outside may have the names that the body gives its own."""
+    pytest.importorskip('onnx')
+    graph = onnx_export.Graph('body')
+    x = graph.input('kept', numpy.float32, ('batch', 'time', 3))
+    h = onnx_export.add_link(graph, QRNNLayer(3, 4), x)
+    graph.output('next_c', h, numpy.float32, ('batch', 'time', 4))
+    graph.model()
