@@ -1,5 +1,6 @@
 import numpy
 
+import chainer
 from chainer import backend
 import chainer.functions as F
 
@@ -9,8 +10,9 @@ def valid_steps(lengths, x):
 
     Args:
         lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence: ``B`` integers from 0 to ``T``. Values in an array on a
-            GPU are trusted: looking at them would make the host wait.
+            sequence: ``B`` integers from 0 to ``T``, or booleans, where true
+            means ``T`` and false 0. Integers on a GPU are not checked, because
+            reading them would make the host wait.
         x (:ref:`ndarray`): The padded batch, ``(B, T, ...)``.
 
     Returns:
@@ -40,6 +42,17 @@ def clear_padding(x, valid):
                    xp.zeros_like(x.array))
 
 
+def clear_padding_in_debug_mode(x, lengths):
+    """Return a padded batch whose padding Chainer's debug mode accepts.
+
+    Functions that keep or move the padding would make it raise, because it
+    checks all their outputs for NaN. Without debug mode nothing is computed.
+    """
+    if not chainer.is_debug():
+        return x
+    return clear_padding(x, valid_steps(lengths, x.array))
+
+
 def send_lengths(lengths, x):
     """Return the lengths of a padded batch on its device, None for None.
 
@@ -67,14 +80,17 @@ def send_lengths(lengths, x):
 def as_lengths(lengths, B, T):
     """Return lengths as int32 of shape ``(B,)``, if they fit the batch.
 
-    They stay on their device, and an array of that dtype is not copied.
+    They stay on their device, and an array of that dtype is not copied. Of
+    booleans, true means all ``T`` steps and false none.
     """
     xp = backend.get_array_module(lengths)
     lengths = xp.asarray(lengths)
-    if lengths.shape != (B,) or (B > 0 and lengths.dtype.kind not in 'iu'):
+    if lengths.shape != (B,) or (B > 0 and lengths.dtype.kind not in 'iub'):
         raise ValueError(
-            f'lengths must be {B} integers, one per sequence, not of shape '
-            f'{lengths.shape} and dtype {lengths.dtype}')
+            f'lengths must be {B} integers, one for each sequence, but their '
+            f'shape is {lengths.shape} and their dtype {lengths.dtype}')
+    if lengths.dtype.kind == 'b':
+        return lengths * numpy.int32(T)
     if xp is numpy and B > 0 and not (
             0 <= lengths.min() and lengths.max() <= T):
         raise ValueError(

@@ -9,6 +9,7 @@ from chainer.utils import type_check
 from qrnn import kernels
 from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.float16 import matmul
+from qrnn.functions.last_steps import last_steps
 from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -63,10 +64,55 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
     """
     if check_lookahead(lookahead, len(W)) and x0 is not None:
         raise ValueError(
-            'previous inputs (x0) go with a masked convolution only, but '
-            f'lookahead is {lookahead}')
+            'previous inputs (x0) require a masked convolution, but lookahead '
+            f'is {lookahead}; omit x0 or set lookahead to 0')
     inputs = (x, W) if x0 is None else (x, W, x0)
     return _MaskedConvolution(lengths, lookahead).apply(inputs)[0]
+
+
+def streaming_convolution(
+        x: Input, W: Input, x0: Input | None = None,
+        lengths: Lengths | None = None
+) -> tuple[chainer.Variable, chainer.Variable]:
+    """Convolve along time, and return the inputs that the next call needs.
+
+    A sequence can be cut anywhere: with the second output of one call as
+    ``x0`` of the next, outputs and gradients are those of the whole sequence.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, as in
+            :func:`~qrnn.masked_convolution`, ``(B, T, n)``.
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Filters,
+            ``(k, n, m)``.
+        x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
+            inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. All are T long if omitted.
+
+    Returns:
+        tuple of ~chainer.Variable: Outputs ``(B, T, m)``, and each sequence's
+        last ``k - 1`` inputs, ``(B, k - 1, n)``, a copy.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        ValueError: If ``lengths`` does not fit.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.functions import streaming_convolution
+        >>> x = np.array([[[1], [2], [3]]], np.float32)
+        >>> W = np.array([[[10]], [[1]]], np.float32)  # k = 2
+        >>> y, x0 = streaming_convolution(x[:, :2], W)
+        >>> y.array.ravel()
+        array([ 1., 12.], dtype=float32)
+        >>> y, _ = streaming_convolution(x[:, 2:], W, x0)
+        >>> y.array.ravel()
+        array([23.], dtype=float32)
+
+    """
+    inputs = (x, W) if x0 is None else (x, W, x0)
+    return _MaskedConvolution(lengths, 0, returns_last=True).apply(inputs)
 
 
 def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
@@ -113,69 +159,13 @@ def check_lookahead(lookahead, kernel_size):
     return lookahead
 
 
-def last_steps(x: Input, n_steps: int, x0: Input | None = None,
-               lengths: Lengths | None = None) -> chainer.Variable:
-    """Return the last steps of each sequence, for the next call's window.
-
-    Args:
-        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
-            ``(B, T, n)``.
-        n_steps (int): Number of steps, k - 1 for a window of k.
-        x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``n_steps``
-            inputs before the first step, ``(B, n_steps, n)``. Zeros if
-            omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted.
-
-    Returns:
-        ~chainer.Variable: The last ``n_steps`` of ``x0`` followed by ``x``, up
-        to each sequence's end, ``(B, n_steps, n)``.
-
-    Raises:
-        ValueError: If ``lengths`` does not fit.
-
-    .. admonition:: Example
-
-        >>> import numpy as np
-        >>> from qrnn.functions import last_steps
-        >>> x = np.array([[[1], [2], [3]], [[4], [0], [0]]], np.float32)
-        >>> last_steps(x, 2, lengths=[3, 1]).array[:, :, 0]
-        array([[2., 3.],
-               [0., 4.]], dtype=float32)
-
-    """
-    x = chainer.as_variable(x)
-    if lengths is None and x.shape[1] >= n_steps:
-        return x[:, x.shape[1] - n_steps:]
-    with chainer.using_device(x.device):
-        return _last_steps(x, n_steps, x0, lengths)
-
-
-def _last_steps(x, n_steps, x0, lengths):
-    xp = backend.get_array_module(x.array)
-    B, T, n = x.shape
-    if x0 is None:
-        x0 = xp.zeros((B, n_steps, n), x.dtype)
-    if lengths is None:
-        return F.concat((x0, x), axis=1)[:, T:]
-    ends = send_lengths(lengths, x)[:, None]
-    steps = ends + xp.arange(-n_steps, 0)  # (B, n_steps), in x0 below 0
-    # x0 and x are not concatenated, which would copy all of x.
-    b = xp.arange(B)[:, None]
-    before = chainer.as_variable(x0)[b, xp.minimum(steps, -1)]
-    if T == 0:
-        return before
-    return F.where(
-        xp.broadcast_to((steps >= 0)[:, :, None], before.shape),
-        x[b, xp.maximum(steps, 0)], before)
-
-
 class _MaskedConvolution(function_node.FunctionNode):
-    """The convolution in one node, for each costs Python's time on a GPU."""
+    """Convolution in one node, because each node costs host time on a GPU."""
 
-    def __init__(self, lengths, lookahead):
+    def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
+        self.returns_last = returns_last  # also each sequence's last inputs
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
@@ -213,7 +203,10 @@ class _MaskedConvolution(function_node.FunctionNode):
         self.lengths = send_lengths(self.lengths, x)
         y = matmul(
             self._windows(x, k, x0), W.reshape(k * n, m), x.dtype)
-        return y.reshape(B, T, m),
+        y = y.reshape(B, T, m)
+        if not self.returns_last:
+            return y,
+        return y, kernels.last_steps(x, x0, k - 1, self.lengths)
 
     def _windows(self, x, k, x0=None):
         B, T, n = x.shape
@@ -223,15 +216,21 @@ class _MaskedConvolution(function_node.FunctionNode):
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
-            y = _differentiable_convolution(
-                self.lengths, self.lookahead, *inputs)
-            return chainer.grad(
-                [y], [inputs[i] for i in indexes], grad_outputs,
-                enable_double_backprop=True)
+            grads = self._differentiable_backward(inputs, grad_outputs)
+        else:
+            grads = self._backward(indexes, inputs, grad_outputs)
+        return tuple(grads[i] for i in indexes)
+
+    def _backward(self, indexes, inputs, grad_outputs):
         x, W, *x0 = (variable.array for variable in inputs)
+        gy, glast = (None if g is None else g.array
+                     for g in (*grad_outputs, None)[:2])
         B, T, _ = x.shape
         k, n, m = W.shape
-        gy = grad_outputs[0].array.reshape(B * T, m)
+        xp = backend.get_array_module(x)
+        if gy is None:
+            gy = xp.zeros((B, T, m), x.dtype)
+        gy = gy.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
             # Unfolding again costs less than keeping the windows of every
@@ -242,8 +241,22 @@ class _MaskedConvolution(function_node.FunctionNode):
             gwindows = matmul(gy, W.reshape(k * n, m).T, x.dtype)
             grads[0], grads[2] = kernels.fold(
                 gwindows.reshape(B, T, k, n), x.shape, self.lookahead,
-                self.lengths)
-        return tuple(chainer.as_variable(grads[i]) for i in indexes)
+                self.lengths, glast)
+        return {i: chainer.as_variable(g) for i, g in grads.items()}
+
+    def _differentiable_backward(self, inputs, grad_outputs):
+        x, W, *x0 = inputs
+        outputs = [_differentiable_convolution(
+            self.lengths, self.lookahead, *inputs)]
+        if self.returns_last:
+            outputs.append(last_steps(x, len(W) - 1, *x0, self.lengths)
+                           if x0 else last_steps(
+                               x, len(W) - 1, lengths=self.lengths))
+        given = [(y, g) for y, g in zip(outputs, grad_outputs)
+                 if g is not None]
+        return chainer.grad(
+            [y for y, _ in given], inputs, [g for _, g in given],
+            enable_double_backprop=True)
 
 
 def _differentiable_convolution(lengths, lookahead, x, W, x0=None):

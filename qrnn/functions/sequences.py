@@ -7,6 +7,7 @@ import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.lengths import as_lengths
+from qrnn.functions.lengths import send_lengths
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -41,6 +42,51 @@ def reverse_sequences(
     if lengths is None:
         return chainer.as_variable(x)[:, ::-1]
     return _ReverseSequences(lengths).apply((x,))[0]
+
+
+def last_valid_step(
+        x: Input, lengths: Lengths | None = None,
+        default: Input | None = None) -> chainer.Variable:
+    """Return the last valid step of each sequence of a padded batch.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences, such as
+            the outputs of a layer, ``(B, T, m)``.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+            sequence, ``(B,)``. All are T long if omitted.
+        default (:class:`~chainer.Variable` or :ref:`ndarray`): Result for
+            sequences without a step, ``(B, m)``. Zeros if omitted.
+
+    Returns:
+        ~chainer.Variable: ``(B, m)``, a copy.
+
+    Raises:
+        ValueError: If ``lengths`` does not fit.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.functions import last_valid_step
+        >>> x = np.array([[[1], [2], [3]], [[4], [0], [0]]], np.float32)
+        >>> last_valid_step(x, [3, 1]).array.ravel()
+        array([3., 4.], dtype=float32)
+
+    """
+    x = chainer.as_variable(x)
+    xp = backend.get_array_module(x.array)
+    B, T = x.shape[:2]
+    with chainer.using_device(x.device):
+        if default is None:
+            default = xp.zeros((B, *x.shape[2:]), x.dtype)
+        if T == 0:
+            return chainer.as_variable(default)
+        rows = xp.arange(B)
+        if lengths is None:
+            return x[rows, T - 1]
+        last = send_lengths(lengths, x) - 1
+        h = x[rows, xp.maximum(last, 0)]
+        is_valid = (last >= 0).reshape((B,) + (1,) * (h.ndim - 1))
+        return F.where(xp.broadcast_to(is_valid, h.shape), h, default)
 
 
 def unpad_sequence(

@@ -169,7 +169,7 @@ def unfold(x, x0, k, lookahead, lengths):
     return _backend(x).unfold(x, x0, k, lookahead, lengths)
 
 
-def fold(gwindows, x_shape, lookahead, lengths):
+def fold(gwindows, x_shape, lookahead, lengths, glast=None):
     """Return the gradients of :func:`unfold` for ``x`` and ``x0``.
 
     Args:
@@ -177,9 +177,29 @@ def fold(gwindows, x_shape, lookahead, lengths):
         x_shape (tuple of ints): Shape of ``x``.
         lookahead (int): As in :func:`unfold`.
         lengths (:ref:`ndarray`): As in :func:`unfold`.
+        glast (:ref:`ndarray`): Gradient of the last steps that
+            :func:`last_steps` returns, ``(B, k - 1, n)``, or None.
 
     """
-    return _backend(gwindows).fold(gwindows, x_shape, lookahead, lengths)
+    return _backend(gwindows).fold(
+        gwindows, x_shape, lookahead, lengths, glast)
+
+
+def last_steps(x, x0, n_steps, lengths):
+    """Return the last steps of each sequence, a copy.
+
+    ===========  =====================  ====================================
+    array        shape                  meaning
+    ===========  =====================  ====================================
+    ``x``        ``(B, T, n)``          inputs
+    ``x0``       ``(B, n_steps, n)``    inputs before the first step, or
+                                        None for 0
+    ``lengths``  ``(B,)``               steps of every sequence, or None for
+                                        T
+    return       ``(B, n_steps, n)``    the last of ``x0`` followed by ``x``
+    ===========  =====================  ====================================
+    """
+    return _backend(x).last_steps(x, x0, n_steps, lengths)
 
 
 def softmax_cross_entropy(logits, b, t, ignore_label):

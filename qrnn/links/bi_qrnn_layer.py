@@ -4,6 +4,7 @@ from typing import Any
 import chainer
 import chainer.functions as F
 
+from qrnn.functions.lengths import clear_padding_in_debug_mode
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.links.qrnn_layer import QRNNLayer
@@ -49,10 +50,10 @@ class _Bidirectional(chainer.Chain):
                 f'{x.shape}')
         with chainer.using_device(self.device):
             lengths = send_lengths(lengths, x)
-        ahead = self.ahead(x, lengths)
-        back = self.back(reverse_sequences(x, lengths), lengths)
-        for link in self.children():
-            link.reset_state()  # frees the graph
+            x = clear_padding_in_debug_mode(x, lengths)
+        ahead, _ = self.ahead.advance(x, None, lengths)
+        back, _ = self.back.advance(
+            reverse_sequences(x, lengths), None, lengths)
         return F.concat((ahead, reverse_sequences(back, lengths)), axis=2)
 
 

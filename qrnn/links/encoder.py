@@ -3,19 +3,21 @@ from typing import NamedTuple
 import chainer
 from chainer import backend
 import chainer.functions as F
+import numpy
 
 from qrnn.functions.attention import attention_sum
+from qrnn.links.state import map_parts
 from qrnn.types import NDArray
 
 
 class Encoder(NamedTuple):
-    """States of its encoder layer that a decoder layer holds.
+    """States of the encoder layer that a decoder layer holds.
 
-    The decoder's batch may be larger by a factor: sequences that share a
-    source, as the hypotheses of a beam search do, are neighbours in it.
+    The decoder's batch may be a multiple of the encoder's: sequences that
+    share a source, as the hypotheses of a beam search do, are adjacent.
 
     Attributes:
-        h (~chainer.Variable): Outputs, ``(B, S, m)``, or the last one.
+        h (~chainer.Variable): Outputs, ``(B, S, m)``, for attention, or None.
         last_h (~chainer.Variable): Output at the last valid step, ``(B, m)``.
         last_c (~chainer.Variable): State to start from, ``(B, m)``, or None.
         lengths (:ref:`ndarray`): Valid steps of every source, for attention,
@@ -24,7 +26,7 @@ class Encoder(NamedTuple):
             ``last_h``, ``(B, gates * m)``, or None.
     """
 
-    h: chainer.Variable
+    h: chainer.Variable | None
     last_h: chainer.Variable
     last_c: chainer.Variable | None
     lengths: NDArray | None
@@ -36,9 +38,8 @@ class Encoder(NamedTuple):
         n = batch_size // n_sources if n_sources else 1
         if n == 0 or n * n_sources != batch_size:
             raise ValueError(
-                f'the encoder read {n_sources} sequences, but x has '
-                f'{batch_size}: it must have as many, or the same number for '
-                'each')
+                f'the encoder has states of {n_sources} sequences, but x has '
+                f'{batch_size}; it must have as many or a multiple of it')
         return n
 
     def repeat(self, part, batch_size):
@@ -54,39 +55,35 @@ class Encoder(NamedTuple):
         steps = query.reshape(len(self.h), n * query.shape[1], query.shape[2])
         return attention_sum(self.h, steps, self.lengths).reshape(query.shape)
 
-    def reorder(self, indices, batch_size):
-        """Return the states that go with a reordered decoder's batch."""
+    def reorder(self, indices, batch_size, selects_sources):
+        """Return the states that go with a reordered decoder's batch.
+
+        Args:
+            indices (:ref:`ndarray`): For each new sequence, the old one.
+            batch_size (int): Number of old sequences.
+            selects_sources (bool): Whether sources are selected with their
+                sequences. If not, their number and order stay.
+
+        """
         n = self.n_sharing(batch_size)
-        if n > 1:
-            xp = backend.get_array_module(self.h)
-            indices = xp.asarray(indices[::n], 'i') // n
-        return map_parts(lambda part: part[indices], self)
-
-
-def map_parts(function, parts):
-    """Apply a function to the parts of a named tuple that are not None."""
-    if parts is None:
-        return None
-    return type(parts)(*(
-        None if part is None else function(part) for part in parts))
-
-
-def last_valid_step(states, lengths, default=None):
-    """Return the state at each sequence's last step: (B, S, m) -> (B, m).
-
-    Where there is no step it is ``default``, or 0 if that is omitted.
-    """
-    if states.ndim == 2:
-        return states
-    if lengths is None:
-        return states[:, -1]
-    xp = backend.get_array_module(states.array)
-    B, S, m = states.shape
-    if default is None:
-        default = xp.zeros((B, m), states.dtype)
-    if S == 0:
-        return chainer.as_variable(default)
-    last = xp.asarray(lengths) - 1
-    h = states[xp.arange(B), last]
-    return F.where(
-        xp.broadcast_to((last >= 0)[:, None], h.shape), h, default)
+        xp = backend.get_array_module(indices)
+        is_known = xp is numpy  # reading a GPU's would make the host wait
+        sources = indices // n
+        if not selects_sources:
+            n = self.n_sharing(len(indices))
+            if is_known and (sources != numpy.arange(len(sources)) // n).any():
+                raise ValueError(
+                    'with encoder=False each sequence must keep its source, '
+                    f'but indices {indices} belong to other sources')
+            return self
+        if len(indices) % n:
+            raise ValueError(
+                f'{n} sequences share each source, so the number of indices '
+                f'must be a multiple of {n}, but it is {len(indices)}')
+        sources = sources.reshape(-1, n)
+        if is_known and (sources != sources[:, :1]).any():
+            raise ValueError(
+                f'{n} adjacent sequences share each source, so their indices '
+                f'must belong to one old source, but they are {indices}')
+        rows = self.last_h.xp.asarray(sources[:, 0])
+        return map_parts(lambda part: part[rows], self)

@@ -1,3 +1,4 @@
+import operator
 from typing import NamedTuple
 
 import chainer
@@ -7,6 +8,7 @@ import chainer.links as L
 from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
+from qrnn.links.hooks import with_hooks
 from qrnn.links.recurrent_layer import apply_to_steps
 from qrnn.links.recurrent_layer import RecurrentLayer
 
@@ -57,14 +59,30 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    def __init__(self, in_size: int, out_size: int, attention: bool = False,
+    #: What each axis of a parameter depends on.
+    axes = {
+        '/upward/W': ('out_size', 'in_size'), '/upward/b': ('out_size',),
+        '/lateral/W': ('out_size', 'out_size'),
+        '/attend/W': ('out_size', 'out_size'), '/attend/b': ('out_size',)}
+
+    def __init__(self, in_size: int | None, out_size: int, attention: bool = False,
                  decoder: bool = False, *, save_state: bool = False) -> None:
-        super().__init__(in_size, out_size, attention, decoder, save_state)
+        out_size = operator.index(out_size)
+        super().__init__(out_size, attention, decoder, save_state)
         with self.init_scope():
             self.upward = L.Linear(in_size, 4 * out_size)
             self.lateral = L.Linear(out_size, 4 * out_size, nobias=True)
             if attention:
                 self.attend = L.Linear(2 * out_size, out_size)
+
+    @property
+    def in_size(self) -> int | None:
+        """Number of input channels n, None before the first input."""
+        W = self.upward.W
+        return None if W.array is None else W.shape[1]
+
+    def _state_shapes(self):
+        return 2 * ((self.out_size,),)
 
     def _initial_state(self, batch_size):
         last_h, last_c = self.encoder.last_h, self.encoder.last_c
@@ -73,14 +91,16 @@ class LSTMLayer(RecurrentLayer):
         return LSTMState(*(self.encoder.repeat(part, batch_size)
                            for part in (last_c, last_h)))
 
-    def _advance(self, x, lengths):
+    def _advance(self, x, state, lengths):
+        if self.upward.W.array is None:
+            self.upward._initialize_params(x.shape[2])
         valid = valid_steps(lengths, x.array)
         u = apply_to_steps(self.upward, clear_padding(x, valid))
-        h, c_last, h_last = lstm(
-            u, self.lateral.W, *(self._state or (None, None)), lengths)
-        self._state = LSTMState(c_last, h_last)
+        h, c_last, h_last = with_hooks(
+            self.lateral, 'forward', lambda u: lstm(
+                u, self.lateral.W, *(state or (None, None)), lengths), u)
         if self.attention:
             h = F.tanh(apply_to_steps(
                 self.attend, F.concat((self.encoder.attend(h), h), axis=2)))
             h = clear_padding(h, valid)
-        return h
+        return h, LSTMState(c_last, h_last)

@@ -8,9 +8,9 @@ from chainer import link
 import numpy
 
 from qrnn.functions.dropout import dropout
+from qrnn.functions.sequences import last_valid_step
 from qrnn.functions.sequences import reverse_sequences
 from qrnn.functions.sequences import unpad_sequence
-from qrnn.links.encoder import last_valid_step
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
 from qrnn.links.stack import per_layer
@@ -23,7 +23,6 @@ class _NStepQRNN(link.ChainList):
 
     direction = 1
     n_cells = 2  # states given and returned, as an LSTM has them
-    _has_warned = False
 
     def __init__(self, n_layers: int, in_size: int, out_size: int,
                  dropout: float, *, kernel_size: PerLayer | None = None,
@@ -33,7 +32,7 @@ class _NStepQRNN(link.ChainList):
         kernel_sizes = per_layer('kernel_size', kernel_size, n_layers)
         super().__init__(*(
             QRNNLayer(self.direction * out_size if i else in_size, out_size,
-                      k, save_state=True, **layer_options)
+                      k, **layer_options)
             for i, k in enumerate(kernel_sizes)
             for _ in range(self.direction)))
         self.n_layers = n_layers
@@ -70,9 +69,7 @@ class _NStepQRNN(link.ChainList):
 
         """
         self._check(hx, cx, xs)
-        if (hx is not None and self[0].kernel_size > 1
-                and not self._has_warned):
-            self._has_warned = True
+        if hx is not None and self[0].kernel_size > 1:
             warnings.warn(
                 'hx does not hold the inputs before the first step, which the '
                 f'first layer sees (kernel_size {self[0].kernel_size}) and '
@@ -133,12 +130,11 @@ class _NStepQRNN(link.ChainList):
             hs = []
             for s in range(i * D, (i + 1) * D):
                 layer, is_backward = self[s], s % D
-                layer.state = _state(layer.kernel_size, cx[s], below)
-                h = layer(reverse_sequences(x, lengths) if is_backward else x,
-                          lengths)
+                h, state = layer.run(
+                    reverse_sequences(x, lengths) if is_backward else x,
+                    _state(layer.kernel_size, cx[s], below), lengths)
                 hys.append(last_valid_step(h, lengths, hx[s]))
-                cys.append(layer.state.c)
-                layer.reset_state()  # frees the graph
+                cys.append(state.c)
                 hs.append(
                     reverse_sequences(h, lengths) if is_backward else h)
             x = F.concat(hs, axis=2) if D > 1 else hs[0]

@@ -9,6 +9,7 @@ from chainer import initializers
 
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.qrnn_layer import QRNNState
+from qrnn.links.state import map_parts
 from qrnn.types import Initializer
 from qrnn.types import Input
 
@@ -60,9 +61,6 @@ class QRNN(chainer.Chain):
 
     """
 
-    h: chainer.Variable | None
-    _has_warned = False
-
     def __init__(self, in_size: int | None, out_size: int | None = None,
                  lateral_init: Initializer | None = None,
                  upward_init: Initializer | None = None,
@@ -72,6 +70,7 @@ class QRNN(chainer.Chain):
         if out_size is None:
             in_size, out_size = None, in_size
         super().__init__()
+        self._h = None
         with self.init_scope():
             self.layer = QRNNLayer(
                 in_size, out_size, kernel_size,  # type: ignore
@@ -80,7 +79,6 @@ class QRNN(chainer.Chain):
                 initial_bias=_BiasInitializer(
                     forget_bias_init, bias_init, out_size),
                 **layer_options)
-        self.reset_state()
 
     def forward(self, x: Input) -> chainer.Variable:
         """Apply the layer to one step.
@@ -94,23 +92,27 @@ class QRNN(chainer.Chain):
 
         Raises:
             ValueError: If ``x`` does not fit the layer, or has more
-                sequences than the step before.
+                sequences than the state. The state is then unchanged.
 
         """
         x = chainer.as_variable(x)
         if x.ndim > 2:
             x = F.reshape(x, (len(x), -1))
-        n, before, h_before = len(x), self.layer.state, self.h
-        n_ended = 0 if before is None else max(0, len(before.c) - n)
+        before, h_before = self.layer.start(2), self.h
+        start = before
+        n_ended = 0
+        if before is not None and x.ndim == 2 and len(x) < len(before.c):
+            n_ended = len(before.c) - len(x)
+            start = map_parts(lambda part: part[:len(x)], before)
+        h, state = self.layer.run(x, start, None)
+        last_h = h
         if n_ended:
-            self.layer.state = [
-                None if part is None else part[:n] for part in before]
-        h = self.h = self.layer(x)
-        if n_ended:
-            self.layer.state = [
-                _concat_rows(here, there, n_ended)
-                for here, there in zip(self.layer.state, before)]
-            self.h = _concat_rows(h, h_before, n_ended)
+            state = QRNNState(*(
+                _concat_rows(new, old, n_ended)
+                for new, old in zip(state, before)))
+            last_h = _concat_rows(h, h_before, n_ended)
+        self.layer.keep(state, 2)
+        self.h = last_h
         return h
 
     @property
@@ -119,41 +121,57 @@ class QRNN(chainer.Chain):
         state = self.layer.state
         return None if state is None else state.c
 
-    def set_state(self, c: chainer.Variable, h: chainer.Variable) -> None:
+    @c.setter
+    def c(self, c: Input | None) -> None:
+        self.layer.state = None if c is None else QRNNState(
+            c, None)  # type: ignore
+
+    @property
+    def h(self) -> chainer.Variable | None:
+        """Output of the last step, ``(B, m)``, None before the first."""
+        return self._h
+
+    @h.setter
+    def h(self, h: Input | None) -> None:
+        self._h = None if h is None else F.copy(
+            chainer.as_variable(h), self.device)
+
+    def set_state(self, c: Input, h: Input) -> None:
         """Set the pooled state and the last output.
 
-        With ``kernel_size=1`` this is all of the state. With a wider filter,
-        of which the first call warns, the inputs before the next step count as
-        zeros, as they do after :meth:`reset_state`; ``layer.state`` is then
-        all of the state.
+        With ``kernel_size=1`` this is the whole state. With a wider filter,
+        which causes a warning, the inputs before the next step count as zeros,
+        as after :meth:`reset_state`; ``layer.state`` is then the whole state.
 
         Args:
-            c (~chainer.Variable): Pooled state, ``(B, m)``.
-            h (~chainer.Variable): Output of the last step, ``(B, m)``. No
-                step depends on it.
+            c (:class:`~chainer.Variable` or :ref:`ndarray`): Pooled state,
+                ``(B, m)``. Setting :attr:`c` has the same effect.
+            h (:class:`~chainer.Variable` or :ref:`ndarray`): Output of the
+                last step, ``(B, m)``. No step depends on it.
+
+        Raises:
+            ValueError: If ``c`` does not fit the layer.
 
         """
-        if self.layer.kernel_size > 1 and not self._has_warned:
-            self._has_warned = True
+        if self.layer.kernel_size > 1:
             warnings.warn(
-                'c does not hold the inputs before the next step, which the '
-                f'layer sees (kernel_size {self.layer.kernel_size}) and which '
-                'count as zeros: a sequence continued with c differs from the '
-                'whole; leave out kernel_size, or set layer.state',
+                'c does not include the inputs before the next step, which '
+                f'the layer uses (kernel_size {self.layer.kernel_size}) and '
+                'which count as zeros; a sequence continued with c differs '
+                'from the whole. Omit kernel_size, or set layer.state',
                 stacklevel=2)
-        self.layer.state = QRNNState(c, None)
-        h.to_device(self.device)
-        self.h = h
+        self.c = c  # type: ignore
+        self.h = h  # type: ignore
 
     def reset_state(self) -> None:
-        """Forget the state."""
+        """Return to the initial state."""
         self.layer.reset_state()
         self.h = None
 
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
-        if self.h is not None:
-            visitor.visit_variable(self.h)
+        if self._h is not None:
+            self._h = chainer.Variable(visitor.visit_array(self._h.array))
 
 
 def _concat_rows(state, before, n_ended):

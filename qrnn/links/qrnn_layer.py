@@ -1,4 +1,5 @@
 import functools
+import operator
 from typing import NamedTuple
 
 import chainer
@@ -13,13 +14,14 @@ from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import check_lookahead
-from qrnn.functions.masked_convolution import last_steps
 from qrnn.functions.masked_convolution import masked_convolution
+from qrnn.functions.masked_convolution import streaming_convolution
 from qrnn.functions.pooling import activate
 from qrnn.functions.pooling import qrnn_pooling
 from qrnn.functions.zoneout import check_ratio
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
+from qrnn.links.hooks import with_hooks
 from qrnn.links.recurrent_layer import apply_to_steps
 from qrnn.links.recurrent_layer import RecurrentLayer
 from qrnn.types import Activations
@@ -28,11 +30,12 @@ from qrnn.types import Pooling
 
 
 class QRNNState(NamedTuple):
-    """State of a :class:`QRNNLayer`, all that it needs to go on.
+    """State of a :class:`QRNNLayer`: all that continuing a sequence requires.
 
     Attributes:
         c (~chainer.Variable): Pooled state, ``(B, m)``.
         x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
+            None stands for zeros, and for no inputs if ``k = 1``.
     """
 
     c: chainer.Variable | None
@@ -133,6 +136,13 @@ class QRNNLayer(RecurrentLayer):
     _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
+    #: What each axis of a parameter depends on.
+    axes = {
+        '/W': ('kernel_size', 'in_size', 'out_size or pooling'),
+        '/b': ('out_size or pooling',),
+        '/V/W': ('out_size or pooling', 'encoder_size'),
+        '/attend/W': ('out_size', 'out_size'), '/attend/b': ('out_size',)}
+
     def __init__(self, in_size: int | None, out_size: int,
                  kernel_size: int = 2, attention: bool = False,
                  decoder: bool = False, *, pooling: Pooling = 'fo',
@@ -144,6 +154,8 @@ class QRNNLayer(RecurrentLayer):
                  initial_bias: Initializer | None = None) -> None:
         self._activate_output = functools.partial(
             activate, check_pooling(pooling, activations)['o'])
+        out_size = operator.index(out_size)
+        kernel_size = operator.index(kernel_size)
         if kernel_size < 1:
             raise ValueError(
                 f'kernel_size must be 1 or more, not {kernel_size}')
@@ -154,7 +166,7 @@ class QRNNLayer(RecurrentLayer):
             raise ValueError(
                 'a layer that looks ahead cannot carry its state over calls: '
                 'leave out lookahead or save_state')
-        super().__init__(in_size, out_size, attention, decoder, save_state)
+        super().__init__(out_size, attention, decoder, save_state)
         self.kernel_size = kernel_size
         self.pooling = pooling
         self.zoneout = check_ratio(zoneout)
@@ -180,16 +192,21 @@ class QRNNLayer(RecurrentLayer):
                 self.attend = L.Linear(
                     2 * out_size, out_size, initialW=initialW)
         if in_size is not None:
-            self._initialize_params(in_size)
+            self._initialize_params(operator.index(in_size))
 
     def _initialize_params(self, in_size):
-        self.in_size = in_size
         self.W.initialize((self.kernel_size, in_size, self.b.size))
 
-    def serialize(self, serializer):
-        super().serialize(serializer)
-        if self.W.array is not None:
-            self.in_size = self.W.shape[1]
+    @property
+    def in_size(self) -> int | None:
+        """Number of input channels n, None before the first input."""
+        return None if self.W.array is None else self.W.shape[1]
+
+    def _state_shapes(self):
+        return (self.out_size,), (self.kernel_size - 1, self.in_size)
+
+    def _encoder_size(self):
+        return self.V.W.shape[1]
 
     def _initial_state(self, batch_size):
         encoder = self.encoder
@@ -197,18 +214,26 @@ class QRNNLayer(RecurrentLayer):
 
     def _encoder_bias(self, last_h):
         # V h~ is the same at every step, so it is added to the bias once.
-        return apply_matmul(F.linear, last_h, self.V.W, self.b)
+        return with_hooks(
+            self.V, 'forward', lambda h: apply_matmul(
+                F.linear, h, self.V.W, self.b), last_h)
 
-    def _advance(self, x, lengths):
-        if self.W.array is None:
-            with chainer.using_device(self.device):
-                self._initialize_params(x.shape[2])
-        c0, x0 = self._state or (None, None)
-        if self.lookahead and x0 is not None:
+    def _step(self, x, state):
+        if self.lookahead:
             raise ValueError(
-                'a layer that looks ahead cannot go on step by step: give it '
+                'a layer with lookahead cannot run step by step; call it on '
                 'whole sequences, (B, T, n)')
-        u = masked_convolution(x, self.W, x0, lengths, self.lookahead)
+        return super()._step(x, state)
+
+    def _advance(self, x, state, lengths):
+        if self.W.array is None:
+            self._initialize_params(x.shape[2])
+        c0, x0 = state or (None, None)
+        x_last = None
+        if self.kernel_size == 1 or self.lookahead:
+            u = masked_convolution(x, self.W, None, lengths, self.lookahead)
+        else:
+            u, x_last = streaming_convolution(x, self.W, x0, lengths)
         bias = self.b
         if self.decoder:
             bias = self.encoder.repeat(self.encoder.bias, len(x))
@@ -218,17 +243,7 @@ class QRNNLayer(RecurrentLayer):
             zoneout_expectation=self.zoneout_expectation)
         if self.attention:
             h = self._attend(u, bias, c, lengths)
-        if self.kernel_size == 1:
-            self._state = QRNNState(c_last, x0)
-        elif chainer.config.enable_backprop:
-            # The graph holds the inputs in any case, and most sequences are
-            # not continued.
-            self._lazy_state = functools.partial(
-                _state_after, c_last, x, self.kernel_size - 1, x0, lengths)
-        else:
-            self._state = QRNNState(
-                c_last, last_steps(x, self.kernel_size - 1, x0, lengths))
-        return h
+        return h, QRNNState(c_last, x_last)
 
     def _attend(self, u, bias, c, lengths):
         # The output gate closes over c and its context, not over c alone.
@@ -238,12 +253,6 @@ class QRNNLayer(RecurrentLayer):
         h = o * apply_to_steps(
             self.attend, F.concat((self.encoder.attend(c), c), axis=2))
         return clear_padding(h, valid_steps(lengths, h.array))
-
-
-def _state_after(c_last, x, n_steps, x0, lengths):
-    with chainer.using_device(c_last.device), chainer.using_config(
-            'enable_backprop', True):
-        return QRNNState(c_last, last_steps(x, n_steps, x0, lengths))
 
 
 class _FilterInitializer(initializer.Initializer):

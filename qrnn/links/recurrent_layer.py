@@ -3,12 +3,19 @@ from typing import Any
 import chainer
 import chainer.functions as F
 from chainer import link
+import numpy
 
 from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import send_lengths
+from qrnn.functions.sequences import last_valid_step
 from qrnn.links.encoder import Encoder
-from qrnn.links.encoder import last_valid_step
-from qrnn.links.encoder import map_parts
+from qrnn.links.hooks import with_hooks
+from qrnn.links.parameters import check_source
+from qrnn.links.parameters import check_stored
+from qrnn.links.state import detached
+from qrnn.links.state import map_parts
+from qrnn.links.state import own
+from qrnn.links.state import ValuesOnly
 from qrnn.types import Input
 from qrnn.types import Lengths
 from qrnn.types import NDArray
@@ -17,27 +24,31 @@ from qrnn.types import NDArray
 class RecurrentLayer(link.Chain):
     """Base class of QRNN and LSTM layers: calls, state and encoder.
 
-    A subclass defines :attr:`state_type`, a named tuple of arrays with the
-    batch first; ``_advance(x, lengths)``, which runs sequences from
-    ``self._state`` on, sets it and returns the outputs; for decoders,
-    ``_initial_state(batch_size)``; and the names of its attributes that
-    ``print(layer)`` shows: sizes always, options if they are set.
+    The state is an argument and a result of everything below
+    :meth:`forward`, which assigns it once, after all else has succeeded.
+
+    A subclass defines :attr:`state_type`, a named tuple of Variables with the
+    batch first; :attr:`in_size`; ``_state_shapes``, the shapes of the state's
+    parts without the batch; ``_advance(x, state, lengths)``, which runs
+    sequences from a state and returns outputs and next state; for decoders,
+    ``_initial_state(batch_size)`` and ``_encoder_bias(last_h)``; and the names
+    of its attributes that ``print(layer)`` shows: sizes always, options if
+    they are set.
     """
 
     state_type: Any = None
     _sizes: tuple[str, ...] = 'in_size', 'out_size'
     _options: tuple[str, ...] = 'attention', 'decoder', 'save_state'
 
-    def __init__(self, in_size: int | None, out_size: int, attention: bool,
-                 decoder: bool, save_state: bool) -> None:
+    def __init__(self, out_size: int, attention: bool, decoder: bool,
+                 save_state: bool) -> None:
         super().__init__()
-        self.in_size = in_size
         self.out_size = out_size
         self.attention = attention
         self.decoder = decoder or attention
         self.save_state = save_state
         self.encoder: Encoder | None = None
-        self._lazy_state: Any = None  # or a function that computes it
+        self._state: Any = None  # a state_type, or one as ValuesOnly
 
     @property
     def printable_specs(self):
@@ -55,13 +66,14 @@ class RecurrentLayer(link.Chain):
 
         Args:
             x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``
-                for sequences. They start from the initial state, or, with
-                ``save_state=True``, from where the last call ended.
-                ``(B, n)`` for one step, which always goes on from where the
-                last call ended.
+                for sequences. They start from the initial state or, with
+                ``save_state=True``, from the state after the previous call.
+                ``(B, n)`` for one step, which always continues from the state
+                after the previous call.
             lengths (sequence of int or :ref:`ndarray`): Number of steps of
-                every sequence, ``(B,)``. Past the end the state holds and
-                outputs are 0.
+                every sequence, ``(B,)``, or booleans: true for all steps,
+                false for none. After its end a sequence's state is held and
+                its outputs are 0.
 
         Returns:
             ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
@@ -69,152 +81,301 @@ class RecurrentLayer(link.Chain):
         Raises:
             ValueError: If ``x`` does not fit the layer, its batch size the
                 state or the encoder, or ``lengths`` the batch; or if a decoder
-                layer has no encoder states yet.
-            RuntimeError: If it is called inside ``chainer.static_graph``,
-                which replays what the first call did, state and all.
+                layer has no encoder states yet. The state is then unchanged.
+            RuntimeError: If the layer is called inside
+                ``chainer.static_graph``, which would replay the first call,
+                or if it carries its state inside ``F.forget``, which would
+                call it twice.
 
         """
+        x = chainer.as_variable(x)
+        state = self.start(x.ndim)
+        h, state = self._run(x, state, lengths)
+        self.keep(state, x.ndim)
+        return h
+
+    def advance(self, x: Input, state: Any = None,
+                lengths: Lengths | None = None
+                ) -> tuple[chainer.Variable, Any]:
+        """Apply the layer from a given state, and return the next state.
+
+        It sets no attribute of the layer. So several threads can run one
+        layer, each with its own state.
+
+        Args:
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): As in
+                :meth:`forward`.
+            state: State to start from, as :attr:`state` returns it. The
+                initial state if None.
+            lengths (sequence of int or :ref:`ndarray`): As in :meth:`forward`.
+
+        Returns:
+            tuple: Outputs as from :meth:`forward`, and the state after the
+            last step.
+
+        Raises:
+            ValueError: As :meth:`forward`, and if ``state`` does not fit.
+
+        """
+        if state is not None:
+            state = self.checked(state)
+        return self.run(chainer.as_variable(x), state, lengths)
+
+    def run(self, x, state, lengths):
+        """Do what :meth:`advance` does with Variables, without checking them.
+        """
+        return with_hooks(self, 'advance', self._run, x, state, lengths)
+
+    def _run(self, x, state, lengths):
+        self._check_call(x)
+        # Nodes choose their device themselves; code outside them does not.
+        with chainer.using_device(self.device):
+            if self.decoder:
+                if self.encoder is None:
+                    raise ValueError(
+                        'this decoder layer has no encoder states; call '
+                        'init(encoder_h=...) first')
+                self.encoder.n_sharing(len(x))  # raises if it does not fit
+                if state is None:
+                    state = self._initial_state(len(x))
+            self._check_batch(x, state)
+            if x.ndim == 3:
+                return self._advance_padded(x, state, lengths)
+            if lengths is None:
+                return self._step(x, state)
+            h, state = self._advance_padded(
+                F.expand_dims(x, 1), state, lengths)
+            return h[:, 0], state
+
+    def _advance_padded(self, x, state, lengths):
+        lengths = send_lengths(lengths, x)
+        h, state = self._advance(x, state, lengths)
+        if lengths is not None:
+            h.lengths = lengths  # for the init of a decoder layer
+        return h, state
+
+    def _step(self, x, state):
+        h, state = self._advance(F.expand_dims(x, 1), state, None)
+        return h[:, 0], state
+
+    def _check_call(self, x):
         if chainer.config.schedule_func is not None:
             raise RuntimeError(
                 f'{type(self).__name__} cannot run inside '
-                'chainer.static_graph, which would replay the first call: '
-                'leave out the decorator, or set '
+                'chainer.static_graph, which would replay the first call; '
+                'remove the decorator, or set '
                 'chainer.config.use_static_graph = False')
-        x = chainer.as_variable(x)
         if x.ndim not in (2, 3) or (
                 self.in_size is not None and x.shape[-1] != self.in_size):
             n = 'n' if self.in_size is None else self.in_size
             raise ValueError(
                 f'x must be of shape (B, T, {n}), or (B, {n}) for one step, '
                 f'but its shape is {x.shape}')
-        if x.ndim == 2:
-            if lengths is not None:
-                raise ValueError('a single step, (B, n), takes no lengths')
-            return self._run(F.expand_dims(x, 1), None)[:, 0]
-        if not self.save_state:
-            self._state = None
-        return self._run(x, lengths)
 
-    def _run(self, x, lengths):
-        # Nodes choose their device themselves; code outside them does not.
-        with chainer.using_device(self.device):
-            return self._run_here(x, send_lengths(lengths, x))
-
-    def _run_here(self, x, lengths):
-        if self.decoder:
-            if self.encoder is None:
-                raise ValueError(
-                    'this is a decoder layer: give it the states of its '
-                    'encoder layer by init(encoder_h=...) before calling it')
-            self.encoder.n_sharing(len(x))  # raises if it does not fit
-            if self._state is None:
-                self._state = self._initial_state(len(x))
-        for part in self._state or ():
+    def _check_batch(self, x, state):
+        for part in state or ():
             if part is not None and len(part) != len(x):
                 raise ValueError(
-                    f'the layer holds the state of {len(part)} sequences, but '
-                    f'x has {len(x)}: call reset_state() before starting with '
-                    'others')
-        return self._advance(x, lengths)
+                    f'the layer has the state of {len(part)} sequences, but x has '
+                    f'{len(x)}; call reset_state() to start other sequences, '
+                    'or keep all rows and pass lengths of 0 for those without '
+                    'input')
 
     # State
 
     @property
-    def _state(self):
-        if callable(self._lazy_state):
-            self._lazy_state = self._lazy_state()
-        return self._lazy_state
-
-    @_state.setter
-    def _state(self, state):
-        self._lazy_state = state
-
-    @property
     def state(self) -> Any:
-        """All that the layer needs to go on, None before the first call.
+        """The state after the previous call, None before the first.
 
         A named tuple of Variables with the batch as their first axis. Setting
         it makes the next step (and, with ``save_state=True``, the next
-        sequence) go on from there.
+        sequence) continue from there. Arrays are copied.
         """
-        return self._state
+        state = self._state
+        return state.get() if isinstance(state, ValuesOnly) else state
 
     @state.setter
     def state(self, state: Any) -> None:
         if state is not None:
-            state = self.state_type(*(
-                None if part is None else chainer.as_variable(part)
-                for part in state))
-            for part in state:
-                if part is not None:
-                    part.to_device(self.device)
+            state = map_parts(
+                lambda part: own(part, self.device), self.checked(state))
         self._state = state
 
-    def reset_state(self) -> None:
-        """Forget the state: the next call starts from the initial one."""
-        self._state = None
+    def start(self, ndim):
+        """Return the state that a call starts from, None for the initial one.
 
-    def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
-        """Select and reorder the sequences whose state the layer holds.
+        ``ndim`` is the number of axes of its input: 3 for sequences.
+        """
+        if ndim == 3 and not self.save_state:
+            return None
+        if chainer.config.in_recomputing or chainer.config._will_recompute:
+            raise RuntimeError(
+                f'{type(self).__name__} cannot carry its state inside '
+                'F.forget, which calls it twice; remove F.forget, or call '
+                'the layer on whole sequences with save_state=False')
+        return self.state
+
+    def keep(self, state, ndim):
+        """Set the state after a call.
+
+        After sequences, a layer with ``save_state=False`` does not keep the
+        graph alive.
+        """
+        if ndim == 3 and not self.save_state and any(
+                part is not None and part.creator_node for part in state):
+            state = ValuesOnly(state)
+        self._state = state
+
+    def reset_state(self, rows: NDArray | None = None) -> None:
+        """Return to the initial state.
 
         Args:
-            indices (:ref:`ndarray` or list of int): For every sequence of the
-                new batch, the one of the old batch that it goes on from.
-            encoder (bool): Whether a decoder layer reorders its encoder's
-                states, too. It need not where every sequence goes on from one
-                of the same source. Where several share a source, those of a
-                new source must all go on from one old source.
+            rows (sequence of int or :ref:`ndarray`): Sequences to reset,
+                numbers or ``(B,)`` booleans. All are reset, and the next call
+                may have any batch size, if omitted.
+
+        Raises:
+            ValueError: If ``rows`` does not fit the state.
 
         """
+        state = self.state
+        if rows is None or state is None:
+            self._state = None
+            return
         with chainer.using_device(self.device):
-            if encoder and self.encoder is not None:
-                batch = self.encoder.last_h if self._state is None else (
-                    self._state[0])
-                self.encoder = self.encoder.reorder(indices, len(batch))
-            self._state = map_parts(lambda part: part[indices], self._state)
+            self._state = self._with_rows_reset(state, rows)
+
+    def _with_rows_reset(self, state, rows):
+        xp, batch_size = self.xp, _batch_size(state)
+        is_reset = xp.zeros(batch_size, bool)
+        is_reset[xp.asarray(_row_numbers(rows, batch_size))] = True
+        initial = (self._initial_state(batch_size) if self.decoder
+                   else len(state) * (None,))
+        return self.state_type(*(
+            None if part is None else F.where(
+                xp.broadcast_to(is_reset.reshape(
+                    (-1,) + (1,) * (part.ndim - 1)), part.shape),
+                xp.zeros_like(part.array) if start is None else start, part)
+            for part, start in zip(state, initial)))
+
+    def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
+        """Select and reorder the sequences of the state.
+
+        Args:
+            indices (:ref:`ndarray` or list of int): For each sequence of the
+                new batch, the number of the sequence of the old batch whose
+                state it takes, ``(B',)``. Integers on a GPU are not checked,
+                because reading them would make the host wait.
+            encoder (bool): Whether a decoder layer also reorders its encoder's
+                states. With False, each new sequence must have the same source
+                as before.
+
+        Raises:
+            ValueError: If ``indices`` is not one-dimensional, or names a
+                sequence that does not exist; or if a decoder's sequences that
+                share a source would come from different ones.
+
+        """
+        state = self.state
+        if state is None and self.encoder is None:
+            return
+        with chainer.using_device(self.device):
+            batch_size = len(self.encoder.last_h) if state is None else (
+                _batch_size(state))
+            numbers = _row_numbers(indices, batch_size)
+            new_encoder = self.encoder
+            if new_encoder is not None:
+                new_encoder = new_encoder.reorder(
+                    numbers, batch_size, encoder)
+            # Assigned together, after all that may raise
+            self._state = map_parts(
+                lambda part: part[self.xp.asarray(numbers)], state)
+            self.encoder = new_encoder
 
     def unchain_state(self) -> None:
         """Cut the state off its history (truncated backpropagation)."""
-        self._state = map_parts(
-            lambda part: chainer.Variable(part.array.copy()), self._state)
+        self._state = map_parts(detached, self.state)
+
+    def checked(self, state):
+        """Return a state that the caller gives as a tuple of Variables."""
+        names = self.state_type._fields
+        if not isinstance(state, (tuple, list)) or len(state) != len(names):
+            raise ValueError(
+                f'the state must be a {self.state_type.__name__}'
+                f'({", ".join(names)}), not {type(state).__name__}')
+        dtype = self._dtype()
+        parts = []
+        for name, part, shape in zip(names, state, self._state_shapes()):
+            if part is None:
+                parts.append(None)
+                continue
+            if part.ndim != 1 + len(shape) or any(
+                    size not in (None, found)
+                    for size, found in zip(shape, part.shape[1:])):
+                expected = ', '.join(
+                    'n' if size is None else str(size) for size in shape)
+                raise ValueError(
+                    f'the state {name} must be of shape (B, {expected}), but '
+                    f'its shape is {part.shape}')
+            if dtype not in (None, part.dtype):
+                raise ValueError(
+                    f'the state {name} must be of dtype {dtype} as the '
+                    f"layer's parameters, but its dtype is {part.dtype}")
+            parts.append(chainer.as_variable(part))
+        sizes = {len(part) for part in parts if part is not None}
+        if len(sizes) > 1:
+            raise ValueError(
+                'the parts of the state must have the same number of '
+                f'sequences, but they have {sorted(sizes)}')
+        return self.state_type(*parts)
+
+    def _dtype(self):
+        """Return the dtype of the parameters, None before they are made."""
+        return next((param.dtype for param in self.params()
+                     if param.array is not None), None)
 
     # Encoder
 
     def init(self, encoder_c: Input | None = None,
              encoder_h: Input | None = None,
              lengths: Lengths | None = None) -> None:
-        """Give the layer the states of its encoder layer; clear its own.
+        """Set the states of the encoder layer, and reset the layer's own.
 
-        Without arguments it clears both. The layer then takes as many
-        sequences as the encoder read, or the same number for each: the first
-        ``n`` share the encoder's first one, and so on, as the hypotheses of a
-        beam search do.
+        Without arguments it clears both. The batch of the decoder may be a
+        multiple of the encoder's: with ``n`` times as many sequences, the
+        first ``n`` share the encoder's first one, and so on, as the hypotheses
+        of a beam search do.
 
         Args:
             encoder_c (~chainer.Variable): The encoder's pooled states,
-                ``(B, S, m)`` or the last one, ``(B, m)``, if the recurrence
-                is to start from the last one instead of zero.
+                ``(B, S, m)``, or the last one, ``(B, m)``. The recurrence
+                starts from the last one, or from zero if omitted.
             encoder_h (~chainer.Variable): The encoder's outputs,
-                ``(B, S, m')``: the last one enters every step of a decoder
-                layer, and attention ranges over all. Without attention
-                ``(B, m')``, the last one, will do. If omitted, ``encoder_c``
-                stands for it, and with attention the recurrence then starts
-                from zero, as in the authors' published core.
+                ``(B, S, m')``. The last one enters every step of a decoder
+                layer, and attention uses all. Without attention the last one,
+                ``(B, m')``, is sufficient. If omitted, ``encoder_c`` is used,
+                and with attention the recurrence then starts from zero, as in
+                the authors' published core.
             lengths (sequence of int or :ref:`ndarray`): Number of valid
-                encoder steps of every sequence. All are valid if omitted.
+                encoder steps of every sequence. If omitted, the lengths with
+                which the encoder was called, if ``encoder_h`` is its output;
+                otherwise all steps are valid.
 
         Raises:
             ValueError: If the layer is not a decoder, or shapes or
-                ``lengths`` do not fit.
+                ``lengths`` do not fit. The layer is then unchanged.
 
         """
-        self._state = self.encoder = None
-        if encoder_c is None and encoder_h is None:
-            return
+        encoder = None
+        if encoder_c is not None or encoder_h is not None:
+            encoder = self._encoder(encoder_c, encoder_h, lengths)
+        self._state, self.encoder = None, encoder
+
+    def _encoder(self, encoder_c, encoder_h, lengths):
         if not self.decoder:
             raise ValueError(
-                'only a decoder layer takes the states of an encoder: create '
-                'it with decoder=True or attention=True')
+                'only a decoder layer accepts the states of an encoder; '
+                'create it with decoder=True or attention=True')
         if encoder_h is None:
             encoder_h = encoder_c
             if self.attention:
@@ -222,34 +383,100 @@ class RecurrentLayer(link.Chain):
         h = chainer.as_variable(encoder_h)
         if self.attention and h.ndim != 3:
             raise ValueError(
-                'attention ranges over all encoder steps, (B, S, m), but '
+                'attention requires all encoder steps, (B, S, m), but '
                 f'encoder_h is of shape {h.shape}')
+        self._check_encoder('encoder_h', h, self._encoder_size())
+        if encoder_c is not None:
+            self._check_encoder('encoder_c', encoder_c, self.out_size)
         with chainer.using_device(self.device):
             if h.ndim == 3:
+                if lengths is None:
+                    lengths = getattr(encoder_h, 'lengths', None)
                 lengths = send_lengths(lengths, h)
-            last_h = last_valid_step(h, lengths)
-            last_c = None if encoder_c is None else last_valid_step(
+            last_h = self._last(h, lengths)
+            last_c = None if encoder_c is None else self._last(
                 chainer.as_variable(encoder_c), lengths)
-            self.encoder = Encoder(
-                h, last_h, last_c, lengths if self.attention else None,
-                self._encoder_bias(last_h))
+            if not self.attention:
+                h = lengths = None
+            elif h.creator_node is None:
+                h = own(h, self.device)
+            return Encoder(
+                h, last_h, last_c, lengths, self._encoder_bias(last_h))
+
+    def _last(self, states, lengths):
+        if states.ndim == 2:
+            return own(states, self.device)
+        return last_valid_step(states, lengths)
+
+    def _check_encoder(self, name, states, size):
+        if states.ndim not in (2, 3) or states.shape[-1] != size:
+            raise ValueError(
+                f'{name} must be of shape (B, S, {size}) or (B, {size}) for '
+                f'{self}, but its shape is {states.shape}')
+
+    def _encoder_size(self):
+        return self.out_size
 
     def _encoder_bias(self, last_h):
         return None
 
+    # Chainer's protocol
+
     def device_resident_accept(self, visitor):
         super().device_resident_accept(visitor)
-        for part in tuple(self._state or ()) + tuple(self.encoder or ()):
+        self._state = map_parts(
+            lambda part: chainer.Variable(
+                visitor.visit_array(part.array), requires_grad=False),
+            self.state)
+        if self.encoder is None:
+            return
+        for part in self.encoder:
             if isinstance(part, chainer.Variable):
                 visitor.visit_variable(part)
-        if self.encoder is not None and self.encoder.lengths is not None:
+        if self.encoder.lengths is not None:
             self.encoder = self.encoder._replace(
                 lengths=visitor.visit_array(self.encoder.lengths))
+
+    def serialize(self, serializer):
+        check_stored(self, serializer)
+        super().serialize(serializer)
+
+    def copyparams(self, link, copy_persistent=True):
+        check_source(self, link)
+        super().copyparams(link, copy_persistent)
 
 
 def apply_to_steps(linear, x):
     """Apply a linear link to every step: (B, T, n) -> (B, T, m)."""
+    return with_hooks(linear, 'forward', _apply_to_steps, linear, x)
+
+
+def _apply_to_steps(linear, x):
     B, T, n = x.shape
     # With n_batch_axes, Chainer fails where there is no step.
     y = apply_matmul(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
     return F.reshape(y, (B, T, y.shape[1]))
+
+
+def _batch_size(state):
+    return next(len(part) for part in state if part is not None)
+
+
+def _row_numbers(rows, batch_size):
+    """Return which rows are meant, integers ``(n,)``, if they exist."""
+    xp = chainer.backend.get_array_module(rows)
+    rows = xp.asarray(rows)
+    if rows.ndim == 1 and rows.dtype == bool and len(rows) == batch_size:
+        return xp.flatnonzero(rows)
+    if rows.ndim != 1 or rows.size and rows.dtype.kind not in 'iu':
+        raise ValueError(
+            f'rows of the state must be given as integers, or as {batch_size} '
+            f'booleans, not as an array of shape {rows.shape} and dtype '
+            f'{rows.dtype}')
+    rows = rows.astype(int, copy=False)
+    if xp is numpy and rows.size and not (
+            0 <= rows.min() and rows.max() < batch_size):
+        raise ValueError(
+            f'the state has rows 0 to {batch_size - 1}, but the given ones '
+            f'range from {rows.min()} to {rows.max()}')
+    return rows

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+import numbers
 from typing import Any
 
 import chainer
@@ -6,7 +7,9 @@ import chainer.functions as F
 from chainer import link
 
 from qrnn.functions.dropout import dropout
+from qrnn.functions.lengths import clear_padding_in_debug_mode
 from qrnn.functions.lengths import send_lengths
+from qrnn.links.hooks import with_hooks
 from qrnn.links.lstm_layer import LSTMLayer
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.types import Input
@@ -38,14 +41,13 @@ class _Stack(link.ChainList):
 
     def encode(self, x: Input, lengths: Lengths | None = None
                ) -> list[chainer.Variable]:
-        """Apply all layers and return the outputs of every one.
+        """Apply all layers and return the outputs of each.
 
-        The layers of a decoder take them::
+        They are the argument of a decoder's :meth:`init`::
 
-            decoder.init(
-                encoder_h=encoder.encode(x, lengths), lengths=lengths)
+            decoder.init(encoder_h=encoder.encode(x, lengths))
 
-        Arguments are those of :meth:`forward`.
+        Arguments as in :meth:`forward`.
 
         Returns:
             list of ~chainer.Variable: Outputs of every layer, ``(B, T, m)`` or
@@ -53,24 +55,63 @@ class _Stack(link.ChainList):
 
         """
         x = chainer.as_variable(x)
-        if x.ndim == 3 and not self[0].save_state:
-            # Frees the graph of the last call's states.
-            self.reset_state()
-        with chainer.using_device(self.device):
-            lengths = send_lengths(lengths, x)
-        outputs: list[chainer.Variable] = []
-        for layer in self:
-            if outputs:
-                h = outputs[-1]
-                h = dropout(h, self.dropout)
-                x = F.concat((x, h), axis=-1) if self.dense else h
-            outputs.append(layer(x, lengths))
+        states = [layer.start(x.ndim) for layer in self]
+        outputs, states = self._run(x, states, lengths)
+        for layer, state in zip(self, states):
+            layer.keep(state, x.ndim)
         return outputs
+
+    def advance(self, x: Input, state: Sequence | None = None,
+                lengths: Lengths | None = None
+                ) -> tuple[chainer.Variable, tuple]:
+        """Apply all layers from a given state, and return the next state.
+
+        It sets no attribute. See :meth:`qrnn.QRNNLayer.advance`.
+
+        Returns:
+            tuple: The last layer's outputs, and the state of every layer, a
+            tuple.
+
+        """
+        return with_hooks(self, 'advance', self._advance, x, state, lengths)
+
+    def _advance(self, x, state, lengths):
+        if state is None:
+            state = len(self) * (None,)
+        self._check_number('state', state)
+        outputs, state = self._run(
+            chainer.as_variable(x), [
+                part and layer.checked(part)
+                for layer, part in zip(self, state)], lengths)
+        return outputs[-1], state
+
+    def _run(self, x, states, lengths):
+        """Return the outputs and the next states of all layers."""
+        with chainer.using_device(self.device):
+            if x.ndim == 3:
+                lengths = send_lengths(lengths, x)
+                if self.dense:
+                    x = clear_padding_in_debug_mode(x, lengths)
+            outputs, next_states = [], []
+            for layer, state in zip(self, states):
+                if outputs:
+                    h = dropout(outputs[-1], self.dropout)
+                    x = F.concat((x, h), axis=-1) if self.dense else h
+                h, state = layer.run(x, state, lengths)
+                outputs.append(h)
+                next_states.append(state)
+        return outputs, tuple(next_states)
+
+    def _check_number(self, name, parts):
+        if len(parts) != len(self):
+            raise ValueError(
+                f'{name} must have one part for each of the {len(self)} '
+                f'layers, but it has {len(parts)}')
 
     def init(self, encoder_c: Sequence[Input] | None = None,
              encoder_h: Sequence[Input] | None = None,
              lengths: Lengths | None = None) -> None:
-        """Give every layer the states of its encoder layer.
+        """Set the states of every layer's encoder layer.
 
         Args:
             encoder_c (list of ~chainer.Variable): ``encoder_c`` of every
@@ -81,23 +122,24 @@ class _Stack(link.ChainList):
                 encoder steps of every sequence.
 
         Raises:
-            ValueError: If the layers are not a decoder's, or the states are
-                not as many as they or do not fit.
+            ValueError: If the layers are not decoder layers, or the number
+                or the shapes of the states do not fit.
 
         """
-        n_layers = len(self)
-        for states in (encoder_c, encoder_h):
-            if states is not None and len(states) != n_layers:
-                raise ValueError(
-                    f'each of the {n_layers} layers needs the states of its '
-                    f'encoder layer, but {len(states)} are given')
+        for name, states in (
+                ('encoder_c', encoder_c), ('encoder_h', encoder_h)):
+            if states is not None:
+                self._check_number(name, states)
         if encoder_h is not None and encoder_h[0].ndim == 3:
             with chainer.using_device(self.device):
                 lengths = send_lengths(lengths, encoder_h[0])
         for i, layer in enumerate(self):
-            layer.init(
-                None if encoder_c is None else encoder_c[i],
-                None if encoder_h is None else encoder_h[i], lengths)
+            try:
+                layer.init(
+                    None if encoder_c is None else encoder_c[i],
+                    None if encoder_h is None else encoder_h[i], lengths)
+            except ValueError as error:
+                raise ValueError(f'layer {i}: {error}') from None
 
     @property
     def state(self) -> tuple:
@@ -105,21 +147,23 @@ class _Stack(link.ChainList):
         return tuple(layer.state for layer in self)
 
     @state.setter
-    def state(self, states: Sequence) -> None:
-        if len(states) != len(self):
-            raise ValueError(
-                f'each of the {len(self)} layers needs a state, but '
-                f'{len(states)} are given')
+    def state(self, states: Sequence | None) -> None:
+        if states is None:
+            states = len(self) * (None,)
+        self._check_number('state', states)
         for layer, state in zip(self, states):
             layer.state = state
 
-    def reset_state(self) -> None:
-        """Forget the state of every layer."""
+    def reset_state(self, rows: NDArray | None = None) -> None:
+        """Return every layer to the initial state.
+
+        See :meth:`qrnn.QRNNLayer.reset_state`.
+        """
         for layer in self:
-            layer.reset_state()
+            layer.reset_state(rows)
 
     def reorder_state(self, indices: NDArray, encoder: bool = True) -> None:
-        """Select and reorder the sequences whose state every layer holds.
+        """Select and reorder the sequences of every layer's state.
 
         See :meth:`qrnn.QRNNLayer.reorder_state`.
         """
@@ -226,7 +270,7 @@ def _in_sizes(n_layers, in_size, out_size, dense):
 
 def per_layer(name, values, n_layers):
     """Return one number for each layer."""
-    if isinstance(values, int):
+    if isinstance(values, numbers.Integral):
         return n_layers * (values,)
     if len(values) != n_layers:
         raise ValueError(

@@ -10,4 +10,5 @@ from qrnn.kernels.cpu.recurrence import strnn_forward  # NOQA
 from qrnn.kernels.cpu.softmax import mean_loss  # NOQA
 from qrnn.kernels.cpu.softmax import softmax_cross_entropy  # NOQA
 from qrnn.kernels.cpu.windows import fold  # NOQA
+from qrnn.kernels.cpu.windows import last_steps  # NOQA
 from qrnn.kernels.cpu.windows import unfold  # NOQA

@@ -100,9 +100,9 @@ def lstm_forward(u, W, c0, h0, lengths=None):
               product.reshape(-1), ends, gates[t].reshape(-1),
               *(a[n].reshape(-1) for n in (t, t + 1) for a in (cs, hs)),
               y.reshape(-1))
-    y, c_last, h_last = (
-        a.astype(c0.dtype, copy=False) for a in (y, cs[T], hs[T]))
-    return y, c_last, h_last, (gates, cs, hs)
+    # Copies, because a view of the last step would keep all steps alive.
+    c_last, h_last = (a[T].astype(c0.dtype) for a in (cs, hs))
+    return y.astype(c0.dtype, copy=False), c_last, h_last, (gates, cs, hs)
 
 
 def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):

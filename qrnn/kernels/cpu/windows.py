@@ -22,7 +22,7 @@ def unfold(x, x0, k, lookahead, lengths):
     return windows
 
 
-def fold(gwindows, x_shape, lookahead, lengths):
+def fold(gwindows, x_shape, lookahead, lengths, glast=None):
     """Return the gradients of :func:`unfold` for ``x`` and ``x0``."""
     B, T, n = x_shape
     k = gwindows.shape[2]
@@ -33,8 +33,28 @@ def fold(gwindows, x_shape, lookahead, lengths):
     gx0 = numpy.empty((B, k - 1, n), dtype)
     share(_fold, B * (k - 1 + T), gwindows.size, T, n, k, lookahead,
           flat(gwindows, dtype, (B, T, k, n))[0], ends_of(lengths, B, T),
-          gx.reshape(-1), gx0.reshape(-1))
+          *flat(glast, dtype, (B, k - 1, n)), gx.reshape(-1), gx0.reshape(-1))
     return tuple(g.astype(gwindows.dtype, copy=False) for g in (gx, gx0))
+
+
+def last_steps(x, x0, n_steps, lengths):
+    """Return the last steps of each sequence, ``(B, n_steps, n)``."""
+    B, T, n = x.shape
+    if lengths is None:
+        n_new = min(T, n_steps)
+        last = numpy.empty((B, n_steps, n), x.dtype)
+        last[:, n_steps - n_new:] = x[:, T - n_new:]
+        last[:, :n_steps - n_new] = 0 if x0 is None else x0[:, n_new:]
+        return last
+    if x0 is None:
+        x0 = numpy.zeros((B, n_steps, n), x.dtype)
+    rows = numpy.arange(B)[:, None]
+    steps = lengths[:, None] + numpy.arange(-n_steps, 0)
+    last = x0[rows, numpy.minimum(steps, -1)]
+    if T == 0:
+        return last
+    return numpy.where((steps >= 0)[:, :, None],
+                       x[rows, numpy.maximum(steps, 0)], last)
 
 
 # Tap j of the window of step t sees step t - k + 1 + lookahead + j: below 0 it
@@ -61,7 +81,8 @@ def _unfold(first, last, T, n, k, lookahead, x, x_batch, x_row, x0, x0_batch,
 
 
 @compiled
-def _fold(first, last, T, n, k, lookahead, gwindows, ends, gx, gx0):
+def _fold(first, last, T, n, k, lookahead, gwindows, ends, glast, glast_batch,
+          glast_row, gx, gx0):
     # An item is a step that is seen, of x0 or x.
     for item in range(first, last):
         s, seen = item // (k - 1 + T), item % (k - 1 + T) - (k - 1)
@@ -73,6 +94,10 @@ def _fold(first, last, T, n, k, lookahead, gwindows, ends, gx, gx0):
         g[:] = 0
         if seen >= ends[s]:
             continue
+        kept = seen - ends[s] + k - 1  # its place among the last steps
+        if kept >= 0:
+            start = s * glast_batch + kept * glast_row
+            g[:] = glast[start:start + n]
         for j in range(k):
             t = seen + k - 1 - lookahead - j
             if 0 <= t < ends[s]:

@@ -66,6 +66,7 @@ from qrnn.kernels.cuda.softmax import softmax_cross_entropy  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_forward  # NOQA
 from qrnn.kernels.cuda.windows import fold  # NOQA
+from qrnn.kernels.cuda.windows import last_steps  # NOQA
 from qrnn.kernels.cuda.windows import unfold  # NOQA
 
 zoneout_mask = functools.partial(

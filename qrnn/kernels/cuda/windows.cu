@@ -39,10 +39,11 @@ extern "C" __global__ void unfold(
   }
 }
 
-// The adjoint: rows of a sequence are those of x0, then those of x.
+// The adjoint of unfold and, with glast, of last_steps: rows of a sequence are
+// the rows of x0, then the rows of x.
 extern "C" __global__ void fold(
-    const Real* gwindows, const int* lengths, Real* gx, Real* gx0, Index k,
-    Index lookahead, Index B, Index T, Index n) {
+    const Real* gwindows, const int* lengths, const Real* glast, Real* gx,
+    Real* gx0, Index k, Index lookahead, Index B, Index T, Index n) {
   const int c = blockIdx.x * blockDim.x + threadIdx.x;
   if (c >= n) return;
   const int before = (int) k - 1, rows = (int) T + before;
@@ -50,6 +51,9 @@ extern "C" __global__ void fold(
     const Place at = place_of(row, rows);
     const int length = length_of(lengths, at.b, (int) T), s = at.t - before;
     Carry sum = 0;
+    const int kept = at.t - length;  // place among the last steps
+    if (glast && kept >= 0 && kept < before)
+      sum = wide(fetch(glast + (at.b * before + kept) * n + c));
     for (int j = 0; j < k; ++j) {
       const int back = before - (int) lookahead - j;
       // Of x0, tap j at step t sees row j + t, if what it looks for is not in x.
@@ -59,5 +63,23 @@ extern "C" __global__ void fold(
     }
     put(s >= 0 ? gx + (at.b * T + s) * n + c
                : gx0 + (at.b * before + at.t) * n + c, sum);
+  }
+}
+
+// The last steps of x0 followed by x, up to each sequence's end.
+extern "C" __global__ void last_steps(
+    const Real* x, Index x_batch, Index x_row, const Real* x0,
+    const int* lengths, Real* last, Index n_steps, Index B, Index T, Index n) {
+  const int c = blockIdx.x * blockDim.x + threadIdx.x;
+  if (c >= n) return;
+  for (Index row = blockIdx.y; row < B * n_steps; row += gridDim.y) {
+    const Place at = place_of(row, (int) n_steps);
+    const int s = length_of(lengths, at.b, (int) T) - (int) n_steps + at.t;
+    Real value = {};
+    if (s >= 0)
+      value = fetch(x + at.b * x_batch + s * x_row + c);
+    else if (x0)
+      value = fetch(x0 + (at.b * n_steps + n_steps + s) * n + c);
+    copy(last + row * n + c, value);
   }
 }

@@ -34,7 +34,8 @@ def unfold(x, x0, k, lookahead, lengths, device=launch.device):
     return windows
 
 
-def fold(gwindows, x_shape, lookahead, lengths, device=launch.device):
+def fold(gwindows, x_shape, lookahead, lengths, glast=None,
+         device=launch.device):
     """See :func:`qrnn.kernels.fold`.
 
     Args:
@@ -47,10 +48,31 @@ def fold(gwindows, x_shape, lookahead, lengths, device=launch.device):
     if k == 1 and lengths is None:
         return gwindows[:, :, 0], gx0
     gwindows = contiguous(device, gwindows, dtype, (B, T, k, n), 'gwindows')
+    glast = contiguous(device, glast, dtype, (B, k - 1, n), 'glast')
     gx = device.empty((B, T, n), dtype)
     device.launch(
         launch.Module('windows', plans.bits_of(dtype)), plans.over_rows(
             'fold', n, B * (T + k - 1),
-            (gwindows, as_int32(device, lengths, B), gx, gx0, k, lookahead, B,
-             T, n)))
+            (gwindows, as_int32(device, lengths, B), glast, gx, gx0, k,
+             lookahead, B, T, n)))
     return gx, gx0
+
+
+def last_steps(x, x0, n_steps, lengths, device=launch.device):
+    """See :func:`qrnn.kernels.last_steps`.
+
+    Args:
+        device: Where to run.
+
+    """
+    B, T, n = x.shape
+    dtype = x.dtype
+    last = device.empty((B, n_steps, n), dtype)
+    x, x_batch, x_row = by_rows(device, x, dtype)
+    x0 = contiguous(device, x0, dtype, (B, n_steps, n), 'x0')
+    module = launch.Module('windows', plans.bits_of(dtype))
+    device.launch(module, plans.over_rows(
+        'last_steps', n, B * n_steps,
+        (x, x_batch, x_row, x0, as_int32(device, lengths, B), last, n_steps,
+         B, T, n)))
+    return last

@@ -260,6 +260,27 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
+    # The last steps, and the adjoint of both
+    n_steps = k - 1
+    before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
+    ends = B * [T] if lengths is None else lengths
+    last = to_host(kernels.last_steps(
+        inputs[0], inputs[1], n_steps, inputs[2], **options))
+    numpy.testing.assert_array_equal(last, numpy.array([
+        numpy.concatenate((before[b], x[b, :end]))[end:]
+        for b, end in enumerate(ends)]).astype(case.dtype))
+    _unchanged(given, inputs, to_host)
+    glast = random.normal(size=(B, n_steps, n)).astype(case.dtype)
+    expected = [g.astype('d') for g in (gx, gx0)]
+    for b, end in enumerate(ends):
+        rows = numpy.concatenate((expected[1][b], expected[0][b, :end]))
+        rows[end:] += glast[b]
+        expected[1][b], expected[0][b, :end] = rows[:n_steps], rows[n_steps:]
+    actual = map(to_host, kernels.fold(
+        _moved(gwindows, to_device), x.shape, lookahead, inputs[2],
+        _moved(glast, to_device), **options))
+    _compare(actual, expected, case.dtype)
+
 
 def check_lstm(case, device=None, to_device=lambda a: a,
                to_host=lambda a: a):

@@ -39,7 +39,8 @@ def test_compiles(module, architecture):
     used = nvrtc.resources(module, architecture)
     directions = [module.family + end for end in ('_forward', '_backward')]
     assert set(used) == {
-        'windows': {'unfold', 'fold'}, 'lstm': set(directions),
+        'windows': {'unfold', 'fold', 'last_steps'},
+        'lstm': set(directions),
         'dropout': {'dropout'},
         'softmax': {'softmax_cross_entropy', 'mean_loss'}}.get(
             module.family, {'scan_carries', 'sum_rows'} | {

@@ -216,4 +216,28 @@ def test_wrong_lengths(make):
         with pytest.raises(ValueError, match='lengths'):
             make()(uniform(B, T, n), lengths)
     with pytest.raises(ValueError, match='lengths'):
-        make()(uniform(B, n), [1, 1, 1])
+        make()(uniform(B, n), [1, 2, 1])
+
+
+@layers
+def test_lengths_hold_rows_of_a_step(make):
+    layer = randomize(make())
+    x = uniform(B, 2, n)
+    expected = layer(x).array
+    layer(x[:, :1])
+    before = layer.state
+    for held in numpy.array([True, False, True]), [1, 0, 1]:
+        layer.state = before
+        y = layer(x[:, 1], held).array
+        assert_equal(y[[0, 2]], expected[[0, 2], 1])
+        assert not y[1].any()
+        for part, part_before in zip(layer.state, before):
+            if part is not None:
+                assert_equal(part.array[1], part_before.array[1], 0)
+
+
+def test_boolean_lengths_mean_all_steps_or_none():
+    layer = randomize(QRNNLayer(n, m))
+    x = uniform(B, T, n)
+    assert_equal(layer(x, numpy.array([True, False, True])),
+                 layer(x, [T, 0, T]), 0)

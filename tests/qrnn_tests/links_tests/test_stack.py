@@ -171,7 +171,7 @@ def test_state_of_all_layers(make):
     x = uniform(B, T, n)
     assert stack.state == (None, None, None)
     expected = stack(x).array
-    stack(x[:, :4])
+    h = stack(x[:, :4])
     kept = stack.state
     assert len(kept) == 3
     stack.reset_state()
@@ -185,7 +185,10 @@ def test_state_of_all_layers(make):
     stack.unchain_state()
     first, = variables(x[:, 4])
     assert_equal(stack(first), expected[:, 4])
-    assert [part.creator for state in kept for part in state] != 6 * [None]
+    assert None not in [part.creator for state in kept for part in state]
+    assert h.creator is not None  # holding h keeps the history
+    stack.state = None
+    assert stack.state == (None, None, None)
     for wrong in kept[:2], kept + kept[:1]:
         with pytest.raises(ValueError, match='3 layers'):
             stack.state = wrong
@@ -209,26 +212,19 @@ def test_unchaining_truncates_the_gradient(make):
 
 
 @stacks
-def test_graph_of_the_last_call_is_let_go(make):
-    class Look(chainer.LinkHook):
-        name = 'Look'
-        alive = None
-
-        def forward_preprocess(self, args):
-            if args.link in stack.children():
-                self.alive = [ref() is not None for ref in graph]
-
-    stack, look = make(3, n, m), Look()
+def test_graph_is_kept_by_the_caller_alone(make):
+    stack = make(3, n, m)
     x = uniform(B, T, n)
     gc.collect()
     gc.disable()
     try:
-        graph = [weakref.ref(h.creator) for h in stack.encode(x)]
-        stack(x[:, 0])
-        assert any(ref() for ref in graph)  # the state hangs on it
-        with look:
-            stack(x)
-        assert look.alive == [False, False, False]
+        outputs = stack.encode(x)
+        graph = [weakref.ref(h.creator) for h in outputs]
+        F.sum(outputs[-1]).backward()
+        assert stack.state[0].c.creator is not None
+        del outputs
+        assert [ref() for ref in graph] == [None, None, None]
+        assert stack.state[0].c.creator is None
     finally:
         gc.enable()
 

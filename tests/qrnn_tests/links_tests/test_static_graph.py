@@ -1,4 +1,4 @@
-"""chainer.static_graph replays a call, which no state survives: refused."""
+"""Links with a state are rejected inside chainer.static_graph."""
 import chainer
 import pytest
 
@@ -37,9 +37,9 @@ class Model(chainer.Chain):
     (lambda: QRNN(3, 5), lambda rnn, x: rnn(x[:, 0])),
     (lambda: NStepQRNN(2, 3, 5, 0.),
      lambda rnn, x: rnn(None, None, list(x))[2][0])])
-def test_refused(make, call):
+def test_rejected(make, call):
     model, x = Model(make, call), uniform(2, 4, 3)
-    with pytest.raises(RuntimeError, match='leave out the decorator'):
+    with pytest.raises(RuntimeError, match='remove the decorator'):
         model.static(x)
     with chainer.using_config('use_static_graph', False):
         y = model.static(x)

@@ -1,0 +1,75 @@
+"""How layers keep a state between calls."""
+import weakref
+
+import chainer
+import chainer.functions as F
+
+
+def map_parts(function, parts):
+    """Apply a function to the parts of a named tuple that are not None."""
+    if parts is None:
+        return None
+    return type(parts)(*(
+        None if part is None else function(part) for part in parts))
+
+
+def own(x, device):
+    """Return a copy of an array or Variable on a device, with its history."""
+    x = F.copy(chainer.as_variable(x), device)
+    return x * 1  # a new array, through which gradients flow
+
+
+def detached(part):
+    """Return a Variable of the same values without history."""
+    return chainer.Variable(part.array, requires_grad=False)
+
+
+class ValuesOnly:
+    """A state that does not keep its graph alive.
+
+    It holds the values of the state's Variables and weak references to the
+    functions that computed them. While the caller keeps the graph, through
+    the outputs or the loss, :meth:`get` returns Variables with their history;
+    afterwards, without.
+    """
+
+    def __init__(self, state):
+        self._state = map_parts(detached, state)
+        self._creators = [
+            part is not None and part.creator_node is not None
+            and _output_of(part) for part in state]
+
+    def get(self):
+        """Return the state, with its history if that still exists."""
+        return type(self._state)(*map(_restore, self._state, self._creators))
+
+    def __reduce__(self):  # weak references cannot be pickled
+        return ValuesOnly, (self._state,)
+
+
+def _output_of(part):
+    """Return a Variable's creator, weakly, and the number of the output."""
+    creator = part.creator_node
+    number = next(i for i, output in enumerate(creator.outputs)
+                  if output() is part.node)
+    return weakref.ref(creator), number
+
+
+def _restore(part, output):
+    """Return a part of the state as an output of its creator, if possible."""
+    creator = output and output[0]()
+    if not creator or creator.inputs is None:  # gone, or unchained
+        return part
+    number = output[1]
+    node = creator.outputs[number]()
+    if node is not None:
+        if node.data is None:
+            node.data = part.array
+        return node.get_variable()
+    # As FunctionNode.get_retained_outputs restores a missing node
+    restored = chainer.Variable(part.array)
+    restored.creator_node = creator
+    outputs = list(creator.outputs)
+    outputs[number] = weakref.ref(restored.node)
+    creator.outputs = tuple(outputs)
+    return restored
