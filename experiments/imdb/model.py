@@ -13,6 +13,7 @@ from experiments.imdb.data import PAD
 from qrnn import LSTMStack
 from qrnn import QRNNStack
 from qrnn.functions import dropout
+from qrnn.functions import last_valid_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,8 +140,5 @@ class SentimentClassifier(Classifier):
     def logits(self, words, lengths):
         """Return a logit for each review, ``(B,)``."""
         x = dropout(self.embed(words), self._dropout)
-        h = self.rnn(x, lengths)
-        last = self.xp.asarray(lengths) - 1
-        # Without a word it is the padding's output, 0.
-        h = h[self.xp.arange(len(h)), last]
+        h = last_valid_step(self.rnn(x, lengths), lengths)
         return linear(self.output, h)[:, 0]

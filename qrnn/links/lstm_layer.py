@@ -81,6 +81,10 @@ class LSTMLayer(RecurrentLayer):
         W = self.upward.W
         return None if W.array is None else W.shape[1]
 
+    def known_shape(self, path):
+        """Return the shape of the upward weights before the first input."""
+        return 4 * self.out_size, None
+
     def _state_shapes(self):
         return 2 * ((self.out_size,),)
 

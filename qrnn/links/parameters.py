@@ -33,8 +33,8 @@ def check_source(link, source):
 
 def _check(link, path, param, shape):
     axes = link.axes[path]
-    expected = (tuple(getattr(link, axis, None) for axis in axes)
-                if param.array is None else param.shape)
+    expected = (link.known_shape(path) if param.array is None
+                else param.shape)
     if len(expected) == len(shape):
         causes = {axis for axis, ours, theirs in zip(axes, expected, shape)
                   if ours not in (None, theirs)}

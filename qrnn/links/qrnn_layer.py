@@ -202,6 +202,11 @@ class QRNNLayer(RecurrentLayer):
         """Number of input channels n, None before the first input."""
         return None if self.W.array is None else self.W.shape[1]
 
+    def known_shape(self, path):
+        """Return the shape of W before the first input, None where unknown.
+        """
+        return self.kernel_size, None, self.b.size
+
     def _state_shapes(self):
         return (self.out_size,), (self.kernel_size - 1, self.in_size)
 

@@ -302,7 +302,8 @@ class RecurrentLayer(link.Chain):
         if not isinstance(state, (tuple, list)) or len(state) != len(names):
             raise ValueError(
                 f'the state must be a {self.state_type.__name__}'
-                f'({", ".join(names)}), not {type(state).__name__}')
+                f'({", ".join(names)}), not an object of type '
+                f'{type(state).__name__}')
         dtype = self._dtype()
         parts = []
         for name, part, shape in zip(names, state, self._state_shapes()):
@@ -317,7 +318,7 @@ class RecurrentLayer(link.Chain):
                 raise ValueError(
                     f'the state {name} must be of shape (B, {expected}), but '
                     f'its shape is {part.shape}')
-            if dtype not in (None, part.dtype):
+            if dtype is not None and part.dtype != dtype:
                 raise ValueError(
                     f'the state {name} must be of dtype {dtype} as the '
                     f"layer's parameters, but its dtype is {part.dtype}")

@@ -102,6 +102,13 @@ class _Stack(link.ChainList):
                 next_states.append(state)
         return outputs, tuple(next_states)
 
+    def copyparams(self, link, copy_persistent=True):
+        if len(link) != len(self):
+            raise ValueError(
+                f'this stack has {len(self)} layers, but the given one has '
+                f'{len(link)}')
+        super().copyparams(link, copy_persistent)
+
     def _check_number(self, name, parts):
         if len(parts) != len(self):
             raise ValueError(

@@ -30,6 +30,12 @@ def test_as_lengths(kind):
     assert_equal(actual, numpy.array([0, 3]))
 
 
+def test_booleans_mean_all_steps_or_none():
+    actual = lengths.as_lengths(numpy.array([True, False]), 2, 3)
+    assert actual.dtype == numpy.int32
+    assert_equal(actual, numpy.array([3, 0]))
+
+
 def test_as_lengths_leaves_what_fits():
     array = numpy.array([0, 3], numpy.int32)
     assert lengths.as_lengths(array, 2, 3) is array
@@ -37,8 +43,7 @@ def test_as_lengths_leaves_what_fits():
 
 @pytest.mark.parametrize('wrong, message', [
     ([1], '2 integers'), ([1, 2, 3], '2 integers'), ([[1, 2]], '2 integers'),
-    (2, '2 integers'), ([1., 2.], '2 integers'), ([True, False], '2 integers'),
-    (['1', '2'], '2 integers'), ([0, 4], 'the 3 steps'),
+    (2, '2 integers'), ([1., 2.], '2 integers'), (['1', '2'], '2 integers'), ([0, 4], 'the 3 steps'),
     ([-1, 3], 'from -1 to 3')])
 def test_wrong_lengths(wrong, message):
     with pytest.raises(ValueError, match=message):

@@ -3,6 +3,7 @@ from chainer.utils import type_check
 import numpy
 import pytest
 
+from qrnn.functions import last_valid_step
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
 from qrnn_tests import helpers
@@ -60,7 +61,7 @@ class TestUnpadSequence(helpers.FunctionTestCase):
 def test_complaints(function):
     with pytest.raises(ValueError, match='between 0 and the 5 steps'):
         function(uniform(2, 5, 3), [6, 2])
-    with pytest.raises(ValueError, match='one per sequence'):
+    with pytest.raises(ValueError, match='one for each sequence'):
         function(uniform(2, 5, 3), [2])
     with pytest.raises(type_check.InvalidType):
         function(uniform(5), [1, 2, 3, 4, 5])
@@ -74,3 +75,46 @@ def test_some_gradients_missing():
     expected = numpy.zeros_like(x.array)
     expected[1, :2] = 1
     numpy.testing.assert_array_equal(x.grad, expected)
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'with_default': False}, {'with_default': True}],
+    cases + [{'shape': (3, 5, 7), 'lengths': None},
+             {'shape': (3, 0, 7), 'lengths': (0, 0, 0)},
+             {'shape': (0, 5, 7), 'lengths': ()}]))
+@helpers.backends
+class TestLastValidStep(helpers.FunctionTestCase):
+
+    def setUp(self):
+        super().setUp()
+        # Inputs on which the output does not depend have no gradient.
+        self.skip_double_backward_test = self.shape[1] == 0 or (
+            self.with_default and self.lengths is None)
+
+    def generate_inputs(self):
+        shapes = [self.shape] + [
+            self.shape[:1] + self.shape[2:]] * self.with_default
+        return tuple(uniform(*shape, dtype=self.dtype) for shape in shapes)
+
+    def forward(self, inputs, device):
+        x, *default = inputs
+        return last_valid_step(x, self.lengths, *default),
+
+    def forward_expected(self, inputs):
+        x, *default = inputs
+        B, T = self.shape[:2]
+        ends = B * [T] if self.lengths is None else self.lengths
+        y = default[0].copy() if default else numpy.zeros(
+            (B, *self.shape[2:]), self.dtype)
+        for b, end in enumerate(ends):
+            if end:
+                y[b] = x[b, end - 1]
+        return y,
+
+
+def test_last_valid_step_is_a_copy():
+    x = uniform(2, 3, 4)
+    for lengths in None, [2, 3]:
+        y = last_valid_step(x, lengths).array
+        assert not numpy.shares_memory(x, y)

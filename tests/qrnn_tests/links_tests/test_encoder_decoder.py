@@ -5,7 +5,9 @@ import numpy
 import pytest
 
 from qrnn import LSTMLayer
+from qrnn import LSTMStack
 from qrnn import QRNNLayer
+from qrnn import QRNNStack
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import backward
 from qrnn_tests.helpers import feed
@@ -197,3 +199,71 @@ def test_other_batch_than_the_encoder(make, options):
             for x in uniform(B, T, n), uniform(B, n):
                 with pytest.raises(ValueError, match='2 sequences'):
                     layer(x)
+
+
+def test_lengths_of_the_encoder_are_remembered():
+    encoder = randomize(QRNNStack(2, 4, 5))
+    decoder = randomize(QRNNStack(2, 4, 5, attention=True))
+    x, y, lengths = uniform(3, 6, 4), uniform(3, 2, 4), [6, 2, 0]
+    decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)
+    expected = decoder(y).array
+    decoder.init(encoder_h=encoder.encode(x, lengths))
+    assert_equal(decoder(y), expected, 0)
+    for layer, inner in (QRNNLayer(4, 5, attention=True), encoder[0]), (
+            LSTMLayer(4, 5, attention=True), LSTMLayer(4, 5)):
+        layer.init(encoder_h=inner(x, lengths), lengths=lengths)
+        expected = layer(y).array
+        layer.init(encoder_h=inner(x, lengths))
+        assert_equal(layer(y), expected, 0)
+
+
+@pytest.mark.parametrize('make, sizes', [
+    (lambda: QRNNStack(2, 4, 64, decoder=True), (64, 48)),
+    (lambda: LSTMStack(2, 4, 64, decoder=True), (64, 48)),
+    (lambda: QRNNStack(2, 4, 64, decoder=True, encoder_size=7), (7, 48))])
+def test_encoder_of_a_wrong_size(make, sizes):
+    decoder = make()
+    states = [uniform(3, 6, sizes[0]), uniform(3, 6, sizes[1])]
+    with pytest.raises(
+            ValueError, match=f'layer 1: .*{sizes[0]}.*Layer.*{sizes[1]}'):
+        decoder.init(encoder_h=states)
+
+
+def test_a_rejected_init_changes_nothing():
+    layer = randomize(QRNNLayer(4, 5, attention=True))
+    layer.init(encoder_h=uniform(3, 6, 5))
+    y = uniform(3, 4)
+    layer(y)
+    state, encoder = layer.state, layer.encoder
+    for wrong in uniform(3, 6, 4), uniform(3, 5):
+        with pytest.raises(ValueError):
+            layer.init(encoder_h=wrong)
+    assert layer.encoder is encoder
+    assert_equal(layer.state, state, 0)
+
+
+INDICES = [
+    ([3, 4, 5, 0, 1, 4, 6, 7, 8, 9, 10, 11], True, 'one old source'),
+    ([0, 1], True, 'multiple of 3'),
+    ([3, 4, 5, 0, 1, 2, 6, 7, 8, 9, 10, 11], False, 'keep its source'),
+    ([0, 1, 2], False, 'multiple of it'),
+    ([[0, 1, 2]], True, r'shape \(1, 3\)'),
+    ([0, 1, 12], True, 'rows 0 to 11')]
+
+
+@pytest.mark.parametrize('indices, encoder, message', INDICES)
+def test_wrong_indices(indices, encoder, message):
+    decoder = QRNNStack(2, 4, 5, attention=True)
+    hs = [uniform(4, 6, 5) for _ in range(2)]
+    decoder.init(encoder_h=hs)
+    decoder(uniform(12, 4))  # 3 hypotheses of each source
+    before = decoder.state
+    with pytest.raises(ValueError, match=message):
+        decoder.reorder_state(numpy.array(indices), encoder)
+    assert_equal(decoder.state, before, 0)
+    for good, keeps in ([2, 1, 0, 3, 3, 3, *range(6, 12)], False), (
+            [*range(6, 9), *range(3)], True), ([0, 3, 6, 9], False):
+        decoder.reorder_state(good, keeps)
+        decoder(uniform(len(good), 4))
+        decoder.init(encoder_h=hs)
+        decoder(uniform(12, 4))

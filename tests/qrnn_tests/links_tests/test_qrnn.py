@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 from qrnn import QRNN
+from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import uniform
 
 
@@ -88,3 +89,20 @@ def test_growing_batch_is_refused():
     rnn(uniform(2, 3))
     with pytest.raises(ValueError, match='state of 2 sequences, but x has 3'):
         rnn(uniform(3, 3))
+
+
+@pytest.mark.parametrize('wrap', [chainer.Variable, lambda a: a])
+def test_state_is_set_as_in_chainer(wrap):
+    rnn, c, h = QRNN(3, 5), uniform(2, 5), uniform(2, 5)
+    x = uniform(2, 3)
+    rnn.set_state(wrap(c), wrap(h))
+    expected = rnn(x).array
+    rnn.reset_state()
+    rnn.c, rnn.h = wrap(c), wrap(h)
+    assert_equal([rnn.c, rnn.h], [c, h], 0)
+    assert_equal(rnn(x), expected, 0)
+    rnn.c = rnn.h = None
+    assert rnn.c is None and rnn.h is None
+    first = rnn(x)
+    rnn.reset_state()
+    assert_equal(rnn(x), first, 0)
