@@ -65,8 +65,9 @@ class LSTMLayer(RecurrentLayer):
         '/lateral/W': ('out_size', 'out_size'),
         '/attend/W': ('out_size', 'out_size'), '/attend/b': ('out_size',)}
 
-    def __init__(self, in_size: int | None, out_size: int, attention: bool = False,
-                 decoder: bool = False, *, save_state: bool = False) -> None:
+    def __init__(self, in_size: int | None, out_size: int,
+                 attention: bool = False, decoder: bool = False, *,
+                 save_state: bool = False) -> None:
         out_size = operator.index(out_size)
         super().__init__(out_size, attention, decoder, save_state)
         with self.init_scope():

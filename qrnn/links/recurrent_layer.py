@@ -176,10 +176,10 @@ class RecurrentLayer(link.Chain):
         for part in state or ():
             if part is not None and len(part) != len(x):
                 raise ValueError(
-                    f'the layer has the state of {len(part)} sequences, but x has '
-                    f'{len(x)}; call reset_state() to start other sequences, '
-                    'or keep all rows and pass lengths of 0 for those without '
-                    'input')
+                    f'the layer has the state of {len(part)} sequences, but x '
+                    f'has {len(x)}; call reset_state() to start other '
+                    'sequences, or keep all rows and pass lengths of 0 for '
+                    'those without input')
 
     # State
 

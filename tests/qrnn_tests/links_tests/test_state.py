@@ -151,9 +151,9 @@ def test_gradients_flow_into_a_graph_that_the_caller_keeps(make):
 
     def gradient(keeps_outputs):
         v = chainer.Variable(x)
-        y = link(v)
+        outputs = [link(v)]
         if not keeps_outputs:
-            del y
+            outputs.clear()
         F.sum(link(step) ** 2).backward()
         return v.grad
 
