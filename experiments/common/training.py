@@ -160,11 +160,11 @@ class Run(training.Extension):
 
         ``evaluators`` are extensions by name, of which ``'validation'``
         selects the best model; ``learning_rate`` is an extension. ``columns``
-        are the entries of the log to print and ``curves`` those to draw, completed by
-        ``postprocess``. ``facts`` of the data must be the same for a snapshot
-        to fit; with ``description`` they are what it takes to build the model
-        anew. ``best`` are arguments of :class:`checkpoint.BestModel`, which is
-        returned.
+        are the entries of the log to print and ``curves`` those to draw,
+        completed by ``postprocess``. ``facts`` of the data must be the same
+        for a snapshot to fit; with ``description`` they are what it takes to
+        build the model again. ``best`` are arguments of
+        :class:`checkpoint.BestModel`, which is returned.
         """
         self._facts.update(facts)
         self._trainer = trainer = training.Trainer(
