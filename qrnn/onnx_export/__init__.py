@@ -12,5 +12,7 @@ pooling would fix none of these, so the links are translated here.
 """
 
 from qrnn.onnx_export.graph import Graph  # NOQA
+from qrnn.onnx_export.links import add_encoder  # NOQA
 from qrnn.onnx_export.links import add_link  # NOQA
+from qrnn.onnx_export.links import Encoded  # NOQA
 from qrnn.onnx_export.links import export  # NOQA

@@ -1,31 +1,53 @@
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import chainer
 import numpy
 
-from qrnn.gates import check_pooling
 from qrnn.gates import GATES
+from qrnn.link_hooks import apply_between_hooks
+from qrnn.link_hooks import to_numpy
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
+from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
 from qrnn.onnx_export.graph import Graph
+from qrnn.onnx_export.layer import add_last_step
+from qrnn.onnx_export.layer import add_layer
+from qrnn.onnx_export.layer import add_valid_steps
+from qrnn.onnx_export.layer import size_of
 
 
-_END = numpy.iinfo(numpy.int64).max  # of a slice that has none
+class Encoded(NamedTuple):
+    """Values of an encoder that a decoder layer reads.
+
+    Attributes:
+        bias (str): Bias of the layer's gates, which depends on the last output
+            of the encoder layer, ``(B, gates * m)``.
+        h (str): Outputs of the encoder layer, ``(B, S, m)``, 0 past the end
+            (layers with attention).
+        lengths (str): Number of steps of every source, int64 ``(B,)``, if they
+            are not all ``S`` (layers with attention).
+    """
+
+    bias: str
+    h: str | None = None
+    lengths: str | None = None
 
 
 def export(link: chainer.Link, path: str | None = None, state: bool = False,
            lengths: bool = False) -> Any:
     """Make an ONNX model of a link.
 
-    It computes what the link does in evaluation, for any batch size B and any
-    number of steps T above 0: input ``x``, ``(B, T, n)``, and output ``h``,
-    ``(B, T, m)``. The convolution is a matrix product, the pooling a ``Scan``.
+    It computes what the link computes in evaluation, link hooks included, for
+    any batch size B and any number of steps T above 0: input ``x``,
+    ``(B, T, n)``, and output ``h``, ``(B, T, m)``. The convolution is a matrix
+    product, the pooling a ``Scan``.
 
     Args:
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer`,
-            :class:`~qrnn.QRNNStack` or :class:`~qrnn.BiQRNNLayer`, and not a
-            decoder.
+            :class:`~qrnn.QRNNStack`, :class:`~qrnn.BiQRNNLayer` or
+            :class:`~qrnn.BiQRNNStack`, and not a decoder.
         path (str): File to write the model to, if any.
         state (bool): Whether the state is an input and an output, so that a
             sequence may be cut anywhere: for layer i, inputs ``state_i_c``,
@@ -54,16 +76,16 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
         ['x', 'state_0_c', 'state_0_x', 'state_1_c', 'state_1_x']
 
     """
-    graph = Graph(type(link).__name__)
     layers = _layers(link)
-    first, last = layers[0], layers[-1]
-    dtype, n = first.b.dtype, first.in_size
+    dtype, n = layers[0].b.dtype, layers[0].W.shape[1]
+    graph = Graph(type(link).__name__)
     x = graph.input('x', dtype, ('batch', 'time', n))
     n_steps = (graph.input('lengths', numpy.int64, ('batch',)) if lengths
                else None)
     h = add_link(graph, link, x, n_steps, state)
-    size = last.out_size * (2 if isinstance(link, BiQRNNLayer) else 1)
-    graph.output('h', h, dtype, ('batch', 'time', size))
+    m = layers[-1].b.size // len(GATES[layers[-1].pooling])
+    graph.output('h', h, dtype, (
+        'batch', 'time', 2 * m if _is_bidirectional(link) else m))
     model = graph.model()
     if path is not None:
         with open(path, 'wb') as f:
@@ -72,16 +94,21 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
 
 
 def add_link(graph: Graph, link: chainer.Link, x: str,
-             lengths: str | None = None, state: bool = False) -> str:
+             lengths: str | None = None, state: bool = False,
+             encoded: Sequence[Encoded] | None = None) -> str:
     """Add a link to a graph.
 
     Args:
         graph (Graph): The graph.
-        link (~chainer.Link): As :func:`export` takes it.
+        link (~chainer.Link): A link that :func:`export` accepts, or a decoder.
         x (str): Inputs, ``(B, T, n)``.
         lengths (str): Number of steps of every sequence, int64 ``(B,)``.
         state (bool): Whether the state becomes inputs and outputs of the
-            graph. See :func:`export`.
+            graph. See :func:`export`. Layers are numbered through the graph,
+            in the order in which they are added.
+        encoded (list of Encoded): Values of an encoder for each layer of a
+            decoder, see :func:`add_encoder`. If their batch size is 1, all
+            sequences share the source, as in a beam search.
 
     Returns:
         str: Outputs, ``(B, T, m)``.
@@ -102,193 +129,131 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
 
     """
     layers = _layers(link)
-    for layer in layers:
-        _check(layer, state)
-    valid = None if lengths is None else _valid_steps(graph, x, lengths)
-    if isinstance(link, BiQRNNLayer):
-        if state:
-            raise ValueError(
-                'a BiQRNNLayer runs in both directions over whole sequences, '
-                'so there is no state to carry: leave out state')
-        return _both_directions(graph, layers, x, lengths, valid)
-    dense = getattr(link, 'dense', False)
-    for i, layer in enumerate(layers):
-        h = _layer(graph, layer, x, lengths, valid,
-                   f'state_{i}_' if state else None)
-        x = graph.add('Concat', x, h, axis=2) if dense else h
-    return h
-
-
-def _layers(link):
-    if isinstance(link, QRNNLayer):
-        return [link]
-    if isinstance(link, (QRNNStack, BiQRNNLayer)):
-        return list(link.children())
-    raise ValueError(
-        'ONNX models are made of a QRNNLayer, a QRNNStack or a BiQRNNLayer, '
-        f'not of {type(link).__name__}')
-
-
-def _check(layer, state):
-    if layer.decoder:
+    n_decoders = sum(layer.decoder for layer in layers)
+    if n_decoders != len(encoded or ()):
         raise ValueError(
-            'a decoder layer, which takes the states of an encoder, cannot be '
-            'exported')
-    if layer.W.array is None:
+            f'{type(link).__name__} has {n_decoders} decoder layers, but '
+            f'{len(encoded or ())} are given values of an encoder: build the '
+            'model with add_encoder and add_link(encoded=...)')
+    if state and _is_bidirectional(link):
         raise ValueError(
-            'the layer has no weights yet: its in_size is still unknown')
-    if state and layer.lookahead:
+            f'a {type(link).__name__} runs in both directions over whole '
+            'sequences, so there is no state to carry: leave out state')
+    if state and any(layer.lookahead for layer in layers):
         raise ValueError(
             'a layer that looks ahead takes whole sequences, so there is no '
             'state to carry: leave out state')
+    return _add(graph, link, x, lengths, state, encoded)[-1]
 
 
-def _both_directions(graph, layers, x, lengths, valid):
-    if lengths is None:  # all are as long as x
-        steps = graph.add('Expand', _size(graph, x, 1), _size(graph, x, 0))
-    else:
-        steps = lengths
+def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
+                x: str, lengths: str | None = None) -> list[Encoded]:
+    """Add an encoder, and what each layer of its decoder reads of it.
+
+    The decoder, added by :func:`add_link`, starts from zero, as after
+    ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
+    It may belong to another graph, whose inputs are outputs of this one.
+
+    Args:
+        graph (Graph): The graph.
+        encoder (~chainer.Link): A :class:`~qrnn.QRNNLayer` or
+            :class:`~qrnn.QRNNStack`.
+        decoder (~chainer.Link): A decoder with as many layers.
+        x (str): Sources, ``(B, S, n)``.
+        lengths (str): Number of steps of every source, int64 ``(B,)``.
+
+    Returns:
+        list of Encoded: Values for each layer of the decoder.
+
+    Raises:
+        ValueError: If a link cannot be exported, or the links do not fit.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn import QRNNStack
+        >>> from qrnn.onnx_export import add_encoder, add_link, Graph
+        >>> encoder, decoder = (
+        ...     QRNNStack(2, 3, 5, attention=each) for each in (False, True))
+        >>> graph = Graph('translation')               # doctest: +SKIP
+        >>> x, y = (graph.input(name, np.float32, ('batch', name + 's', 3))
+        ...         for name in ('source', 'target'))  # doctest: +SKIP
+        >>> encoded = add_encoder(graph, encoder, decoder, x)
+        ...                                            # doctest: +SKIP
+        >>> h = add_link(graph, decoder, y, encoded=encoded)
+        ...                                            # doctest: +SKIP
+
+    """
+    layers = _layers(decoder)
+    outputs = _add(graph, encoder, x, lengths)
+    if len(layers) != len(outputs) or not all(
+            layer.decoder for layer in layers):
+        raise ValueError(
+            f'an encoder of {len(outputs)} layers needs a decoder of as many '
+            f'decoder layers, not {type(decoder).__name__} of {len(layers)}')
+    return [_encoded(graph, layer, h, lengths)
+            for layer, h in zip(layers, outputs)]
+
+
+def _layers(link):
+    """Return the layers of a link, if they can be exported."""
+    layers = [each for each in link.links() if isinstance(each, QRNNLayer)]
+    for each in layers:
+        if each.W.array is None:
+            raise ValueError(
+                'the layer has no weights yet: its in_size is still unknown')
+    if not isinstance(link, _KINDS) or not layers:
+        raise ValueError(
+            'ONNX models are made of a QRNNLayer, a QRNNStack, a BiQRNNLayer '
+            f'or a BiQRNNStack, not of {type(link).__name__}')
+    return layers
+
+
+_KINDS = QRNNLayer, QRNNStack, BiQRNNLayer, BiQRNNStack
+
+
+def _is_bidirectional(link):
+    return isinstance(link, (BiQRNNLayer, BiQRNNStack))
+
+
+def _add(graph, link, x, lengths, state=False, encoded=None):
+    """Add a link and return the outputs of all layers."""
+    valid = None if lengths is None else add_valid_steps(graph, x, lengths)
+    encoded = iter(encoded or ())
+
+    def add(link, x):
+        return apply_between_hooks(link, lambda link: add_hooked(link, x))
+
+    def add_hooked(link, x):
+        if isinstance(link, QRNNLayer):
+            return [add_layer(
+                graph, link, x, lengths, valid,
+                graph.new_name('state') if state else None,
+                next(encoded) if link.decoder else None)]
+        if _is_bidirectional(link):
+            ahead, back = add(link.ahead, x), add(link.back, reverse(x))
+            return [graph.add('Concat', ahead[-1], reverse(back[-1]), axis=2)]
+        outputs = []
+        for layer in link:
+            outputs += add(layer, x)
+            x = (graph.add('Concat', x, outputs[-1], axis=2) if link.dense
+                 else outputs[-1])
+        return outputs
 
     def reverse(value):
+        n_steps = lengths or graph.add(  # all are as long as x
+            'Expand', size_of(graph, x, 1), size_of(graph, x, 0))
         return graph.add(
-            'ReverseSequence', value, steps, batch_axis=0, time_axis=1)
+            'ReverseSequence', value, n_steps, batch_axis=0, time_axis=1)
 
-    ahead, back = layers
-    return graph.add(
-        'Concat', _layer(graph, ahead, x, lengths, valid),
-        reverse(_layer(graph, back, reverse(x), lengths, valid)), axis=2)
+    return add(link, x)
 
 
-def _layer(graph, layer, x, lengths, valid, state=None):
-    """Add a layer; ``state`` is the prefix of the names of its state."""
-    k, n, m, dtype = (
-        layer.kernel_size, layer.in_size, layer.out_size, layer.b.dtype)
-
-    def initial(part, *shape):
-        if state is None:
-            value = graph.constant(numpy.zeros((1,) + shape, dtype))
-        else:
-            # The default is one row, for a batch of any size.
-            value = graph.input(state + part, dtype, ('states',) + shape,
-                                numpy.zeros((1,) + shape, dtype))
-        return _expand(graph, value, x, shape)
-
-    c0 = initial('c', m)
-    x0 = initial('x', k - 1, n) if k > 1 and not layer.lookahead else None
-    windows, steps = _windows(graph, layer, x, x0, valid)
-    h, c = _pooling(graph, layer, windows, c0, valid)
-    if state is not None:
-        graph.output('next_' + state + 'c', c, dtype, ('batch', m))
-        if k > 1:
-            graph.output(
-                'next_' + state + 'x',
-                _last_steps(graph, steps, k - 1, lengths), dtype,
-                ('batch', k - 1, n))
-    return h
-
-
-def _windows(graph, layer, x, x0, valid):
-    """Return the window of every step, (B, T, k * n), and x0 with x."""
-    k = layer.kernel_size
-    if k == 1:
-        return x, x
-    ahead = layer.lookahead
-    if ahead and valid is not None:  # values past the end may be anything
-        x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
-    if ahead:
-        steps = graph.add('Pad', x, graph.integers(
-            0, k - 1 - ahead, 0, 0, ahead, 0))
-    else:
-        steps = graph.add('Concat', x0, x, axis=1)
-    return graph.add('Concat', *(
-        _slice(graph, steps, j, j - (k - 1) if j < k - 1 else _END)
-        for j in range(k)), axis=2), steps
-
-
-def _pooling(graph, layer, windows, c0, valid):
-    """Return outputs, (B, T, m), and the last state, (B, m)."""
-    names = GATES[layer.pooling]
-    W, b = (chainer.get_device('@numpy').send(param.array)
-            for param in (layer.W, layer.b))
-    u = graph.add(
-        'Add', graph.add('MatMul', windows, graph.constant(
-            W.reshape(-1, W.shape[2]))), graph.constant(b))
-    parts = graph.add(
-        'Split', u, graph.integers(*(len(names) * [layer.out_size])), axis=2,
-        n_outputs=len(names))
-    activations = check_pooling(layer.pooling, layer.activations)
-    gates = {name: graph.add(activations[name].capitalize(), part)
-             for name, part in zip(names, parts)}
-    f, z = gates['f'], gates['z']
-    if layer.zoneout_expectation:
-        keep, ratio = (graph.constant(each, b.dtype) for each in (
-            1 - layer.zoneout, layer.zoneout))
-        f = graph.add('Add', graph.add('Mul', f, keep), ratio)
-    if 'i' in gates:
-        x = graph.add('Mul', gates['i'], z)
-    else:
-        x = graph.add('Sub', z, graph.add('Mul', f, z))  # (1 - f) z
-    if valid is not None:
-        zero, one = (graph.constant(each, b.dtype) for each in (0, 1))
-        f = graph.add('Where', valid, f, one)
-        x = graph.add('Where', valid, x, zero)
-    last, h = _scan(graph, f, x, c0, b.dtype, layer.out_size)
-    if 'o' in gates:
-        h = graph.add('Mul', gates['o'], h)
-    if valid is not None:
-        h = graph.add('Where', valid, h, zero)
-    return h, last
-
-
-def _scan(graph, f, x, c0, dtype, size):
-    """Return the last and all states of c_t = f_t c_{t-1} + x_t."""
-    shape = None, size
-    body = graph.body(
-        'recurrence', dtype,
-        [('c', shape), ('f', shape), ('x', shape)],
-        [('next_c', shape), ('output', shape)],
-        [('Mul', ['f', 'c'], 'kept'),
-         ('Add', ['kept', 'x'], 'next_c'),
-         ('Identity', ['next_c'], 'output')])
-    return graph.add(
-        'Scan', c0, f, x, n_outputs=2, body=body, num_scan_inputs=2,
-        scan_input_axes=[1, 1], scan_output_axes=[1])
-
-
-def _valid_steps(graph, x, lengths):
-    """Return which steps lie before each sequence's end, (B, T, 1)."""
-    scalar = graph.integers()
-    step = graph.add(
-        'Range', graph.constant(numpy.int64(0)),
-        graph.add('Reshape', _size(graph, x, 1), scalar),
-        graph.constant(numpy.int64(1)))
-    before = graph.add('Less', step, graph.add(
-        'Unsqueeze', lengths, graph.integers(1)))
-    return graph.add('Unsqueeze', before, graph.integers(2))
-
-
-def _last_steps(graph, steps, n_steps, lengths):
-    """Return the last steps of each sequence, (B, n_steps, n)."""
-    if lengths is None:
-        return _slice(graph, steps, -n_steps, _END)
-    # ``steps`` has n_steps of padding before the first.
-    at = graph.add(
-        'Add', graph.add('Unsqueeze', lengths, graph.integers(1)),
-        graph.integers(*range(n_steps)))
-    return graph.add(
-        'GatherND', steps, graph.add('Unsqueeze', at, graph.integers(2)),
-        batch_dims=1)
-
-
-def _expand(graph, value, x, shape):
-    """Expand (1, ...) or (B, ...) to (B, ...), the batch size of x."""
-    return graph.add('Expand', value, graph.add(
-        'Concat', _size(graph, x, 0), graph.integers(*shape), axis=0))
-
-
-def _size(graph, x, axis):
-    return graph.add('Shape', x, start=axis, end=axis + 1)
-
-
-def _slice(graph, x, start, stop):
-    return graph.add('Slice', x, *map(graph.integers, (start, stop, 1)))
+def _encoded(graph, layer, h, lengths):
+    """Add what a decoder layer reads of the outputs of its encoder layer."""
+    V, = apply_between_hooks(layer.V, lambda V: to_numpy(V.W))
+    b, = apply_between_hooks(layer, lambda layer: to_numpy(layer.b))
+    bias = graph.add('Add', graph.add(
+        'MatMul', add_last_step(graph, h, lengths), graph.constant(V.T)),
+        graph.constant(b))
+    return Encoded(bias, *((h, lengths) if layer.attention else ()))

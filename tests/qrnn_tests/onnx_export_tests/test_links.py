@@ -1,8 +1,12 @@
 import chainer
+from chainer.link_hooks import SpectralNormalization
+from chainer.link_hooks import TimerHook
+from chainer.link_hooks import WeightStandardization
 import numpy
 import pytest
 
 from qrnn import BiQRNNLayer
+from qrnn import BiQRNNStack
 from qrnn import LSTMLayer
 from qrnn import onnx_export
 from qrnn import QRNNLayer
@@ -12,8 +16,13 @@ from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
 
 pytest.importorskip('onnx', reason='onnx is not installed')
-onnxruntime = pytest.importorskip(
-    'onnxruntime', reason='onnxruntime is not installed')
+pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+from qrnn_tests.onnx_export_tests.helpers import assert_close  # noqa: E402
+from qrnn_tests.onnx_export_tests.helpers import Halve  # noqa: E402
+from qrnn_tests.onnx_export_tests.helpers import next_state  # noqa: E402
+from qrnn_tests.onnx_export_tests.helpers import run  # noqa: E402
+from qrnn_tests.onnx_export_tests.helpers import session  # noqa: E402
+from qrnn_tests.onnx_export_tests.helpers import shapes_of_h  # noqa: E402
 
 SHAPES = [(B, T) for B in (1, 5) for T in (1, 17, 300)]
 
@@ -22,28 +31,6 @@ SHAPES = [(B, T) for B in (1, 5) for T in (1, 17, 300)]
 def evaluation():
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         yield
-
-
-def session(model):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options,
-        providers=['CPUExecutionProvider'])
-
-
-def run(session, **inputs):
-    """Outputs by name."""
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs)))
-
-
-def assert_close(actual, expected, atol=1e-5):
-    expected = getattr(expected, 'array', expected)
-    assert actual.shape == expected.shape
-    assert actual.dtype == expected.dtype
-    assert numpy.abs(actual - expected).max(initial=0) < atol
 
 
 def batch(B, T, n=4):
@@ -112,9 +99,12 @@ def test_expectation_under_zoneout(pooling):
     assert abs(layer(x, lengths).array - expected).max() > .01
 
 
-@pytest.mark.parametrize('options', [{}, {'kernel_size': 3, 'pooling': 'ifo'}])
-def test_both_directions(options):
-    layer = randomize(BiQRNNLayer(4, 5, **options))
+@pytest.mark.parametrize('link', [
+    BiQRNNLayer(4, 5), BiQRNNLayer(4, 5, kernel_size=3, pooling='ifo'),
+    BiQRNNStack(2, 4, 5, kernel_size=(3, 1)),
+    BiQRNNStack(2, 4, 5, dense=True)])
+def test_both_directions(link):
+    layer = randomize(link)
     plain = session(onnx_export.export(layer))
     padded = session(onnx_export.export(layer, lengths=True))
     for B, T in (1, 1), (5, 17):
@@ -134,8 +124,7 @@ def test_state(kernel_size):
     for T in (1, 1, 2, 10, 3):
         outputs = run(model, x=x[:, start:start + T], **state)
         assert_close(outputs.pop('h'), expected[:, start:start + T])
-        state = {name.replace('next_', ''): array
-                 for name, array in outputs.items()}
+        state = next_state(outputs)
         start += T
     for i, layer in enumerate(stack):
         assert_close(state[f'state_{i}_c'], layer.state.c)
@@ -152,8 +141,7 @@ def test_state_with_lengths():
         x, lengths = batch(5, 4)
         outputs = run(model, x=x, lengths=lengths, **state)
         assert_close(outputs.pop('h'), layer(x, lengths))
-        state = {name.replace('next_', ''): array
-                 for name, array in outputs.items()}
+        state = next_state(outputs)
         assert_close(state['state_0_c'], layer.state.c)
         assert_close(state['state_0_x'], layer.state.x)
 
@@ -173,13 +161,112 @@ def test_file(tmp_path):
 
 
 @pytest.mark.parametrize('link, state, complaint', [
-    (lambda: QRNNLayer(4, 4, attention=True), False, 'decoder'),
-    (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'decoder'),
+    (lambda: QRNNLayer(4, 4, attention=True), False, 'add_encoder'),
+    (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'add_encoder'),
     (lambda: QRNNLayer(None, 4), False, 'in_size'),
     (lambda: QRNNLayer(4, 4, lookahead=1), True, 'looks ahead'),
     (lambda: BiQRNNLayer(4, 4), True, 'both directions'),
+    (lambda: BiQRNNStack(1, 4, 4), True, 'both directions'),
+    (lambda: QRNNStack(0, 4, 4), False, 'not of QRNNStack'),
     (lambda: LSTMLayer(4, 4), False, 'not of LSTMLayer'),
 ])
 def test_what_cannot_be_exported(link, state, complaint):
     with pytest.raises(ValueError, match=complaint):
         onnx_export.export(link(), state=state)
+
+
+EMPTY = {
+    **{f'{pooling}, k = {k}': lambda pooling=pooling, k=k: QRNNLayer(
+        4, 5, k, pooling=pooling)
+       for pooling in ('f', 'fo', 'if', 'ifo') for k in (1, 3)},
+    'lookahead': lambda: QRNNLayer(4, 5, 3, lookahead=1),
+    'stack': lambda: QRNNStack(2, 4, 5),
+    'dense': lambda: QRNNStack(2, 4, 5, dense=True),
+    'both directions': lambda: BiQRNNLayer(4, 5),
+    'stacks of both directions': lambda: BiQRNNStack(2, 4, 5)}
+
+
+@pytest.mark.parametrize('lengths', [False, True])
+@pytest.mark.parametrize('kind', EMPTY)
+def test_without_sequences_or_steps(kind, lengths, tmp_path):
+    """No sequences are as in Chainer; no steps are that or an exception."""
+    link = EMPTY[kind]()
+    with_state = kind.split()[-1] not in ('lookahead', 'directions')
+    model = onnx_export.export(link, state=with_state, lengths=lengths)
+    shapes = (0, 7), (3, 0), (0, 0), (2, 3)
+    found = shapes_of_h(model, tmp_path / 'model.onnx', [
+        {'x': (B, T, 4), **({'lengths': (B,)} if lengths else {})}
+        for B, T in shapes])
+    for (B, T), shape in zip(shapes, found):
+        assert shape == list(link(numpy.zeros((B, T, 4), 'f')).shape) or (
+            T == 0 and shape is None)
+
+
+def test_two_stateful_links():
+    """Their layers are numbered through the graph, as they are added."""
+    graph = onnx_export.Graph('two')
+    links = [randomize(QRNNStack(2, 4, 5)), randomize(QRNNLayer(5, 3))]
+    h = graph.input('x', numpy.float32, ('batch', 'time', 4))
+    for link in links:
+        h = onnx_export.add_link(graph, link, h, state=True)
+    graph.output('h', h, numpy.float32, ('batch', 'time', 3))
+    two, state, x = session(graph.model()), {}, batch(5, 8)[0]
+    expected = links[1](links[0](x)).array
+    for part in x[:, :3], x[:, 3:]:
+        outputs = run(two, x=part, **state)
+        h = outputs.pop('h')
+        state = next_state(outputs)
+    assert_close(h, expected[:, 3:])
+    assert sorted(state) == [
+        f'state_{i}_{part}' for i in range(3) for part in 'cx']
+
+
+@pytest.mark.parametrize('hook', [
+    lambda: SpectralNormalization(20),
+    lambda: SpectralNormalization(use_gamma=True, factor=2.),
+    WeightStandardization, TimerHook, lambda: Halve('b')])
+@pytest.mark.parametrize('make, find', [
+    (lambda: QRNNLayer(4, 5), lambda link: link),
+    (lambda: QRNNStack(2, 4, 5), lambda link: link[1]),
+    (lambda: BiQRNNLayer(4, 5), lambda link: link.back),
+    (lambda: BiQRNNStack(1, 4, 5), lambda link: link.ahead[0])])
+def test_hooks(make, find, hook):
+    """The model has the parameters that the link computes with."""
+    link = randomize(make())
+    find(link).W.array[...] *= 10
+    find(link).add_hook(hook())
+    x, _ = batch(3, 7)
+    with chainer.using_config('train', True):
+        for _ in range(3):  # the power iteration advances in training only
+            link(x)
+            link.cleargrads()
+    W = find(link).W.array.copy()
+    assert_close(run(session(onnx_export.export(link)), x=x)['h'], link(x))
+    numpy.testing.assert_array_equal(find(link).W.array, W)
+
+
+def test_hooks_of_all_links():
+    layer, (x, _) = randomize(QRNNLayer(4, 5)), batch(3, 7)
+    with Halve('W'):
+        expected, model = layer(x), onnx_export.export(layer)
+    assert_close(run(session(model), x=x)['h'], expected)
+    assert numpy.abs(layer(x).array - expected.array).max() > .01
+
+
+@pytest.mark.parametrize('make', [
+    lambda layer: layer.copy(),
+    lambda layer: (lambda new: new.copyparams(layer) or new)(
+        QRNNLayer(None, 5))])
+def test_sizes_are_those_of_the_weights(make):
+    """Of a link that has its weights from another one."""
+    layer = QRNNLayer(None, 5)
+    layer(batch(3, 7)[0])
+    other, (x, _) = make(layer), batch(3, 7)
+    assert_close(run(session(onnx_export.export(other)), x=x)['h'], other(x))
+
+
+def test_sizes_of_numpy():
+    four, five, two = map(numpy.int64, (4, 5, 2))
+    link, (x, _) = QRNNLayer(four, five, two), batch(3, 7)
+    model = session(onnx_export.export(link, state=True))
+    assert_close(run(model, x=x)['h'], link(x))

@@ -1,0 +1,198 @@
+"""The operators of one layer."""
+import numpy
+
+from qrnn.gates import check_pooling
+from qrnn.gates import GATES
+from qrnn.link_hooks import apply_between_hooks
+from qrnn.link_hooks import to_numpy
+
+
+_END = numpy.iinfo(numpy.int64).max  # of a slice that has none
+
+
+def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
+              encoded=None):
+    """Add a :class:`~qrnn.QRNNLayer` to a graph.
+
+    Args:
+        graph (Graph): The graph.
+        layer (~qrnn.QRNNLayer): The layer.
+        x (str): Inputs, ``(B, T, n)``.
+        lengths (str): Number of steps of every sequence, int64 ``(B,)``.
+        valid (str): Which steps they are, ``(B, T, 1)``.
+        state (str): Prefix of the names of the state that becomes inputs and
+            outputs of the graph, None for the initial state.
+        encoded (Encoded): Values of an encoder (decoder layers).
+
+    Returns:
+        str: Outputs, ``(B, T, m)``.
+
+    """
+    W, b = to_numpy(layer.W, layer.b)
+    k, n, _ = W.shape
+    m, dtype = b.size // len(GATES[layer.pooling]), b.dtype
+
+    def initial(part, *shape):
+        if state is None:
+            value = graph.constant(numpy.zeros((1,) + shape, dtype))
+        else:
+            # The default is one row, for a batch of any size.
+            value = graph.input(f'{state}_{part}', dtype, ('states',) + shape,
+                                numpy.zeros((1,) + shape, dtype))
+        return _expand(graph, value, x, shape)
+
+    c0 = initial('c', m)
+    x0 = initial('x', k - 1, n) if k > 1 and not layer.lookahead else None
+    windows, steps = _windows(graph, layer, x, x0, valid)
+    u = graph.add('MatMul', windows, graph.constant(W.reshape(k * n, b.size)))
+    u = graph.add('Add', u, graph.constant(b) if encoded is None
+                  else _unsqueeze(graph, encoded.bias, 1))
+    h, c = _pooling(graph, layer, u, c0, valid, encoded)
+    if state is not None:
+        graph.output(f'next_{state}_c', c, dtype, ('batch', m))
+        if k > 1:
+            graph.output(
+                f'next_{state}_x',
+                _last_inputs(graph, steps, k - 1, lengths), dtype,
+                ('batch', k - 1, n))
+    return h
+
+
+def add_valid_steps(graph, x, lengths):
+    """Add which steps lie before each sequence's end, ``(B, T, 1)``."""
+    scalar = graph.integers()
+    step = graph.add(
+        'Range', graph.constant(numpy.int64(0)),
+        graph.add('Reshape', size_of(graph, x, 1), scalar),
+        graph.constant(numpy.int64(1)))
+    before = graph.add('Less', step, _unsqueeze(graph, lengths, 1))
+    return _unsqueeze(graph, before, 2)
+
+
+def add_last_step(graph, h, lengths):
+    """Add the output of each sequence's last step, ``(B, m)``.
+
+    Without a step it is the padding's, 0.
+    """
+    if lengths is None:
+        return graph.add('Gather', h, graph.constant(numpy.int64(-1)), axis=1)
+    last = graph.add('Sub', lengths, graph.integers(1))
+    return graph.add('GatherND', h, _unsqueeze(graph, last, 1), batch_dims=1)
+
+
+def size_of(graph, x, axis):
+    """Add the size of an axis, ``(1,)``."""
+    return graph.add('Shape', x, start=axis, end=axis + 1)
+
+
+def _windows(graph, layer, x, x0, valid):
+    """Return the window of every step, (B, T, k * n), and x0 with x."""
+    k = layer.W.shape[0]
+    if k == 1:
+        return x, x
+    ahead = layer.lookahead
+    if ahead and valid is not None:  # values past the end may be anything
+        x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
+    if ahead:
+        steps = graph.add('Pad', x, graph.integers(
+            0, k - 1 - ahead, 0, 0, ahead, 0))
+    else:
+        steps = graph.add('Concat', x0, x, axis=1)
+    return graph.add('Concat', *(
+        _slice(graph, steps, j, j - (k - 1) if j < k - 1 else _END)
+        for j in range(k)), axis=2), steps
+
+
+def _pooling(graph, layer, u, c0, valid, encoded):
+    """Return outputs, (B, T, m), and the last state, (B, m)."""
+    names, dtype = GATES[layer.pooling], layer.b.dtype
+    m = layer.b.size // len(names)
+    parts = graph.add(
+        'Split', u, graph.integers(*(len(names) * [m])), axis=2,
+        n_outputs=len(names))
+    activations = check_pooling(layer.pooling, layer.activations)
+    gates = {name: graph.add(activations[name].capitalize(), part)
+             for name, part in zip(names, parts)}
+    f, z = gates['f'], gates['z']
+    if layer.zoneout_expectation:
+        keep, ratio = (graph.constant(each, dtype) for each in (
+            1 - layer.zoneout, layer.zoneout))
+        f = graph.add('Add', graph.add('Mul', f, keep), ratio)
+    if 'i' in gates:
+        x = graph.add('Mul', gates['i'], z)
+    else:
+        x = graph.add('Sub', z, graph.add('Mul', f, z))  # (1 - f) z
+    if valid is not None:
+        zero, one = (graph.constant(each, dtype) for each in (0, 1))
+        f = graph.add('Where', valid, f, one)
+        x = graph.add('Where', valid, x, zero)
+    last, h = _scan(graph, f, x, c0, dtype, m)
+    if layer.attention:
+        h = apply_between_hooks(
+            layer.attend, lambda attend: _attend(graph, attend, h, encoded))
+    if 'o' in gates:
+        h = graph.add('Mul', gates['o'], h)
+    if valid is not None:
+        h = graph.add('Where', valid, h, zero)
+    return h, last
+
+
+def _scan(graph, f, x, c0, dtype, size):
+    """Return the last and all states of c_t = f_t c_{t-1} + x_t."""
+    shape = None, size
+    body = graph.body(
+        'recurrence', dtype,
+        [('c', shape), ('f', shape), ('x', shape)],
+        [('next_c', shape), ('output', shape)],
+        [('Mul', ['f', 'c'], 'kept'),
+         ('Add', ['kept', 'x'], 'next_c'),
+         ('Identity', ['next_c'], 'output')])
+    # Over axis 1, onnxruntime divides by zero where there is no sequence.
+    f, x = (graph.add('Transpose', each, perm=[1, 0, 2]) for each in (f, x))
+    last, h = graph.add(
+        'Scan', c0, f, x, n_outputs=2, body=body, num_scan_inputs=2)
+    return last, graph.add('Transpose', h, perm=[1, 0, 2])
+
+
+def _attend(graph, attend, c, encoded):
+    """Return the projection of every state and its context, (B, T, m)."""
+    W, b = to_numpy(attend.W, attend.b)
+    scores = graph.add('MatMul', c, graph.add(
+        'Transpose', encoded.h, perm=[0, 2, 1]))
+    if encoded.lengths is not None:
+        valid = graph.add(
+            'Transpose', add_valid_steps(graph, encoded.h, encoded.lengths),
+            perm=[0, 2, 1])
+        scores = graph.add('Where', valid, scores, graph.constant(
+            numpy.finfo(b.dtype).min, b.dtype))
+    context = graph.add(
+        'MatMul', graph.add('Softmax', scores, axis=2), encoded.h)
+    both = graph.add('Concat', context, c, axis=2)
+    return graph.add('Add', graph.add('MatMul', both, graph.constant(W.T)),
+                     graph.constant(b))
+
+
+def _last_inputs(graph, steps, n_steps, lengths):
+    """Return the last inputs of each sequence, (B, n_steps, n)."""
+    if lengths is None:
+        return _slice(graph, steps, -n_steps, _END)
+    # ``steps`` has n_steps of padding before the first.
+    at = graph.add(
+        'Add', _unsqueeze(graph, lengths, 1),
+        graph.integers(*range(n_steps)))
+    return graph.add(
+        'GatherND', steps, _unsqueeze(graph, at, 2), batch_dims=1)
+
+
+def _expand(graph, value, x, shape):
+    """Expand (1, ...) or (B, ...) to (B, ...), the batch size of x."""
+    return graph.add('Expand', value, graph.add(
+        'Concat', size_of(graph, x, 0), graph.integers(*shape), axis=0))
+
+
+def _unsqueeze(graph, x, axis):
+    return graph.add('Unsqueeze', x, graph.integers(axis))
+
+
+def _slice(graph, x, start, stop):
+    return graph.add('Slice', x, *map(graph.integers, (start, stop, 1)))
