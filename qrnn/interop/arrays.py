@@ -2,9 +2,9 @@
 import os
 import zipfile
 
-import chainer
 import numpy
 
+from qrnn.link_hooks import find_hooked
 from qrnn.types import Arrays
 
 
@@ -110,10 +110,22 @@ def set_layers(values):
     """
     for layer, W, b in values:
         if layer.W.array is None:
-            with chainer.using_device(layer.device):
-                layer._initialize_params(W.shape[1])
+            layer.W.initialize(W.shape)
         set_array(layer.W, W)
         set_array(layer.b, b)
+
+
+def check_hooks(link, *names):
+    """Raise ValueError if a link hook replaces one of some parameters."""
+    if getattr(link, names[0]).array is None:
+        hooked = names[0] if link.local_link_hooks else None
+    else:
+        hooked = find_hooked(link, *names)
+    if hooked:
+        raise ValueError(
+            f'a link hook replaces the parameter {hooked} of the '
+            f'{type(link).__name__}, so the link would not compute with the '
+            'loaded weights: load them first, then add the hook')
 
 
 def set_array(param, array):

@@ -2,6 +2,7 @@
 import chainer
 import numpy
 
+from qrnn.interop.arrays import check_hooks
 from qrnn.interop.arrays import get_array
 from qrnn.interop.arrays import read_arrays
 from qrnn.interop.arrays import set_array
@@ -36,14 +37,15 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
         source (str or dict): A ``.npz`` file as Chainer's serializer writes
             it, or arrays by name.
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer` of fo-pooling, or a
-            :class:`~qrnn.QRNNStack` of them, taker layers' names begin with
+            :class:`~qrnn.QRNNStack` of them, whose layers' names begin with
             their number, as in ``0/W/W``.
         prefix (str): Prefix of the names, such as ``'encoder/'``.
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If an array is missing or does not fit, or the link has
-            what the core has not. The link is then as it was.
+        ValueError: If an array is missing or does not fit, the link has a
+            feature that the core lacks, or a link hook replaces a parameter.
+            The link is then as it was.
 
     .. admonition:: Example
 
@@ -73,8 +75,12 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
             raise ValueError(
                 'the published core has fo-pooling only, with the default '
                 'activations and without lookahead')
+        check_hooks(layer, 'W', 'b')
+        if layer.decoder:
+            check_hooks(layer.V, 'W')
         W, b = _filters(arrays, name, layer)
         if layer.attention:
+            check_hooks(layer.attend, 'W', 'b')
             V, bias, attend = _attention(arrays, name, layer)
             b = b + bias
             others += [(layer.V.W, V)] + attend
@@ -95,8 +101,10 @@ def _filters(arrays, prefix, layer):
     k, rows = layer.kernel_size, layer.b.size
     taker = f'a layer with kernel_size {k}'
     first = prefix + ('conv/W' if k > 2 else 'W/W')
-    n = layer.in_size
-    if n is None and first in arrays and arrays[first].ndim > 1:
+    n = None
+    if layer.W.array is not None:
+        n = layer.W.shape[1]
+    elif first in arrays and arrays[first].ndim > 1:
         n = arrays[first].shape[1]
     bias = get_array(
         arrays, prefix + ('W/b', 'V/b', 'conv/b')[min(k, 3) - 1], (rows,),

@@ -11,6 +11,7 @@ where f is the share of the new, not of the old state. As
 :math:`1 - \\sigma(a) = \\sigma(-a)`, our f has the weights of theirs with the
 sign changed, which is exact.
 """
+import operator
 from typing import Any
 
 import chainer
@@ -19,12 +20,17 @@ import numpy
 from qrnn.gates import ACTIVATIONS
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
+from qrnn.interop.arrays import check_hooks
 from qrnn.interop.arrays import get_array
 from qrnn.interop.arrays import read_arrays
 from qrnn.interop.arrays import set_layers
 from qrnn.interop.names import array_names
 from qrnn.interop.names import find_qrnn
 from qrnn.interop.names import NAMES
+from qrnn.interop.shapes import in_size_of
+from qrnn.interop.shapes import read_shapes
+from qrnn.link_hooks import apply_between_hooks
+from qrnn.link_hooks import to_numpy
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
 from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.n_step_qrnn import NStepQRNN
@@ -64,8 +70,9 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     Raises:
         OSError: If the file cannot be opened.
         ImportError: If safetensors is needed and not installed.
-        ValueError: If an array is missing or does not fit, or ``source`` holds
-            several QRNNs. The link is then as it was.
+        ValueError: If an array is missing or does not fit, ``source`` holds
+            several QRNNs, or a link hook replaces a parameter. The link is
+            then as it was.
 
     .. admonition:: Example
 
@@ -95,8 +102,10 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     values = []
     for layers, pairs in zip(directions, names):
         for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
+            check_hooks(layer, 'W', 'b')
             k, rows = layer.kernel_size, layer.b.size
-            n = layer.in_size or _in_size(arrays, weight, k)
+            n = (in_size_of(arrays, weight, k) if layer.W.array is None
+                 else layer.W.shape[1])
             taker = (f'layer {i} with pooling {layer.pooling!r} and '
                      f'kernel_size {k}')
             n_gates = len(GATES[layer.pooling])
@@ -131,8 +140,8 @@ def from_state_dict(source: str | Arrays, in_size: int,
         output_gate (bool): Whether the layers have an output gate. Inferred
             from the shapes if omitted.
         prefix (str): Prefix of the names. Found if omitted.
-        kind (type): :class:`~qrnn.QRNNStack`, taker layers may here be of
-            different sizes, as those of fastai's language model are, or
+        kind (type): :class:`~qrnn.QRNNStack`, whose layers may here be of
+            different sizes, as in fastai's language model, or
             :class:`~qrnn.NStepQRNN`; :class:`~qrnn.BiQRNNStack` for both
             directions; :class:`~qrnn.QRNNLayer` for a single layer. Inferred
             from the names if omitted.
@@ -165,10 +174,11 @@ def from_state_dict(source: str | Arrays, in_size: int,
         (2, 7, 5)
 
     """
+    in_size = operator.index(in_size)
     arrays = read_arrays(source)
     style, names = find_qrnn(arrays, prefix)
     kind = _kind(kind, style, names)
-    pooling, shapes = _read_shapes(
+    pooling, shapes = read_shapes(
         arrays, [weight for weight, _ in names[0]], in_size, output_gate,
         out_size, window)
     kernel_sizes, sizes = zip(*shapes)
@@ -196,6 +206,8 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
     """Return a link's weights as torchqrnn or fastai has them.
 
     Weights that :func:`load_state_dict` loaded are returned bit for bit.
+    Where a link hook replaces a parameter, the result has the values that the
+    link computes with in evaluation.
 
     Args:
         link (~chainer.Link): As :func:`load_state_dict` takes it, with windows
@@ -292,65 +304,6 @@ def _kind(kind, style, names):
     return kind or kinds[0]
 
 
-def _read_shapes(arrays, names, in_size, output_gate, out_size, window):
-    """Return the pooling, and window and size of every layer, that fit."""
-    fits, reasons = {}, []
-    for pooling in 'fo', 'f':
-        if output_gate in (None, pooling == 'fo'):
-            shapes, n = [], in_size
-            try:
-                for i, name in enumerate(names):
-                    shapes.append(_sizes(
-                        arrays, name, n, len(GATES[pooling]),
-                        _for_layer(out_size, i), _for_layer(window, i)))
-                    n = shapes[-1][1]
-                fits[pooling] = shapes
-            except ValueError as error:
-                reasons.append(error)
-    if not fits:
-        raise reasons[0]
-    if len(fits) > 1:
-        gated, ungated = (shapes[-1][1] for shapes in fits.values())
-        raise ValueError(
-            f'the array {names[-1]} is of shape {arrays[names[-1]].shape}: a '
-            f'layer of {gated} channels with an output gate, or of {ungated} '
-            'without; give output_gate or out_size')
-    return fits.popitem()
-
-
-def _for_layer(values, i):
-    """Return the number for a layer, of one number, one for each, or None."""
-    if values is None or isinstance(values, int):
-        return values
-    return values[i]
-
-
-def _in_size(arrays, name, kernel_size):
-    """Return the number of input channels of a layer without in_size."""
-    shape = arrays[name].shape
-    if len(shape) != 2 or not shape[1] or shape[1] % kernel_size:
-        raise ValueError(
-            f'the array {name} is of shape {shape}, but a layer with '
-            f'kernel_size {kernel_size} takes (gates * m, {kernel_size} * n)')
-    return shape[1] // kernel_size
-
-
-def _sizes(arrays, name, in_size, n_gates, out_size, window):
-    """Return window and number of hidden channels of a layer."""
-    shape = arrays[name].shape
-    windows = (1, 2) if window is None else (window,)
-    if (len(shape) != 2 or shape[1] not in [k * in_size for k in windows]
-            or shape[0] % n_gates
-            or out_size not in (None, shape[0] // n_gates)):
-        rows = f'{n_gates} * ' + ('m' if out_size is None else f'{out_size}')
-        raise ValueError(
-            f'the array {name} is of shape {shape}, but a layer of {in_size} '
-            f'input channels, window {" or ".join(map(str, windows))} and '
-            f'{n_gates} gates takes '
-            + ' or '.join(f'({rows}, {k * in_size})' for k in windows))
-    return shape[1] // in_size, shape[0] // n_gates
-
-
 def _to_theirs(i, layer):
     """Return weight and bias of a layer as torchqrnn has them."""
     if layer.kernel_size > 2:
@@ -360,8 +313,8 @@ def _to_theirs(i, layer):
     if layer.W.array is None:
         raise ValueError(
             f'layer {i} has no weights yet: its in_size is still unknown')
-    W, b = (chainer.get_device('@numpy').send(param.array)
-            for param in (layer.W, layer.b))
+    W, b = apply_between_hooks(
+        layer, lambda layer: to_numpy(layer.W, layer.b))
     n_gates = len(GATES[layer.pooling])
     return _to_matrix(W, n_gates), _to_their_gates(b, n_gates)
 

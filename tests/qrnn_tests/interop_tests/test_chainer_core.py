@@ -1,4 +1,5 @@
 import chainer
+from chainer.link_hooks import SpectralNormalization
 import numpy
 import pytest
 
@@ -130,3 +131,20 @@ def test_what_does_not_fit(layer, complaint):
 def test_attention_into_a_layer_without():
     with pytest.raises(ValueError, match='U/W belongs'):
         interop.load_chainer_core(weights(4, 4, 2, True), QRNNLayer(4, 4))
+
+
+@pytest.mark.parametrize('name', ['W', 'V', 'attend'])
+def test_weights_that_a_hook_replaces_are_not_loaded(name):
+    layer = QRNNLayer(4, 4, attention=True)
+    hooked = layer if name == 'W' else getattr(layer, name)
+    hooked.add_hook(SpectralNormalization())
+    with pytest.raises(ValueError, match='hook replaces the parameter W'):
+        interop.load_chainer_core(weights(4, 4, 2, attention=True), layer)
+
+
+def test_sizes_are_those_of_the_weights():
+    """Of a link that has its weights from another one."""
+    source, layer = QRNNLayer(4, 5), QRNNLayer(None, 5)
+    layer.copyparams(source)
+    with pytest.raises(ValueError, match=r'takes \(15, 4\)'):
+        interop.load_chainer_core(weights(6, 5, 2), layer)

@@ -1,4 +1,6 @@
 import chainer
+from chainer.link_hooks import SpectralNormalization
+from chainer.link_hooks import TimerHook
 import numpy
 import pytest
 
@@ -209,7 +211,7 @@ def test_numbers_are_converted():
     arrays = weights([3, 4], [2], True)
     layer = QRNNLayer(None, 4)
     interop.load_state_dict(arrays, layer)
-    assert layer.W.dtype == numpy.float32 and layer.in_size == 3
+    assert layer.W.dtype == numpy.float32 and layer.W.shape[1] == 3
     x = uniform(B, T, 3, dtype=numpy.float32)
     expected, _ = torchqrnn(x.swapaxes(0, 1), *arrays.values(), 2, True)
     assert_equal(layer(x).array, expected.swapaxes(0, 1), atol=1e-6)
@@ -467,3 +469,50 @@ def test_layers_of_one_size_only():
         interop.from_state_dict(arrays, 3, kind=NStepQRNN)
     with pytest.raises(ValueError, match='kind'):
         interop.from_state_dict(arrays, 3, kind=chainer.ChainList)
+
+
+def test_hooks_are_written():
+    """The arrays are what the link computes with."""
+    layer, x = QRNNLayer(4, 5), uniform(B, T, 4, dtype=numpy.float32)
+    layer.W.array[...] *= 10
+    layer.add_hook(SpectralNormalization(20))
+    other = interop.from_state_dict(interop.to_state_dict(layer), 4)
+    with chainer.using_config('train', False):
+        assert_equal(other(x), layer(x), atol=1e-6)
+
+
+@pytest.mark.parametrize('in_size', [4, None])
+def test_weights_that_a_hook_replaces_are_not_loaded(in_size):
+    arrays = weights([4, 5, 5], [2, 2], True)
+    stack = QRNNStack(2, in_size, 5)
+    stack[0].add_hook(SpectralNormalization())
+    with pytest.raises(ValueError, match='hook replaces the parameter W'):
+        interop.load_state_dict(arrays, stack)
+    other = QRNNStack(2, 4, 5)
+    interop.load_state_dict(arrays, other)
+    with TimerHook():  # replaces nothing
+        interop.load_state_dict(arrays, other)
+
+
+@pytest.mark.parametrize('source', ['copy', 'copyparams'])
+def test_sizes_are_those_of_the_weights(source):
+    """Of a link that has its weights from another one."""
+    link, new = QRNNLayer(None, 5), QRNNLayer(None, 5)
+    twin = link.copy()
+    link(uniform(B, T, 4, dtype=numpy.float32))
+    new.copyparams(link)
+    link = twin if source == 'copy' else new
+    interop.load_state_dict(weights([4, 5], [2], True), link)
+    with pytest.raises(ValueError, match=r'takes \(15, 8\)'):
+        interop.load_state_dict(weights([6, 5], [2], True), link)
+    assert interop.to_state_dict(link)['layers.0.linear.weight'].shape == (
+        15, 8)
+
+
+def test_sizes_of_numpy():
+    arrays = weights([4, 5, 5], [2, 2], True)
+    four, five, two = map(numpy.int64, (4, 5, 2))
+    stack = interop.from_state_dict(arrays, four, out_size=five, window=two)
+    assert stack[0].W.shape == (2, 4, 15)
+    layer = QRNNLayer(four, five, two)
+    interop.load_state_dict(weights([4, 5], [2], True), layer)
