@@ -40,6 +40,15 @@ def patch():
         raise ImportError(_explain(error), name='chainer') from None
 
 
+def call(function, *args, **kwargs):
+    """Call a function of Chainer in a new process.
+
+    A process that is not forked unpickles this function first, and so imports
+    this module before anything of Chainer.
+    """
+    return function(*args, **kwargs)
+
+
 def _without_cupy_or_with(module):
     cupy = importlib.util.find_spec('cupy')  # It need not be imported.
     return cupy is None or PathFinder.find_spec(
@@ -117,6 +126,30 @@ _PATCHES = (
     # Thread.setDaemon warns since Python 3.10.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'thread.setDaemon(True)': 'thread.daemon = True'}),
+    # Processes are not forked by default since Python 3.14: they import
+    # Chainer themselves, which fails or hangs.
+    ('chainer.iterators.multiprocess_iterator', lambda np: False, {
+        'self._pool = multiprocessing.Pool(':
+            'from qrnn.chainer_compat import call\n'
+            '        self._pool = multiprocessing.Pool(',
+        'initializer=_fetch_setup': 'initializer=call',
+        'initargs=(': 'initargs=(_fetch_setup, '}),
+    ('chainer.training.extensions.snapshot_writers', lambda np: False, {
+        'return multiprocessing.Process(\n            target=self.save,\n'
+        '            args=(':
+            'from qrnn.chainer_compat import call\n'
+            '        return multiprocessing.Process(target=call,\n'
+            '            args=(self.save, ',
+        'return multiprocessing.Process(target=self.consume, args=(':
+            'from qrnn.chainer_compat import call\n'
+            '        return multiprocessing.Process('
+            'target=call, args=(self.consume, '}),
+    ('chainer.training.updaters.multiprocess_parallel_updater',
+     lambda np: False, {
+         'worker = _Worker(i, worker_end, self)':
+             'from qrnn.chainer_compat import call\n'
+             '            worker = multiprocessing.Process(target=call, '
+             'args=(_Worker(i, worker_end, self).run,))'}),
     # Code that protoc 2 generated is an error since protobuf 4. It holds the
     # same description of the messages as the code generated today.
     ('chainer.links.caffe.protobuf3.caffe_pb2',

@@ -1,6 +1,7 @@
 """Uses every patched place of Chainer as Chainer's own tests do."""
 import collections
 import importlib.util
+import multiprocessing
 import os
 import pathlib
 import re
@@ -198,13 +199,76 @@ def test_maxout():
     numpy.testing.assert_array_equal(link.linear.b.array, numpy.arange(12))
 
 
-@pytest.mark.filterwarnings('error::DeprecationWarning:chainer')
-def test_multiprocess_iterator():
+# Programs that start processes. These do not import qrnn by themselves,
+# because the program is not a file that they could import.
+
+ITERATOR = '''
     iterator = chainer.iterators.MultiprocessIterator(
-        list(range(5)), 2, repeat=False, shuffle=False, n_processes=1)
-    assert list(iterator) == [[0, 1], [2, 3], [4]]
+        [(numpy.full(3, n, 'f'), n) for n in range(5)], 2, repeat=False,
+        shuffle=False, n_processes=2, maxtasksperchild=2)
+    batches = list(iterator)
+    assert [[n for _, n in batch] for batch in batches] == [
+        [0, 1], [2, 3], [4]]
+    assert all((x == n).all() for batch in batches for x, n in batch)
     assert iterator._prefetch_loop.thread.daemon
     iterator.finalize()
+'''
+
+WRITERS = '''
+    import os, tempfile
+    from chainer.training.extensions import snapshot_writers
+    for Writer in (snapshot_writers.ProcessWriter,
+                   snapshot_writers.ProcessQueueWriter):
+        with tempfile.TemporaryDirectory() as folder:
+            writer = Writer(savefun=chainer.serializers.save_npz)
+            for name in 'first', 'second':
+                writer(name, folder, chainer.links.Linear(2, 3))
+            writer.finalize()
+            assert sorted(os.listdir(folder)) == ['first', 'second']
+'''
+
+UPDATER = '''
+    import unittest.mock
+    from chainer.training.updaters import multiprocess_parallel_updater
+    multiprocess_parallel_updater.nccl = unittest.mock.Mock(
+        get_unique_id=lambda: 'id')
+    Updater = multiprocess_parallel_updater.MultiprocessParallelUpdater
+    updater = Updater.__new__(Updater)
+    device = chainer.get_device('@numpy')
+    vars(updater).update(
+        _initialized=False, _workers=[], _pipes=[], _devices=2 * [device],
+        _master=chainer.links.Linear(2, 3), _mpu_iterators=2 * [
+            chainer.iterators.SerialIterator([1, 2], 2)],
+        converter=chainer.dataset.concat_examples)
+    updater.setup_workers()
+    worker, = updater._workers
+    worker.join()
+'''
+
+
+def run_processes(method, code, *options):
+    start = '''
+    import sys
+    import qrnn, chainer, numpy, multiprocessing
+    multiprocessing.set_start_method(sys.argv[1])
+    '''
+    return succeed(start + code, method, options=options)
+
+
+@pytest.mark.parametrize(
+    'code', [ITERATOR, WRITERS], ids=['iterator', 'writers'])
+@pytest.mark.parametrize('method', multiprocessing.get_all_start_methods())
+def test_processes(method, code):
+    done = run_processes(
+        method, code, '-W', 'error::DeprecationWarning:chainer')
+    assert done.stderr == ''
+
+
+@pytest.mark.parametrize('method', ['spawn', 'forkserver'])
+def test_processes_of_an_updater(method):
+    """Without NCCL they end where they would use it."""
+    lines = run_processes(method, UPDATER).stderr.splitlines()
+    assert lines[-1] == "NameError: name 'nccl' is not defined"
 
 
 def test_caffe(tmp_path):
