@@ -15,7 +15,7 @@ def apply_between_hooks(link, function):
         function: Function of a link.
 
     Returns:
-        What the function returns.
+        The result of the function.
 
     """
     twin = link.copy()

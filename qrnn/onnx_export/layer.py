@@ -46,7 +46,7 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
     windows, steps = _windows(graph, layer, x, x0, valid)
     u = graph.add('MatMul', windows, graph.constant(W.reshape(k * n, b.size)))
     u = graph.add('Add', u, graph.constant(b) if encoded is None
-                  else _unsqueeze(graph, encoded.bias, 1))
+                  else unsqueeze(graph, encoded.bias, 1))
     h, c = _pooling(graph, layer, u, c0, valid, encoded)
     if state is not None:
         graph.output(f'next_{state}_c', c, dtype, ('batch', m))
@@ -65,19 +65,8 @@ def add_valid_steps(graph, x, lengths):
         'Range', graph.constant(numpy.int64(0)),
         graph.add('Reshape', size_of(graph, x, 1), scalar),
         graph.constant(numpy.int64(1)))
-    before = graph.add('Less', step, _unsqueeze(graph, lengths, 1))
-    return _unsqueeze(graph, before, 2)
-
-
-def add_last_step(graph, h, lengths):
-    """Add the output of each sequence's last step, ``(B, m)``.
-
-    Without a step it is the padding's, 0.
-    """
-    if lengths is None:
-        return graph.add('Gather', h, graph.constant(numpy.int64(-1)), axis=1)
-    last = graph.add('Sub', lengths, graph.integers(1))
-    return graph.add('GatherND', h, _unsqueeze(graph, last, 1), batch_dims=1)
+    before = graph.add('Less', step, unsqueeze(graph, lengths, 1))
+    return unsqueeze(graph, before, 2)
 
 
 def size_of(graph, x, axis):
@@ -178,10 +167,10 @@ def _last_inputs(graph, steps, n_steps, lengths):
         return _slice(graph, steps, -n_steps, _END)
     # ``steps`` has n_steps of padding before the first.
     at = graph.add(
-        'Add', _unsqueeze(graph, lengths, 1),
+        'Add', unsqueeze(graph, lengths, 1),
         graph.integers(*range(n_steps)))
     return graph.add(
-        'GatherND', steps, _unsqueeze(graph, at, 2), batch_dims=1)
+        'GatherND', steps, unsqueeze(graph, at, 2), batch_dims=1)
 
 
 def _expand(graph, value, x, shape):
@@ -190,7 +179,7 @@ def _expand(graph, value, x, shape):
         'Concat', size_of(graph, x, 0), graph.integers(*shape), axis=0))
 
 
-def _unsqueeze(graph, x, axis):
+def unsqueeze(graph, x, axis):
     return graph.add('Unsqueeze', x, graph.integers(axis))
 
 

@@ -12,10 +12,10 @@ from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.qrnn_layer import QRNNLayer
 from qrnn.links.stack import QRNNStack
 from qrnn.onnx_export.graph import Graph
-from qrnn.onnx_export.layer import add_last_step
 from qrnn.onnx_export.layer import add_layer
 from qrnn.onnx_export.layer import add_valid_steps
 from qrnn.onnx_export.layer import size_of
+from qrnn.onnx_export.layer import unsqueeze
 
 
 class Encoded(NamedTuple):
@@ -39,7 +39,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
            lengths: bool = False) -> Any:
     """Make an ONNX model of a link.
 
-    It computes what the link computes in evaluation, link hooks included, for
+    Its outputs are those of the link in evaluation, link hooks included, with
     any batch size B and any number of steps T above 0: input ``x``,
     ``(B, T, n)``, and output ``h``, ``(B, T, m)``. The convolution is a matrix
     product, the pooling a ``Scan``.
@@ -148,7 +148,7 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
 
 def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
                 x: str, lengths: str | None = None) -> list[Encoded]:
-    """Add an encoder, and what each layer of its decoder reads of it.
+    """Add an encoder and the values that the layers of its decoder read.
 
     The decoder, added by :func:`add_link`, starts from zero, as after
     ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
@@ -193,6 +193,37 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
             f'decoder layers, not {type(decoder).__name__} of {len(layers)}')
     return [_encoded(graph, layer, h, lengths)
             for layer, h in zip(layers, outputs)]
+
+
+def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
+    """Add the values at the last step of each sequence.
+
+    Args:
+        graph (Graph): The graph.
+        x (str): Values, ``(B, T, n)``, 0 past the end of each sequence, as
+            the outputs of a layer are.
+        lengths (str): Number of steps of every sequence, int64 ``(B,)``. All
+            steps are valid if omitted.
+
+    Returns:
+        str: Values of the last steps, ``(B, n)``, 0 without a step.
+
+    .. admonition:: Example
+
+        >>> import numpy as np
+        >>> from qrnn.onnx_export import add_last_step, Graph
+        >>> graph = Graph('last')                      # doctest: +SKIP
+        >>> x = graph.input('x', np.float32, ('batch', 'time', 3))
+        ...                                            # doctest: +SKIP
+        >>> graph.output('last', add_last_step(graph, x), np.float32,
+        ...              ('batch', 3))                 # doctest: +SKIP
+
+    """
+    if lengths is None:
+        return graph.add('Gather', x, graph.constant(numpy.int64(-1)), axis=1)
+    # Without a step it is the last one of the padding, whose values are 0.
+    last = graph.add('Sub', lengths, graph.integers(1))
+    return graph.add('GatherND', x, unsqueeze(graph, last, 1), batch_dims=1)
 
 
 def _layers(link):
@@ -250,7 +281,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
 
 
 def _encoded(graph, layer, h, lengths):
-    """Add what a decoder layer reads of the outputs of its encoder layer."""
+    """Add the values that a decoder layer reads of its encoder layer."""
     V, = apply_between_hooks(layer.V, lambda V: to_numpy(V.W))
     b, = apply_between_hooks(layer, lambda layer: to_numpy(layer.b))
     bias = graph.add('Add', graph.add(
