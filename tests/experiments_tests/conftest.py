@@ -1,9 +1,11 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 
 import numpy
 import pytest
@@ -53,6 +55,18 @@ def write_lines():
                 for text, label in pairs))
         return folder
     return write
+
+
+@pytest.fixture(scope='session')
+def code_block():
+    """Return the one block of a language in a page of the documentation."""
+    def find(page, language):
+        with open(os.path.join(ROOT, 'docs', page)) as f:
+            block, = re.findall(
+                rf'^\.\. code-block:: {language}\n\n((?:   .*\n|\n)+)',
+                f.read(), re.MULTILINE)
+        return textwrap.dedent(block)
+    return find
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,7 @@
 import json
+import os
+import shutil
+import subprocess
 
 import chainer
 import numpy
@@ -10,6 +13,9 @@ from experiments.imdb.data import PAD
 from experiments.imdb.model import build
 from experiments.imdb.model import Config
 from experiments.imdb.model import load
+
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), *3 * ['..']))
 
 
 def test_same_logits(trained, tmp_path, capsys):
@@ -42,5 +48,68 @@ def test_same_logits(trained, tmp_path, capsys):
     {'layer': 'lstm'}, {'layer': 'pqrnn', 'n_features': 16}])
 def test_other_layers(settings):
     model = build(Config(n_units=4, **settings), ['a', 'b'])
-    with pytest.raises(UserError, match='only a classifier with QRNN layers'):
+    with pytest.raises(UserError, match='only a model with QRNN layers'):
         export.export(model, ['a', 'b'])
+
+
+def test_without_reviews(trained):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    model, description = load(trained[0])
+    session = onnxruntime.InferenceSession(
+        export.export(model, description['words']).SerializeToString(),
+        providers=['CPUExecutionProvider'])
+    logit, = session.run(['logit'], {
+        'words': numpy.zeros((0, 5), int), 'lengths': numpy.zeros(0, int)})
+    assert logit.shape == (0,)
+
+
+def test_int8(trained, tmp_path):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    logits = []
+    for i, options in enumerate(([], ['--int8'])):
+        out = str(tmp_path / f'{i}.onnx')
+        export.main(['--model', trained[0], '--out', out, *options])
+        session = onnxruntime.InferenceSession(
+            out, providers=['CPUExecutionProvider'])
+        words = numpy.arange(60).reshape(4, 15) % 40
+        logits += session.run(['logit'], {
+            'words': words, 'lengths': numpy.full(4, 15)})
+    assert 0 < numpy.abs(logits[0] - logits[1]).max() < .2
+    assert (tmp_path / '1.onnx').stat().st_size < .5 * (
+        tmp_path / '0.onnx').stat().st_size
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata['words']) == load(trained[0])[1]['words']
+
+
+@pytest.fixture(scope='session')
+def node():
+    """Run JavaScript with onnxruntime-web, found by NODE_PATH or in ROOT."""
+    def run(program, *arguments):
+        return subprocess.run(
+            ['node', '-', *arguments], input=program, text=True, cwd=ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if shutil.which('node') is None:
+        pytest.skip('node is not installed')
+    if run("require.resolve('onnxruntime-web')").returncode:
+        pytest.skip('onnxruntime-web is not installed: npm install --no-save '
+                    'onnxruntime-web')
+    return run
+
+
+@pytest.mark.parametrize('options, atol', [([], 1e-5), (['--int8'], 5e-3)])
+def test_example_of_the_documentation(
+        trained, tmp_path, node, code_block, options, atol):
+    """A model in JavaScript."""
+    onnxruntime = pytest.importorskip('onnxruntime')
+    out, folder = str(tmp_path / 'model.onnx'), trained[0]
+    export.main(['--model', folder, '--out', out, *options])
+    process = node(code_block('onnx.rst', 'javascript'), out,
+                   os.path.join(folder, 'model.json'), 'The film is unseen .')
+    assert process.returncode == 0, process.stderr
+    words = load(folder)[1]['words']
+    numbers = [words.index(word) if word in words else 0
+               for word in 'The film is unseen .'.split()]
+    expected, = onnxruntime.InferenceSession(
+        out, providers=['CPUExecutionProvider']).run(['probability'], {
+            'words': [numbers], 'lengths': [5]})
+    assert abs(float(process.stdout) - expected[0]) < atol

@@ -70,3 +70,43 @@ def test_without_onnx(save, error_of, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnx', None)
     folder, _ = save()
     assert 'pip install onnx' in error_of(export.main, '--model', folder)
+
+
+def test_without_onnxruntime(save, error_of, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    monkeypatch.setitem(sys.modules, 'onnxruntime.quantization', None)
+    folder, _ = save()
+    assert 'pip install onnxruntime' in error_of(
+        export.main, '--model', folder, '--int8')
+
+
+def test_int8(save, tmp_path):
+    """The state of a call goes into the next one."""
+    pytest.importorskip('onnx')
+    onnxruntime = pytest.importorskip('onnxruntime')
+    folder, model = save(n_units=64, init_scale=.3)
+    out = str(tmp_path / 'model.onnx')
+    export.main(['--model', folder, '--out', out, '--int8'])
+    session = onnxruntime.InferenceSession(
+        out, providers=['CPUExecutionProvider'])
+    names = [output.name for output in session.get_outputs()]
+    state = {}
+    for t in range(9):
+        words = numpy.random.randint(0, len(WORDS), (3, 1))
+        outputs = dict(zip(names, session.run(
+            names, dict(state, words=words))))
+        logits = outputs.pop('logits')[:, 0]
+        with chainer.using_config('train', False):
+            expected = model.step(words[:, 0].astype('i')).array
+        assert 0 < numpy.abs(logits - expected).max() < .2 * expected.std()
+        state = {name.replace('next_', ''): array
+                 for name, array in outputs.items()}
+
+
+def test_without_rows(save):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    session = onnxruntime.InferenceSession(
+        export.export(save()[1], WORDS).SerializeToString(),
+        providers=['CPUExecutionProvider'])
+    logits, = session.run(['logits'], {'words': numpy.zeros((0, 5), int)})
+    assert logits.shape == (0, 5, len(WORDS))
