@@ -3,6 +3,7 @@ from benchmarks import drop_in  # NOQA
 from benchmarks import imdb_step  # NOQA
 from benchmarks import iwslt_step  # NOQA
 from benchmarks import layer  # NOQA
+from benchmarks import onnx_accuracy  # NOQA
 from benchmarks import onnx_models  # NOQA
 from benchmarks import pooling  # NOQA
 from benchmarks import ptb_step  # NOQA

@@ -1,4 +1,4 @@
-"""Exported models in onnxruntime beside the same models in Chainer."""
+"""Exported models in onnxruntime, float32 and int8, next to Chainer."""
 import os
 
 import chainer
@@ -6,83 +6,162 @@ import numpy
 
 from benchmarks.registry import benchmark
 from benchmarks.registry import Comparison
+from experiments.common import exporting
 from experiments.imdb import export as imdb_export
 from experiments.imdb import model as imdb_model
+from experiments.iwslt import export as iwslt_export
+from experiments.iwslt import model as iwslt_model
+from experiments.iwslt.data import Characters
 from experiments.ptb import export as ptb_export
 from experiments.ptb import model as ptb_model
 
 
 _CONFIGS = {'imdb': imdb_model.CONFIGS['qrnn'],
-            'ptb': ptb_model.CONFIGS['qrnn']}
+            'ptb': ptb_model.CONFIGS['qrnn'],
+            'iwslt': iwslt_model.CONFIGS['qrnn']}
 _N_WORDS = 10000
+_N_CHARACTERS = 187
 _SHAPES = {'imdb': [(1, 268), (24, 268)],  # the mean length of a review
-           'ptb': [(1, 1), (20, 105)]}  # a step of generation, and a chunk
+           'ptb': [(1, 1), (20, 105)],  # a step of generation, and a chunk
+           'iwslt-encoder': [(1, 103), (16, 103)],  # the mean length
+           'iwslt-decoder': [(1, 1), (16, 1)]}  # a step
 
 
 @benchmark('onnx')
 def onnx_models(device):
-    """Inference of two exported models in onnxruntime, over Chainer's."""
+    """Inference of exported models in onnxruntime, int8 and float32."""
+    if not is_available(device):
+        return
+    for make in _classifier, _language_model, _translator:
+        numpy.random.seed(0)
+        with chainer.using_config('train', False), chainer.no_backprop_mode():
+            for name, exported, outputs, prepare in make():
+                yield from _comparisons(name, exported, outputs, prepare)
+
+
+def is_available(device):
+    """Return whether exported models run here; if not, print the reason."""
     if device.xp is not numpy:
         print('onnxruntime is measured on the CPU only: --device -1.')
-        return
+        return False
     try:
         import onnx  # NOQA  makes the models
-        import onnxruntime
+        import onnxruntime  # NOQA
     except ImportError:
-        print('There is nothing to measure: this needs onnx and onnxruntime.')
-        return
+        print('This benchmark requires onnx and onnxruntime.')
+        return False
+    return True
+
+
+def load_session(exported):
+    """Return an onnxruntime session with as many threads as NumPy has."""
+    import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # As many threads as NumPy has; 0, as many as there are cores.
-    options.intra_op_num_threads = int(
-        os.environ.get('OPENBLAS_NUM_THREADS', 0))
-    for name, make in ('imdb', _classifier), ('ptb', _language_model):
-        numpy.random.seed(0)
-        exported, outputs, call = make()
-        session = onnxruntime.InferenceSession(
-            exported.SerializeToString(), options,
-            providers=['CPUExecutionProvider'])
-        for B, T in _SHAPES[name]:
-            words = numpy.random.randint(0, _N_WORDS, (B, T))
-            yield _comparison(name, session, outputs, call, words)
+    options.intra_op_num_threads = int(  # 0, as many as there are cores
+        os.environ.get('OPENBLAS_NUM_THREADS')
+        or os.environ.get('OMP_NUM_THREADS', 0))
+    return onnxruntime.InferenceSession(
+        exported.SerializeToString(), options,
+        providers=['CPUExecutionProvider'])
 
 
-def _comparison(name, session, outputs, call, words):
-    inputs = {'words': words}
-    if name == 'imdb':
-        inputs['lengths'] = numpy.full(len(words), words.shape[1])
+def _comparisons(name, exported, outputs, prepare):
+    models = {'onnxruntime int8': exporting.quantize(exported),
+              'onnxruntime': exported}
+    sessions = {each: load_session(model) for each, model in models.items()}
+    megabytes = {each: model.ByteSize() / 1e6
+                 for each, model in models.items()}
+    for B, T in _SHAPES[name]:
+        inputs, call = prepare(B, T)
+        yield _comparison(
+            {'model': name, 'B': B, 'T': T, 'megabytes': megabytes},
+            sessions, outputs, inputs, call)
 
-    def theirs():
+
+def _comparison(case, sessions, outputs, inputs, call):
+    def in_chainer():
         with chainer.using_config('train', False), chainer.no_backprop_mode():
-            return call(words.astype('i')).array
+            return call().array
 
-    def exported():
-        return session.run(outputs, inputs)[0]
+    contestants = {
+        name: lambda session=session: session.run(outputs, inputs)[0]
+        for name, session in sessions.items()}
 
-    return Comparison(
-        {'model': name, 'B': words.shape[0], 'T': words.shape[1]},
-        {'onnxruntime': exported, 'Chainer': theirs},
-        lambda: numpy.testing.assert_allclose(
-            exported(), theirs(), atol=1e-5, rtol=1e-5))
+    def check():
+        expected, int8, float32 = (
+            each() for each in (in_chainer, *contestants.values()))
+        numpy.testing.assert_allclose(
+            float32, expected, atol=1e-5, rtol=1e-5)
+        numpy.testing.assert_allclose(int8, expected, atol=.1)
+
+    return Comparison(case, {**contestants, 'Chainer': in_chainer}, check)
 
 
 def _classifier():
-    """Return an exported model, its outputs, and the same in Chainer."""
+    """Yield a name, a model, its outputs, and inputs and call by shape."""
     words = list(map(str, range(_N_WORDS)))
     model = imdb_model.build(_CONFIGS['imdb'], words)
-    return imdb_export.export(model, words), ['logit'], (
-        lambda x: model.logits(x, numpy.full(len(x), x.shape[1], 'i')))
+
+    def prepare(B, T):
+        words = numpy.random.randint(0, _N_WORDS, (B, T))
+        lengths = numpy.full(B, T)
+        return {'words': words, 'lengths': lengths}, lambda: model.logits(
+            words.astype('i'), lengths)
+
+    yield 'imdb', imdb_export.export(model, words), ['logit'], prepare
 
 
 def _language_model():
     model = ptb_model.LanguageModel(_CONFIGS['ptb'], _N_WORDS)
     exported = ptb_export.export(model, list(map(str, range(_N_WORDS))))
-    # The state is given out, too, as Chainer's model keeps it.
-    outputs = sorted((output.name for output in exported.graph.output),
-                     key=lambda name: name != 'logits')
 
-    def call(x):
-        model.reset_state()
-        return model.output(model.rnn(model.embed(x)), n_batch_axes=2)
+    def prepare(B, T):
+        words = numpy.random.randint(0, _N_WORDS, (B, T))
 
-    return exported, outputs, call
+        def call():
+            model.reset_state()
+            return model.output(
+                model.rnn(model.embed(words.astype('i'))), n_batch_axes=2)
+
+        return {'words': words}, call
+
+    yield 'ptb', exported, _outputs(exported, 'logits'), prepare
+
+
+def _translator():
+    characters = Characters('\n' + ''.join(
+        map(chr, range(0x100, 0xff + _N_CHARACTERS))))
+    model = iwslt_model.Translator(_CONFIGS['iwslt'], len(characters))
+    exported = iwslt_export.export(model, characters, {})
+    encoder, decoder = exported['-encoder'], exported['-decoder']
+
+    def encode(B, T):
+        source = numpy.random.randint(0, len(characters), (B, T))
+        lengths = numpy.full(B, T)
+        return {'source': source, 'lengths': lengths}, lambda: (
+            model.encoder(model.embed(source.astype('i')), lengths))
+
+    def decode(B, T):
+        inputs, _ = encode(B, _SHAPES['iwslt-encoder'][0][1])
+        names = _outputs(encoder, 'memory')
+        encoded = dict(zip(names, load_session(encoder).run(names, inputs)))
+        target = numpy.zeros((B, T), int)
+
+        def call():
+            model.decoder.reset_state()
+            return model.step(target[:, 0].astype('i'))
+
+        model.encode(inputs['source'].astype('i'), inputs['lengths'])
+        return {'target': target, 'lengths': inputs['lengths'],
+                **encoded}, lambda: call()[:, None]
+
+    yield 'iwslt-encoder', encoder, _outputs(encoder, 'memory'), encode
+    yield 'iwslt-decoder', decoder, _outputs(
+        decoder, 'log_probability'), decode
+
+
+def _outputs(exported, first):
+    """Return all outputs, as Chainer computes the state, too."""
+    return sorted((output.name for output in exported.graph.output),
+                  key=lambda name: name != first)

@@ -16,6 +16,7 @@ from benchmarks import iwslt_step
 from benchmarks import layer
 from benchmarks import lstm
 from benchmarks import memory
+from benchmarks import onnx_accuracy
 from benchmarks import onnx_models
 from benchmarks import pooling
 from benchmarks import ptb_step
@@ -34,15 +35,19 @@ import qrnn
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
+def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, '_BEYOND_CACHES', 1)
     monkeypatch.setattr(layer, '_SIZE', 3)
     monkeypatch.setattr(layer, '_GRID', [(8, 32)])
     monkeypatch.setattr(pooling, '_ON_CPU', [
         ('PTB', (2, 5, 4), 0.), ('PTB, zoneout', (2, 5, 4), .5)])
+    monkeypatch.setattr(onnx_accuracy, '_MODELS', str(tmp_path / 'models'))
+    monkeypatch.setattr(onnx_accuracy, '_TRAINING', ['--test'])
     monkeypatch.setattr(onnx_models, '_CONFIGS', {
-        'imdb': imdb_model.TINY, 'ptb': Config(n_units=4)})
+        'imdb': imdb_model.TINY, 'ptb': Config(n_units=4),
+        'iwslt': iwslt_model.TINY})
     monkeypatch.setattr(onnx_models, '_N_WORDS', 7)
+    monkeypatch.setattr(onnx_models, '_N_CHARACTERS', 9)
     monkeypatch.setattr(recurrence, '_CHANNELS', 2)
     monkeypatch.setattr(recurrence, '_ON_CPU', [50, 300])
     monkeypatch.setattr(recurrence, '_BLOCK', 80)
@@ -79,6 +84,9 @@ def test_run(name, tmp_path, capsys):
     for row in written['rows']:
         if name.startswith('memory'):
             assert row.get('bytes_per_element', 99) > 10
+            continue
+        if name == 'onnx-accuracy':
+            assert row['megabytes, int8'] > 0
             continue
         for ratio in row['ratios'].values():
             assert 0 < ratio['min'] <= ratio['median'] <= ratio['max']
