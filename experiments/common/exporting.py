@@ -34,9 +34,7 @@ def parse(name, description, argv):
 
 
 def prepare(model, *stacks):
-    """Convert a model with QRNN layers to float32, if it is of float16.
-
-    Few runtimes compute in float16 on a CPU.
+    """Convert a model with QRNN layers to float32, which all runtimes support.
 
     Raises:
         UserError: If one of the stacks has no QRNN layers.
@@ -46,8 +44,7 @@ def prepare(model, *stacks):
         raise UserError('only a model with QRNN layers, such as those of '
                         '--config qrnn, can be exported')
     for param in model.params():
-        param.array = param.array.astype(
-            numpy.promote_types(param.dtype, 'f'), copy=False)
+        param.array = param.array.astype(numpy.float32, copy=False)
 
 
 def add_embedding(graph, embed, numbers):
