@@ -94,8 +94,9 @@ def run(name, device, args):
     summary = benchmark.summary(rows) if benchmark.summary and rows else None
     if summary:
         print(summary)
-    if 'torch' in sys.modules:
-        about['versions']['torch'] = sys.modules['torch'].__version__
+    about['versions'].update(
+        (package, sys.modules[package].__version__)
+        for package in ('torch', 'onnxruntime') if package in sys.modules)
     os.makedirs(args.out, exist_ok=True)
     path = os.path.join(args.out, name + '.json')
     checkpoint.write_json(path, dict(
