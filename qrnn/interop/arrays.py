@@ -4,7 +4,7 @@ import zipfile
 
 import numpy
 
-from qrnn.link_hooks import find_hooked
+from qrnn.links.hooks import find_hooked
 from qrnn.types import Arrays
 
 

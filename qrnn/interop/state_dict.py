@@ -29,8 +29,8 @@ from qrnn.interop.names import find_qrnn
 from qrnn.interop.names import NAMES
 from qrnn.interop.shapes import in_size_of
 from qrnn.interop.shapes import read_shapes
-from qrnn.link_hooks import apply_between_hooks
-from qrnn.link_hooks import to_numpy
+from qrnn.links.hooks import apply_between_hooks
+from qrnn.links.hooks import to_numpy
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
 from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.n_step_qrnn import NStepQRNN

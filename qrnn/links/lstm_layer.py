@@ -82,7 +82,7 @@ class LSTMLayer(RecurrentLayer):
         W = self.upward.W
         return None if W.array is None else W.shape[1]
 
-    def known_shape(self, path):
+    def known_shape(self, path: str) -> tuple[int | None, ...]:
         """Return the shape of the upward weights before the first input."""
         return 4 * self.out_size, None
 

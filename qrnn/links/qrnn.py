@@ -160,8 +160,8 @@ class QRNN(chainer.Chain):
                 'which count as zeros; a sequence continued with c differs '
                 'from the whole. Omit kernel_size, or set layer.state',
                 stacklevel=2)
-        self.c = c  # type: ignore
-        self.h = h  # type: ignore
+        self.c = c
+        self.h = h
 
     def reset_state(self) -> None:
         """Return to the initial state."""

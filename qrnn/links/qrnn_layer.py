@@ -202,7 +202,7 @@ class QRNNLayer(RecurrentLayer):
         """Number of input channels n, None before the first input."""
         return None if self.W.array is None else self.W.shape[1]
 
-    def known_shape(self, path):
+    def known_shape(self, path: str) -> tuple[int | None, ...]:
         """Return the shape of W before the first input, None where unknown.
         """
         return self.kernel_size, None, self.b.size

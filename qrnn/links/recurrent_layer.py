@@ -276,21 +276,21 @@ class RecurrentLayer(link.Chain):
                 share a source would come from different ones.
 
         """
-        state = self.state
-        if state is None and self.encoder is None:
-            return
+        state, sources = self.state, self.encoder
         with chainer.using_device(self.device):
-            batch_size = len(self.encoder.last_h) if state is None else (
-                _batch_size(state))
+            if state is not None:
+                batch_size = _batch_size(state)
+            elif sources is not None:
+                batch_size = len(sources.last_h)
+            else:
+                return
             numbers = _row_numbers(indices, batch_size)
-            new_encoder = self.encoder
-            if new_encoder is not None:
-                new_encoder = new_encoder.reorder(
-                    numbers, batch_size, encoder)
+            if sources is not None:
+                sources = sources.reorder(numbers, batch_size, encoder)
             # Assigned together, after all that may raise
             self._state = map_parts(
                 lambda part: part[self.xp.asarray(numbers)], state)
-            self.encoder = new_encoder
+            self.encoder = sources
 
     def unchain_state(self) -> None:
         """Cut the state off its history (truncated backpropagation)."""

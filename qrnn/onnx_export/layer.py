@@ -3,8 +3,8 @@ import numpy
 
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
-from qrnn.link_hooks import apply_between_hooks
-from qrnn.link_hooks import to_numpy
+from qrnn.links.hooks import apply_between_hooks
+from qrnn.links.hooks import to_numpy
 
 
 _END = numpy.iinfo(numpy.int64).max  # of a slice that has none

@@ -5,8 +5,8 @@ import chainer
 import numpy
 
 from qrnn.gates import GATES
-from qrnn.link_hooks import apply_between_hooks
-from qrnn.link_hooks import to_numpy
+from qrnn.links.hooks import apply_between_hooks
+from qrnn.links.hooks import to_numpy
 from qrnn.links.bi_qrnn_layer import BiQRNNLayer
 from qrnn.links.bi_qrnn_layer import BiQRNNStack
 from qrnn.links.qrnn_layer import QRNNLayer
