@@ -207,6 +207,8 @@ def about(result, paper):
             ('bag_of_words_test_accuracy', '- a bag of words gets '
              '{bag_of_words_test_accuracy:.2f} % of the same test reviews '
              'right, this model {test_accuracy:.2f} %'),
+            ('bag_of_bigrams_test_accuracy', '- with bigrams it gets '
+             '{bag_of_bigrams_test_accuracy:.2f} %'),
             ('test_sacrebleu_signature',
              '- sacreBLEU: `{test_sacrebleu_signature}`'),
             ('test_bleu_definition', '- BLEU: {test_bleu_definition}')):

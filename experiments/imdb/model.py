@@ -51,6 +51,10 @@ CONFIGS = {
     'qrnn-k4': Config(kernel_size=4),
     # Table 1: densely connected LSTM
     'lstm': Config(layer='lstm'),
+    # Not in the paper: 1.4M parameters with GloVe's vectors of 100 dimensions,
+    # small enough to be part of the repository
+    'compact': Config(n_layers=2, n_units=128, dropout=0.4, embed_size=100,
+                      min_count=25, n_epochs=8),
     # Not in the paper: hashes in place of word vectors, 1.2M parameters. The
     # bottleneck has embed_size; zoneout falls with depth.
     'pqrnn': Config(

@@ -68,18 +68,22 @@ def train(run):
             [] if config.layer == 'pqrnn' else corpus.vocabulary)})
 
     accuracy = run.processes.once(lambda: score(model, corpus.test))
-    bag_of_words = run.processes.once(
-        lambda: data.bag_of_words_accuracies(corpus))
+    words, bigrams = run.processes.once(lambda: [
+        data.bag_of_words_accuracies(corpus, bigrams)
+        for bigrams in (False, True)])
     print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
           f'Development accuracy: {100 * best.value:.2f} %\n'
           f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
-          f"{100 * bag_of_words['test']:.2f} %)")
+          f"{100 * words['test']:.2f} %, with bigrams: "
+          f"{100 * bigrams['test']:.2f} %)")
     run.finish({
         'best_epoch': best.epoch,
         'development_accuracy': 100 * best.value,
         'test_accuracy': 100 * accuracy,
-        'bag_of_words_development_accuracy': 100 * bag_of_words['dev'],
-        'bag_of_words_test_accuracy': 100 * bag_of_words['test']})
+        'bag_of_words_development_accuracy': 100 * words['dev'],
+        'bag_of_words_test_accuracy': 100 * words['test'],
+        'bag_of_bigrams_development_accuracy': 100 * bigrams['dev'],
+        'bag_of_bigrams_test_accuracy': 100 * bigrams['test']})
 
 
 def setup_optimizer(model, config):

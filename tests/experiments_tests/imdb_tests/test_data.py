@@ -237,6 +237,21 @@ class TestTokenize:
     ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
     ([('', int(i % 4 > 0)) for i in range(100)], .75),
 ])
-def test_bag_of_words(pairs, accuracy):
+@pytest.mark.parametrize('bigrams', [False, True])
+def test_bag_of_words(pairs, accuracy, bigrams):
     corpus = corpus_of(pairs + [('a', 1)], pairs)
-    assert bag_of_words_accuracies(corpus)['test'] == accuracy
+    assert bag_of_words_accuracies(corpus, bigrams)['test'] == (
+        1 if bigrams and pairs[1][0] == 'a a a a a a ' else accuracy)
+
+
+def test_bag_of_bigrams_sees_order_within_a_review():
+    pairs = [(('not bad good', 'not good bad')[i % 2], i % 2)
+             for i in range(200)]
+    corpus = corpus_of(pairs + [('a', 1)], pairs)
+    assert bag_of_words_accuracies(corpus)['test'] == .5
+    assert bag_of_words_accuracies(corpus, bigrams=True)['test'] == 1
+    # Reviews that begin with the end of a bigram, after others that end with
+    # its beginning
+    pairs = 100 * [('b a', 0), ('b b a', 0), ('a b', 1)]
+    corpus = corpus_of(pairs + [('a', 1)], [('b', 0), ('a', 0)] + pairs)
+    assert bag_of_words_accuracies(corpus, bigrams=True)['test'] > .99
