@@ -15,14 +15,13 @@ from qrnn.types import PerLayer
 
 
 class _Bidirectional(chainer.Chain):
-    """Two links alike that read sequences in opposite directions."""
+    """Two identical links that read sequences in opposite directions."""
 
     def __init__(self, make: Callable, **options: Any) -> None:
         super().__init__()
         if options.get('save_state'):
             raise ValueError(
-                'a bidirectional link takes whole sequences: leave out '
-                'save_state')
+                'a bidirectional link needs whole sequences; omit save_state')
         with self.init_scope():
             self.ahead, self.back = (make(**options) for _ in range(2))
 
@@ -33,8 +32,8 @@ class _Bidirectional(chainer.Chain):
         Args:
             x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
             lengths (sequence of int or :ref:`ndarray`): Number of steps of
-                every sequence, ``(B,)``. The backward direction starts from
-                each sequence's own end; outputs past it are 0.
+                every sequence, ``(B,)``. The backward direction starts at the
+                end of each sequence; outputs after it are 0.
 
         Returns:
             ~chainer.Variable: ``(B, T, 2 m)``.
@@ -46,8 +45,7 @@ class _Bidirectional(chainer.Chain):
         x = chainer.as_variable(x)
         if x.ndim != 3:
             raise ValueError(
-                'x must be whole sequences, (B, T, n), but its shape is '
-                f'{x.shape}')
+                f'x must be of shape (B, T, n), but its shape is {x.shape}')
         with chainer.using_device(self.device):
             lengths = send_lengths(lengths, x)
             x = clear_padding_in_debug_mode(x, lengths)
@@ -60,14 +58,14 @@ class _Bidirectional(chainer.Chain):
 class BiQRNNLayer(_Bidirectional):
     """Two QRNN layers over whole sequences, one in each direction.
 
-    The outputs of both are concatenated, forward first. Unlike a
-    :class:`~qrnn.QRNNLayer` it cannot go on from where a call ended, for the
-    backward layer's output at a step depends on all later steps.
+    The outputs of both are concatenated, forward first. Unlike
+    :class:`~qrnn.QRNNLayer`, it cannot continue a sequence from a state,
+    because the backward layer's output at a step depends on all later steps.
 
     Args:
-        in_size (int or None): Number of input channels n. If None, it is
-            taken from the first input.
-        out_size (int): Number of hidden channels m of either direction.
+        in_size (int or None): Number of input channels n. None means that of
+            the first input.
+        out_size (int): Number of hidden channels m of each direction.
         kernel_size (int): Filter width k.
         layer_options: Further arguments of both layers: ``pooling``,
             ``zoneout`` and so on. See :class:`~qrnn.QRNNLayer`.
@@ -117,19 +115,19 @@ class BiQRNNLayer(_Bidirectional):
 class BiQRNNStack(_Bidirectional):
     """Two stacks of QRNN layers over whole sequences, one in each direction.
 
-    Each direction is a stack of its own, and the outputs of their last layers
-    are concatenated, forward first, as in fastai's ``QRNN`` with
-    ``bidirectional=True``. For layers that read the outputs of both directions
-    of the one below, stack :class:`~qrnn.BiQRNNLayer` or use
-    :class:`~qrnn.NStepBiQRNN`.
+    The two directions are independent; the outputs of their last layers are
+    concatenated, forward first, as in fastai's ``QRNN`` with
+    ``bidirectional=True``. In a stack of :class:`~qrnn.BiQRNNLayer`, or in
+    :class:`~qrnn.NStepBiQRNN`, each layer instead reads the outputs of both
+    directions of the layer below.
 
     Args:
-        n_layers (int): Number of layers of either direction.
+        n_layers (int): Number of layers of each direction.
         in_size (int): Number of input channels n.
-        out_size (int): Number of hidden channels m of every layer of either
+        out_size (int): Number of hidden channels m of every layer of each
             direction.
-        kernel_size (int or sequence): Filter width k, of every layer or one
-            for each.
+        kernel_size (int or sequence): Filter width k of all layers, or one
+            for each layer.
         dropout (float): Dropout between layers.
         layer_options: Further arguments of both stacks: ``dense``,
             ``pooling``, ``zoneout`` and so on. See :class:`~qrnn.QRNNStack`.

@@ -14,7 +14,7 @@ def with_hooks(link, name, function, *args):
 
     Args:
         link (~chainer.Link): The link that ``function`` uses.
-        name (str): Name of the method that the hooks are told of.
+        name (str): Name of the method that is reported to the hooks.
         function (callable): Function that reads parameters of ``link``.
         args: Arguments of ``function``.
 

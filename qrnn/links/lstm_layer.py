@@ -23,25 +23,25 @@ class LSTMState(NamedTuple):
 class LSTMLayer(RecurrentLayer):
     """LSTM layer with the interface of :class:`~qrnn.QRNNLayer`.
 
-    The baseline of the paper's experiments, see
+    It is the baseline of the paper's experiments and computes
     :func:`~qrnn.functions.lstm`. A decoder layer starts from the last state
-    of its encoder layer, and with ``attention=True`` returns
-    :math:`\\tanh(W_k k_t + W_h h_t + b)` with the
-    :func:`~qrnn.attention_sum` :math:`k_t` for the query :math:`h_t`.
+    of its encoder layer. With ``attention=True`` it returns
+    :math:`\\tanh(W_k k_t + W_h h_t + b)`, where :math:`k_t` is the
+    :func:`~qrnn.attention_sum` for the query :math:`h_t`.
 
     Args:
         in_size (int): Number of input channels n.
         out_size (int): Number of hidden channels m.
         attention (bool): Whether to attend to the encoder's outputs.
         decoder (bool): Whether this is a decoder layer.
-        save_state (bool): Whether a sequence goes on from where the last call
-            ended. Single steps always do.
+        save_state (bool): Whether a sequence continues from the state after
+            the previous call. Single steps always do.
 
     Attributes:
         upward (~chainer.links.Linear): Weights of the input, ``(4 * m, n)``,
             gates in the order i, f, o, z, and biases.
-        lateral (~chainer.links.Linear): Weights of the output of the step
-            before, ``(4 * m, m)``.
+        lateral (~chainer.links.Linear): Weights of the previous output,
+            ``(4 * m, m)``.
         attend (~chainer.links.Linear): :math:`W` and :math:`b` (with
             attention).
 
@@ -59,7 +59,7 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    #: What each axis of a parameter depends on.
+    #: Arguments that determine the axes of each parameter.
     axes = {
         '/upward/W': ('out_size', 'in_size'), '/upward/b': ('out_size',),
         '/lateral/W': ('out_size', 'out_size'),

@@ -19,10 +19,10 @@ from qrnn.types import PerLayer
 
 
 class _NStepQRNN(link.ChainList):
-    """Layers in one or two directions over sequences of unequal length."""
+    """Layers in one or two directions over sequences of different lengths."""
 
     direction = 1
-    n_cells = 2  # states given and returned, as an LSTM has them
+    n_cells = 2  # hx and cx, as for an LSTM
 
     def __init__(self, n_layers: int, in_size: int, out_size: int,
                  dropout: float, *, kernel_size: PerLayer | None = None,
@@ -40,7 +40,7 @@ class _NStepQRNN(link.ChainList):
         self.dropout = dropout
 
     def init_hx(self, xs: Sequence[Input]) -> chainer.Variable:
-        """Return a state of zeros for some sequences, ``(S, B, m)``."""
+        """Return the initial state of a list of sequences, ``(S, B, m)``."""
         with chainer.using_device(self.device):
             return chainer.Variable(self.xp.zeros(
                 (len(self), len(xs), self.out_size), dtype=xs[0].dtype))
@@ -52,17 +52,17 @@ class _NStepQRNN(link.ChainList):
 
         Args:
             hx (~chainer.Variable): The last output of every layer before the
-                first step, ``(S, B, m)``, S being the number of layers times
-                that of directions. Zeros if None.
+                first step, ``(S, B, m)``, where S is the number of layers
+                times the number of directions. Zeros if None.
             cx (~chainer.Variable): Pooled states before the first step,
                 ``(S, B, m)``. Zeros if None.
             xs (list of ~chainer.Variable): Sequences, ``(L_i, n)``.
 
         Returns:
-            tuple: ``hy`` and ``cy``, last outputs and states of every layer,
-            ``(S, B, m)``, and ``ys``, the list of the last layer's outputs,
-            ``(L_i, m)``, or ``(L_i, 2 m)`` in two directions, all of them
-            :class:`~chainer.Variable`.
+            tuple: ``hy`` and ``cy``, the last outputs and states of every
+            layer, ``(S, B, m)``, and ``ys``, the list of the last layer's
+            outputs, ``(L_i, m)`` or, with two directions, ``(L_i, 2 m)``. All
+            are :class:`~chainer.Variable`.
 
         Raises:
             ValueError: If the sequences or states do not fit.
@@ -71,10 +71,10 @@ class _NStepQRNN(link.ChainList):
         self._check(hx, cx, xs)
         if hx is not None and self[0].kernel_size > 1:
             warnings.warn(
-                'hx does not hold the inputs before the first step, which the '
-                f'first layer sees (kernel_size {self[0].kernel_size}) and '
-                'which count as zeros: a sequence continued with hx and cx '
-                'differs from the whole; leave out kernel_size, or use '
+                'hx does not include the inputs before the first step, which '
+                f'the first layer uses (kernel_size {self[0].kernel_size}) '
+                'and which count as zeros; a sequence continued with hx and '
+                'cx differs from the whole. Omit kernel_size, or use '
                 'QRNNStack', stacklevel=3)
         with chainer.using_device(self.device):
             return self._run(hx, cx, xs)
@@ -110,7 +110,7 @@ class _NStepQRNN(link.ChainList):
         for name, state in (('hx', hx), ('cx', cx)):
             if state is not None and state.shape != shape:
                 raise ValueError(
-                    f'{name} must hold a state for each layer and sequence, '
+                    f'{name} must have a state for each layer and sequence, '
                     f'{shape}, but its shape is {state.shape}')
 
     def _run_group(self, hx, cx, x, lengths):
@@ -124,7 +124,7 @@ class _NStepQRNN(link.ChainList):
             if i:
                 x = dropout(x, self.dropout)
                 if hx[0] is not None:
-                    # The inputs before the first step, for the window
+                    # The inputs before the first step, of the window
                     below = dropout(
                         F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
             hs = []
@@ -144,42 +144,42 @@ class _NStepQRNN(link.ChainList):
 class NStepQRNN(_NStepQRNN):
     """Several QRNN layers with the interface of Chainer's ``NStepLSTM``.
 
-    A model written for :class:`chainer.links.NStepLSTM` runs with this one in
-    its place: it takes lists of sequences of unequal length, and initial
-    states, and returns last states, with gradients to all of them.
+    It replaces :class:`chainer.links.NStepLSTM` without other changes: it
+    accepts lists of sequences of different lengths and initial states, and
+    returns last states, with gradients for all of them. It has no state of its
+    own, so that several threads can use one link.
 
-    Given ``hy`` and ``cy`` as ``hx`` and ``cx``, the next call goes on exactly
-    where this one ended, as with an LSTM, so that a sequence may be cut
-    anywhere: a decoder may take one step per call.
+    A call with the previous ``hy`` and ``cy`` as ``hx`` and ``cx`` continues
+    exactly where the previous call ended. So a sequence can be cut anywhere,
+    and a decoder can run one step per call.
 
-    A QRNN layer has the state c, which ``cx`` and ``cy`` carry, and sees the
-    ``k - 1`` inputs before a step, for which Chainer's interface has no room.
-    Those of every layer but the first are outputs of the layer below, of which
-    ``hx`` and ``hy`` carry the last; older ones, and the first layer's, count
-    as zeros. Therefore the first layer has ``k = 1`` and the others ``k = 2``
-    if ``kernel_size`` is omitted. With wider filters a continued sequence sees
-    zeros in place of earlier inputs, and a decoder that takes one step per
-    call differs from what was trained on whole sequences. A link whose first
-    layer has ``k > 1`` warns once, when it is first given ``hx``. Where
-    sequences are never cut, any width is exact; and :class:`~qrnn.QRNNStack`
-    carries its windows, whatever their width.
+    This holds for the default ``kernel_size``, 1 for the first layer and 2 for
+    the others, for the following reason. A QRNN layer needs its state c, which
+    ``cx`` and ``cy`` contain, and the ``k - 1`` previous inputs, for which
+    Chainer's interface has no argument. Except in the first layer, the
+    previous input is the last output of the layer below, which ``hx`` and
+    ``hy`` contain. All other previous inputs count as zeros. With wider filters, the
+    outputs of a continued sequence therefore differ from those of the whole
+    sequence. If the first layer has ``k > 1``, a call with ``hx`` warns. Any
+    width is exact if sequences are not cut, and in :class:`~qrnn.QRNNStack`.
 
-    Sequences of similar length are run as one padded batch; the output of each
-    does not depend on the others.
+    Sequences of similar length form a padded batch. The outputs of each
+    sequence do not depend on the others.
 
     Args:
         n_layers (int): Number of layers.
         in_size (int): Number of input channels n.
         out_size (int): Number of hidden channels m.
         dropout (float): Dropout between layers.
-        kernel_size (int or sequence): Filter width k, of every layer or one
-            for each. If omitted, 1 for the first layer and 2 for the others.
+        kernel_size (int or sequence): Filter width k of all layers, or one
+            for each layer. If omitted, 1 for the first layer and 2 for the
+            others.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``initialW``, ``initial_bias``.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does, and if ``kernel_size``
-            has not one number for each layer.
+        ValueError: As :class:`~qrnn.QRNNLayer` does, and if the length of
+            ``kernel_size`` is not the number of layers.
 
     .. admonition:: Example
 
@@ -202,15 +202,16 @@ class NStepQRNN(_NStepQRNN):
 
 
 class NStepBiQRNN(_NStepQRNN):
-    """QRNN layers in both directions, called as Chainer's ``NStepBiLSTM``.
+    """QRNN layers in both directions, with the interface of ``NStepBiLSTM``.
 
-    Every layer but the first reads the outputs of both directions of the one
-    below. States are stacked as Chainer does, ``(2 S, B, m)``: layer by layer,
-    forward first. ``hx`` is that of :class:`~qrnn.NStepQRNN`; the window of
-    either direction sees the states of both directions of the layer below.
-    Where states are not given, ``kernel_size=2`` is exact.
+    Every layer except the first reads the outputs of both directions of the
+    layer below. States are stacked as in :class:`chainer.links.NStepBiLSTM`,
+    ``(2 * n_layers, B, m)``: layer by layer, forward first. ``hx`` has the
+    same meaning as in :class:`~qrnn.NStepQRNN`; each direction's window
+    includes the last outputs of both directions of the layer below. Without
+    initial states, any ``kernel_size`` is exact.
 
-    Arguments and errors are those of :class:`~qrnn.NStepQRNN`.
+    Arguments and errors as for :class:`~qrnn.NStepQRNN`.
 
     .. admonition:: Example
 
@@ -231,7 +232,7 @@ def _groups(lengths):
     """Return groups of indices of sequences of similar length."""
     groups, longest = [], None
     for i in numpy.argsort(-lengths, kind='stable'):
-        # A quarter of padding costs less than another pass over the layers.
+        # Padding of a quarter costs less than another pass over the layers.
         if longest is None or longest - lengths[i] > max(8, longest // 4):
             longest = lengths[i]
             groups.append([])
@@ -240,7 +241,7 @@ def _groups(lengths):
 
 
 def _state(kernel_size, c, last_x):
-    """Return a layer's state after zeros and one step, ``last_x``."""
+    """Return the state of a layer whose last input is ``last_x``."""
     if c is None and last_x is None:
         return None
     if last_x is None or kernel_size == 1:

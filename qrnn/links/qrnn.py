@@ -15,38 +15,40 @@ from qrnn.types import Input
 
 
 class QRNN(chainer.Chain):
-    """One step of a QRNN layer at a time, called as Chainer's ``LSTM``.
+    """QRNN layer that runs step by step, with the interface of ``LSTM``.
 
-    A model written for :class:`chainer.links.LSTM` runs with this one in its
-    place. Each call takes one step, ``(B, n)``, and goes on from the last one
-    until :meth:`reset_state`. As there, ``B`` may shrink from call to call,
-    if sequences are sorted by length, the longest first: those that ended keep
-    their state. Where whole sequences are at hand, :class:`~qrnn.QRNNLayer`
-    is many times faster.
+    It replaces :class:`chainer.links.LSTM` without other changes. Each call
+    runs one step, ``(B, n)``, and continues from the previous one until
+    :meth:`reset_state`. The batch may become smaller from call to call, if
+    sequences are sorted by length, longest first: sequences that have ended
+    keep their state. If whole sequences are available,
+    :class:`~qrnn.QRNNLayer` is many times faster.
 
     Args:
-        in_size (int): Number of input channels n. If None or omitted, it is
-            taken from the first input.
+        in_size (int): Number of input channels n. None, or omitting it, means
+            that of the first input.
         out_size (int): Number of hidden channels m.
         lateral_init (:ref:`initializer <initializer>`): Initializer of the
-            weights of earlier inputs, where an LSTM has those of its output;
-            with ``kernel_size=1`` there are none.
+            weights for previous inputs, where an LSTM has recurrent weights.
+            Unused if ``kernel_size=1``.
         upward_init (:ref:`initializer <initializer>`): Initializer of the
-            weights of the step's own input.
+            weights for the current input.
         bias_init (:ref:`initializer <initializer>`): Initializer of the bias
-            of all gates but f. Zero if omitted.
+            of all gates except f. Zero if omitted.
         forget_bias_init (:ref:`initializer <initializer>`): Initializer of
             the bias of f. One if omitted.
-        kernel_size (int): Filter width k. With 1, c is all of the state, as
-            :meth:`set_state` needs. A wider one carries the inputs that its
-            window sees from step to step all the same, exactly.
+        kernel_size (int): Filter width k. With 1, c is the whole state, as
+            :meth:`set_state` requires. A wider filter also keeps the previous
+            inputs, so that consecutive steps are exact for any width.
         layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
             ``pooling`` and ``zoneout``.
 
     Attributes:
         layer (~qrnn.QRNNLayer): The layer, with its parameters and state.
-        c (~chainer.Variable): Pooled state, ``(B, m)``, None at first.
-        h (~chainer.Variable): Output of the last step, ``(B, m)``, likewise.
+        c (~chainer.Variable): Pooled state, ``(B, m)``; None before the first
+            step.
+        h (~chainer.Variable): Output of the last step, ``(B, m)``; None
+            before the first step.
 
     Raises:
         ValueError: As :class:`~qrnn.QRNNLayer` does.
@@ -175,10 +177,10 @@ class QRNN(chainer.Chain):
 
 
 def _concat_rows(state, before, n_ended):
-    """Concatenate the state with that of sequences that have ended."""
+    """Append the previous state of sequences that have ended."""
     if state is None:
         return None
-    if before is None:  # no inputs before the first step
+    if before is None:  # zeros
         xp = backend.get_array_module(state.array)
         ended = xp.zeros((n_ended,) + state.shape[1:], state.dtype)
     else:
@@ -187,7 +189,7 @@ def _concat_rows(state, before, n_ended):
 
 
 class _WeightInitializer(initializer.Initializer):
-    """Initialize a filter matrix gate by gate, as an LSTM's weights are."""
+    """Initialize the filters gate by gate, as Chainer's LSTM does."""
 
     def __init__(self, lateral_init, upward_init, out_size, kernel_size):
         super().__init__()
@@ -205,7 +207,7 @@ class _WeightInitializer(initializer.Initializer):
 
 
 class _BiasInitializer(initializer.Initializer):
-    """Initialize the bias of the gate f, and that of the others."""
+    """Initialize the biases of f and of the other gates separately."""
 
     def __init__(self, forget_bias_init, bias_init, out_size):
         super().__init__()

@@ -34,8 +34,8 @@ class QRNNState(NamedTuple):
 
     Attributes:
         c (~chainer.Variable): Pooled state, ``(B, m)``.
-        x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
-            None stands for zeros, and for no inputs if ``k = 1``.
+        x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``;
+            None for zeros, and always None if ``k = 1``.
     """
 
     c: chainer.Variable | None
@@ -54,15 +54,15 @@ class QRNNLayer(RecurrentLayer):
         c_t &= f_t c_{t-1} + (1 - f_t) z_t \\\\
         h_t &= o_t c_t
 
-    where :math:`*` is a convolution along time over :math:`x_{t-k+1}` to
-    :math:`x_t`, and returns all :math:`h_t`. Carried over calls are
-    :math:`c` and the last :math:`k - 1` inputs, so that a sequence may be cut
-    anywhere, even into single steps, with the same outputs and gradients.
+    and returns all :math:`h_t`. Here :math:`*` is a convolution along time
+    over :math:`x_{t-k+1}` to :math:`x_t`. The state consists of :math:`c` and
+    the last :math:`k - 1` inputs. So a sequence can be cut anywhere, even into
+    single steps, with the same outputs and gradients.
 
-    In a decoder layer (``decoder=True``) the last output :math:`\\tilde h` of
-    its encoder layer, given by :meth:`init`, enters every gate at every step,
-    :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)` and so on. With
-    ``attention=True`` (which makes it a decoder layer, too)
+    In a decoder layer (``decoder=True``), the last output :math:`\\tilde h` of
+    the encoder layer, set by :meth:`init`, enters every gate at every step:
+    :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)`, and likewise the other
+    gates. With ``attention=True``, which implies ``decoder=True``,
 
     .. math::
 
@@ -72,8 +72,8 @@ class QRNNLayer(RecurrentLayer):
     outputs for the query :math:`c_t`.
 
     Args:
-        in_size (int or None): Number of input channels n. If None, it is
-            taken from the first input.
+        in_size (int or None): Number of input channels n. None means that of
+            the first input.
         out_size (int): Number of hidden channels m.
         kernel_size (int): Filter width k.
         attention (bool): Whether to attend to the encoder's outputs.
@@ -84,14 +84,14 @@ class QRNNLayer(RecurrentLayer):
             in training. See :func:`~qrnn.zoneout`.
         zoneout_expectation (bool): Whether evaluation replaces f by its
             expectation under zoneout, as torchqrnn does.
-        save_state (bool): Whether a sequence goes on from where the last call
-            ended. Single steps always do.
+        save_state (bool): Whether a sequence continues from the state after
+            the previous call. Single steps always do.
         lookahead (int): Number of future steps in the filter's window: 0 for
-            a causal layer. A layer that looks ahead cannot be cut into steps.
+            a causal layer. A layer with lookahead needs whole sequences.
         encoder_size (int): Number of channels of the encoder's outputs;
             ``out_size`` if omitted.
-        activations (dict): Activations of gates, if others than the above.
-            See :func:`~qrnn.qrnn_pooling`.
+        activations (dict): Activations of some gates, by name, instead of
+            those above. See :func:`~qrnn.qrnn_pooling`.
         initialW (:ref:`initializer <initializer>`): Initializer of the
             filters, called on a matrix ``(gates * m, k * n)``.
             :class:`~chainer.initializers.LeCunNormal` if omitted.
@@ -99,8 +99,8 @@ class QRNNLayer(RecurrentLayer):
             bias, ``(gates * m,)``. Zero if omitted.
 
     Attributes:
-        W (~chainer.Parameter): Filters, ``(k, n, gates * m)``, the oldest
-            step's first, gates in the order f, z, o, i.
+        W (~chainer.Parameter): Filters, ``(k, n, gates * m)``. The filter of
+            the oldest step is first; gates are in the order f, z, o, i.
         b (~chainer.Parameter): Bias, ``(gates * m,)``.
         V (~chainer.links.Linear): Projection of the encoder's last output
             (decoder layers).
@@ -109,9 +109,10 @@ class QRNNLayer(RecurrentLayer):
 
     Raises:
         ValueError: If ``pooling``, ``activations``, ``kernel_size``,
-            ``zoneout`` or ``lookahead`` is out of range; with ``attention``
-            if ``pooling`` has no output gate or ``encoder_size`` is not
-            ``out_size``; or if ``lookahead`` goes with ``save_state``.
+            ``zoneout`` or ``lookahead`` is out of range; if ``attention`` is
+            combined with a pooling without output gate, or with an
+            ``encoder_size`` other than ``out_size``; or if ``lookahead`` is
+            combined with ``save_state``.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -126,7 +127,7 @@ class QRNNLayer(RecurrentLayer):
         >>> x = np.random.randn(4, 7, 3).astype(np.float32)
         >>> layer(x).shape             # a batch of sequences
         (4, 7, 5)
-        >>> layer(x[:, 0]).shape       # and one step further
+        >>> layer(x[:, 0]).shape       # one more step
         (4, 5)
 
     """
@@ -136,7 +137,7 @@ class QRNNLayer(RecurrentLayer):
     _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
-    #: What each axis of a parameter depends on.
+    #: Arguments that determine the axes of each parameter.
     axes = {
         '/W': ('kernel_size', 'in_size', 'out_size or pooling'),
         '/b': ('out_size or pooling',),
@@ -158,14 +159,15 @@ class QRNNLayer(RecurrentLayer):
         kernel_size = operator.index(kernel_size)
         if kernel_size < 1:
             raise ValueError(
-                f'kernel_size must be 1 or more, not {kernel_size}')
+                f'kernel_size must be at least 1, not {kernel_size}')
         if attention and 'o' not in GATES[pooling]:
             raise ValueError(
-                "attention needs an output gate: pooling 'fo' or 'ifo'")
+                "attention needs a pooling with an output gate, 'fo' or "
+                f"'ifo', not {pooling!r}")
         if lookahead and save_state:
             raise ValueError(
-                'a layer that looks ahead cannot carry its state over calls: '
-                'leave out lookahead or save_state')
+                'a layer with lookahead cannot keep its state between calls; '
+                'omit lookahead or save_state')
         super().__init__(out_size, attention, decoder, save_state)
         self.kernel_size = kernel_size
         self.pooling = pooling
@@ -186,7 +188,7 @@ class QRNNLayer(RecurrentLayer):
             if attention:
                 if encoder_size != out_size:
                     raise ValueError(
-                        'attention compares encoder and decoder states: '
+                        'attention compares encoder and decoder states, so '
                         f'encoder_size ({encoder_size}) must equal out_size '
                         f'({out_size})')
                 self.attend = L.Linear(
@@ -251,7 +253,7 @@ class QRNNLayer(RecurrentLayer):
         return h, QRNNState(c_last, x_last)
 
     def _attend(self, u, bias, c, lengths):
-        # The output gate closes over c and its context, not over c alone.
+        # The output gate applies to c and its context, not to c alone.
         gate = slice(2 * self.out_size, 3 * self.out_size)
         o, b = u[:, :, gate], F.expand_dims(bias[:, gate], 1)
         o = self._activate_output(o + F.broadcast_to(b, o.shape))

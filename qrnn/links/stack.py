@@ -19,7 +19,7 @@ from qrnn.types import PerLayer
 
 
 class _Stack(link.ChainList):
-    """Stacked recurrent layers, called like one."""
+    """Stack of recurrent layers with the interface of a layer."""
 
     def __init__(self, layers, dropout, dense):
         super().__init__(*layers)
@@ -30,7 +30,7 @@ class _Stack(link.ChainList):
                 lengths: Lengths | None = None) -> chainer.Variable:
         """Apply all layers to sequences, ``(B, T, n)``, or to one step.
 
-        Arguments and state are those of :meth:`qrnn.QRNNLayer.forward`.
+        Arguments and state as in :meth:`qrnn.QRNNLayer.forward`.
 
         Returns:
             ~chainer.Variable: The last layer's outputs, ``(B, T, m)`` or
@@ -190,22 +190,24 @@ class QRNNStack(_Stack):
         n_layers (int): Number of layers.
         in_size (int): Number of input channels.
         out_size (int): Number of hidden channels of every layer.
-        kernel_size (int or sequence): Filter width, of every layer or one for
-            each.
-        attention (bool): Whether the last layer attends to the encoder's.
-        decoder (bool): Whether all are decoder layers.
-        dropout (float): Dropout between layers (not before the first nor
-            after the last).
-        dense (bool): Whether each layer's input is concatenated to its output
-            before the next layer (the paper's densely connected layers).
+        kernel_size (int or sequence): Filter width of all layers, or one for
+            each layer.
+        attention (bool): Whether the last layer uses attention over the
+            outputs of the last encoder layer. Implies ``decoder=True``.
+        decoder (bool): Whether all layers are decoder layers.
+        dropout (float): Dropout ratio between layers. There is no dropout
+            before the first layer and after the last.
+        dense (bool): Whether the input of each layer is concatenated to its
+            output before the next layer, as in the paper's densely connected
+            layers.
         lookahead (int or sequence): Number of future steps in the filters'
-            window, of every layer or one for each.
+            window, of all layers or one for each layer.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``save_state`` and so on.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does, and if ``kernel_size`` or
-            ``lookahead`` has not one number for each layer.
+        ValueError: As :class:`~qrnn.QRNNLayer` does, and if the length of
+            ``kernel_size`` or ``lookahead`` is not the number of layers.
 
     .. admonition:: Example
 
@@ -244,7 +246,7 @@ class QRNNStack(_Stack):
 class LSTMStack(_Stack):
     """Stack of :class:`~qrnn.LSTMLayer`.
 
-    Arguments are those of :class:`~qrnn.QRNNStack`, where an LSTM has them.
+    Arguments as for :class:`~qrnn.QRNNStack`.
 
     .. admonition:: Example
 
@@ -276,11 +278,11 @@ def _in_sizes(n_layers, in_size, out_size, dense):
 
 
 def per_layer(name, values, n_layers):
-    """Return one number for each layer."""
+    """Return a tuple with one number for each layer."""
     if isinstance(values, numbers.Integral):
         return n_layers * (values,)
     if len(values) != n_layers:
         raise ValueError(
-            f'{name} must be one number or one for each of the {n_layers} '
-            f'layers, not {values}')
+            f'{name} must be a number, or one number for each of the '
+            f'{n_layers} layers, not {values}')
     return values

@@ -1,7 +1,7 @@
 from typing import Any
 
 
-#: Settings of a :class:`~qrnn.QRNNLayer` that make it a strongly-typed RNN.
+#: Arguments of :class:`~qrnn.QRNNLayer` for strongly-typed RNNs.
 #:
 #: With :math:`f = \sigma`,
 #:
@@ -13,10 +13,11 @@ from typing import Any
 #: ``'T-LSTM'``  c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
 #: ============  =================================  =============
 #:
-#: where z is linear, i and o are tanh, and all see the input, in T-GRU and
-#: T-LSTM also the one before. (The QRNN paper's text pairs T-GRU with fo- and
-#: T-LSTM with ifo-pooling; these are the equations of `Strongly-Typed
-#: Recurrent Neural Networks <https://arxiv.org/abs/1602.02218>`_.)
+#: where z is linear and i and o are tanh. All gates depend on the current
+#: input, in T-GRU and T-LSTM also on the previous input. These are the
+#: equations of `Strongly-Typed Recurrent Neural Networks
+#: <https://arxiv.org/abs/1602.02218>`_; the text of the QRNN paper pairs T-GRU
+#: with fo-pooling and T-LSTM with ifo-pooling.
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])

@@ -46,7 +46,8 @@ def test_public_names_are_documented(module, name):
         assert doc.startswith('Reference of :func:')
         return
     assert f'>>> from {module.__name__} import' in doc
-    if re.search(r'^Arguments .*are those of :class:', doc, re.MULTILINE):
+    if re.search(r'^Arguments .*(are those of|as for) :class:', doc,
+                 re.MULTILINE):
         return
     arguments, _, rest = doc.partition('Args:\n')[2].partition('\n\n')
     for argument in inspect.signature(value).parameters.values():

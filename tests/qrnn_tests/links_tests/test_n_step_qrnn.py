@@ -12,7 +12,7 @@ from qrnn_tests.helpers import uniform
 
 
 # Not of what is fed back, but of states of any kind
-pytestmark = pytest.mark.filterwarnings('ignore:hx does not hold')
+pytestmark = pytest.mark.filterwarnings('ignore:hx does not include')
 
 LENGTHS = 7, 1, 40, 0, 6, 38, 9
 
@@ -113,9 +113,9 @@ class TestComplaints:
 
     def test_states(self, rnn):
         hx, cx, xs = batch(rnn)
-        with pytest.raises(ValueError, match='hx must hold a state for each'):
+        with pytest.raises(ValueError, match='hx must have a state for each'):
             rnn(hx[:1], cx, xs)
-        with pytest.raises(ValueError, match='cx must hold a state for each'):
+        with pytest.raises(ValueError, match='cx must have a state for each'):
             rnn(hx, cx[:, 1:], xs)
 
     @pytest.mark.parametrize('xs', [[], uniform(3, 4, 5)])
@@ -128,5 +128,5 @@ class TestComplaints:
             rnn(None, None, [uniform(5, 4)])
 
     def test_kernel_size(self):
-        with pytest.raises(ValueError, match='one for each of the 2 layers'):
+        with pytest.raises(ValueError, match='one number for each of the 2 layers'):
             NStepQRNN(2, 3, 5, .1, kernel_size=(1, 2, 3))
