@@ -158,8 +158,8 @@ class NStepQRNN(_NStepQRNN):
     ``cx`` and ``cy`` contain, and the ``k - 1`` previous inputs, for which
     Chainer's interface has no argument. Except in the first layer, the
     previous input is the last output of the layer below, which ``hx`` and
-    ``hy`` contain. All other previous inputs count as zeros. With wider filters, the
-    outputs of a continued sequence therefore differ from those of the whole
+    ``hy`` contain. All other previous inputs count as zeros. With wider
+    filters, continuing a sequence therefore gives other outputs than the whole
     sequence. If the first layer has ``k > 1``, a call with ``hx`` warns. Any
     width is exact if sequences are not cut, and in :class:`~qrnn.QRNNStack`.
 

@@ -128,5 +128,5 @@ class TestComplaints:
             rnn(None, None, [uniform(5, 4)])
 
     def test_kernel_size(self):
-        with pytest.raises(ValueError, match='one number for each of the 2 layers'):
+        with pytest.raises(ValueError, match='for each of the 2 layers'):
             NStepQRNN(2, 3, 5, .1, kernel_size=(1, 2, 3))
