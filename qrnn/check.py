@@ -25,6 +25,7 @@ from qrnn.functions.lstm import lstm, lstm_ref
 from qrnn.functions.masked_convolution import (
     masked_convolution, masked_convolution_ref)
 from qrnn.functions.pooling import qrnn_pooling, qrnn_pooling_ref
+from qrnn.functions.qrnn_step import qrnn_step, qrnn_step_ref
 from qrnn.functions.strnn import strnn, strnn_ref
 from qrnn.gates import GATES
 from qrnn.kernels import philox
@@ -154,6 +155,9 @@ def _operations(T):
         'convolution', functools.partial(masked_convolution, lengths=lengths),
         functools.partial(masked_convolution_ref, lengths=lengths),
         [(B, T, n), (3, n, m), (B, 2, n)])
+    yield _Operation(
+        'single step', qrnn_step, qrnn_step_ref,
+        [(B, n), (3, n, 3 * m), (3 * m,), (B, m), (B, 2, n)])
     yield _Operation(
         'LSTM', functools.partial(lstm, lengths=lengths),
         functools.partial(lstm_ref, lengths=lengths),

@@ -15,6 +15,8 @@ from qrnn.functions.masked_convolution import masked_convolution_ref  # NOQA
 from qrnn.functions.masked_convolution import streaming_convolution  # NOQA
 from qrnn.functions.pooling import qrnn_pooling  # NOQA
 from qrnn.functions.pooling import qrnn_pooling_ref  # NOQA
+from qrnn.functions.qrnn_step import qrnn_step  # NOQA
+from qrnn.functions.qrnn_step import qrnn_step_ref  # NOQA
 from qrnn.functions.sequences import last_valid_step  # NOQA
 from qrnn.functions.sequences import reverse_sequences  # NOQA
 from qrnn.functions.sequences import unpad_sequence  # NOQA

@@ -1,10 +1,10 @@
 import numpy
 
 import chainer
-from chainer import function_node
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.node import Node
 from qrnn.types import Input
 
 
@@ -52,7 +52,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
     return _Dropout(ratio, seed).apply((x,))[0]
 
 
-class _Dropout(function_node.FunctionNode):
+class _Dropout(Node):
     """Linear and its own adjoint, for the mask depends on the seed alone."""
 
     def __init__(self, ratio, seed):

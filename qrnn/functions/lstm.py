@@ -2,7 +2,6 @@ import numpy
 
 import chainer
 from chainer import backend
-from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
@@ -10,6 +9,7 @@ from qrnn import kernels
 from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.node import Node
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -106,7 +106,7 @@ def lstm_ref(u: numpy.ndarray, W: numpy.ndarray,
     return hs, c, h
 
 
-class _LSTM(function_node.FunctionNode):
+class _LSTM(Node):
 
     def __init__(self, lengths):
         self.lengths = lengths

@@ -11,6 +11,7 @@ from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.float16 import matmul
 from qrnn.functions.last_steps import last_steps
 from qrnn.functions.lengths import send_lengths
+from qrnn.functions.node import Node
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -159,7 +160,7 @@ def check_lookahead(lookahead, kernel_size):
     return lookahead
 
 
-class _MaskedConvolution(function_node.FunctionNode):
+class _MaskedConvolution(Node):
     """Convolution in one node, because each node costs host time on a GPU."""
 
     def __init__(self, lengths, lookahead, returns_last=False):

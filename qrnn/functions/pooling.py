@@ -4,7 +4,6 @@ import numpy
 
 import chainer
 from chainer import backend
-from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
@@ -12,8 +11,10 @@ from qrnn import kernels
 from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.node import Node
 from qrnn.functions.strnn import strnn
 from qrnn.functions.zoneout import check_ratio
+from qrnn.functions.zoneout import draw_seed
 from qrnn.functions.zoneout import expected_gate
 from qrnn.functions.zoneout import zoneout as apply_zoneout
 from qrnn.functions.zoneout import zoneout_ref
@@ -32,7 +33,7 @@ def qrnn_pooling(
         lengths: Lengths | None = None, pooling: Pooling = 'fo',
         zoneout: float = 0., mask: NDArray | None = None,
         activations: Activations | None = None,
-        zoneout_expectation: bool = False
+        zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """Apply the gates and the pooling of a QRNN layer, in one node.
 
@@ -73,6 +74,9 @@ def qrnn_pooling(
             some of the gates z, o and i, by name, in place of the above.
         zoneout_expectation (bool): Whether evaluation replaces f by its
             expectation under zoneout. See :func:`~qrnn.zoneout`.
+        gated (bool): Whether ``h`` is the gated state. If False, it is the
+            output gate :math:`o_t`, so that the caller can apply the gate to
+            something other than the state, as attention does.
 
     Returns:
         tuple of ~chainer.Variable: Outputs ``h`` and all states ``c``, both
@@ -81,8 +85,8 @@ def qrnn_pooling(
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``pooling``, ``zoneout``, ``lengths`` or
-            ``activations`` does not fit.
+        ValueError: If ``pooling``, ``zoneout``, ``lengths``,
+            ``activations`` or ``gated`` does not fit.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -100,11 +104,11 @@ def qrnn_pooling(
         array([0.25 , 0.375], dtype=float32)
 
     """
-    activations = check_pooling(pooling, activations)
+    activations = check_pooling(pooling, activations, gated)
     optional = {'b': b, 'c0': c0}
     names = tuple(n for n in optional if optional[n] is not None)
     node = QRNNPooling(pooling, activations, names, lengths, zoneout, mask,
-                       zoneout_expectation)
+                       zoneout_expectation, gated)
     return node.apply((u,) + tuple(optional[n] for n in names))
 
 
@@ -114,7 +118,7 @@ def qrnn_pooling_ref(
         pooling: Pooling = 'fo', zoneout: float = 0.,
         mask: numpy.ndarray | None = None,
         activations: Activations | None = None,
-        zoneout_expectation: bool = False
+        zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`qrnn_pooling` in NumPy and float64.
 
@@ -158,16 +162,16 @@ def qrnn_pooling_ref(
                 i = gates['i'][s, t] if 'i' in gates else 1 - f[s, t]
                 o = gates['o'][s, t] if 'o' in gates else 1
                 last[s] = f[s, t] * last[s] + i * gates['z'][s, t]
-                h[s, t] = o * last[s]
+                h[s, t] = o * last[s] if gated else o
             c[s, t] = last[s]
     return h, c, last
 
 
-class QRNNPooling(function_node.FunctionNode):
+class QRNNPooling(Node):
     """The function node behind :func:`qrnn_pooling`."""
 
     def __init__(self, pooling, activations, names, lengths, zoneout, mask,
-                 zoneout_expectation=False):
+                 zoneout_expectation=False, gated=True):
         self.pooling = pooling
         self.activations = activations
         self.names = ('u',) + names  # of the inputs that are there
@@ -175,7 +179,8 @@ class QRNNPooling(function_node.FunctionNode):
         self.zoneout = check_ratio(zoneout)
         self.mask = mask
         self.zoneout_expectation = zoneout_expectation
-        self.seed = 0  # of zoneout, drawn in forward; None: its expectation
+        self.gated = gated
+        self.type_options = self.names, pooling, getattr(mask, 'shape', None)
 
     def check_type_forward(self, in_types):
         type_check._argname(in_types, self.names)
@@ -222,16 +227,11 @@ class QRNNPooling(function_node.FunctionNode):
         arrays = dict(zip(self.names, inputs))
         u = arrays['u']
         self.lengths = send_lengths(self.lengths, u)
-        if self.mask is None and self.zoneout and chainer.config.train:
-            self.seed = int(
-                numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
-        elif self.mask is None and self.zoneout_expectation:
-            self.seed = None
-        else:
-            self.zoneout = 0.
+        self.zoneout, self.seed = (0., 0) if self.mask is not None else (
+            draw_seed(self.zoneout, self.zoneout_expectation))
         return kernels.pooling_forward(
             u, arrays.get('b'), arrays.get('c0'), *self._settings(),
-            self.activations)
+            self.activations, self.gated)
 
     def _settings(self):
         return (self.lengths, self.pooling, self.zoneout, self.seed,
@@ -252,7 +252,8 @@ class QRNNPooling(function_node.FunctionNode):
                 [inputs.get(name) for name in ('u', 'b', 'c0')]
                 + list(grad_outputs)))
         grads = kernels.pooling_backward(
-            u, b, c0, *self._settings(), c, gh, gc, gc_last, self.activations)
+            u, b, c0, *self._settings(), c, gh, gc, gc_last, self.activations,
+            self.gated)
         return {name: None if g is None else chainer.as_variable(g)
                 for name, g in zip(('u', 'b', 'c0'), grads)}
 
@@ -268,7 +269,8 @@ class QRNNPooling(function_node.FunctionNode):
                 (B, T, channels // len(GATES[self.pooling])),
                 backend.get_array_module(u))
         outputs = _differentiable_pooling(
-            self.pooling, self.activations, mask, expected, valid, **inputs)
+            self.pooling, self.activations, mask, expected, valid, self.gated,
+            **inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
         grads = chainer.grad(
@@ -287,7 +289,8 @@ def activate(name, x):
 
 
 def _differentiable_pooling(
-        pooling, activations, mask, expected, valid, u, b=None, c0=None):
+        pooling, activations, mask, expected, valid, gated, u, b=None,
+        c0=None):
     """Return the same as a graph of nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     if b is not None:
@@ -306,7 +309,10 @@ def _differentiable_pooling(
             f, mask=xp.broadcast_to(~valid[:, :, None], f.shape))
     c = strnn(f, x, c0)
     # Two outputs, even if they are the same, for each has its gradient.
-    h = c * gates['o'] if 'o' in gates else F.identity(c)
+    if not gated:
+        h = gates['o']
+    else:
+        h = c * gates['o'] if 'o' in gates else F.identity(c)
     h = clear_padding(h, valid)
     if c.shape[1]:
         c_last = c[:, -1]

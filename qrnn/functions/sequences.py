@@ -2,12 +2,12 @@ import numpy
 
 import chainer
 from chainer import backend
-from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn.functions.lengths import as_lengths
 from qrnn.functions.lengths import send_lengths
+from qrnn.functions.node import Node
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -116,7 +116,7 @@ def unpad_sequence(
     return _UnpadSequence(lengths).apply((x,))
 
 
-class _Node(function_node.FunctionNode):
+class _Node(Node):
     """Base of the functions of a padded batch and its lengths."""
 
     def __init__(self, lengths):

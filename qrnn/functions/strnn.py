@@ -2,11 +2,11 @@ import numpy
 
 import chainer
 from chainer import backend
-from chainer import function_node
 import chainer.functions as F
 from chainer.utils import type_check
 
 from qrnn import kernels
+from qrnn.functions.node import Node
 from qrnn.types import Input
 
 
@@ -89,7 +89,7 @@ def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
     return h
 
 
-class STRNNFunction(function_node.FunctionNode):
+class STRNNFunction(Node):
     """The function node behind :func:`strnn`.
 
     ``STRNNFunction()(f, x, h0)`` applies it, as in the authors' published

@@ -109,6 +109,17 @@ def check_ratio(ratio):
     return ratio
 
 
+def draw_seed(ratio, expectation):
+    """Return the ratio and the seed of a call's zoneout.
+
+    The seed is None where f is replaced by its expectation, and the ratio is 0
+    where zoneout does nothing.
+    """
+    if ratio and chainer.config.train:
+        return ratio, int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
+    return (ratio, None) if expectation and ratio else (0., 0)
+
+
 class _Zoneout(function_node.FunctionNode):
 
     def __init__(self, mask):

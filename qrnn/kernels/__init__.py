@@ -48,7 +48,8 @@ def strnn_backward(f, h, h0, gh, reverse=False):
 
 
 def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
-                    zoneout=0., seed=0, mask=None, activations=None):
+                    zoneout=0., seed=0, mask=None, activations=None,
+                    gated=True):
     """Return what a pooling computes, see :func:`qrnn.qrnn_pooling`.
 
     ===========  ============================  ===========================
@@ -74,14 +75,16 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
             expectation under zoneout instead of a draw.
         activations (dict): That of every gate, see
             :func:`qrnn.gates.check_pooling`. The paper's if omitted.
+        gated (bool): Whether the outputs are the states times their output
+            gates, or these gates themselves.
 
     """
     return _backend(u).pooling_forward(
-        u, b, c0, lengths, pooling, zoneout, seed, mask, activations)
+        u, b, c0, lengths, pooling, zoneout, seed, mask, activations, gated)
 
 
 def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
-                     gc, gc_last, activations=None):
+                     gc, gc_last, activations=None, gated=True):
     """Return the gradients of :func:`pooling_forward`.
 
     The arguments up to ``mask`` are forward's.
@@ -100,7 +103,35 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
     """
     return _backend(u).pooling_backward(
         u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh, gc, gc_last,
-        activations)
+        activations, gated)
+
+
+def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
+    """Return the results of one step, see :func:`qrnn.functions.qrnn_step`.
+
+    On a GPU this is one product, with one launch before and one after it; on
+    a CPU one product and one compiled call.
+
+    ===========  ============================  ===========================
+    array        shape                         meaning
+    ===========  ============================  ===========================
+    ``x``        ``(B, n)``                    inputs
+    ``W``        ``(k, n, G C)``               filters
+    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
+    ``c0``       ``(B, C)``                    previous state, or None
+    ``x0``       ``(B, k - 1, n)``             previous inputs, or None
+    return       two ``(B, C)``,               output, state and the last
+                 ``(B, k - 1, n)``             inputs, in memory of their own
+    ..           ``(B, k n)``, ``(B, G C)``    windows and pre-activations,
+                                               for gradients; on a CPU in
+                                               float32 at least
+    ===========  ============================  ===========================
+
+    The gradients are :func:`pooling_backward`'s and the product's. The other
+    arguments are as in :func:`pooling_forward`.
+    """
+    return _backend(x).step_forward(
+        x, W, b, c0, x0, pooling, zoneout, seed, activations, gated)
 
 
 def lstm_forward(u, W, c0, h0, lengths=None):

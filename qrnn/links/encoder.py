@@ -49,10 +49,14 @@ class Encoder(NamedTuple):
         return part if part is None or n == 1 else F.repeat(part, n, axis=0)
 
     def attend(self, query):
-        """Return the context of a query, both ``(B', T, m)``."""
+        """Return the context of a query.
+
+        Both are ``(B', T, m)``, or ``(B', m)`` for one step.
+        """
         # To attention, sequences that share a source are steps of one.
-        n = self.n_sharing(len(query))
-        steps = query.reshape(len(self.h), n * query.shape[1], query.shape[2])
+        n_steps = self.n_sharing(len(query)) * (
+            query.shape[1] if query.ndim == 3 else 1)
+        steps = query.reshape(len(self.h), n_steps, query.shape[-1])
         return attention_sum(self.h, steps, self.lengths).reshape(query.shape)
 
     def reorder(self, indices, batch_size, selects_sources):

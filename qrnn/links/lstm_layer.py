@@ -9,7 +9,7 @@ from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
 from qrnn.links.hooks import with_hooks
-from qrnn.links.recurrent_layer import apply_to_steps
+from qrnn.links.recurrent_layer import apply_linear
 from qrnn.links.recurrent_layer import RecurrentLayer
 
 
@@ -100,12 +100,12 @@ class LSTMLayer(RecurrentLayer):
         if self.upward.W.array is None:
             self.upward._initialize_params(x.shape[2])
         valid = valid_steps(lengths, x.array)
-        u = apply_to_steps(self.upward, clear_padding(x, valid))
+        u = apply_linear(self.upward, clear_padding(x, valid))
         h, c_last, h_last = with_hooks(
             self.lateral, 'forward', lambda u: lstm(
                 u, self.lateral.W, *(state or (None, None)), lengths), u)
         if self.attention:
-            h = F.tanh(apply_to_steps(
+            h = F.tanh(apply_linear(
                 self.attend, F.concat((self.encoder.attend(h), h), axis=2)))
             h = clear_padding(h, valid)
         return h, LSTMState(c_last, h_last)

@@ -1,4 +1,3 @@
-import functools
 import operator
 from typing import NamedTuple
 
@@ -11,18 +10,16 @@ import chainer.links as L
 from chainer import variable
 
 from qrnn.functions.float16 import apply_matmul
-from qrnn.functions.lengths import clear_padding
-from qrnn.functions.lengths import valid_steps
 from qrnn.functions.masked_convolution import check_lookahead
 from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.masked_convolution import streaming_convolution
-from qrnn.functions.pooling import activate
 from qrnn.functions.pooling import qrnn_pooling
+from qrnn.functions.qrnn_step import qrnn_step
 from qrnn.functions.zoneout import check_ratio
 from qrnn.gates import check_pooling
 from qrnn.gates import GATES
 from qrnn.links.hooks import with_hooks
-from qrnn.links.recurrent_layer import apply_to_steps
+from qrnn.links.recurrent_layer import apply_linear
 from qrnn.links.recurrent_layer import RecurrentLayer
 from qrnn.types import Activations
 from qrnn.types import Initializer
@@ -153,8 +150,7 @@ class QRNNLayer(RecurrentLayer):
                  activations: Activations | None = None,
                  initialW: Initializer | None = None,
                  initial_bias: Initializer | None = None) -> None:
-        self._activate_output = functools.partial(
-            activate, check_pooling(pooling, activations)['o'])
+        check_pooling(pooling, activations)
         out_size = operator.index(out_size)
         kernel_size = operator.index(kernel_size)
         if kernel_size < 1:
@@ -230,7 +226,17 @@ class QRNNLayer(RecurrentLayer):
             raise ValueError(
                 'a layer with lookahead cannot run step by step; call it on '
                 'whole sequences, (B, T, n)')
-        return super()._step(x, state)
+        if self.W.array is None:
+            self._initialize_params(x.shape[1])
+        c0, x0 = state or (None, None)
+        has_window = self.kernel_size > 1
+        h, c, x_last = qrnn_step(
+            x, self.W, self._bias(len(x)), c0, x0 if has_window else None,
+            self.pooling, self.zoneout, self.activations,
+            self.zoneout_expectation, gated=not self.attention)
+        if self.attention:
+            h = self._attend(h, c)
+        return h, QRNNState(c, x_last if has_window else None)
 
     def _advance(self, x, state, lengths):
         if self.W.array is None:
@@ -241,25 +247,24 @@ class QRNNLayer(RecurrentLayer):
             u = masked_convolution(x, self.W, None, lengths, self.lookahead)
         else:
             u, x_last = streaming_convolution(x, self.W, x0, lengths)
-        bias = self.b
-        if self.decoder:
-            bias = self.encoder.repeat(self.encoder.bias, len(x))
         h, c, c_last = qrnn_pooling(
-            u, bias, c0, lengths, self.pooling, self.zoneout,
-            activations=self.activations,
-            zoneout_expectation=self.zoneout_expectation)
+            u, self._bias(len(x)), c0, lengths, self.pooling, self.zoneout,
+            None, self.activations, self.zoneout_expectation,
+            gated=not self.attention)
         if self.attention:
-            h = self._attend(u, bias, c, lengths)
+            h = self._attend(h, c)
         return h, QRNNState(c_last, x_last)
 
-    def _attend(self, u, bias, c, lengths):
-        # The output gate applies to c and its context, not to c alone.
-        gate = slice(2 * self.out_size, 3 * self.out_size)
-        o, b = u[:, :, gate], F.expand_dims(bias[:, gate], 1)
-        o = self._activate_output(o + F.broadcast_to(b, o.shape))
-        h = o * apply_to_steps(
-            self.attend, F.concat((self.encoder.attend(c), c), axis=2))
-        return clear_padding(h, valid_steps(lengths, h.array))
+    def _bias(self, batch_size):
+        if not self.decoder:
+            return self.b
+        return self.encoder.repeat(self.encoder.bias, batch_size)
+
+    def _attend(self, o, c):
+        # The output gate applies to c and its context, not to c alone. It is 0
+        # after a sequence's end.
+        return o * apply_linear(
+            self.attend, F.concat((self.encoder.attend(c), c), axis=-1))
 
 
 class _FilterInitializer(initializer.Initializer):

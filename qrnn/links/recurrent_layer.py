@@ -88,7 +88,6 @@ class RecurrentLayer(link.Chain):
                 call it twice.
 
         """
-        x = chainer.as_variable(x)
         state = self.start(x.ndim)
         h, state = self._run(x, state, lengths)
         self.keep(state, x.ndim)
@@ -119,11 +118,10 @@ class RecurrentLayer(link.Chain):
         """
         if state is not None:
             state = self.checked(state)
-        return self.run(chainer.as_variable(x), state, lengths)
+        return self.run(x, state, lengths)
 
     def run(self, x, state, lengths):
-        """Do what :meth:`advance` does with Variables, without checking them.
-        """
+        """Do what :meth:`advance` does, without checking the state."""
         return with_hooks(self, 'advance', self._run, x, state, lengths)
 
     def _run(self, x, state, lengths):
@@ -148,6 +146,7 @@ class RecurrentLayer(link.Chain):
             return h[:, 0], state
 
     def _advance_padded(self, x, state, lengths):
+        x = chainer.as_variable(x)
         lengths = send_lengths(lengths, x)
         h, state = self._advance(x, state, lengths)
         if lengths is not None:
@@ -174,7 +173,7 @@ class RecurrentLayer(link.Chain):
 
     def _check_batch(self, x, state):
         for part in state or ():
-            if part is not None and len(part) != len(x):
+            if part is not None and part.shape[0] != x.shape[0]:
                 raise ValueError(
                     f'the layer has the state of {len(part)} sequences, but x '
                     f'has {len(x)}; call reset_state() to start other '
@@ -447,12 +446,14 @@ class RecurrentLayer(link.Chain):
         super().copyparams(link, copy_persistent)
 
 
-def apply_to_steps(linear, x):
-    """Apply a linear link to every step: (B, T, n) -> (B, T, m)."""
-    return with_hooks(linear, 'forward', _apply_to_steps, linear, x)
+def apply_linear(linear, x):
+    """Apply a linear link to sequences or to one step."""
+    return with_hooks(linear, 'forward', _apply_linear, linear, x)
 
 
-def _apply_to_steps(linear, x):
+def _apply_linear(linear, x):
+    if x.ndim == 2:
+        return apply_matmul(F.linear, x, linear.W, linear.b)
     B, T, n = x.shape
     # With n_batch_axes, Chainer fails where there is no step.
     y = apply_matmul(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
@@ -460,7 +461,7 @@ def _apply_to_steps(linear, x):
 
 
 def _batch_size(state):
-    return next(len(part) for part in state if part is not None)
+    return next(part.shape[0] for part in state if part is not None)
 
 
 def _row_numbers(rows, batch_size):

@@ -5,6 +5,7 @@ from qrnn.kernels.cpu.recurrence import lstm_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import lstm_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import pooling_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import pooling_forward  # NOQA
+from qrnn.kernels.cpu.recurrence import step_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import strnn_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import strnn_forward  # NOQA
 from qrnn.kernels.cpu.softmax import mean_loss  # NOQA

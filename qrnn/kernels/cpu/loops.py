@@ -65,11 +65,12 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
 
 
 @functools.lru_cache(maxsize=None)
-def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
+def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
     """Make the loop of a pooling with these gates and activations.
 
-    Where ``expected`` is not 0, f is its expectation under zoneout with that
-    probability.
+    ``h`` is the state times the output gate if ``gated``, and otherwise that
+    gate. If ``expected`` is not 0, f is its expectation under zoneout with
+    that probability.
     """
 
     @compiled
@@ -103,7 +104,8 @@ def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
                     state[j] = now
                     c_t[j] = now
                     if has_o:
-                        now = _activate(o_kind, u_o[j] + b_o[j]) * now
+                        o = _activate(o_kind, u_o[j] + b_o[j])
+                        now = o * now if gated else o
                     if writes_h:
                         h_t[j] = now
             for t in range(lengths[s], T):  # the state holds, h is 0
@@ -115,7 +117,7 @@ def pooling_forward(writes_h, has_o, has_i, z_kind, o_kind, i_kind):
 
 
 @functools.lru_cache(maxsize=None)
-def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
+def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
     """Make the loop of a pooling's gradients."""
 
     @compiled
@@ -165,10 +167,13 @@ def pooling_backward(has_o, has_i, z_kind, o_kind, i_kind):
                     g = arrived[j] + gc_t[j]  # of the state
                     if has_o:
                         o = _activate(o_kind, u_o[j] + b_o[j])
-                        g_o = gh_t[j] * c_t[j] * _slope(o_kind, o)
+                        g_o = gh_t[j]
+                        if gated:
+                            g_o *= c_t[j]
+                            g += gh_t[j] * o
+                        g_o *= _slope(o_kind, o)
                         gu_o[j] = g_o
                         gb_o[j] += g_o
-                        g += gh_t[j] * o
                     else:
                         g += gh_t[j]
                     if has_i:

@@ -3,8 +3,8 @@
 ``strnn_forward``, ``strnn_backward``, ``pooling_forward`` and
 ``pooling_backward`` compute on a GPU what the functions of the same names in
 :mod:`qrnn.functions` compute on any device; ``unfold`` and ``fold`` lay out
-the convolution's windows, in a launch each; ``lstm_forward`` and
-``lstm_backward`` need a product and a launch for each step; ``dropout``,
+the convolution's windows, in a launch each; ``step_forward`` needs a product
+and two launches; ``lstm_forward`` and ``lstm_backward`` need a product and a launch for each step; ``dropout``,
 ``softmax_cross_entropy`` and ``mean_loss`` a launch each. They take and
 return CuPy arrays, launch on the current stream, never synchronise, and, but
 for the products of the LSTM, give the same bits at every run.
@@ -63,6 +63,7 @@ from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
 from qrnn.kernels.cuda.softmax import mean_loss  # NOQA
 from qrnn.kernels.cuda.softmax import softmax_cross_entropy  # NOQA
+from qrnn.kernels.cuda.step import step_forward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_backward  # NOQA
 from qrnn.kernels.cuda.strnn import strnn_forward  # NOQA
 from qrnn.kernels.cuda.windows import fold  # NOQA

@@ -2,9 +2,10 @@
 // from pre-activations u, bias, zoneout and the sequence's length.
 //
 // From the launcher: QRNN_HAS_O and QRNN_HAS_I, whether the pooling has these
-// gates, QRNN_Z, QRNN_O and QRNN_I, their activations, and QRNN_EXPECTATION,
-// whether f is its expectation under zoneout. Gates are stacked along channels
-// in the order f, z, o, i.
+// gates, QRNN_Z, QRNN_O and QRNN_I, their activations, QRNN_EXPECTATION,
+// whether f is its expectation under zoneout, and QRNN_GATED, whether the
+// output is the gated state. Gates are stacked along channels in the order f, z,
+// o, i.
 
 #define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
 

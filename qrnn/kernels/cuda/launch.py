@@ -30,18 +30,19 @@ POOLINGS = tuple(GATES)  # that have kernels
 NAMES = ('tanh', 'sigmoid', 'identity')
 
 #: What is compiled at once: a family of kernels, the bits of its dtype, and of
-#: poolings which one, the activations of its gates, in their order, and
-#: whether f is its expectation under zoneout.
+#: poolings which one, the activations of its gates, in their order, whether f
+#: is its expectation under zoneout, and whether the output is the gated state.
 Module = collections.namedtuple(
-    'Module', 'family bits pooling activations expectation',
-    defaults=(None, None, False))
+    'Module', 'family bits pooling activations expectation gated',
+    defaults=(None, None, False, True))
 
 
-def pooling_module(dtype, pooling, activations=None, expectation=False):
+def pooling_module(dtype, pooling, activations=None, expectation=False,
+                   gated=True):
     """Return a pooling's module; see :func:`~qrnn.gates.check_pooling`."""
     activations = check_pooling(pooling, activations)
     return Module('pooling', plans.bits_of(dtype), pooling, tuple(
-        activations[name] for name in GATES[pooling]), expectation)
+        activations[name] for name in GATES[pooling]), expectation, gated)
 
 
 class CudaDevice:
@@ -103,7 +104,8 @@ def options(module):
         gates = dict(zip(GATES[module.pooling], module.activations))
         defined.update(QRNN_HAS_O=int('o' in gates),
                        QRNN_HAS_I=int('i' in gates),
-                       QRNN_EXPECTATION=int(module.expectation))
+                       QRNN_EXPECTATION=int(module.expectation),
+                       QRNN_GATED=int(module.gated))
         for name in 'zoi':
             defined['QRNN_' + name.upper()] = NAMES.index(
                 gates.get(name, ACTIVATIONS[name]))

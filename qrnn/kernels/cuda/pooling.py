@@ -11,7 +11,7 @@ from qrnn.kernels.philox import limit_of
 
 def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
                     zoneout=0., seed=0, mask=None, activations=None,
-                    regime=None, device=launch.device):
+                    gated=True, regime=None, device=launch.device):
     """See :func:`qrnn.kernels.pooling_forward`.
 
     Args:
@@ -22,7 +22,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     """
     module = launch.pooling_module(
         u.dtype, pooling, activations,
-        bool(expected_ratio(zoneout, seed, mask)))
+        bool(expected_ratio(zoneout, seed, mask)), gated)
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     c = device.empty((B, T, C), dtype)
@@ -37,8 +37,8 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
 
 
 def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
-                     gh, gc, gc_last, activations=None, regime=None,
-                     device=launch.device):
+                     gh, gc, gc_last, activations=None, gated=True,
+                     regime=None, device=launch.device):
     """See :func:`qrnn.kernels.pooling_backward`.
 
     Args:
@@ -49,7 +49,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
     """
     module = launch.pooling_module(
         u.dtype, pooling, activations,
-        bool(expected_ratio(zoneout, seed, mask)))
+        bool(expected_ratio(zoneout, seed, mask)), gated)
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     shape = B, T, C

@@ -66,10 +66,12 @@ struct PoolingBackward : Backward, Gates {
     const Carry gh_t = wide(step.gh), before = wide(step.before);
     if (QRNN_HAS_O && whole && (full || (t >= 0 && t < steps))) {
       const Carry now = gates.f * before + gates.i * gates.z;
-      put_gate(GATE_O, t, gh_t * now * slope<QRNN_O>(gates.o));
+      put_gate(GATE_O, t,
+               gh_t * (QRNN_GATED ? now : 1) * slope<QRNN_O>(gates.o));
     }
-    return Map{gates.f, gates.z, gates.i, gates.o * gh_t + wide(step.gc),
-               before, gates.raw};
+    const Carry via_h = QRNN_GATED ? gates.o * gh_t : 0;
+    return Map{gates.f, gates.z, gates.i, via_h + wide(step.gc), before,
+               gates.raw};
   }
 
   __device__ void advance(Map map, Carry& carry) const {

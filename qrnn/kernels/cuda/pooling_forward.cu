@@ -1,5 +1,6 @@
 // c_t = f_t c_{t-1} + i_t z_t, where i = 1 - f without an input gate;
-// h_t = o_t c_t, where o = 1 without an output gate.
+// h_t = o_t c_t, where o = 1 without an output gate; or h_t = o_t if not
+// QRNN_GATED.
 
 #define FORWARD_PARAMETERS GATES_PARAMETERS, Real *h, Real *c, Real *c_last
 #define FORWARD_ARGUMENTS {}, {GATES_ARGUMENTS}, h, c, c_last
@@ -46,7 +47,8 @@ struct PoolingForward : Forward, Gates {
     advance(map, carry);
     if (!full && t >= steps) return;
     put(at_step(c_start, t, c_bytes), carry);
-    if (h_start) put(at_step(h_start, t, c_bytes), map.o * carry);
+    if (h_start)
+      put(at_step(h_start, t, c_bytes), QRNN_GATED ? map.o * carry : map.o);
   }
 
   __device__ void finish(Carry carry) const { put(c_last + n, carry); }

@@ -39,6 +39,25 @@ extern "C" __global__ void unfold(
   }
 }
 
+// The window of a single step, and the last inputs in it, which are the x0 of
+// the next step.
+extern "C" __global__ void step_window(
+    const Real* x, Index x_row, const Real* x0, Real* window, Real* x_last,
+    Index k, Index B, Index n) {
+  const int column = blockIdx.x * blockDim.x + threadIdx.x;
+  if (column >= k * n) return;
+  const int before = (int) ((k - 1) * n);
+  for (Index b = blockIdx.y; b < B; b += gridDim.y) {
+    Real value = {};
+    if (column >= before)
+      value = fetch(x + b * x_row + column - before);
+    else if (x0)
+      value = fetch(x0 + b * before + column);
+    copy(window + b * k * n + column, value);
+    if (column >= n) copy(x_last + b * before + column - n, value);
+  }
+}
+
 // The adjoint of unfold and, with glast, of last_steps: rows of a sequence are
 // the rows of x0, then the rows of x.
 extern "C" __global__ void fold(

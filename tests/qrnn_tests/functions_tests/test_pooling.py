@@ -55,6 +55,9 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
         {'shape': (3, 17, 7), 'bias': 'one', 'c0': True, 'zoneout': .1},
         {'shape': (3, 5, 33), 'bias': 'each', 'lengths': (5, 0, 2),
          'zoneout': .6, 'activations': {'z': 'identity', 'i': 'tanh'}},
+        {'shape': (3, 5, 7), 'bias': 'one', 'c0': True, 'gated': False},
+        {'shape': (3, 5, 2), 'bias': 'each', 'c0': True, 'gated': False,
+         'lengths': (5, 0, 2), 'given': (1, 0, 1)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 0, 1)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (1, 0, 0)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 1, 0),
@@ -72,6 +75,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     c0 = mask = False
     lengths = activations = None
     zoneout = 0.  # in expectation
+    gated = True
     given = 1, 1, 1  # which of the outputs' gradients are there
 
     def generate_inputs(self):
@@ -80,7 +84,8 @@ class TestQRNNPooling(helpers.FunctionTestCase):
             self.mask, self.dtype)
         self.options.update(
             activations=self.activations, zoneout=self.zoneout,
-            zoneout_expectation=bool(self.zoneout))
+            zoneout_expectation=bool(self.zoneout),
+            gated=self.gated or 'o' not in self.pooling)
         return tuple(a for a in arrays if a is not None)
 
     def unpack(self, inputs):
@@ -285,7 +290,8 @@ def test_wrong_arguments():
                     {'lengths': [-1, 3]}, {'lengths': [1., 2.]},
                     {'activations': {'z': 'relu'}},
                     {'activations': {'f': 'tanh'}},
-                    {'activations': {'x': 'tanh'}}]:
+                    {'activations': {'x': 'tanh'}},
+                    {'pooling': 'f', 'gated': False}]:
         with pytest.raises(ValueError):
             qrnn_pooling(u, **options)
 

@@ -53,7 +53,7 @@ POOLING = {
     'c0': [True, False],
     'grads': ['h', 'h c', 'h c_last', 'c c_last', 'h c c_last'],
     'strided': [False, True],
-    'activations': list(ACTIVATIONS)}
+    'activations': list(ACTIVATIONS), 'gated': [True, False]}
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
@@ -154,6 +154,7 @@ def check_pooling(case, device=None, to_device=lambda a: a,
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
     activations = options['activations'] = ACTIVATIONS[case.activations]
+    gated = options['gated'] = case.gated or 'o' not in case.pooling
     channels = len(GATES[case.pooling]) * C
     u = _rows(random.normal(size=(B, T, channels)), case)
     b = {None: None, 'shared': random.normal(size=channels),
@@ -195,7 +196,7 @@ def check_pooling(case, device=None, to_device=lambda a: a,
     clean = numpy.nan_to_num(u.astype('d'))
     expected = list(qrnn_pooling_ref(
         clean, b, c0, lengths, case.pooling, ratio, mask, activations,
-        expectation))
+        expectation, gated))
     expected += _pooling_gradients(
         case, clean, b, c0, lengths, ratio, mask, grads)
     _compare(outputs, expected, case.dtype)
@@ -210,7 +211,8 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     with chainer.using_config('train', False):
         ys = qrnn_pooling(
             u, b, c0, lengths, case.pooling, ratio, mask,
-            ACTIVATIONS[case.activations], zoneout_expectation=True)
+            ACTIVATIONS[case.activations], zoneout_expectation=True,
+            gated=case.gated or 'o' not in case.pooling)
     arrived = [(y, chainer.Variable(g.astype('d')))
                for y, g in zip(ys, grads) if g is not None]
     there = [v for v in (u, b, c0) if v is not None]

@@ -9,6 +9,7 @@ from qrnn.kernels import cpu
 from qrnn.kernels import philox
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import loss_cases
+from qrnn_tests.kernels_tests import step_cases
 
 
 def without_regimes(factors, *full):
@@ -38,6 +39,11 @@ def test_windows(case):
 @without_regimes(cases.LSTM, 'dtype', 'lengths')
 def test_lstm(case):
     cases.check_lstm(case)
+
+
+@without_regimes(step_cases.STEP, 'pooling', 'dtype')
+def test_step(case):
+    step_cases.check_step(case)
 
 
 @pytest.mark.parametrize('shape', [

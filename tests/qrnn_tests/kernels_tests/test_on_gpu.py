@@ -12,6 +12,7 @@ from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import loss_cases
+from qrnn_tests.kernels_tests import step_cases
 
 
 cupy = cuda.cupy
@@ -58,6 +59,12 @@ def test_dropout(case):
     loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
 def test_softmax(case):
     loss_cases.check_softmax(case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    step_cases.STEP, ('pooling', 'dtype'))), ids=cases.name_of)
+def test_step(case):
+    step_cases.check_step(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
 def test_not_finite():

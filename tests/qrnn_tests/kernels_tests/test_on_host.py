@@ -6,6 +6,7 @@ import pytest
 from qrnn_tests.kernels_tests import cases
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests import loss_cases
+from qrnn_tests.kernels_tests import step_cases
 from qrnn_tests.kernels_tests.host_device import HostDevice
 
 
@@ -54,6 +55,12 @@ def test_dropout(case):
     loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
 def test_softmax(case):
     loss_cases.check_softmax(case, HostDevice('shuffled'))
+
+
+@pytest.mark.parametrize('case', list(cases.cover(
+    step_cases.STEP, ('pooling', 'dtype'))), ids=cases.name_of)
+def test_step(case):
+    step_cases.check_step(case, HostDevice('shuffled'))
 
 
 def test_not_finite():

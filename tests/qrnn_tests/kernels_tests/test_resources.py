@@ -39,7 +39,7 @@ def test_compiles(module, architecture):
     used = nvrtc.resources(module, architecture)
     directions = [module.family + end for end in ('_forward', '_backward')]
     assert set(used) == {
-        'windows': {'unfold', 'fold', 'last_steps'},
+        'windows': {'unfold', 'fold', 'last_steps', 'step_window'},
         'lstm': set(directions),
         'dropout': {'dropout'},
         'softmax': {'softmax_cross_entropy', 'mean_loss'}}.get(

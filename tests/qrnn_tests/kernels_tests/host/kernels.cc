@@ -47,7 +47,7 @@ const host::Kernel host::kernels[] = {
     OPERATION(strnn_forward), OPERATION(strnn_backward),
     KERNEL(scan_carries), KERNEL(sum_rows),
 #elif defined QRNN_WINDOWS
-    KERNEL(unfold), KERNEL(fold), KERNEL(last_steps),
+    KERNEL(unfold), KERNEL(fold), KERNEL(last_steps), KERNEL(step_window),
 #elif defined QRNN_LSTM
     KERNEL(lstm_forward), KERNEL(lstm_backward),
 #elif defined QRNN_DROPOUT
