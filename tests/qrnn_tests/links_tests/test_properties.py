@@ -221,7 +221,7 @@ def n_step_links(draw):
 
 
 # Its first layer may have any window, which hx does not fill.
-any_window = pytest.mark.filterwarnings('ignore:hx does not hold')
+any_window = pytest.mark.filterwarnings('ignore:hx does not include')
 
 
 @any_window

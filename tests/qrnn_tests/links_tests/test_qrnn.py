@@ -24,7 +24,7 @@ def test_shrinking_batch():
         c, rnn.layer.state.c.array, atol=1e-12)
 
 
-@pytest.mark.filterwarnings('ignore:c does not hold')
+@pytest.mark.filterwarnings('ignore:c does not include')
 def test_shrinks_after_a_state_was_set():
     rnn = QRNN(3, 5, kernel_size=2)
     c, h = uniform(4, 5), uniform(4, 5)

@@ -166,7 +166,7 @@ def sentences(n_sentences):
 
 @pytest.mark.parametrize('options, is_exact', [
     ({}, True), ({'kernel_size': 1}, True), ({'kernel_size': 2}, False)])
-@pytest.mark.filterwarnings('ignore:hx does not hold')
+@pytest.mark.filterwarnings('ignore:hx does not include')
 def test_translates_word_by_word(options, is_exact):
     """After some training, so that sentences begin alike and have an end."""
     with chainer.using_config('dtype', numpy.float32):
