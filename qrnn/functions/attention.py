@@ -7,10 +7,14 @@ from chainer import backend
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn import kernels
 from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.float16 import cast
+from qrnn.functions.float16 import matmul
 from qrnn.functions.lengths import clear_padding
+from qrnn.functions.lengths import send_lengths
 from qrnn.functions.lengths import valid_steps
+from qrnn.functions.node import Node
 from qrnn.types import Input
 from qrnn.types import Lengths
 
@@ -57,10 +61,7 @@ def attention_sum(encoding: Input, query: Input,
         array([[[0.5, 0.5]]], dtype=float32)
 
     """
-    encoding, query = map(chainer.as_variable, (encoding, query))
-    _check_types(encoding, query)
-    with chainer.using_device(query.device):
-        return _attention_sum(encoding, query, lengths)
+    return _AttentionSum(lengths).apply((encoding, query))[0]
 
 
 def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
@@ -91,24 +92,66 @@ def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
     return context
 
 
-def _check_types(encoding, query):
-    if not chainer.config.type_check:
-        return
-    in_types = type_check.get_types(
-        (encoding.array, query.array), 'in_types', False)
-    type_check._argname(in_types, ('encoding', 'query'))
-    e_type, q_type = in_types
-    type_check.expect(
-        e_type.dtype.kind == 'f',
-        q_type.dtype == e_type.dtype,
-        e_type.ndim == 3,
-        q_type.ndim == 3,
-        q_type.shape[0] == e_type.shape[0],
-        q_type.shape[2] == e_type.shape[2],
-    )
+class _AttentionSum(Node):
+
+    def __init__(self, lengths):
+        self.lengths = lengths
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('encoding', 'query'))
+        e_type, q_type = in_types
+        type_check.expect(
+            e_type.dtype.kind == 'f',
+            q_type.dtype == e_type.dtype,
+            e_type.ndim == 3,
+            q_type.ndim == 3,
+        )
+        type_check.expect(
+            q_type.shape[0] == e_type.shape[0],
+            q_type.shape[2] == e_type.shape[2],
+        )
+
+    def forward(self, inputs):
+        self.retain_inputs((0, 1))
+        encoding, query = inputs
+        dtype = query.dtype
+        self.lengths = send_lengths(self.lengths, encoding)
+        encoding = kernels.clear_padding(encoding, self.lengths)
+        scores = matmul(query, encoding.swapaxes(1, 2), dtype)
+        # Their exponentials need more than float16.
+        scores = scores.astype(
+            numpy.promote_types(dtype, numpy.float32), copy=False)
+        kernels.attention_weights(scores, self.lengths)
+        self.weights = scores
+        return matmul(scores.astype(dtype, copy=False), encoding, dtype),
+
+    def backward(self, indexes, grad_outputs):
+        inputs = self.get_retained_inputs()
+        if chainer.config.enable_backprop:
+            context = _differentiable_attention(*inputs, self.lengths)
+            return chainer.grad(
+                [context], [inputs[i] for i in indexes], grad_outputs,
+                enable_double_backprop=True)
+        encoding, query, gcontext = (
+            v.array for v in (*inputs, *grad_outputs))
+        dtype = query.dtype
+        encoding = kernels.clear_padding(encoding, self.lengths)
+        gscores = matmul(gcontext, encoding.swapaxes(1, 2), dtype).astype(
+            self.weights.dtype, copy=False)
+        kernels.attention_weights_backward(self.weights, gscores)
+        gscores = gscores.astype(dtype, copy=False)
+        grads = {}
+        if 0 in indexes:
+            weights = self.weights.astype(dtype, copy=False)
+            grads[0] = matmul(weights.swapaxes(1, 2), gcontext, dtype)
+            grads[0] += matmul(gscores.swapaxes(1, 2), query, dtype)
+        if 1 in indexes:
+            grads[1] = matmul(gscores, encoding, dtype)
+        return tuple(chainer.as_variable(grads[i]) for i in indexes)
 
 
-def _attention_sum(encoding, query, lengths):
+def _differentiable_attention(encoding, query, lengths):
+    """Return the same as a graph of nodes, for second derivatives."""
     xp, dtype = backend.get_array_module(query.array), query.dtype
     valid = valid_steps(lengths, encoding.array)
     encoding = clear_padding(encoding, valid)

@@ -233,6 +233,47 @@ def last_steps(x, x0, n_steps, lengths):
     return _backend(x).last_steps(x, x0, n_steps, lengths)
 
 
+def clear_padding(x, lengths):
+    """Return a padded batch ``(B, T, n)`` without NaN past sequences' ends.
+
+    On a GPU the padding becomes 0. On a CPU it also does if it is not finite;
+    otherwise ``x`` itself is returned, because 0 times the padding is 0.
+
+    Args:
+        x (:ref:`ndarray`): Padded batch.
+        lengths (:ref:`ndarray`): Steps of every sequence, ``(B,)``, or None
+            for T.
+
+    """
+    return _backend(x).clear_padding(x, lengths)
+
+
+def attention_weights(scores, lengths):
+    """Turn scores into their softmax along the last axis, in place.
+
+    ===========  =============  ==============================================
+    array        shape          meaning
+    ===========  =============  ==============================================
+    ``scores``   ``(B, T, S)``  contiguous, in float32 or float64
+    ``lengths``  ``(B,)``       valid scores of every row, or None for S; the
+                                others get the weight 0, whatever they are
+    ===========  =============  ==============================================
+    """
+    _backend(scores).attention_weights(scores, lengths)
+
+
+def attention_weights_backward(weights, gweights):
+    """Turn gradients of weights into gradients of the scores, in place.
+
+    Args:
+        weights (:ref:`ndarray`): From :func:`attention_weights`.
+        gweights (:ref:`ndarray`): Their gradients, contiguous and of the same
+            shape and dtype.
+
+    """
+    _backend(weights).attention_weights_backward(weights, gweights)
+
+
 def softmax_cross_entropy(logits, b, t, ignore_label):
     """Turn logits into the gradient of their cross entropy, in place.
 

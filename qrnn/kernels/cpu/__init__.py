@@ -1,4 +1,7 @@
 """The kernels on NumPy arrays: loops compiled by Numba."""
+from qrnn.kernels.cpu.attention import attention_weights  # NOQA
+from qrnn.kernels.cpu.attention import attention_weights_backward  # NOQA
+from qrnn.kernels.cpu.attention import clear_padding  # NOQA
 from qrnn.kernels.cpu.philox import dropout  # NOQA
 from qrnn.kernels.cpu.philox import zoneout_mask  # NOQA
 from qrnn.kernels.cpu.recurrence import lstm_backward  # NOQA

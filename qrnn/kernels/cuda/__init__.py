@@ -4,10 +4,11 @@
 ``pooling_backward`` compute on a GPU what the functions of the same names in
 :mod:`qrnn.functions` compute on any device; ``unfold`` and ``fold`` lay out
 the convolution's windows, in a launch each; ``step_forward`` needs a product
-and two launches; ``lstm_forward`` and ``lstm_backward`` need a product and a launch for each step; ``dropout``,
-``softmax_cross_entropy`` and ``mean_loss`` a launch each. They take and
-return CuPy arrays, launch on the current stream, never synchronise, and, but
-for the products of the LSTM, give the same bits at every run.
+and two launches; ``lstm_forward`` and ``lstm_backward`` need a product and a
+launch for each step; ``dropout``, ``softmax_cross_entropy``, ``mean_loss``,
+``attention_weights`` and ``attention_weights_backward`` a launch each. They
+take and return CuPy arrays, launch on the current stream, never synchronise,
+and, but for the products of the LSTM, give the same bits at every run.
 
 How it is made
     A recurrence (``strnn.cu``, ``pooling_forward.cu``,
@@ -54,6 +55,9 @@ import functools
 from chainer.backends.cuda import cupy
 
 from qrnn.kernels import philox
+from qrnn.kernels.cuda.attention import attention_weights  # NOQA
+from qrnn.kernels.cuda.attention import attention_weights_backward  # NOQA
+from qrnn.kernels.cuda.attention import clear_padding  # NOQA
 from qrnn.kernels.cuda.dropout import dropout  # NOQA
 from qrnn.kernels.cuda.launch import device  # NOQA
 from qrnn.kernels.cuda.launch import POOLINGS  # NOQA

@@ -36,6 +36,18 @@ struct Softmax {
 #define LOWEST -3.402823466e38f
 #endif
 
+// The sum of the threads' parts, a power of two of them.
+__device__ inline Softmax total_of(Softmax* parts, Softmax part) {
+  const int i = threadIdx.x;
+  parts[i] = part;
+  for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (i < half) parts[i].add(parts[i + half].largest, parts[i + half].total);
+  }
+  __syncthreads();
+  return parts[0];
+}
+
 // Grid: (rows). The threads of a block are a power of two.
 extern "C" __global__ void softmax_cross_entropy(
     Carry* logits, const Carry* b, const void* t, Index t_bits,
@@ -60,14 +72,7 @@ extern "C" __global__ void softmax_cross_entropy(
     if (v == label) *score_of_label = score;
     part.add(score, 1);
   }
-  parts[i] = part;
-  for (int half = threads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (i < half) parts[i].add(parts[i + half].largest, parts[i + half].total);
-  }
-  __syncthreads();
-
-  const Softmax all = parts[0];
+  const Softmax all = total_of(parts, part);
   const Carry inverse = 1 / all.total;
 #pragma unroll 4
   for (Index v = i; v < V; v += threads) {
@@ -106,4 +111,41 @@ extern "C" __global__ void mean_loss(
   for (Index n = i; n < N; n += threads)
     put(weights + n, counts(label_of(t, t_bits, n), ignore_label, V)
                          ? weight : Carry(0));
+}
+
+// The weights of attention, in place of the scores: (B, T, S). Scores past the
+// end of a source get the weight 0. Grid: (B T).
+extern "C" __global__ void attention_weights(
+    Carry* scores, const int* lengths, Index T, Index S) {
+  const Index n = blockIdx.x;
+  const int i = threadIdx.x, threads = blockDim.x;
+  const Index end =
+      lengths ? max(0, min((int) S, fetch(lengths + n / T))) : S;
+  Carry* const row = scores + n * S;
+  Softmax part = {LOWEST, 0};
+  for (Index s = i; s < end; s += threads) part.add(row[s], 1);
+  const Softmax all = total_of((Softmax*) shared_memory(), part);
+  const Carry inverse = 1 / all.total;
+  for (Index s = i; s < S; s += threads)
+    put(row + s, s < end ? exp(row[s] - all.largest) * inverse : 0);
+}
+
+// Gradients of the scores, in place of those of the weights.
+extern "C" __global__ void attention_weights_backward(
+    const Carry* weights, Carry* gweights, Index S) {
+  const int i = threadIdx.x, threads = blockDim.x;
+  const Carry* const w = weights + blockIdx.x * S;
+  Carry* const g = gweights + blockIdx.x * S;
+  Carry* const parts = shared_memory();
+  Carry part = 0;
+  for (Index s = i; s < S; s += threads) part += fetch(w + s) * g[s];
+  parts[i] = part;
+  for (int half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (i < half) parts[i] += parts[i + half];
+  }
+  __syncthreads();
+  const Carry mean = parts[0];
+  for (Index s = i; s < S; s += threads)
+    put(g + s, fetch(w + s) * (g[s] - mean));
 }

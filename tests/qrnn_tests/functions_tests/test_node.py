@@ -5,6 +5,7 @@ from chainer import function_node
 import numpy
 import pytest
 
+from qrnn import attention_sum
 from qrnn import qrnn_pooling
 from qrnn import strnn
 from qrnn.functions import dropout
@@ -21,6 +22,7 @@ CALLS = {
     'masked_convolution': (masked_convolution, (2, 5, 3), (2, 3, 9)),
     'lstm': (lstm, (2, 5, 12), (12, 3)),
     'qrnn_step': (qrnn_step, (2, 3), (2, 3, 9), (9,), (2, 3), (2, 1, 3)),
+    'attention_sum': (attention_sum, (2, 7, 3), (2, 5, 3)),
     'dropout': (dropout, (2, 5)),
 }
 

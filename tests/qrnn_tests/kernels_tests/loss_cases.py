@@ -1,4 +1,4 @@
-"""What dropout and the loss of a large vocabulary are checked on."""
+"""What dropout and the softmaxes are checked on."""
 import numpy
 
 from qrnn.kernels import philox
@@ -16,6 +16,11 @@ SOFTMAX = {
     'V': [1, 2, 33, 200, 1031], 'label_dtype': ['b', 'i', 'q'],
     'ignore_label': [-1, 0, 10 ** 6],
     'ignored': ['none', 'some', 'all', 'no such label'],
+    'scale': [1., 1e4]}
+
+ATTENTION = {
+    'dtype': ['float32', 'float64'], 'rows': [(0, 3), (1, 0), (3, 1), (2, 40)],
+    'S': [0, 1, 7, 33, 300], 'lengths': [None, 'some'],
     'scale': [1., 1e4]}
 
 
@@ -106,3 +111,35 @@ def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
         assert numpy.isfinite(losses).tolist() == [bad == -numpy.inf, True]
         assert numpy.isfinite(logits).all(1).tolist() == [
             bad == -numpy.inf, True]
+
+
+def check_attention(case, device=None, to_device=lambda a: a,
+                    to_host=lambda a: a):
+    """Check the weights of attention and their gradients in float64."""
+    kernels, options = backend(device)
+    random = numpy.random.RandomState(1)
+    shape = *case.rows, case.S
+    scores, gweights = (
+        (scale * random.normal(size=shape)).astype(case.dtype)
+        for scale in (case.scale, 1))
+    ends = numpy.full(shape[0], case.S, 'i')
+    if case.lengths:
+        ends = random.randint(0, case.S + 1, shape[0]).astype('i')
+    valid = numpy.broadcast_to(
+        numpy.arange(case.S) < ends[:, None, None], shape)
+    scores[~valid] = numpy.nan
+    exact = numpy.where(valid, scores, -numpy.inf).astype('d')
+    expected = numpy.exp(exact - exact.max(
+        axis=2, keepdims=True, initial=numpy.finfo('d').min))
+    expected /= numpy.maximum(expected.sum(axis=2, keepdims=True), 1e-300)
+
+    weights, g = to_device(scores), to_device(gweights.copy())
+    kernels.attention_weights(
+        weights, to_device(ends) if case.lengths else None, **options)
+    kernels.attention_weights_backward(weights, g, **options)
+    numpy.testing.assert_allclose(
+        to_host(weights), expected, rtol=0, atol=TOLERANCE[case.dtype])
+    mean = (expected * gweights).sum(axis=2, keepdims=True)
+    numpy.testing.assert_allclose(
+        to_host(g), expected * (gweights - mean), rtol=0,
+        atol=10 * TOLERANCE[case.dtype])

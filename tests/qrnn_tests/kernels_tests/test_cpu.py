@@ -41,6 +41,11 @@ def test_lstm(case):
     cases.check_lstm(case)
 
 
+@without_regimes(loss_cases.ATTENTION, 'dtype', 'lengths')
+def test_attention(case):
+    loss_cases.check_attention(case)
+
+
 @without_regimes(step_cases.STEP, 'pooling', 'dtype')
 def test_step(case):
     step_cases.check_step(case)

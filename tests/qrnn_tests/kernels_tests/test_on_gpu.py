@@ -67,6 +67,13 @@ def test_step(case):
     step_cases.check_step(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.ATTENTION, ('dtype', 'lengths'))), ids=cases.name_of)
+def test_attention(case):
+    loss_cases.check_attention(
+        case, kernels.device, cupy.asarray, cuda.to_cpu)
+
+
 def test_not_finite():
     loss_cases.check_not_finite(kernels.device, cupy.asarray, cuda.to_cpu)
 

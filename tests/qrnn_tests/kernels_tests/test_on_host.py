@@ -63,6 +63,12 @@ def test_step(case):
     step_cases.check_step(case, HostDevice('shuffled'))
 
 
+@pytest.mark.parametrize('case', list(cases.cover(
+    loss_cases.ATTENTION, ('dtype', 'lengths'))), ids=cases.name_of)
+def test_attention(case):
+    loss_cases.check_attention(case, HostDevice('shuffled'))
+
+
 def test_not_finite():
     loss_cases.check_not_finite(HostDevice())
 

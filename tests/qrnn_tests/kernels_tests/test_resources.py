@@ -42,7 +42,8 @@ def test_compiles(module, architecture):
         'windows': {'unfold', 'fold', 'last_steps', 'step_window'},
         'lstm': set(directions),
         'dropout': {'dropout'},
-        'softmax': {'softmax_cross_entropy', 'mean_loss'}}.get(
+        'softmax': {'softmax_cross_entropy', 'mean_loss', 'attention_weights',
+                    'attention_weights_backward'}}.get(
             module.family, {'scan_carries', 'sum_rows'} | {
                 f'{name}_{kind}' for name in directions
                 for kind in ('sequential', 'block_scan', 'reduce')})

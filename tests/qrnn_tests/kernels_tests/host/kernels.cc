@@ -54,5 +54,6 @@ const host::Kernel host::kernels[] = {
     KERNEL(dropout),
 #elif defined QRNN_SOFTMAX
     KERNEL(softmax_cross_entropy), KERNEL(mean_loss),
+    KERNEL(attention_weights), KERNEL(attention_weights_backward),
 #endif
     {nullptr, 0, nullptr}};
