@@ -92,6 +92,7 @@ def test_cupy_without_gpu(few, capsys, monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.timeout(1800)
 def test_gpu():
     done = subprocess.run([sys.executable, '-m', 'qrnn.check'],
                           capture_output=True, text=True)
