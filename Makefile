@@ -1,6 +1,6 @@
 # make demo   trains a small language model on text that the project makes
 # make test   runs the tests, or those in $(TESTS)
-# make check  checks style and types
+# make check  checks style, types and the files that hosts read
 # make docs   builds the documentation, out/docs/index.html
 # make clean  removes what they set up
 #
@@ -10,6 +10,7 @@ PYTHON ?= python3
 VENV ?= .venv
 python := $(VENV)/bin/python
 pip := $(python) -m pip --disable-pip-version-check install --quiet
+schema := $(python) -m check_jsonschema --quiet --builtin-schema vendor.
 
 .PHONY: demo test check docs clean
 
@@ -25,6 +26,9 @@ test: $(VENV)/.has-test
 check: $(VENV)/.has-dev
 	$(python) -m flake8
 	$(python) -m mypy
+	$(schema)readthedocs .readthedocs.yaml
+	$(schema)github-workflows .github/workflows/*.yml
+	$(schema)github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 
 docs: $(VENV)/.has-docs
 	$(python) -m sphinx -q -W --keep-going docs out/docs
@@ -34,7 +38,7 @@ clean:
 
 # qrnn with one of the extras in setup.cfg. No build isolation: Chainer builds
 # with the setuptools of the environment alone.
-$(VENV)/.has-%: $(VENV)/.made setup.cfg
+$(VENV)/.has-%: $(VENV)/.made pyproject.toml setup.cfg
 	$(pip) --no-build-isolation --editable ".[$*]"
 	@touch $@
 

@@ -52,6 +52,7 @@ def test_n_cores(monkeypatch, limit, expected):
     assert threads.n_cores() == expected or len(os.sched_getaffinity(0))
 
 
+@pytest.mark.filterwarnings('ignore:.*multi-threaded:DeprecationWarning')
 def test_a_fork_after_a_large_call_is_harmless(monkeypatch):
     monkeypatch.setattr(threads, 'n_cores', lambda: 2)
     expected = outputs_of((5, 60, 130))
