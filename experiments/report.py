@@ -1,26 +1,12 @@
 """The paper's numbers beside ours: ``python -m experiments.report --help``."""
 import glob
 import itertools
-import json
 import os
-
-import numpy
+import pathlib
 
 from experiments.common import cli
 from experiments.common.checkpoint import read_json
 from experiments.paper import TABLES
-
-
-_HEAD = """# Reproduction
-
-Our runs, with the paper's numbers in brackets, as reported by the paper.
-`python -m experiments.report --write` writes this file from what is in
-`results`; `python -m experiments.reproduce` trains what is missing.
-
-A run that is not finished (`6 of 72` epochs) does not answer yet whether the
-paper's numbers are reached. `best` is the epoch whose model was scored, chosen
-on the validation part; `minutes` are those of training, over all starts of a
-run. The paper's seconds are an NVIDIA K40's, its Figure 3 is `states.png`."""
 
 
 def main(argv=None):
@@ -65,7 +51,7 @@ def load_runs(folder):
 
 
 _ENTRIES = {'experiment', 'config', 'settings', 'data', 'seed', 'epochs',
-            'best_epoch', 'curve'}
+            'best_epoch', 'parameters', 'curve'}
 
 
 def _find(pattern, folder):
@@ -75,151 +61,117 @@ def _find(pattern, folder):
 def document(runs, folder, start):
     """Return all that is known of the runs and of Figure 4, in Markdown.
 
+    A run's ``README.md`` says what it shows and what it does not show.
     Pictures in the results' folder are linked from the folder ``start``.
     """
+    link = os.path.relpath(folder, start)
+
     def pictures(pattern):
-        link = os.path.relpath(folder, start)
         return [f'![{name}]({os.path.join(link, name)})'
                 for name in _find(pattern, folder)]
 
-    parts = [_HEAD]
+    def texts(pattern):
+        return [pathlib.Path(folder, name).read_text('utf-8').strip()
+                for name in _find(pattern, folder)]
+
+    parts = ['# Reproduction', *texts('README.md')]
     for experiment, paper in TABLES.items():
         ours = runs[experiment]
-        parts += [f'## {paper.title}', table(paper, ours), paper.notes,
-                  *equal_terms(paper, ours)]
+        parts += [f'## {paper.title}', table(paper, ours),
+                  *texts(f'{experiment}/README.md'),
+                  equal_epochs(paper, ours)]
         for name, result in ours.items():
+            path = glob.escape(name)
             parts += [f'### `{name}`', about(result, paper),
-                      *pictures(f'{glob.escape(name)}/*.png')]
+                      *pictures(f'{path}/*.png'), outcome(result, paper),
+                      *texts(f'{path}/README.md')]
     parts.append('## Figure 4: speed')
     for benchmark in 'layer', 'ptb-step':
         for name in _find(f'benchmarks/**/{benchmark}.json', folder):
             result = read_json(os.path.join(folder, name))
+            path = glob.escape(name.removesuffix('.json'))
             parts += [f'### `{name}`', _environment(result),
                       f'```\n{result["summary"]}\n```',
-                      *pictures(glob.escape(name[:-5]) + '.png')]
-    return '\n\n'.join(parts) + '\n'
+                      *pictures(path + '.png'), *texts(path + '.md')]
+    return '\n\n'.join(filter(None, parts)) + '\n'
 
 
 def table(paper, runs):
     """Return a table of the paper's rows and ours, in Markdown.
 
-    It has a line for every run on the paper's data, one with the mean of those
-    that differ in nothing but the seed, and one for what has not been run.
+    It has a line for every run of :func:`_comparable`, and for every row of
+    the paper without one.
     """
-    ours = {name: result for name, result in runs.items()
-            if paper.has_data(result)}
+    ours = _comparable(paper, runs)
     rows = [['run', 'configuration', 'seed', *paper.columns, 'epochs', 'best',
              'minutes', 'device']]
     for config in dict.fromkeys(
             [*paper.rows, *(result['config'] for result in ours.values())]):
-        groups = {}
-        for name, result in ours.items():
-            if result['config'] == config:
-                groups.setdefault(_but_the_seed(result), {})[name] = result
-        if not groups:
-            rows.append(_row('not run', config, [], paper))
-        for group in groups.values():
-            rows += [_row(name, config, [result], paper)
-                     for name, result in group.items()]
-            if len(group) > 1:
-                rows.append(_row(f'mean of {len(group)}', config,
-                                 list(group.values()), paper))
+        rows += [
+            [name, config, str(result['seed']), *_scores(result, paper),
+             _epochs(result), str(result['best_epoch']),
+             f'{result["curve"][-1]["elapsed_time"] / 60:,.0f}',
+             _device(_starts(result)[-1])]
+            for name, result in ours.items() if result['config'] == config
+        ] or [['not run', config, '', *_scores({'config': config}, paper),
+               '', '', '', '']]
     widths = [max(map(len, column)) for column in zip(*rows)]
     rows.insert(1, ['-' * width for width in widths])
     return '\n'.join(
         f'| {" | ".join(map(str.ljust, row, widths))} |' for row in rows)
 
 
-def _but_the_seed(result):
-    """Return what runs have in common that differ in the seed alone."""
-    return json.dumps(
-        [result['settings'], result['epochs'], result.get('dtype'),
-         dict(result['data'], source=None), result.get('glove')],
-        sort_keys=True)
+def _comparable(paper, runs):
+    """Return the runs on the paper's data, scored at most once."""
+    return {name: result for name, result in runs.items()
+            if paper.has_data(result) and len(result.get('scored', [])) < 2}
 
 
-def _row(name, config, results, paper):
-    """Return the row of one run, of the mean of several, or of none."""
-    scores = []
-    reported = paper.rows.get(config, [None] * len(paper.columns))
-    for entry, number in zip(paper.columns.values(), reported):
-        values = [_validation(result, paper) if entry == 'validation'
-                  else result.get(entry) for result in results]
-        mean = numpy.mean(values) if values and None not in values else None
-        scores.append(_number(mean) + (f' ({number:,})' if number else ''))
-    if len(results) != 1:
-        return [name, config, '', *scores, '', '', '', '']
-    result, = results
-    reached, wanted = result['epochs'], result['settings']['n_epochs']
-    return [name, config, str(result['seed']), *scores,
-            str(reached) + f' of {wanted}' * (reached < wanted),
-            str(result['best_epoch']),
-            f'{result["curve"][-1]["elapsed_time"] / 60:,.0f}',
-            _device(_starts(result)[-1])]
+def _scores(result, paper):
+    """Return a run's entries for the table's columns, and the paper's."""
+    reported = paper.rows.get(result['config'], itertools.repeat(None))
+    values = {**result, 'validation': _validation(result, paper)}
+    return [_number(values.get(entry)) + (f' ({number:,})' if number else '')
+            for entry, number in zip(paper.columns.values(), reported)]
 
 
-def _validation(result, paper, entry='epoch', limit=float('inf')):
-    """Return the best validation score up to a limit of an entry, or None."""
+def _validation(result, paper, last_epoch=None):
+    """Return the best validation score up to an epoch, or None."""
     score, factor, choose = paper.validation
-    return choose((factor * each[score] for each in result['curve']
-                   if each[entry] <= limit), default=None)
+    return choose((factor * each[score] for each in
+                   result.get('curve', [])[:last_epoch]), default=None)
 
 
 def _number(value):
     return '-' if value is None else f'{value:,.2f}'
 
 
-def equal_terms(paper, runs):
-    """Return a sentence on every QRNN and LSTM of the same seed.
+def _epochs(result):
+    """Return a run's number of epochs, with the planned one if it differs."""
+    reached, planned = result['epochs'], result['settings']['n_epochs']
+    return f'{reached} of {planned}' if reached < planned else str(reached)
 
-    Their best scores are compared at equal epochs, and, where they were
-    trained on the same device, at equal minutes of training.
+
+def equal_epochs(paper, runs):
+    """Return a line for every QRNN and LSTM, with their scores by one epoch.
     """
-    ours = [(name, result) for name, result in runs.items()
-            if paper.has_data(result) and result['config'] in paper.rows]
-    sentences = []
-    for (qrnn, a), (lstm, b) in itertools.product(ours, repeat=2):
-        if (a['config'] == 'lstm' or b['config'] != 'lstm'
-                or a['seed'] != b['seed']):
-            continue
-        units = [('epoch', 'epoch', 1)]
-        if _device(_starts(a)[-1]) == _device(_starts(b)[-1]):
-            units.append(('elapsed_time', 'minute', 60))
-        terms = []
-        for entry, unit, seconds in units:
-            limit = min(a['curve'][-1][entry], b['curve'][-1][entry])
-            terms.append(
-                f'{_number(_validation(a, paper, entry, limit))} and '
-                f'{_number(_validation(b, paper, entry, limit))} by {unit} '
-                f'{limit / seconds:.0f}')
-        sentences.append(
-            f'Best {list(paper.columns)[0]} of `{qrnn}` and `{lstm}` '
-            f'on equal terms: {"; ".join(terms)}. They train with dropout '
-            f'{a["settings"]["dropout"]} and {b["settings"]["dropout"]}.')
-    return sentences
+    lines = []
+    for (qrnn, a), (lstm, b) in itertools.product(
+            _comparable(paper, runs).items(), repeat=2):
+        if a['config'] in paper.rows and a['config'] != b['config'] == 'lstm':
+            epoch = min(a['epochs'], b['epochs'])
+            ours, theirs = (_number(_validation(each, paper, epoch))
+                            for each in (a, b))
+            lines.append(f'- by epoch {epoch}: {ours} (`{qrnn}`), {theirs} '
+                         f'(`{lstm}`)')
+    heading = f'Best {next(iter(paper.columns))} by equal epochs:'
+    return '\n'.join([heading, '', *lines] if lines else [])
 
 
 def about(result, paper):
     """Return what a run's numbers depend on, and how it differs."""
     lines = _environments(_starts(result))
-    for entry, text in (
-            ('parameters', '- {parameters:,} parameters'),
-            ('bag_of_words_test_accuracy', '- a bag of words gets '
-             '{bag_of_words_test_accuracy:.2f} % of the same test reviews '
-             'right, this model {test_accuracy:.2f} %'),
-            ('bag_of_bigrams_test_accuracy', '- with bigrams it gets '
-             '{bag_of_bigrams_test_accuracy:.2f} %'),
-            ('test_sacrebleu_signature',
-             '- sacreBLEU: `{test_sacrebleu_signature}`'),
-            ('test_bleu_definition', '- BLEU: {test_bleu_definition}')):
-        if entry in result:
-            lines.append(text.format_map(result))
-    scored = [str(each['epochs']) for each in result.get('scored', [])]
-    if len(scored) > 1:
-        lines.append(f'- the test part was scored {len(scored)} times, after '
-                     f'epochs {", ".join(scored)}')
-    if not result.get('finished', True):
-        lines.append('- not finished, so not scored on the test part')
+    lines.append(f'- {result["parameters"]:,} parameters')
     if not paper.has_data(result):
         lines.append(f'- on other data than {paper.data}, and no row of the '
                      'table')
@@ -232,6 +184,33 @@ def about(result, paper):
     return '\n'.join(lines)
 
 
+def outcome(result, paper):
+    """Return a run's scores, and what limits them."""
+    if not paper.has_data(result):
+        result = dict(result, config=None)  # has no counterpart in the paper
+    *scores, _ = map(' '.join, zip(paper.columns, _scores(result, paper)))
+    lines = [f'- after epoch {result["best_epoch"]}: {", ".join(scores)}']
+    if not result.get('finished', True):
+        lines.append(f'- not finished: {_epochs(result)} epochs, not scored '
+                     'on the test part')
+    elif result['epochs'] < result['settings']['n_epochs'] and (
+            not result.get('patience')):
+        lines.append(f'- ended by hand after {_epochs(result)} epochs')
+    scored = [str(each['epochs']) for each in result.get('scored', [])]
+    if len(scored) > 1:
+        lines.append(f'- the test part was scored {len(scored)} times, after '
+                     f'epochs {", ".join(scored)}')
+    for entry, text in (
+            ('bag_of_words_test_accuracy', 'test accuracy of a bag of words: '
+             '{:.2f}'),
+            ('bag_of_bigrams_test_accuracy', 'with bigrams: {:.2f}'),
+            ('test_sacrebleu_signature', 'sacreBLEU: `{}`'),
+            ('test_bleu_definition', 'BLEU: {}')):
+        if entry in result:
+            lines.append('- ' + text.format(result[entry]))
+    return '\n'.join(lines)
+
+
 def _starts(result):
     # Once only the last start was recorded.
     return result.get('starts') or [result]
@@ -239,21 +218,20 @@ def _starts(result):
 
 def _environments(starts):
     """Return a line for all starts in the same environment, with minutes."""
-    minutes = {}
-    for start in starts:
-        minutes.setdefault(_environment(start), []).append(
-            start.get('minutes', 0))
-    return [line + f': {sum(each):,.0f} minutes' * any(each)
-            + f' in {len(each)} starts' * (len(each) > 1)
-            for line, each in minutes.items()]
+    lines = []
+    for line, group in itertools.groupby(starts, _environment):
+        minutes = [start.get('minutes', 0) for start in group]
+        lines.append(f'{line}; starts: {len(minutes)}, minutes: '
+                     f'{sum(minutes):,.0f}' if any(minutes) else line)
+    return lines
 
 
 def _environment(start):
     """Return command, revision, versions and hardware in a line."""
     parts = [f'- `{start["command"]}`']
     if start['git']:
-        parts.append(f'revision {start["git"]["revision"][:12]}'
-                     + ' with changes' * start['git']['dirty'])
+        changes = ' with changes' if start['git']['dirty'] else ''
+        parts.append(f'revision {start["git"]["revision"][:12]}{changes}')
     parts += [f'{name} {version}'
               for name, version in start['versions'].items()]
     return ', '.join(parts + [_device(start)])
@@ -265,7 +243,7 @@ def _device(start):
         return hardware['gpu']
     blas = start.get('blas') or [{}]
     n = blas[0].get('num_threads', hardware['cores'])
-    return f'{hardware["cpu"]}, {n} core' + 's' * (n != 1)
+    return f'{hardware["cpu"]}, {n} core{"" if n == 1 else "s"}'
 
 
 def compare(result, paper):
@@ -290,6 +268,7 @@ def _settings(result):
     settings = dict(result['settings'], n_epochs=result['epochs'],
                     dtype=result.get('dtype', 'float32'))
     if result['experiment'] == 'ptb':
+        settings['parameters'] = f'{result["parameters"] / 1e6:.0f}M'
         settings['L2 acts on'] = 'all parameters'
     if result['experiment'] == 'imdb':
         glove = result.get('glove')
@@ -299,7 +278,8 @@ def _settings(result):
             if glove else 'none')
     if result['experiment'] == 'iwslt':
         settings['training pairs'] = result['data']['pairs']['train']
-        settings['characters'] = result['data']['characters']
+        # Without the end of a sentence
+        settings['characters'] = result['data']['characters'] - 1
         for name, value in result.get('test_search', {}).items():
             settings[f'beam {name}'] = value
     return settings

@@ -24,11 +24,13 @@ def test_our_configurations_have_the_papers_settings(experiment):
         differs, _ = report.compare({
             'experiment': experiment, 'config': config, 'settings': settings,
             'epochs': settings['n_epochs'],
-            'data': {'pairs': {'train': 209772}, 'characters': 187},
+            'data': {'pairs': {'train': 209772}, 'characters': 188},
+            'parameters': {'lstm': 19368720}.get(config, 17729040),
             'test_search': {'width': 8, 'alpha': .6}}, paper)
         assert differs == {
             'imdb': ['word vectors none (paper: GloVe 840B, 300 dimensions, '
                      'cased)', 'l2_embedding False (paper: True)'],
+            'ptb': ['parameters 19M (paper: 20M)'] if config == 'lstm' else [],
         }.get(experiment, [])
 
 

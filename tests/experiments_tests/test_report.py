@@ -17,8 +17,9 @@ def make_result(experiment='ptb', config='qrnn-zoneout', **others):
         'settings': dict(
             settings, n_epochs=paper.settings['qrnn']['n_epochs'] or 5),
         'data': {'source': 'folder', 'fingerprint': paper.fingerprints[0],
-                 'pairs': {'train': 209772}, 'characters': 187},
-        'epochs': 72, 'best_epoch': 70, 'finished': True,
+                 'pairs': {'train': 209772}, 'characters': 188},
+        'parameters': 17729040, 'epochs': 72, 'best_epoch': 70,
+        'finished': True,
         'test_search': {'width': 8, 'alpha': .6},
         'test_perplexity': 79.04, 'seconds_per_epoch': 512.3,
         'starts': [make_start()], 'curve': make_curve(
@@ -84,35 +85,32 @@ def test_ours_beside_the_papers(written, tmp_path, capsys):
     assert printed == table
 
 
-def test_mean_of_those_that_differ_in_the_seed_alone(written):
-    runs = {f'seed{seed}': make_result(seed=seed, test_perplexity=79. + seed)
-            for seed in range(3)}
-    runs['seed1']['data']['source'] = 'elsewhere'
-    text = written(shorter=make_result(epochs=70), **runs)
-    assert [row[:1] + row[2:5] for row in rows(text, '(perplexity per word)')
-            ][2:-2] == [
-        ['seed0', '0', '82.46 (82.1)', '79.00 (78.3)'],
-        ['seed1', '1', '82.46 (82.1)', '80.00 (78.3)'],
-        ['seed2', '2', '82.46 (82.1)', '81.00 (78.3)'],
-        ['mean of 3', '', '82.46 (82.1)', '80.00 (78.3)'],
-        ['shorter', '0', '82.46 (82.1)', '79.04 (78.3)']]
+def test_runs_scored_twice_are_not_in_the_table(written):
+    """Training went on after the first score."""
+    text = written(
+        once=make_result(scored=[{'epochs': 72}]),
+        twice=make_result(scored=[{'epochs': 2}, {'epochs': 72}]))
+    assert [row[0] for row in rows(text, '(perplexity per word)')[2:]] == [
+        'once', 'not run', 'not run']
+    assert ('- the test part was scored 2 times, after epochs 2, 72' in
+            text.partition('### `twice`')[2].splitlines())
 
 
 def test_what_a_run_depends_on(written):
     lines = written(one=make_result(
-        parameters=1234, scored=[{'epochs': 2}, {'epochs': 72}],
-        starts=[make_start(minutes=7.), make_start(), make_start(
-            git={'revision': 'fedcba', 'dirty': False})])).splitlines()
+        parameters=1234, starts=[
+            make_start(minutes=7.), make_start(), make_start(
+                git={'revision': 'fedcba', 'dirty': False})])).splitlines()
     for line in (
             '- `python -m anything`, revision 0123456789ab with changes, '
-            'numpy 2.5, Some CPU, 1 core: 727 minutes in 2 starts',
+            'numpy 2.5, Some CPU, 1 core; starts: 2, minutes: 727',
             '- `python -m anything`, revision fedcba, numpy 2.5, Some CPU, '
-            '1 core: 720 minutes',
+            '1 core; starts: 1, minutes: 720',
             '- 1,234 parameters',
-            '- the test part was scored 2 times, after epochs 2, 72',
-            '- differs from the paper: in none of the settings that it gives',
-            '- not given by the paper: init_scale (here None); sum_over (here '
-            'None); L2 acts on (here all parameters)'):
+            '- differs from the paper: parameters 0M (paper: 18M)',
+            '- not given by the paper: dropout (here None); init_scale (here '
+            'None); sum_over (here None); L2 acts on (here all parameters); '
+            'zoneout_expectation (here None)'):
         assert line in lines
 
 
@@ -121,12 +119,12 @@ def test_what_a_run_depends_on(written):
      'n_epochs 100 (paper: 72); lr 5.25 (paper: 1.0); dtype mixed16 (paper: '
      'float32)'),
     (make_result('iwslt', 'lstm', epochs=1, data={
-        'pairs': {'train': 20977}, 'characters': 139}, test_search={
+        'pairs': {'train': 20977}, 'characters': 140}, test_search={
             'width': 4, 'alpha': .6}),
      'n_epochs 1 (paper: 10); training pairs 20977 (paper: 209772); '
      'characters 139 (paper: 187); beam width 4 (paper: 8)'),
     (make_result('iwslt', 'lstm', epochs=1, finished=False, test_search={},
-                 data={'pairs': {'train': 209772}, 'characters': 187}),
+                 data={'pairs': {'train': 209772}, 'characters': 188}),
      'n_epochs 1 (paper: 10)'),
     (make_result('imdb', 'qrnn-k4', epochs=3, glove={
         'vectors': 11088, 'coverage': .847, 'size': 300}),
@@ -141,9 +139,39 @@ def test_what_differs(result, differs):
 
 
 def test_settings_that_the_paper_does_not_give():
-    result = make_result(config='lstm')
+    """It gives only the number of parameters of the language model's LSTM."""
+    result = make_result(config='lstm', parameters=19368720)
     result['settings']['lr_decay'] = 1 / 1.2
-    assert 'lr_decay (here 0.8333); ' in report.about(result, TABLES['ptb'])
+    text = report.about(result, TABLES['ptb'])
+    assert 'lr_decay (here 0.8333); ' in text
+    assert '- differs from the paper: parameters 19M (paper: 20M)\n' in text
+
+
+def test_order(written, tmp_path):
+    """Of command, settings, curve, score and comment."""
+    folder = tmp_path / 'results' / 'one'
+    folder.mkdir(parents=True)
+    (folder / 'README.md').write_text('Shows little.\n')
+    (folder / 'curves.png').write_bytes(b'')
+    (tmp_path / 'results' / 'ptb').mkdir()
+    (tmp_path / 'results' / 'ptb' / 'README.md').write_text('One seed.\n')
+    text = written(one=make_result())
+    assert '|\n\nOne seed.\n\n### `one`' in text
+    section = text.partition('### `one`')[2]
+    places = [section.index(each) for each in (
+        '- `python -m anything`, revision', '- differs from the paper',
+        '![one/curves.png]', '- after epoch 70: validation perplexity 82.46 '
+        '(82.1), test perplexity 79.04 (78.3)', '\n\nShows little.\n\n')]
+    assert places == sorted(places)
+
+
+def test_ended_by_hand(written):
+    text = written(by_hand=make_result(epochs=40),
+                   by_patience=make_result(epochs=41, patience=9))
+    table = rows(text, '(perplexity per word)')
+    assert [row[6] for row in table[2:4]] == ['40 of 72', '41 of 72']
+    assert '- ended by hand after 40 of 72 epochs' in text.splitlines()
+    assert text.count('ended by hand after') == 1
 
 
 def test_unfinished_runs_other_data_and_models(written):
@@ -160,30 +188,24 @@ def test_unfinished_runs_other_data_and_models(written):
     assert table[2][3:8] == ['150.46 (82.1)', '- (78.3)', '512.30', '3 of 72',
                              '2']
     for line in (
-            '- not finished, so not scored on the test part',
+            '- not finished: 3 of 72 epochs, not scored on the test part',
             '- on other data than Penn Treebank, and no row of the table',
-            '- a bag of words gets 88.26 % of the same test reviews right, '
-            'this model 87.69 %',
+            '- test accuracy of a bag of words: 88.26',
             '- a model that the paper does not have'):
         assert line in text.splitlines()
 
 
-def test_equal_terms(written):
-    """Best by equal epochs, and on the same device by equal minutes."""
+def test_equal_epochs(written):
     paper = TABLES['iwslt']
-    qrnn = make_result('iwslt', 'qrnn', test_sacrebleu_signature='v:2',
-                       curve=make_curve(paper, [3.9, 3.8, 3.7]))
-    lstm = make_result('iwslt', 'lstm',
-                       curve=make_curve(paper, [5.9, 5.8], 1200.))
-    text = written(qrnn=qrnn, lstm=lstm, other_seed=dict(lstm, seed=1))
-    assert ('Best development perplexity of `qrnn` and `lstm` on equal terms: '
-            '3.80 and 5.80 by epoch 2; 3.70 and 5.90 by minute 30. They '
-            'train with dropout 0.0 and 0.2.') in text.splitlines()
-    assert text.count('on equal terms') == 1
-    text = written(qrnn=dict(qrnn, starts=[make_start(
-        blas=[{'num_threads': 2}])]))
-    assert ('on equal terms: 3.80 and 5.80 by epoch 2. They train with '
-            'dropout 0.0 and 0.2.') in text
+    text = written(
+        qrnn=make_result('iwslt', 'qrnn', epochs=3,
+                         test_sacrebleu_signature='v:2',
+                         curve=make_curve(paper, [3.9, 3.8, 3.7])),
+        lstm=make_result('iwslt', 'lstm', epochs=2,
+                         curve=make_curve(paper, [5.9, 5.8])))
+    assert ('Best development perplexity by equal epochs:\n\n'
+            '- by epoch 2: 3.80 (`qrnn`), 5.80 (`lstm`)\n') in text
+    assert text.count('by equal epochs') == 1
     assert '- sacreBLEU: `v:2`' in text
 
 
@@ -195,11 +217,12 @@ def test_figures(written, tmp_path):
     (speed / 'layer.json').write_text(json.dumps(
         make_start(summary='twice as fast')))
     (speed / 'layer.png').write_bytes(b'')
+    (speed / 'layer.md').write_text('One outlier.')
     (tmp_path / 'results' / 'one' / 'states.png').write_bytes(b'')
     text = written(one=make_result())
     assert '(results/one/states.png)' in text
     assert '```\ntwice as fast\n```' in text
-    assert '(results/benchmarks/cpu/layer.png)' in text
+    assert '(results/benchmarks/cpu/layer.png)\n\nOne outlier.\n' in text
 
 
 @pytest.mark.parametrize('contents, says', [
