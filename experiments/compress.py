@@ -1,0 +1,35 @@
+"""Store a trained model in float16: ``python -m experiments.compress --help``.
+"""
+import os
+import shutil
+
+import numpy
+
+from experiments.common import cli
+from experiments.common.checkpoint import read_arrays
+from experiments.common.checkpoint import replacing
+
+
+def main(argv=None):
+    """Write a compressed copy of a trained model in float16."""
+    parser = cli.Parser('compress')
+    cli.add_model(parser)
+    parser.add_argument(
+        '--out', '-o', metavar='FOLDER', required=True,
+        help='folder of the copy, which takes less than half the space; it '
+             'is loaded in the precision that the model was trained in')
+    args = parser.parse_args(argv)
+    arrays = read_arrays(os.path.join(args.model, 'model.npz'))
+    os.makedirs(args.out, exist_ok=True)
+    shutil.copy(os.path.join(args.model, 'model.json'), args.out)
+    with cli.explained(f'{args.model} does not fit into float16: {{}}',
+                       FloatingPointError), numpy.errstate(over='raise'), \
+            replacing(os.path.join(args.out, 'model.npz')) as f:
+        numpy.savez_compressed(f, **{
+            name: array.astype('e') if array.dtype.kind == 'f' else array
+            for name, array in arrays.items()})
+    print(f'Written to {args.out}')
+
+
+if __name__ == '__main__':
+    cli.run(main)
