@@ -133,11 +133,14 @@ def add_device(parser):
              'first GPU')
 
 
-def add_model(parser):
-    """Add ``--model``, the folder of a finished training, to a parser."""
+def add_model(parser, default=None):
+    """Add ``--model``, a folder, to a parser; required without a default."""
     parser.add_argument(
-        '--model', '-m', metavar='FOLDER', required=True,
-        help='output folder of the training')
+        '--model', '-m', metavar='FOLDER', default=default,
+        required=default is None,
+        help='output folder of the training' if default is None else
+        'output folder of a training (default: the trained model in '
+        '%(default)s)')
 
 
 def use_device(specifier):

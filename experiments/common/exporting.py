@@ -13,10 +13,13 @@ from qrnn import onnx_export
 from qrnn import QRNNStack
 
 
-def parse(name, description, argv):
-    """Parse the command line of an export and check what it requires."""
+def parse(name, description, argv, model=None):
+    """Parse the command line of an export and check what it requires.
+
+    ``model`` is the default of ``--model``.
+    """
     parser = cli.Parser(f'{name}.export', description=description)
-    cli.add_model(parser)
+    cli.add_model(parser, model)
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='model.onnx',
         help='file to write (default: %(default)s)')

@@ -4,6 +4,7 @@ import numpy
 from experiments.common import cli
 from experiments.common import exporting
 from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
 from qrnn import onnx_export
 
 
@@ -12,7 +13,7 @@ def main(argv=None):
     args = exporting.parse('imdb', (
         'Writes the model as ONNX. Its inputs are the numbers of the words of '
         'each review and how many there are; its outputs are the logit and '
-        'the probability that the review is positive.'), argv)
+        'the probability that the review is positive.'), argv, PRETRAINED)
     model, description = load(args.model)
     exporting.write(args, {'': export(model, description['words'])})
 

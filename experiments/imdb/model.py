@@ -1,5 +1,6 @@
 """The sentiment classifiers and their configurations, the rows of Table 1."""
 import dataclasses
+import os
 
 import chainer
 import chainer.functions as F
@@ -65,6 +66,10 @@ CONFIGS = {
     'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
                     min_count=1, n_epochs=6, lr=0.003),
 }
+
+#: Folder of a trained model of the configuration compact, in float16; see
+#: ``python -m experiments.compress``.
+PRETRAINED = os.path.join(os.path.dirname(__file__), 'compact')
 
 # What --test trains: nothing worth keeping, within seconds
 TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,

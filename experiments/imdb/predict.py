@@ -7,6 +7,7 @@ from experiments.common import cli
 from experiments.imdb.data import pad
 from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
 
 
 def main(argv=None):
@@ -18,7 +19,7 @@ def main(argv=None):
     parser.add_argument(
         'text', nargs='*', metavar='REVIEW',
         help='a review (default: standard input, one on each line)')
-    cli.add_model(parser)
+    cli.add_model(parser, PRETRAINED)
     cli.add_device(parser)
     args = parser.parse_args(argv)
     device = cli.use_device(args.device)

@@ -1,4 +1,5 @@
 """Draw Figure 3: ``python -m experiments.imdb.visualize --help``."""
+import io
 import os
 import sys
 
@@ -13,12 +14,13 @@ from experiments.common.precision import linear
 from experiments.imdb import reviews
 from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
 from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.predict import describe
 from experiments.imdb.sample import sample
 
 
-_WORDS_PER_ROW = 75  # of the picture
+_WORDS_PER_ROW = 66  # of the picture: three rows for the paper's review
 
 
 def main(argv=None):
@@ -36,7 +38,7 @@ def main(argv=None):
         '--data', metavar='SOURCE',
         help='where --find looks, as in training (default: what the model '
              'was trained on)')
-    cli.add_model(parser)
+    cli.add_model(parser, PRETRAINED)
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='out/states.png',
         help='picture to write (default: out/states.png)')
@@ -120,6 +122,7 @@ def draw(f, words, states, p, order):
     """Draw what :func:`trace` returned for ``T`` words, in rows of words."""
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
+        from PIL import Image
     starts = range(0, len(words), _WORDS_PER_ROW)
     width = min(len(words), _WORDS_PER_ROW)
     figure = Figure(figsize=(1.6 + .16 * width, 2.9 * len(starts)),
@@ -142,7 +145,10 @@ def draw(f, words, states, p, order):
         labels = [word.replace('$', r'\$') for word in words[row]]  # no TeX
         below.set_xticks(x, labels, rotation=90, fontsize=7)
     figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
-    figure.savefig(f, format='png', dpi=110)
+    png = io.BytesIO()
+    figure.savefig(png, format='png', dpi=110)
+    # With a palette of 256 colours the file is a third as large.
+    Image.open(png).convert('RGB').quantize().save(f, 'png')
 
 
 if __name__ == '__main__':

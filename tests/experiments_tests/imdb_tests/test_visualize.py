@@ -125,8 +125,8 @@ def test_png(n_words):
     states[-1] = [-3, 3, -3, 3]
     png = drawn(visualize.draw, n_words * ['$x_{$'], states)
     pixels = image.imread(io.BytesIO(png))[..., :3]
-    # A row for every 75 words
+    # A row for every 66 words
     assert pixels.shape[0] == pytest.approx(
-        110 * 2.9 * -(-n_words // 75), abs=1)
+        110 * 2.9 * -(-n_words // 66), abs=1)
     redness = pixels[..., 0] - pixels[..., 2]
     assert redness.max() > .25 and redness.min() < -.25
