@@ -10,7 +10,7 @@ import chainer
 import numpy
 
 from experiments.common import cli
-from experiments.common import training
+from experiments.common.processes import join
 from experiments.ptb import stream
 from experiments.ptb.model import CONFIGS
 from experiments.ptb.model import LanguageModel
@@ -23,8 +23,8 @@ _N_ITERATIONS = 9  # the first is not counted
 
 def main(name='naive'):
     """Train on random words, in batches of 20 x 105 over all processes."""
-    processes = training.join(name)
     config = CONFIGS['qrnn-zoneout']
+    processes = join(name, config.batch_size)
     numpy.random.seed(0)
     words = numpy.random.randint(
         0, _N_WORDS, config.batch_size * config.n_steps * _N_ITERATIONS)

@@ -1,7 +1,4 @@
-"""Files that are whole or not there: snapshots, and the best model.
-
-A snapshot holds all that a training needs to go on to the same bits.
-"""
+"""Snapshots to resume from, the best model, and atomic file writes."""
 import contextlib
 import glob
 import json
@@ -17,13 +14,16 @@ import numpy
 from experiments.common import precision
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
+from experiments.common.processes import seed_all
+from experiments.common.processes import seed_device
+from experiments.common.processes import SingleProcess
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Open a binary file that takes the place of ``path`` when complete.
+    """Open a binary file that replaces ``path`` when it is complete.
 
-    If writing fails or is killed, what was there before stays.
+    If writing fails or is killed, the previous file stays.
     """
     temporary = f'{path}.tmp{os.getpid()}'
     try:
@@ -67,166 +67,223 @@ def read_arrays(path):
         raise UserError(f'{path} is damaged, or does not hold arrays')
 
 
-_PREFIX = 'snapshot_iter_'
-
-
 def prepare_folder(out, resume, overwrite):
-    """Make the folder of a run, or see to it that an earlier one is kept."""
-    if resume not in (None, True) and not os.path.isfile(resume):
-        raise UserError(f'there is no snapshot file {resume}')
+    """Create the output folder of a run, and protect an earlier run in it."""
     os.makedirs(out, exist_ok=True)
-    inside = os.path.join(glob.escape(out), '')
-    left = _found(out) + [
-        os.path.join(out, name) for name in (
-            'log', 'model.json', 'model.npz', 'result.json')
-        if os.path.exists(os.path.join(out, name))]
-    if left and not resume:
-        if not overwrite:
-            raise UserError(
-                f'{out} holds an earlier run; go on with it with --resume, '
-                'start over with --overwrite, or choose another folder with '
-                '--out')
-        for path in left:
+    results = [os.path.join(out, name) for name in (
+        'log', 'model.json', 'model.npz', 'result.json')]
+    earlier = snapshots(out) + list(filter(os.path.exists, results))
+    if overwrite:
+        for path in earlier:
             os.remove(path)
-    elif left and resume is not True and not os.path.samefile(
-            os.path.dirname(os.path.abspath(resume)), out):
-        raise UserError(f'{out} holds another run than that of {resume}; '
-                        'choose another folder with --out')
-    elif resume is True and os.path.join(out, 'model.npz') in left and (
-            not _found(out)):
-        raise UserError(f'{out} holds a model, but no snapshot; start over '
-                        'with --overwrite or choose another folder with --out')
+    elif earlier and not resume:
+        raise UserError(
+            f'{out} contains an earlier run; resume it with --resume, start '
+            'over with --overwrite, or choose another folder with --out')
+    elif os.path.join(out, 'model.npz') in earlier and not snapshots(out):
+        raise UserError(
+            f'{out} contains a model, but no snapshot; start over with '
+            '--overwrite or choose another folder with --out')
+    inside = os.path.join(glob.escape(out), '')
     for path in glob.glob(inside + '*.tmp[0-9]*'):
-        os.remove(path)  # of a run that was killed as it wrote
-    for path in glob.glob(inside + 'log' + 8 * '?'):  # Chainer's LogReport's
+        os.remove(path)  # left by a run that was killed during a write
+    for path in glob.glob(inside + 'log' + 8 * '?'):  # by LogReport
         shutil.rmtree(path, ignore_errors=True)
 
 
-def outlook(out):
-    """Return what ``--resume`` would do with the folder of a run."""
-    found = _found(out)
-    if not found:
-        return 'there is no snapshot yet to go on from'
-    return f'the same command with --resume goes on from {found[0]}'
+def snapshots(out):
+    """Return the snapshots in a folder by iteration, the newest first."""
+    paths = glob.glob(os.path.join(glob.escape(out), 'snapshot_iter_*'))
+    numbers = {path: re.fullmatch(r'snapshot_iter_(\d+)',
+                                  os.path.basename(path)) for path in paths}
+    return sorted(filter(numbers.get, paths),
+                  key=lambda path: -int(numbers[path][1]))
 
 
-def save_snapshot(trainer, processes):
-    """Write a snapshot, to which all processes give their part; keep two."""
-    path = os.path.join(trainer.out, f'{_PREFIX}{trainer.updater.iteration}')
-    arrays = _arrays(trainer)
-    if processes.rank:
-        return
-    with replacing(path) as f:
-        numpy.savez(f, **arrays)
-    found = _found(trainer.out)
-    # Later ones are of a past that the run has left.
-    earlier = found[found.index(path) + 1:]
-    for each in set(found) - {path} - set(earlier[:1]):
-        os.remove(each)
+class Snapshot(training.Extension):
+    """Trainer extension that writes snapshots and resumes from them.
 
+    On a CPU, a resumed run ends with the same bits as an uninterrupted one:
+    the states of all processes' random generators are part of the snapshot.
+    It differs from Chainer's :func:`~chainer.training.extensions.snapshot`
+    in that, too: files are written atomically, the newest two are kept, and a
+    snapshot of a run with other settings is rejected.
 
-def load_snapshot(which, trainer, facts, processes):
-    """Put a trainer into the state of a snapshot.
+    Args:
+        settings (dict): Everything that the run depends on, as plain values.
+            A resumed run may have another ``n_epochs``, ``patience`` and
+            ``source`` of the same data.
+        every (int): Iterations between snapshots, in addition to one after
+            every epoch.
+        processes (SingleProcess): The processes that train together.
 
-    ``which`` is its name, or True for the newest one in the trainer's folder;
-    ``facts`` must be the same for it to fit.
     """
-    path = which
-    if which is True:
-        path = next(iter(processes.once(lambda: _found(trainer.out))), None)
+
+    priority = -100
+
+    def __init__(self, settings=None, every=200,
+                 processes=SingleProcess()):
+        self._settings = json.loads(json.dumps(settings or {}))
+        self._every = every
+        self._processes = processes
+
+    def trigger(self, trainer):
+        """Return whether this iteration ends with a snapshot."""
+        updater = trainer.updater
+        return updater.is_new_epoch or updater.iteration % self._every == 0
+
+    def __call__(self, trainer):
+        path = os.path.join(
+            trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
+        arrays = _arrays(trainer)
+        if self._processes.rank:
+            return
+        with replacing(path) as f:
+            numpy.savez(f, **arrays)
+        found = snapshots(trainer.out)
+        newer = found[:found.index(path)]  # of a past that the run has left
+        for each in newer + found[len(newer) + 2:]:
+            os.remove(each)
+
+    def resume(self, trainer):
+        """Restore a trainer from the newest snapshot in its folder."""
+        processes = self._processes
+        path = next(iter(processes.once(lambda: snapshots(trainer.out))), None)
         if path is None:
             print(f'There is no snapshot in {trainer.out}; starting from the '
                   'beginning.')
             return
-    arrays = processes.once(lambda: _read_snapshot(path, facts))
-    try:
-        serializers.NpzDeserializer(arrays).load(trainer)
-    except Exception as error:  # whatever somebody may have put there
-        raise UserError(f'the snapshot {path} does not fit this program '
-                        f'({describe(error)}); it may be of another version')
-    print(f'Resumed from {path}: {trainer.updater.epoch_detail:.2f} epochs, '
-          f'{trainer.updater.iteration} iterations.')
+        arrays = processes.once(lambda: self._read(path))
+        try:
+            serializers.NpzDeserializer(arrays).load(trainer)
+        except Exception as error:  # the file may contain anything
+            raise UserError(f'{path} does not fit this program '
+                            f'({describe(error)}); it may be from another '
+                            'version')
+        updater = trainer.updater
+        device = updater.get_optimizer('main').target.device
+        if self._n_processes == processes.size:
+            seed_device(device)
+        else:
+            print(f'The snapshot is from {self._n_processes} processes; '
+                  f'{processes.size} draw other random numbers.')
+            seed_all(numpy.random.randint(2 ** 31), device, processes.rank + 1)
+        length, unit = trainer.stop_trigger.get_training_length()
+        if unit == 'epoch' and updater.epoch_detail > length:
+            raise UserError(
+                f'{path} is from epoch {updater.epoch_detail:.2f}, after the '
+                f'end of {length} epochs; choose a larger --epoch, or start '
+                'over with --overwrite')
+        print(f'Resumed from {path}: {updater.epoch_detail:.2f} epochs, '
+              f'{updater.iteration} iterations.')
 
+    def _read(self, path):
+        arrays = read_arrays(path)
+        try:
+            theirs = json.loads(str(
+                arrays[f'extensions/{self.name}/settings']))
+        except (KeyError, ValueError):
+            raise UserError(f'{path} is not a snapshot of a training run')
+        difference = _difference(theirs, self._settings)
+        if difference:
+            raise UserError(
+                f'{path} belongs to another run: its {difference}')
+        return arrays
 
-def _found(out):
-    """Return the snapshots in a folder, the newest first, by iteration."""
-    paths = glob.glob(os.path.join(glob.escape(out), _PREFIX + '*'))
-    iterations = {path: re.fullmatch(
-        _PREFIX + '([0-9]+)', os.path.basename(path)) for path in paths}
-    return sorted((path for path in paths if iterations[path]),
-                  key=lambda path: -int(iterations[path].group(1)))
+    def advice(self, out):
+        """Return a clause that explains how to resume the run in a folder."""
+        found = snapshots(out)
+        if not found:
+            return 'there is no snapshot yet to resume from'
+        return f'to resume from {found[0]}, add --resume to the command'
 
+    def on_error(self, trainer, exc, tb):
+        exc.add_note(self.advice(trainer.out))
 
-def _read_snapshot(path, facts):
-    arrays = read_arrays(path)
-    try:
-        found = json.loads(str(arrays['extensions/run/facts']))
-    except (KeyError, ValueError):
-        raise UserError(f'{path} is not a snapshot of a training run')
-    difference = _difference(found, json.loads(json.dumps(facts)))
-    if difference:
-        raise UserError(
-            f'the snapshot {path} belongs to another run: its {difference}')
-    return arrays
+    def serialize(self, serializer):
+        kind, keys, *rest = numpy.random.get_state()
+        states = self._processes.gather([kind, keys.tolist(), *rest])
+        states = json.loads(str(serializer('random', json.dumps(states))))
+        if isinstance(serializer, chainer.Deserializer):
+            self._n_processes = len(states)
+            numpy.random.set_state(
+                tuple(states[self._processes.rank % len(states)]))
+        else:
+            serializer('settings', json.dumps(self._settings))
 
 
 def _difference(theirs, ours):
-    """Return how facts differ, '' if not: data may move, epochs be added."""
+    """Return how settings differ, '' if a run may continue with ours."""
     for name, value in ours.items():
         found = theirs.get(name)
         if isinstance(found, dict) and isinstance(value, dict):
             difference = _difference(found, value)
             if difference:
                 return difference
-        elif found != value and name not in ('source', 'n_epochs'):
+        elif found != value and name not in (
+                'source', 'n_epochs', 'patience'):
             return f'{name} is {found}, not {value}'
     return ''
 
 
 class BestModel(training.Extension):
-    """Trainer extension that keeps the best model so far, of ``epoch``.
+    """Trainer extension that keeps the best model and writes it to a file.
 
-    It is part of the snapshot; :meth:`write` makes ``model.npz`` of it. The
-    best has the lowest ``value`` of the observation ``key``, or the highest.
+    The best model is part of the snapshot.
+
+    Args:
+        model (chainer.Link): The model.
+        key (str): Observation that decides.
+        highest (bool): Whether the highest value is best instead of the
+            lowest.
+
+    Attributes:
+        epoch (int): Epoch of the best model, 0 if there is none yet.
+        value (float): Its observation.
+
     """
+
+    trigger = 1, 'epoch'
 
     def __init__(self, model, key='validation/main/loss', highest=False):
         self._model = model
         self._key = key
         self._sign = -1 if highest else 1
-        self._arrays = _arrays(model)
-        self._is_written = False
+        self._arrays = {}
         self.epoch = 0
         self.value = self._sign * float('inf')
+
+    def initialize(self, trainer):
+        if self.epoch:  # the run is resumed
+            self._write(trainer.out)
 
     def __call__(self, trainer):
         value = float(trainer.observation[self._key])
         if self._sign * value < self._sign * self.value:
             self.epoch, self.value = trainer.updater.epoch, value
             self._arrays = _arrays(self._model)
-            self._is_written = False
+            self._write(trainer.out)
 
-    def write(self, out):
-        """Write the model if there is one that was not written yet."""
-        if self.epoch and not self._is_written:
-            with replacing(os.path.join(out, 'model.npz')) as f:
-                numpy.savez(f, **self._arrays)
-            self._is_written = True
+    def _write(self, out):
+        with replacing(os.path.join(out, 'model.npz')) as f:
+            numpy.savez(f, **self._arrays)
 
     def restore(self):
-        """Make the model what it was when it was the best."""
+        """Restore the parameters of the best model."""
         serializers.NpzDeserializer(self._arrays).load(self._model)
 
     def serialize(self, serializer):
         self.epoch = int(serializer('epoch', self.epoch))
         self.value = float(serializer('value', self.value))
-        self._arrays = {
-            name: numpy.asarray(serializer('arrays/' + name, array))
-            for name, array in self._arrays.items()}
+        if self.epoch:
+            self._arrays = {
+                name: numpy.asarray(serializer('arrays/' + name, array))
+                for name, array in (
+                    self._arrays or _arrays(self._model)).items()}
 
 
 def _arrays(item):
-    """Return copies of all that an object serializes, on the CPU."""
+    """Return copies of everything that an object serializes, on the CPU."""
     serializer = serializers.DictionarySerializer()
     serializer.save(item)
     return {name: numpy.array(value)
@@ -236,7 +293,12 @@ def _arrays(item):
 def load_model(folder, experiment, build):
     """Return the best model of a run, on the CPU, and its description.
 
-    ``build`` makes a model of what ``model.json`` says.
+    Args:
+        folder (str): Output folder of the run.
+        experiment (str): Name of the experiment.
+        build (callable): Returns a model, given the contents of
+            ``model.json``.
+
     """
     try:
         description = read_json(os.path.join(folder, 'model.json'))
@@ -252,25 +314,7 @@ def load_model(folder, experiment, build):
         if set(arrays) != set(_arrays(model)):
             raise ValueError('model.npz is of another model')
         serializers.NpzDeserializer(arrays).load(model)
-    except Exception as error:  # it may say anything
+    except Exception as error:  # the description may contain anything
         raise UserError(f'{folder} does not hold a model of experiments.'
                         f'{experiment} and this version ({describe(error)})')
     return model, description
-
-
-def seed_all(seed, device, rank=0):
-    """Seed every generator that training draws from, each process its own."""
-    if rank:
-        sequence = numpy.random.SeedSequence((seed, rank))
-        seed = int(sequence.generate_state(1)[0])
-    numpy.random.seed(seed)
-    seed_device(device)
-
-
-def seed_device(device):
-    """Seed CuPy's generator, whose state cannot be read, from NumPy's."""
-    if device.xp is not numpy:
-        keys = numpy.random.get_state()[1][:8]
-        with chainer.using_device(device):
-            device.xp.random.seed(
-                int(numpy.random.RandomState(keys).randint(2 ** 31)))

@@ -44,19 +44,24 @@ def run(main):
     try:
         main()
     except UserError as error:
-        fail(str(error))
+        fail(_with_notes(str(error), error))
     except BrokenPipeError:
         # The reader of our output (``head``, say) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         end(1)
     except OSError as error:
-        fail(describe(error))
-    except MemoryError:
-        fail('out of memory; choose a smaller configuration or a machine '
-             'with more')
+        fail(_with_notes(describe(error), error))
+    except MemoryError as error:
+        fail(_with_notes('out of memory; choose a smaller configuration or a '
+                         'machine with more', error))
     except KeyboardInterrupt as interrupt:
         _say(getattr(interrupt, 'message', 'interrupted by Ctrl-C'))
         die(getattr(interrupt, 'number', signal.SIGINT))
+
+
+def _with_notes(message, error):
+    """Add the notes of an exception, for example how to resume."""
+    return '; '.join([message, *getattr(error, '__notes__', [])])
 
 
 def die(number):

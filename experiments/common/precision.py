@@ -1,4 +1,4 @@
-"""What a model is trained in: its precision, and parameters as one array."""
+"""The precision of a training run: dtypes, TF32, mixed16, clipping."""
 import contextlib
 import os
 import warnings
@@ -47,13 +47,19 @@ def _cast(x, dtype):  # F.cast would add a node that does nothing
 
 
 class MixedPrecision(training.Extension):
-    """Trainer extension for an optimizer that scales the loss.
+    """Trainer extension for mixed16: parameters in float32, a scaled loss.
 
-    It keeps in snapshots what Chainer leaves out of them, the scale and the
-    parameters in float32; reports the scale as ``loss_scale``; and stops the
-    training if no scale helps. Iterations whose gradients are too large for
-    float16 change nothing but the scale, which is halved.
+    It adds the scale and the float32 parameters to snapshots, from which
+    Chainer omits them; reports the scale as ``loss_scale``; and ends the run
+    if no scale helps. An iteration whose gradients overflow in float16 only
+    halves the scale.
+
+    Args:
+        optimizer (chainer.Optimizer): Optimizer of a model in float16.
+
     """
+
+    priority = training.PRIORITY_EDITOR
 
     def __init__(self, optimizer):
         optimizer.use_fp32_update()
@@ -114,67 +120,3 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
 def _flat(grad):
     dtype = numpy.promote_types(grad.dtype, 'f')
     return grad.ravel().astype(dtype, copy=False)
-
-
-class Packed(chainer.Chain):
-    """A model whose parameters are few: packs of those of the same rule.
-
-    As the target of an optimizer on a GPU it saves launches: decay, clipping,
-    the check for NaN and the update take one each, or a few, in place of as
-    many for every parameter. The parameters become views of their pack, and
-    one launch gathers their gradients. Otherwise it is as the model, which is
-    on its device already; update rules of a type must have the same hooks.
-    """
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-        self.to_device(model.device)
-        members = {}
-        for _, param in sorted(model.namedparams()):
-            kind = type(param.update_rule), param.dtype
-            members.setdefault(kind, []).append(param)
-        self._packs = [(self._pack(params), params)
-                       for params in members.values()]
-
-    def _pack(self, params):
-        pack = chainer.Parameter(self.xp.concatenate(
-            [param.array.ravel() for param in params]))
-        pack.to_device(self.device)
-        pack.update_rule = params[0].update_rule
-        start = 0
-        for param in params:
-            end = start + param.size
-            param.array = pack.array[start:end].reshape(param.shape)
-            param.update_rule = None
-            start = end
-        return pack
-
-    def namedparams(self, include_uninit=True):
-        for i, (pack, params) in enumerate(self._packs):
-            if pack.grad is None and any(
-                    param.grad is not None for param in params):
-                pack.grad = self.xp.concatenate([
-                    (self.xp.zeros_like(param.array) if param.grad is None
-                     else param.grad).ravel() for param in params])
-                pack._loss_scale = params[0]._loss_scale
-            yield f'/pack{i}', pack
-
-    def params(self, include_uninit=True):
-        return (param for _, param in self.namedparams())
-
-    def cleargrads(self):
-        self.model.cleargrads()
-        for pack, _ in self._packs:
-            pack.cleargrad()
-
-    def forward(self, *args):
-        return self.model(*args)
-
-    def __getattr__(self, name):
-        if 'model' not in self.__dict__:  # it is being made
-            raise AttributeError(name)
-        return getattr(self.model, name)
-
-    def serialize(self, serializer):
-        self.model.serialize(serializer)

@@ -1,5 +1,6 @@
-"""What a run reached and all that it depended on: ``result.json``."""
+"""What a run reached and everything that it depends on: ``result.json``."""
 import contextlib
+import json
 import os
 import platform
 import shlex
@@ -7,62 +8,98 @@ import subprocess
 import sys
 
 import chainer
+from chainer import training
 from chainer.backends import cuda
 import numpy
 import threadpoolctl
 
 from experiments.common.checkpoint import read_json
 from experiments.common.checkpoint import write_json
+from experiments.common.cli import explained
 from experiments.common.cli import UserError
+from experiments.common.extensions import PRIORITY_LOG_READER
 import qrnn
 
 
-#: What is measured on test parts.
+#: Scores on test parts
 SCORES = 'test_perplexity', 'test_accuracy', 'test_bleu', 'test_sacrebleu'
 
 
-def write_result(out, facts, outcome, starts, log, finished):
-    """Write ``result.json`` into the folder of a run.
+class WriteResult(training.Extension):
+    """Trainer extension that writes ``result.json`` after every epoch.
 
-    ``scored`` tells of all scores on the test part that this folder's run has
-    had, if it was finished once and went on.
+    Args:
+        facts (dict): What the run depends on, as plain values.
+        best (BestModel): Extension that knows the epoch of the best model.
+        device (chainer.backend.Device): Where the model is trained.
+        n_processes (int): Number of processes that train together.
+
     """
-    path = os.path.join(out, 'result.json')
-    result = {**facts, 'finished': finished, **outcome, 'scored': []}
-    with contextlib.suppress(OSError, UserError, LookupError, TypeError):
-        result['scored'] = [each for each in read_json(path)['scored']
-                            if each['epochs'] != result['epochs']]
-    scores = {name: result[name] for name in SCORES if name in result}
-    if scores:
-        result['scored'].append({**scores, 'epochs': result['epochs']})
-    # The median, which an interruption does not disturb
-    times = [0] + [entry['elapsed_time'] for entry in log]
-    result['seconds_per_epoch'] = float(numpy.median(numpy.diff(times)))
-    result.update(starts=starts, curve=log)
-    write_json(path, result)
-    return result
 
+    trigger = 1, 'epoch'
+    priority = PRIORITY_LOG_READER
 
-def draw_curves(out, log, entries):
-    """Draw entries of the log as ``curves.png``, if matplotlib is there."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    figure = Figure(layout='constrained')
-    axes = figure.add_subplot(xlabel='epoch')
-    for name in entries:
-        axes.plot(*zip(*((entry['epoch'], entry[name]) for entry in log
-                         if name in entry)), marker='.', label=name)
-    axes.grid(alpha=.3)
-    axes.legend()
-    figure.savefig(os.path.join(out, 'curves.png'), dpi=150)
+    def __init__(self, facts, best, device, n_processes=1):
+        self._facts = facts
+        self._best = best
+        self._starts = [  # of the run, the current one last
+            {**environment(device), 'processes': n_processes}]
+
+    def initialize(self, trainer):
+        self._trainer = trainer
+        self._starts[-1]['began'] = trainer.elapsed_time
+
+    def __call__(self, trainer):
+        self._write({}, finished=False)
+
+    def finish(self, outcome):
+        """Write the result of a finished run, with its scores."""
+        with explained('cannot write the result: {}; to score the model '
+                       'again, add --resume to the command', OSError):
+            self._write(outcome, finished=True)
+        print(f'Results are in {self._trainer.out}')
+
+    def _write(self, outcome, finished):
+        """Write ``result.json``.
+
+        If the run was finished before and then continued, ``scored`` lists
+        all scores on the test part.
+        """
+        updater = self._trainer.updater
+        model = updater.get_optimizer('main').target
+        log = self._trainer.get_extension('LogReport').log
+        path = os.path.join(self._trainer.out, 'result.json')
+        result = {**self._facts, 'finished': finished,
+                  'parameters': model.count_params(), 'epochs': updater.epoch,
+                  'best_epoch': self._best.epoch, **outcome, 'scored': []}
+        with contextlib.suppress(OSError, UserError, LookupError, TypeError):
+            result['scored'] = [each for each in read_json(path)['scored']
+                                if each['epochs'] != result['epochs']]
+        scores = {name: result[name] for name in SCORES if name in result}
+        if scores:
+            result['scored'].append({**scores, 'epochs': result['epochs']})
+        # The median, which an interruption does not disturb
+        times = [0] + [entry['elapsed_time'] for entry in log]
+        result['seconds_per_epoch'] = float(numpy.median(numpy.diff(times)))
+        self._count_minutes()
+        write_json(path, {**result, 'starts': self._starts, 'curve': log})
+
+    def _count_minutes(self):
+        start = self._starts[-1]
+        start['minutes'] = (self._trainer.elapsed_time - start['began']) / 60
+
+    def serialize(self, serializer):
+        if isinstance(serializer, chainer.Deserializer):
+            self._starts[:0] = json.loads(str(serializer('starts', '')))
+        else:
+            self._count_minutes()
+            serializer('starts', json.dumps(self._starts))
 
 
 def environment(device):
-    """Return all that a measurement depends on beside its own settings.
+    """Return what a measurement depends on in addition to its settings.
 
-    Ask for it at the start: the source may change while a run goes on.
+    Call it at the start of a run: the source may change before its end.
     """
     main = getattr(sys.modules['__main__'], '__spec__', None)
     program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]

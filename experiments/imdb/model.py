@@ -1,6 +1,7 @@
 """The sentiment classifiers and their configurations, the rows of Table 1."""
 import dataclasses
 import os
+from typing import Literal
 
 import chainer
 import chainer.functions as F
@@ -24,7 +25,7 @@ class Config:
     The defaults are the paper's, where it gives them.
     """
 
-    layer: str = 'qrnn'  # kind of layer, 'qrnn', 'lstm' or 'pqrnn'
+    layer: Literal['qrnn', 'lstm', 'pqrnn'] = 'qrnn'  # kind of layer
     n_layers: int = 4  # densely connected recurrent layers
     n_units: int = 256  # size of each layer (pqrnn: and direction)
     kernel_size: int = 2  # filter width of the convolution (qrnn)

@@ -1,12 +1,25 @@
 """Train a classifier: ``python -m experiments.imdb.train --help``."""
 import dataclasses
+import os
 
 import chainer
+from chainer import training
 from chainer.training import extensions
 
+from experiments.common import batches
+from experiments.common import checkpoint
 from experiments.common import cli
-from experiments.common import distributed
-from experiments.common import training
+from experiments.common import precision
+from experiments.common.extensions import CheckFinite
+from experiments.common.extensions import Curves
+from experiments.common.extensions import DeferSignals
+from experiments.common.extensions import EarlyStopping
+from experiments.common.extensions import Progress
+from experiments.common.options import TrainingParser
+from experiments.common.packed import pack_on_gpu
+from experiments.common.processes import join
+from experiments.common.processes import seed_all
+from experiments.common.result import WriteResult
 from experiments.imdb import data
 from experiments.imdb.model import build
 from experiments.imdb.model import CONFIGS
@@ -16,11 +29,8 @@ from experiments.imdb.rmsprop import RowwiseRMSpropRule
 
 
 def main(argv=None):
-    """Train, or score what was trained, as the command line says."""
-    training.main('imdb', CONFIGS, TINY, add_arguments, train, evaluate, argv)
-
-
-def add_arguments(parser):
+    """Train a classifier, or score a trained one."""
+    parser = TrainingParser('imdb', CONFIGS, TINY)
     parser.add_argument(
         '--data', metavar='SOURCE',
         help="'sample' for reviews that the project generates itself "
@@ -30,19 +40,30 @@ def add_arguments(parser):
     parser.add_argument(
         '--glove', metavar='FILE',
         help='word vectors to start from: .txt, .zip or .npz (default: none)')
+    args = parser.parse_args(argv)
+    if args.eval_only is not None:
+        return evaluate(args)
+    with precision.using(args.dtype):
+        train(args, args.settings)
 
 
-def train(run):
-    """Train a model, score the best epoch's, and write the result."""
-    args, config = run.args, run.config
-    corpus = run.processes.once(lambda: (
+def train(args, config):
+    """Train a model, score its best epoch and write the result."""
+    processes = join(args.communicator, config.batch_size)
+    device = processes.use_device(args.device)
+    processes.once(lambda: checkpoint.prepare_folder(
+        args.out, args.resume, args.overwrite))
+    seed_all(args.seed, device, processes.rank)
+
+    # Data, model and optimizer
+    corpus = processes.once(lambda: (
         data.sample(100, 20) if args.test
         else data.load(args.data, config.min_count)))
     print(corpus)
     vectors = glove_facts = None
     if args.glove is not None:
         from experiments.imdb import glove
-        vectors, glove_facts = run.processes.once(
+        vectors, glove_facts = processes.once(
             lambda: glove.initial_vectors(args.glove, corpus, args.seed))
         config = dataclasses.replace(config, embed_size=vectors.shape[1])
         print(f"{args.glove}: vectors for {glove_facts['vectors']:,} words, "
@@ -50,50 +71,77 @@ def train(run):
     model = build(config, corpus.vocabulary, vectors)
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = run.processes.multi_node(setup_optimizer(model, config))
-    updater = distributed.Updater(
-        distributed.BucketIterator(corpus.train, corpus.train.lengths,
-                                   config.batch_size, run.order),
-        optimizer, data.pad, run.device, run.processes)
-    best = run.train(
-        updater, best=('validation/main/accuracy', True),
-        evaluators={
-            'validation': evaluator(model, corpus.dev, config.batch_size)},
-        columns=['epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
-                 'validation/main/accuracy', 'elapsed_time'],
-        curves=['main/accuracy', 'validation/main/accuracy'],
-        facts={'settings': dataclasses.asdict(config), 'data': corpus.facts,
-               'glove': glove_facts},
-        description={'words': (
-            [] if config.layer == 'pqrnn' else corpus.vocabulary)})
+    optimizer = processes.multi_node(setup_optimizer(model, config))
 
-    accuracy = run.processes.once(lambda: score(model, corpus.test))
-    words, bigrams = run.processes.once(lambda: [
-        data.bag_of_words_accuracies(corpus, bigrams)
-        for bigrams in (False, True)])
-    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
-          f'Development accuracy: {100 * best.value:.2f} %\n'
-          f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
-          f"{100 * words['test']:.2f} %, with bigrams: "
-          f"{100 * bigrams['test']:.2f} %)")
-    run.finish({
-        'best_epoch': best.epoch,
-        'development_accuracy': 100 * best.value,
-        'test_accuracy': 100 * accuracy,
-        'bag_of_words_development_accuracy': 100 * words['dev'],
-        'bag_of_words_test_accuracy': 100 * words['test'],
-        'bag_of_bigrams_development_accuracy': 100 * bigrams['dev'],
-        'bag_of_bigrams_test_accuracy': 100 * bigrams['test']})
+    # Iterator, updater and trainer
+    iterator = batches.BucketIterator(
+        corpus.train, corpus.train.lengths, config.batch_size, args.seed)
+    updater = batches.SharingUpdater(
+        iterator, optimizer, data.pad, device, processes)
+    best = checkpoint.BestModel(
+        model, 'validation/main/accuracy', highest=True)
+    trainer = training.Trainer(
+        updater, EarlyStopping(config.n_epochs, best, args.patience,
+                               processes), args.out)
+    pack_on_gpu(optimizer, processes)
+
+    # Extensions; Chainer calls them in the order of their priorities.
+    facts = {**args.facts, 'settings': dataclasses.asdict(config),
+             'data': corpus.facts, 'glove': glove_facts}
+    if processes.rank == 0:
+        trainer.extend(evaluator(model, corpus.dev, config.batch_size))
+        trainer.extend(CheckFinite())
+        trainer.extend(best)
+        trainer.extend(extensions.LogReport())
+        trainer.extend(extensions.PrintReport([
+            'epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
+            'validation/main/accuracy', 'elapsed_time']), trigger=(1, 'epoch'))
+        trainer.extend(Curves(['main/accuracy', 'validation/main/accuracy']))
+        trainer.extend(Progress())
+        write_result = WriteResult(facts, best, device, processes.size)
+        trainer.extend(write_result)
+    if args.dtype == 'mixed16':
+        trainer.extend(precision.MixedPrecision(optimizer))
+    snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
+    trainer.extend(snapshot)
+    trainer.extend(DeferSignals(snapshot, processes))
+
+    if args.resume:
+        snapshot.resume(trainer)
+    if processes.rank == 0:
+        checkpoint.write_json(os.path.join(args.out, 'model.json'), {
+            **facts, 'words': [] if config.layer == 'pqrnn'
+            else corpus.vocabulary})
+    trainer.run(show_loop_exception_msg=False)
+
+    # Scores and result
+    if processes.rank == 0:
+        best.restore()
+        accuracy = score(model, corpus.test)
+        words, bigrams = (data.bag_of_words_accuracies(corpus, bigrams)
+                          for bigrams in (False, True))
+        print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+              f'Development accuracy: {100 * best.value:.2f} %\n'
+              f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
+              f"{100 * words['test']:.2f} %, with bigrams: "
+              f"{100 * bigrams['test']:.2f} %)")
+        write_result.finish({
+            'development_accuracy': 100 * best.value,
+            'test_accuracy': 100 * accuracy,
+            'bag_of_words_development_accuracy': 100 * words['dev'],
+            'bag_of_words_test_accuracy': 100 * words['test'],
+            'bag_of_bigrams_development_accuracy': 100 * bigrams['dev'],
+            'bag_of_bigrams_test_accuracy': 100 * bigrams['test']})
 
 
 def setup_optimizer(model, config):
     """Return the optimizer of a model, with its regularisation.
 
-    The decay is part of the loss, and RMSprop rescales all gradients to
-    about the same size. A word that a batch does not have has no gradient
-    but the decay, and would be drawn to 0 by the full learning rate in every
-    step, whatever the decay's factor. So the embedding has none, unless
-    ``config.l2_embedding`` asks for it.
+    Weight decay is part of the loss, and RMSprop rescales all gradients to
+    about the same size. The only gradient of a word that is not in the batch
+    is its decay, which would pull the word vector to 0 at the full learning
+    rate, whatever the factor of the decay. Therefore the embedding has no
+    weight decay unless ``config.l2_embedding`` is set.
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)
@@ -107,10 +155,10 @@ def setup_optimizer(model, config):
 
 
 def evaluator(model, reviews, batch_size=24):
-    """Return a trainer extension that scores reviews, each exactly once."""
+    """Return a trainer extension that scores each review exactly once."""
     iterator = chainer.iterators.SerialIterator(
         reviews, batch_size, repeat=False, order_sampler=(
-            lambda *_: distributed.longest_first(reviews.lengths)))
+            lambda *_: batches.longest_first(reviews.lengths)))
     return extensions.Evaluator(iterator, model, converter=(
         lambda examples, _: data.pad(examples, model.device)))
 
@@ -120,8 +168,9 @@ def score(model, reviews):
     return float(evaluator(model, reviews)()['main/accuracy'])
 
 
-def evaluate(args, device):
+def evaluate(args):
     """Print the accuracies of a trained model."""
+    device = cli.use_device(args.device)
     model, description = load(args.eval_only)
     model.to_device(device)
     corpus = data.load(args.data or description['data']['source'],

@@ -7,7 +7,7 @@ import chainer
 from chainer.backends import cuda
 import numpy
 
-from experiments.common.distributed import longest_first
+from experiments.common.batches import longest_first
 
 
 # Scores that rank hypotheses, by log-probability, number of characters (the

@@ -1,5 +1,6 @@
 """The encoder-decoder and its configurations, the rows of Table 3."""
 import dataclasses
+from typing import Literal
 
 import chainer
 import chainer.functions as F
@@ -19,7 +20,7 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of an encoder-decoder and of its training: the paper's."""
 
-    layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
+    layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
     n_units: int = 320  # size of each layer
     n_embedding: int = 320  # not in the paper; as wide as a layer
     # Filter width of each layer of the encoder; the decoder has as many layers

@@ -9,7 +9,7 @@ from nltk.tokenize import TreebankWordTokenizer
 from nltk.translate.bleu_score import corpus_bleu
 import numpy
 
-from experiments.common.distributed import longest_first
+from experiments.common.batches import longest_first
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
 from experiments.iwslt.data import IGNORE_LABEL

@@ -1,12 +1,26 @@
-"""Trains a translator: ``python -m experiments.iwslt.train --help``."""
+"""Train a translator: ``python -m experiments.iwslt.train --help``."""
+import os
+
 import chainer
+from chainer import training
+from chainer.training import extensions
 import numpy
 
+from experiments.common import batches
+from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import precision
-from experiments.common import training
-from experiments.common.distributed import BucketIterator
-from experiments.common.distributed import Updater
+from experiments.common.extensions import add_perplexities
+from experiments.common.extensions import CheckFinite
+from experiments.common.extensions import Curves
+from experiments.common.extensions import DeferSignals
+from experiments.common.extensions import EarlyStopping
+from experiments.common.extensions import Progress
+from experiments.common.options import TrainingParser
+from experiments.common.packed import pack_on_gpu
+from experiments.common.processes import join
+from experiments.common.processes import seed_all
+from experiments.common.result import WriteResult
 from experiments.iwslt import data
 from experiments.iwslt import score
 from experiments.iwslt.model import CONFIGS
@@ -16,11 +30,8 @@ from experiments.iwslt.model import Translator
 
 
 def main(argv=None):
-    """Train, or score what was trained, as the command line says."""
-    training.main('iwslt', CONFIGS, TINY, add_arguments, train, evaluate, argv)
-
-
-def add_arguments(parser):
+    """Train a translator, or score a trained one."""
+    parser = TrainingParser('iwslt', CONFIGS, TINY)
     parser.add_argument(
         '--data', metavar='SOURCE',
         help="'sample' for pairs that the project generates itself (default), "
@@ -34,12 +45,23 @@ def add_arguments(parser):
         '--unchecked', action='store_true',
         help='take files of unequal length, the lines that both have, and '
              'the same pairs for training and another part')
+    args = parser.parse_args(argv)
+    if args.eval_only is not None:
+        return evaluate(args)
+    with precision.using(args.dtype):
+        train(args, args.settings)
 
 
-def train(run):
-    """Train a model, score the best epoch's, and write the result."""
-    args, config = run.args, run.config
-    corpus = run.processes.once(lambda: (
+def train(args, config):
+    """Train a model, score its best epoch and write the result."""
+    processes = join(args.communicator, config.batch_size)
+    device = processes.use_device(args.device)
+    processes.once(lambda: checkpoint.prepare_folder(
+        args.out, args.resume, args.overwrite))
+    seed_all(args.seed, device, processes.rank)
+
+    # Data, model and optimizer
+    corpus = processes.once(lambda: (
         data.sample(config.max_length, 64, 8) if args.test else data.load(
             args.data, config.max_length, args.extra,
             checked=not args.unchecked)))
@@ -47,34 +69,62 @@ def train(run):
     model = Translator(config, len(corpus.characters))
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = run.processes.multi_node(setup_optimizer(model, config))
-    examples = corpus.examples('train')
-    iterator = BucketIterator(
-        examples, [n_source + n_target for *_, n_source, n_target in examples],
-        config.batch_size, run.order)
-    updater = Updater(
-        iterator, optimizer, score.convert, run.device, run.processes,
-        count=lambda batch: sum(n_target for *_, n_target in batch))
-    best = run.train(
-        updater,
-        evaluators={'validation': score.evaluator(model, corpus, 'dev')},
-        columns=['epoch', 'perplexity', 'validation/perplexity',
-                 'elapsed_time'],
-        curves=['perplexity', 'validation/perplexity'],
-        facts={'data': corpus.facts},
-        description={'characters': list(corpus.characters)},
-        postprocess=training.add_perplexities)
+    optimizer = processes.multi_node(setup_optimizer(model, config))
 
-    scores = run.processes.once(lambda: score.scores(model, corpus))
-    perplexity = float(numpy.exp(best.value))
-    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
-          f'Development perplexity: {perplexity:.3f}\n'
-          + score.describe(scores))
-    run.finish({
-        'best_epoch': best.epoch,
-        'training_pairs': len(examples),
-        'validation_perplexity': perplexity,
-        **{f'test_{name}': value for name, value in scores.items()}})
+    # Iterator, updater and trainer
+    examples = corpus.examples('train')
+    iterator = batches.BucketIterator(
+        examples, [n_source + n_target for *_, n_source, n_target in examples],
+        config.batch_size, args.seed)
+    updater = batches.SharingUpdater(
+        iterator, optimizer, score.convert, device, processes,
+        count=lambda batch: sum(n_target for *_, n_target in batch))
+    best = checkpoint.BestModel(model)
+    trainer = training.Trainer(
+        updater, EarlyStopping(config.n_epochs, best, args.patience,
+                               processes), args.out)
+    pack_on_gpu(optimizer, processes)
+
+    # Extensions; Chainer calls them in the order of their priorities.
+    facts = {**args.facts, 'data': corpus.facts}
+    if processes.rank == 0:
+        curves = ['perplexity', 'validation/perplexity']
+        trainer.extend(score.evaluator(model, corpus, 'dev'))
+        trainer.extend(CheckFinite())
+        trainer.extend(best)
+        trainer.extend(extensions.LogReport(postprocess=add_perplexities))
+        trainer.extend(extensions.PrintReport(
+            ['epoch', *curves, 'elapsed_time']), trigger=(1, 'epoch'))
+        trainer.extend(Curves(curves))
+        trainer.extend(Progress())
+        write_result = WriteResult(facts, best, device, processes.size)
+        trainer.extend(write_result)
+    if args.dtype == 'mixed16':
+        trainer.extend(precision.MixedPrecision(optimizer))
+    snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
+    trainer.extend(snapshot)
+    trainer.extend(DeferSignals(snapshot, processes))
+
+    if args.resume:
+        snapshot.resume(trainer)
+    if processes.rank == 0:
+        checkpoint.write_json(
+            os.path.join(args.out, 'model.json'),
+            {**facts, 'characters': list(corpus.characters)})
+    trainer.run(show_loop_exception_msg=False)
+
+    # Scores and result
+    if processes.rank == 0:
+        best.restore()
+        perplexity = float(numpy.exp(best.value))
+        scores = score.scores(model, corpus)
+        print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+              f'Development perplexity: {perplexity:.3f}\n'
+              + score.describe(scores))
+        write_result.finish({
+            'training_pairs': len(examples),
+            'validation_perplexity': perplexity,
+            **{f'test_{name}': value for name, value in scores.items()}})
 
 
 def setup_optimizer(model, config):
@@ -85,8 +135,9 @@ def setup_optimizer(model, config):
     return optimizer
 
 
-def evaluate(args, device):
+def evaluate(args):
     """Print the scores of a trained model."""
+    device = cli.use_device(args.device)
     model, characters, description = load(args.eval_only)
     model.to_device(device)
     corpus = data.load(

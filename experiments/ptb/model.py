@@ -1,5 +1,6 @@
 """The language model and its configurations, one per row of Table 2."""
 import dataclasses
+from typing import Literal
 
 import chainer
 import chainer.links as L
@@ -20,7 +21,7 @@ class Config:
     "medium" setup of Zaremba et al. (2014), which it follows.
     """
 
-    layer: str = 'qrnn'  # kind of layer, 'qrnn' or 'lstm'
+    layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
     n_layers: int = 2  # recurrent layers
     n_units: int = 640  # size of the embedding and of each layer
     kernel_size: int = 2  # filter width of the convolution (qrnn)
@@ -30,7 +31,8 @@ class Config:
     dropout: float = 0.5  # after the embedding and after each layer
     # The next two the paper does not give; README.md tells of them.
     init_scale: float | None = None  # uniform +- it; None: Chainer's links'
-    sum_over: str = 'rows'  # the loss: the mean over the other, 'steps'
+    # What the loss sums over; it is the mean over the other axis.
+    sum_over: Literal['rows', 'steps'] = 'rows'
 
     batch_size: int = 20  # rows of the stream side by side
     n_steps: int = 105  # steps that gradients flow back through
@@ -81,7 +83,8 @@ class LanguageModel(chainer.Chain):
         super().__init__()
         size = config.n_layers, config.n_units, config.n_units
         self._dropout = config.dropout
-        self._n_rows = config.batch_size if config.sum_over == 'rows' else None
+        self._batch_size = config.batch_size
+        self._sum_over = config.sum_over
         with self.init_scope():
             self.embed = L.EmbedID(n_words, config.n_units)
             if config.layer == 'qrnn':
@@ -112,9 +115,11 @@ class LanguageModel(chainer.Chain):
             h.reshape(-1, h.shape[-1]), t.ravel(), self.output.W,
             self.output.b)
         chainer.report({'loss': (loss.array.astype('d'), t.size)}, self)
-        # Of processes that share the rows, each has the mean over its own,
-        # and their gradients are averaged.
-        return loss * (self._n_rows or t.shape[1])
+        if self._sum_over == 'steps':
+            return loss * t.shape[1]
+        # Not len(t): a process may have a share of the rows, and ChainerMN
+        # averages the gradients of all shares.
+        return loss * self._batch_size
 
     def step(self, x):
         """Return the logits after one step's words: (B,) -> (B, V)."""

@@ -89,6 +89,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             map(self._processes.share, iterator.next())))
         optimizer.update(model, x, t)
         model.unchain_state()
+        self._processes.merge(model)
 
     def serialize(self, serializer):
         super().serialize(serializer)

@@ -2,7 +2,7 @@ import chainer
 import pytest
 
 from benchmarks import training_memory
-from experiments.common import result
+from experiments.common import extensions
 from experiments.ptb.model import LanguageModel
 
 
@@ -11,7 +11,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training_memory, '_GROWTH', {
         name: ['--test', '--epoch', '99', '--snapshot-every', '10']
         for name in training_memory._GROWTH})
-    monkeypatch.setattr(result, 'draw_curves', lambda *_: None)
+    monkeypatch.setattr(extensions.Curves, '__call__', lambda *_: None)
     monkeypatch.setattr(training_memory, '_WARM_UP', 40)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 30)
 

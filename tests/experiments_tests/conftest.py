@@ -121,7 +121,7 @@ def assert_same_run(log_of):
                 assert set(a.files) == set(b.files)
                 for key in set(a.files) - {'_snapshot_elapsed_time',
                                            'extensions/LogReport/_log',
-                                           'extensions/run/starts'}:
+                                           'extensions/WriteResult/starts'}:
                     assert numpy.array_equal(a[key], b[key]), key
         assert log_of(one) == log_of(other)
     return check

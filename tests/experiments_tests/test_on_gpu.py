@@ -11,7 +11,8 @@ from chainer.backends import cuda
 import pytest
 
 from experiments.common import cli
-from experiments.common import distributed
+from experiments.common import batches
+from experiments.common.processes import MultiProcess
 from experiments.ptb import stream
 
 
@@ -45,7 +46,7 @@ def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
         train.CONFIGS[config], **{
             key: value for key, value in small.items()
             if hasattr(train.TINY, key)}))
-    updater = stream.StreamUpdater if name == 'ptb' else distributed.Updater
+    updater = stream.StreamUpdater if name == 'ptb' else batches.SharingUpdater
     update_core, counts = updater.update_core, []
 
     def counted(self):
@@ -81,7 +82,7 @@ def test_device_of_a_process(rank, n_devices, device, monkeypatch):
     monkeypatch.setattr(
         cuda.cupy.cuda.runtime, 'getDeviceCount', lambda: n_devices)
     monkeypatch.setattr(cli, 'use_device', lambda specifier: specifier)
-    processes = object.__new__(distributed.MultiProcess)
+    processes = object.__new__(MultiProcess)
     processes._name = 'pure_nccl'
     processes._gradients = types.SimpleNamespace(intra_rank=rank)
     assert processes.use_device('-1') == device

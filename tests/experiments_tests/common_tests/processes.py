@@ -15,7 +15,7 @@ import qrnn  # noqa: F401  patches Chainer before it is imported
 from chainer.training import updaters
 
 from experiments.common import cli
-from experiments.common import result
+from experiments.common import extensions
 from experiments.imdb import train as imdb
 from experiments.iwslt import train as iwslt
 from experiments.ptb import train as ptb
@@ -101,7 +101,7 @@ def train(name, out, *arguments, **settings):
     tiny = dataclasses.replace(module.TINY, **dict(SETTINGS, **settings))
     # A picture takes longer than all the rest.
     with mock.patch.object(module, 'TINY', tiny), \
-            mock.patch.object(result, 'draw_curves', lambda *_: None):
+            mock.patch.object(extensions.Curves, '__call__', lambda *_: None):
         module.main(['--test', '--out', out, *arguments])
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from experiments.common import checkpoint
 from experiments.common.cli import UserError
-from experiments.common.training import Processes
 
 
 def test_replacing(tmp_path):
@@ -65,28 +64,29 @@ def test_bad_arrays(tmp_path, monkeypatch, contents):
     assert os.listdir() == ['a.npz']
 
 
-class TestSnapshots:
+class TestSnapshot:
 
     @pytest.fixture
     def save(self, tmp_path):
-        def snapshot(iteration):
-            checkpoint.save_snapshot(types.SimpleNamespace(
+        snapshot = checkpoint.Snapshot()
+
+        def write(iteration):
+            snapshot(types.SimpleNamespace(
                 out=str(tmp_path),
                 updater=types.SimpleNamespace(iteration=iteration),
-                serialize=lambda serializer: serializer('value', iteration)),
-                Processes())
-        return snapshot
+                serialize=lambda serializer: serializer('value', iteration)))
+        return write
 
-    def test_two_stay(self, save, tmp_path):
+    def test_keeps_two(self, save, tmp_path):
         for iteration in 8, 9, 10, 11:
             save(iteration)
         assert sorted(os.listdir(tmp_path)) == [
             'snapshot_iter_10', 'snapshot_iter_11']
         assert checkpoint.read_arrays(
             tmp_path / 'snapshot_iter_11')['value'] == 11
-        assert checkpoint.outlook(str(tmp_path)).endswith('snapshot_iter_11')
+        assert checkpoint.snapshots(str(tmp_path))[0].endswith('_11')
 
-    def test_later_ones_go_after_a_resumption_from_an_earlier(
+    def test_removes_later_ones_after_resuming_from_an_earlier_one(
             self, save, tmp_path):
         for iteration in 10, 20, 15:
             save(iteration)
@@ -106,24 +106,34 @@ class TestSnapshots:
         assert sorted(os.listdir(tmp_path)) == [
             'snapshot_iter_1', 'snapshot_iter_2']
 
-    def test_half_written_files_go(self, tmp_path):
-        folder = tmp_path / '[a]*'
-        (folder / 'log0123abcd').mkdir(parents=True)
-        for name in 'snapshot_iter_1', 'model.npz.tmp123':
-            (folder / name).write_text('')
-        checkpoint.prepare_folder(str(folder), True, False)
-        assert os.listdir(folder) == ['snapshot_iter_1']
+    def test_trigger(self):
+        snapshot = checkpoint.Snapshot(every=10)
+        assert [snapshot.trigger(types.SimpleNamespace(
+            updater=types.SimpleNamespace(
+                iteration=iteration, is_new_epoch=is_new_epoch)))
+            for iteration, is_new_epoch in ((10, False), (11, False),
+                                            (12, True))] == [True, False, True]
+
+
+def test_prepare_folder_removes_half_written_files(tmp_path):
+    folder = tmp_path / '[a]*'
+    (folder / 'log0123abcd').mkdir(parents=True)
+    for name in 'snapshot_iter_1', 'model.npz.tmp123':
+        (folder / name).write_text('')
+    checkpoint.prepare_folder(str(folder), resume=True, overwrite=False)
+    assert os.listdir(folder) == ['snapshot_iter_1']
 
 
 class TestBestModel:
 
     @pytest.fixture(params=[False, True])
-    def best(self, request):
-        """One of four epochs, of which the second is the best."""
+    def best(self, request, tmp_path):
+        """The best model of four epochs, of which the second is the best."""
         model = L.BatchNormalization(3)  # it has persistent values
         best = checkpoint.BestModel(model, 'score', highest=request.param)
         trainer = types.SimpleNamespace(
-            observation={}, updater=types.SimpleNamespace())
+            observation={}, updater=types.SimpleNamespace(),
+            out=str(tmp_path))
         for epoch, score in enumerate([3., 2., 2., 2.5], 1):
             model.gamma.array[...] = model.avg_mean[...] = epoch
             trainer.observation['score'] = -score if request.param else score
@@ -144,15 +154,17 @@ class TestBestModel:
         with numpy.load(tmp_path / 'snapshot.npz') as arrays:
             checkpoint.serializers.NpzDeserializer(arrays).load(other)
         assert (other.epoch, other.value) == (best.epoch, best.value)
-        other.write(str(tmp_path))
+        (tmp_path / 'model.npz').unlink()
+        other.initialize(types.SimpleNamespace(out=str(tmp_path)))
         checkpoint.write_json(tmp_path / 'model.json', {
             'experiment': 'toy', 'dtype': 'float32'})
         loaded, _ = checkpoint.load_model(
             str(tmp_path), 'toy', lambda description: L.BatchNormalization(3))
         assert (loaded.gamma.array == 2).all() and (loaded.avg_mean == 2).all()
 
-    def test_is_not_written_before_there_is_one(self, tmp_path):
-        checkpoint.BestModel(L.Linear(3, 2)).write(str(tmp_path))
+    def test_is_not_written_before_the_first_epoch(self, tmp_path):
+        checkpoint.BestModel(L.Linear(3, 2)).initialize(
+            types.SimpleNamespace(out=str(tmp_path)))
         assert not os.listdir(tmp_path)
 
 

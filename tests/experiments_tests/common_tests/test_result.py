@@ -1,8 +1,9 @@
 import json
 import subprocess
-import sys
+import types
 
 import chainer
+import chainer.links as L
 import numpy
 import pytest
 
@@ -13,34 +14,51 @@ LOG = [{'epoch': 1, 'elapsed_time': 5.}, {'epoch': 2, 'elapsed_time': 8.},
        {'epoch': 3, 'elapsed_time': 11.}]
 
 
-def test_result(tmp_path):
-    written = result.write_result(
-        str(tmp_path), {'experiment': 'ptb', 'seed': 0},
-        {'epochs': 3, 'test_perplexity': 80.}, [{'minutes': 1.}], LOG, True)
-    assert json.loads((tmp_path / 'result.json').read_text()) == written
+@pytest.fixture
+def write(tmp_path):
+    """Write the result of a run after some epochs and return it."""
+    trainer = types.SimpleNamespace(
+        out=str(tmp_path), elapsed_time=60.,
+        get_extension=lambda name: types.SimpleNamespace(log=LOG),
+        updater=types.SimpleNamespace(
+            get_optimizer=lambda name: types.SimpleNamespace(
+                target=L.Linear(3, 2))))
+    extension = result.WriteResult(
+        {'seed': 0}, types.SimpleNamespace(epoch=2),
+        chainer.get_device('@numpy'))
+    extension.initialize(trainer)
+
+    def write(epochs, scores=None):
+        trainer.updater.epoch = epochs
+        if scores is None:
+            extension(trainer)
+        else:
+            extension.finish(scores)
+        return json.loads((tmp_path / 'result.json').read_text())
+    return write
+
+
+def test_result(write):
+    written = write(3, {'test_perplexity': 80.})
+    start, = written.pop('starts')
+    assert start['minutes'] == 0. and start['processes'] == 1
     assert written == {
-        'experiment': 'ptb', 'seed': 0, 'finished': True, 'epochs': 3,
-        'test_perplexity': 80., 'seconds_per_epoch': 3.,
-        'scored': [{'epochs': 3, 'test_perplexity': 80.}],
-        'starts': [{'minutes': 1.}], 'curve': LOG}
+        'seed': 0, 'finished': True, 'parameters': 8, 'epochs': 3,
+        'best_epoch': 2, 'test_perplexity': 80., 'seconds_per_epoch': 3.,
+        'scored': [{'epochs': 3, 'test_perplexity': 80.}], 'curve': LOG}
 
 
-def test_every_score_on_the_test_part_is_told(tmp_path):
-    def write(epochs, finished=True):
-        outcome = {'epochs': epochs}
-        if finished:
-            outcome['test_accuracy'] = 90. + epochs
-        return result.write_result(
-            str(tmp_path), {}, outcome, [], LOG, finished)['scored']
-
+def test_scored_lists_every_score_on_the_test_part(write, tmp_path):
     first, second = ({'epochs': n, 'test_accuracy': 90. + n} for n in (2, 4))
-    assert write(1, finished=False) == []
-    assert write(2) == write(3, finished=False) == [first]
-    assert write(4) == write(4) == [first, second]
-    # Damaged, or of a version that did not tell
+    assert write(1)['scored'] == []
+    assert write(2, {'test_accuracy': 92.})['scored'] == [first]
+    assert write(3)['scored'] == [first]
+    for _ in range(2):
+        assert write(4, {'test_accuracy': 94.})['scored'] == [first, second]
+    # Damaged, or from a version without this entry
     for contents in '{', '{}', '[]':
         (tmp_path / 'result.json').write_text(contents)
-        assert write(4) == [second]
+        assert write(4, {'test_accuracy': 94.})['scored'] == [second]
 
 
 def test_environment():
@@ -62,18 +80,3 @@ def test_git_revision(monkeypatch):
         raise FileNotFoundError('git')
     monkeypatch.setattr(subprocess, 'run', run)
     assert result._git_revision() is None
-
-
-def test_curves(tmp_path, monkeypatch):
-    image = pytest.importorskip('matplotlib.image')
-    log = [{'epoch': i, 'loss': 100. / i} for i in (1, 2, 3)]
-    log[0]['other'] = 50.
-
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, 'matplotlib.figure', None)
-        result.draw_curves(str(tmp_path), log, ['loss', 'other'])
-    assert not list(tmp_path.iterdir())
-    result.draw_curves(str(tmp_path), log, ['loss', 'other'])
-    pixels = image.imread(tmp_path / 'curves.png')
-    assert pixels.shape[:2] == (720, 960)
-    assert 0 < numpy.mean(pixels[..., :3].min(-1) < .9) < .5

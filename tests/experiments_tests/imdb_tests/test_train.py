@@ -41,6 +41,8 @@ def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
     values, weights, scored = iter([.7, .8, .6]), [], []
 
     def evaluator(model, reviews, batch_size):
+        @chainer.training.make_extension(
+            trigger=(1, 'epoch'), priority=chainer.training.PRIORITY_WRITER)
         def evaluate(trainer):
             weights.append(model.embed.W.array.copy())
             chainer.report({'validation/main/loss': 1.,

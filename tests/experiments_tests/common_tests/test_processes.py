@@ -4,10 +4,9 @@ import sys
 import numpy
 import pytest
 
-from experiments.common import training
 from experiments.common.cli import UserError
-from experiments.common.distributed import BucketIterator
-from experiments.common.distributed import longest_first
+from experiments.common.processes import join
+from experiments.common.processes import SingleProcess
 from tests.experiments_tests.common_tests import processes
 
 
@@ -79,7 +78,7 @@ def test_goes_on_in_another_number(broken, capsys):
     processes.train('ptb', str(out / 'killed/ptb'), '--resume', '--epoch', '2',
                     **processes.RANDOM['ptb'])
     stdout = capsys.readouterr().out
-    assert 'The snapshot is of another number of processes, 2' in stdout
+    assert 'The snapshot is from 2 processes' in stdout
     assert 'snapshot_iter_6: 0.38 epochs' in stdout
     assert (out / 'killed/ptb/result.json').exists()
 
@@ -100,7 +99,7 @@ def test_one_process_raises(mpiexec):
 
 @pytest.mark.parametrize('arguments, says', [
     (['--data', 'nowhere'], 'error: there is no folder nowhere'),
-    (['--batch-size', '5', '--test'], 'error: a batch of 5 cannot be shared'),
+    (['--batch-size', '5', '--test'], 'error: a batch size of 5 is not div'),
     (['--epoch', 'many'], 'error: argument --epoch'),
 ])
 def test_one_line_for_all(mpiexec, arguments, says):
@@ -116,7 +115,7 @@ def test_shares_are_the_whole(size):
     for n in 0, 1, 6, 7, 12:
         shares = []
         for rank in range(size):
-            each = training.Processes()
+            each = SingleProcess()
             each.rank, each.size = rank, size
             shares.append(each.share(range(n)))
         assert [i for share in shares for i in share] == list(range(n))
@@ -130,7 +129,7 @@ class TestJoin:
         process = python('-c', """if True:
             import sys
             from experiments.ptb import train
-            assert train.training.join(None).size == 1
+            assert train.join(None, 4).size == 1
             print({name.partition('.')[0] for name in sys.modules})""")
         assert "'experiments'" in process.stdout, process.stderr
         assert "'mpi4py'" not in process.stdout
@@ -138,67 +137,18 @@ class TestJoin:
 
     def test_several_that_do_not_know(self, monkeypatch):
         monkeypatch.setenv('OMPI_COMM_WORLD_SIZE', '2')
-        with pytest.raises(UserError, match='each of these 2 processes'):
-            training.join(None)
+        with pytest.raises(UserError, match='started 2 processes, which'):
+            join(None, 4)
 
     def test_without_mpi4py(self, monkeypatch):
         monkeypatch.setitem(sys.modules, 'chainermn', None)
         with pytest.raises(UserError, match='needs mpi4py'):
-            training.join('naive')
+            join('naive', 4)
 
     def test_without_mpiexec(self, mpiexec, python):
         process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
         assert process.returncode == 1
         # One line of ours, and none of MPI's
         assert process.stderr == (
-            'error: --communicator is for processes that mpiexec starts: '
+            'error: --communicator needs processes started by mpiexec: '
             'mpiexec -n 2 python -m ...\n')
-
-
-class TestBucketIterator:
-
-    def orders(self, lengths, batch_size=24, seed=0):
-        """Yield the order of every epoch."""
-        iterator = BucketIterator(
-            list(range(len(lengths))), lengths, batch_size,
-            numpy.random.RandomState(seed))
-        while True:
-            yield iterator._state.order.copy()
-            epoch = iterator.epoch
-            while iterator.epoch == epoch:
-                iterator.next()
-
-    @pytest.fixture
-    def lengths(self):
-        return numpy.random.RandomState(0).randint(1, 500, 1003)
-
-    @pytest.mark.parametrize('n', [1, 5, 1003])
-    def test_every_example_once(self, n):
-        orders = self.orders(numpy.arange(n) % 7, 4)
-        for _ in range(3):
-            assert sorted(next(orders)) == list(range(n))
-
-    def test_batches_are_of_similar_length_but_come_in_no_order(
-            self, lengths):
-        def batches(order):
-            return lengths[order[:984]].reshape(-1, 24)
-
-        def padded(order):
-            each = batches(order)
-            return (each.max(axis=1) * 24).sum() / each.sum()
-
-        order = next(self.orders(lengths))
-        assert padded(numpy.arange(1003)) > 1.8 and padded(order) < 1.1
-        means = batches(order).mean(axis=1)
-        assert abs(numpy.corrcoef(means, numpy.arange(41))[0, 1]) < .5
-
-    def test_epochs_differ_and_a_seed_repeats_them(self, lengths):
-        first, again = (self.orders(lengths) for _ in range(2))
-        epochs = [next(first), next(first)]
-        assert not numpy.array_equal(*epochs)
-        for order in epochs:
-            assert numpy.array_equal(order, next(again))
-
-
-def test_longest_first():
-    assert longest_first([3, 5, 3, 9]).tolist() == [3, 1, 0, 2]

@@ -1,0 +1,79 @@
+"""Batches of sequences of different lengths."""
+import json
+
+import chainer
+from chainer.training import updaters
+import numpy
+
+
+class BucketIterator(chainer.iterators.SerialIterator):
+    """Iterator over batches of examples of similar length.
+
+    In every epoch the examples are shuffled and divided into pools of 100
+    batches; each pool is sorted by length, and all batches are shuffled. So
+    there is little padding, and the batches of two epochs differ. Iterators
+    with the same seed draw the same batches.
+
+    Args:
+        dataset: Examples.
+        lengths (sequence of int): Length of each example.
+        batch_size (int): Number of examples in a batch.
+        seed (int): Seed of the order.
+
+    """
+
+    def __init__(self, dataset, lengths, batch_size, seed):
+        self._lengths = numpy.asarray(lengths)
+        self._random = numpy.random.RandomState(seed)
+        super().__init__(dataset, batch_size, order_sampler=self._sample)
+
+    def _sample(self, order, position):
+        order = self._random.permutation(len(self._lengths))
+        for start in range(0, len(order), 100 * self.batch_size):
+            pool = order[start:start + 100 * self.batch_size]
+            # Stable, so that a seed gives the same order on every platform
+            pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
+        n_whole = len(order) // self.batch_size * self.batch_size
+        self._random.shuffle(order[:n_whole].reshape(-1, self.batch_size))
+        return order
+
+    def serialize(self, serializer):
+        super().serialize(serializer)
+        kind, keys, *rest = self._random.get_state()
+        state = serializer('random', json.dumps([kind, keys.tolist(), *rest]))
+        self._random.set_state(tuple(json.loads(str(state))))
+
+
+def longest_first(lengths):
+    """Return the order for an evaluation: it runs out of memory at once."""
+    return numpy.argsort(-numpy.asarray(lengths), kind='stable')
+
+
+class SharingUpdater(updaters.StandardUpdater):
+    """Updater in which each process trains on its share of every batch.
+
+    Args:
+        iterator, optimizer, converter, device: As in Chainer's
+            :class:`~chainer.training.updaters.StandardUpdater`.
+        processes (SingleProcess): The processes that share the batches.
+        count (callable): Returns the number of items in a list of examples
+            over which the model averages its loss.
+
+    """
+
+    def __init__(self, iterator, optimizer, converter, device, processes,
+                 count=len):
+        super().__init__(iterator, optimizer, converter, device=device)
+        self._processes = processes
+        self._count = count
+
+    def update_core(self):
+        batch = self.get_iterator('main').next()
+        share = self._processes.share(batch)
+        # The mean of all processes' losses is then the loss of the batch.
+        weight = (self._processes.size * self._count(share)
+                  / self._count(batch))
+        optimizer = self.get_optimizer('main')
+        arrays = self.converter(share, self.input_device)
+        optimizer.update(lambda: weight * optimizer.target(*arrays))
+        self._processes.merge(optimizer.target)

@@ -1,0 +1,122 @@
+"""The options that all training scripts share."""
+import argparse
+import dataclasses
+import inspect
+import math
+import sys
+import types
+import typing
+
+from experiments.common import cli
+from experiments.common import precision
+
+
+class TrainingParser(cli.Parser):
+    """Parser of a training script.
+
+    ``parse_args`` returns the options and, in addition, ``settings``, the
+    configuration with all overrides, and ``facts``, plain values to record.
+
+    Args:
+        experiment (str): Name of the experiment.
+        configs (dict): Configurations by name: instances of a dataclass with
+            fields ``batch_size`` and ``n_epochs``.
+        tiny: Configuration of ``--test``.
+
+    """
+
+    def __init__(self, experiment, configs, tiny):
+        super().__init__(f'{experiment}.train')
+        self._experiment = experiment
+        self._configs = {**configs, 'test': tiny}
+        add = self.add_argument
+        add('--config', choices=sorted(configs), default='small',
+            help='configuration to train (default: small)')
+        add('--set', metavar='NAME=VALUE', nargs='+', action='extend',
+            default=[], type=_setting(type(tiny)),
+            help='override settings of the configuration, for example '
+                 'dropout=0.4')
+        add('--epoch', '-e', metavar='N', type=cli.positive,
+            help="total number of epochs (default: the configuration's)")
+        add('--batch-size', metavar='N', type=cli.positive,
+            help="over all processes (default: the configuration's)")
+        add('--patience', metavar='N', type=cli.positive,
+            help='stop when the validation score has not improved for N '
+                 'epochs')
+        add('--seed', metavar='N', type=cli.seed, default=0,
+            help='seed of all random numbers (default: 0)')
+        cli.add_device(self)
+        add('--dtype', choices=precision.DTYPES, default='float32',
+            help='precision (default: float32); tf32 and mixed16 are for GPUs')
+        add('--communicator', choices=('naive', 'pure_nccl'),
+            help='for several processes started by mpiexec: naive on CPUs, '
+                 'pure_nccl with a GPU for each')
+        add('--out', '-o', metavar='FOLDER',
+            help=f'output folder (default: out/{experiment}-CONFIG)')
+        either = self.add_mutually_exclusive_group().add_argument
+        either('--resume', '-r', action='store_true',
+               help='resume from the newest snapshot in --out')
+        either('--overwrite', action='store_true',
+               help='start over in a folder that contains an earlier run')
+        add('--snapshot-every', metavar='N', type=cli.positive, default=200,
+            help='iterations between snapshots, in addition to one after '
+                 'every epoch (default: 200)')
+        add('--eval-only', metavar='FOLDER',
+            help='score the trained model in this folder, on its data or on '
+                 '--data')
+        add('--test', action='store_true',
+            help='check the installation within seconds: train a tiny model '
+                 f'on a tiny sample, in out/{experiment}-test')
+
+    def parse_args(self, args=None, namespace=None):
+        args = super().parse_args(args, namespace)
+        if args.test:
+            args.config = 'test'
+            args.overwrite |= args.out is None and not args.resume
+            if args.data not in (None, 'sample'):
+                print('warning: --test ignores --data', file=sys.stderr)
+        args.out = args.out or f'out/{self._experiment}-{args.config}'
+        given = {'n_epochs': args.epoch, 'batch_size': args.batch_size}
+        args.settings = dataclasses.replace(
+            self._configs[args.config], **dict(args.set), **{
+                name: value for name, value in given.items() if value})
+        args.facts = {
+            'experiment': self._experiment, 'config': args.config,
+            'settings': dataclasses.asdict(args.settings), 'seed': args.seed,
+            'dtype': args.dtype, 'patience': args.patience}
+        return args
+
+
+def _setting(config):
+    """Return the type of an argument that sets a field of a dataclass."""
+    kinds = {field.name: field.type for field in dataclasses.fields(config)}
+
+    def convert(text):
+        name, _, value = text.partition('=')
+        if name not in kinds:
+            raise argparse.ArgumentTypeError(
+                f'{name!r} is not a setting; choose from {", ".join(kinds)}')
+        try:
+            return name, _value(value, kinds[name])
+        except (LookupError, ValueError):
+            raise argparse.ArgumentTypeError(
+                f'{value!r} is not a valid {name}, which is '
+                + inspect.formatannotation(kinds[name])) from None
+    return convert
+
+
+def _value(text, kind):
+    """Return text as a value of a type; numbers are finite and from 0."""
+    options = typing.get_args(kind)
+    if kind is bool:
+        return {'true': True, 'false': False}[text.lower()]
+    if isinstance(kind, types.UnionType):  # with None
+        return None if text.lower() == 'none' else _value(text, options[0])
+    if typing.get_origin(kind) is tuple:
+        return tuple(_value(each, options[0]) for each in text.split(','))
+    if options:  # Literal
+        return options[options.index(text)]
+    value = kind(text)
+    if not 0 <= value < math.inf:
+        raise ValueError
+    return value

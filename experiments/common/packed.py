@@ -1,0 +1,88 @@
+"""Parameters packed into few arrays, for GPUs."""
+import chainer
+import numpy
+
+
+def pack_on_gpu(optimizer, processes):
+    """Let an optimizer update packed parameters if its model is on a GPU.
+
+    Call this after ``Trainer(...)``, which registers the model's links as
+    observers. ChainerMN packs gradients itself.
+    """
+    if optimizer.target.xp is not numpy and processes.size == 1:
+        optimizer.target = Packed(optimizer.target)
+
+
+class Packed(chainer.Chain):
+    """A model whose parameters are packed, by update rule and dtype.
+
+    As the target of an optimizer it saves kernel launches: weight decay,
+    clipping, the check for NaN and the update need one or a few launches for
+    each pack instead of each parameter. The parameters become views of their
+    pack. In all other respects it behaves like the model, which must already
+    be on its device. Update rules of the same type must have the same hooks.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.to_device(model.device)
+        groups = {}
+        for _, param in sorted(model.namedparams()):
+            kind = type(param.update_rule), param.dtype
+            groups.setdefault(kind, []).append(param)
+        self._packs = [_Pack(params) for params in groups.values()]
+
+    def namedparams(self, include_uninit=True):
+        return ((f'/pack{i}', pack) for i, pack in enumerate(self._packs))
+
+    def params(self, include_uninit=True):
+        return iter(self._packs)
+
+    def cleargrads(self):
+        self.model.cleargrads()
+        for pack in self._packs:
+            pack.cleargrad()
+
+    def forward(self, *args):
+        return self.model(*args)
+
+    def __getattr__(self, name):
+        if 'model' not in self.__dict__:  # during construction
+            raise AttributeError(name)
+        return getattr(self.model, name)
+
+    def serialize(self, serializer):
+        self.model.serialize(serializer)
+
+
+class _Pack(chainer.Parameter):
+    """A parameter whose array holds the arrays of others.
+
+    Its gradient is gathered from theirs, in one launch, when it is first
+    read after the backward pass.
+    """
+
+    def __init__(self, params):
+        device = params[0].device
+        super().__init__(device.xp.concatenate(
+            [param.array.ravel() for param in params]))
+        self.to_device(device)
+        self.update_rule = params[0].update_rule
+        self._params = params
+        start = 0
+        for param in params:
+            end = start + param.size
+            param.array = self.array[start:end].reshape(param.shape)
+            param.update_rule = None
+            start = end
+
+    def _get_grad(self):
+        if super()._get_grad() is None and any(
+                param.grad is not None for param in self._params):
+            xp = self.device.xp
+            self.grad = xp.concatenate([
+                (xp.zeros_like(param.array) if param.grad is None
+                 else param.grad).ravel() for param in self._params])
+            self._loss_scale = self._params[0]._loss_scale
+        return super()._get_grad()
