@@ -25,14 +25,15 @@ def main(name='naive'):
     """Train on random words, in batches of 20 x 105 over all processes."""
     config = CONFIGS['qrnn-zoneout']
     processes = join(name, config.batch_size)
+    device = chainer.get_device('@numpy')
     numpy.random.seed(0)
     words = numpy.random.randint(
         0, _N_WORDS, config.batch_size * config.n_steps * _N_ITERATIONS)
     model = LanguageModel(config, _N_WORDS)
     updater = stream.StreamUpdater(
         stream.StreamIterator(words, config.batch_size, config.n_steps),
-        processes.multi_node(setup_optimizer(model, config)),
-        chainer.get_device('@numpy'), processes)
+        processes.prepare(setup_optimizer(model, config), device), device,
+        processes)
     seconds = []
     for _ in range(_N_ITERATIONS):
         processes.gather(None)  # all start together

@@ -5,6 +5,8 @@ import chainer
 from chainer.training import updaters
 import numpy
 
+from experiments.common.processes import share
+
 
 class BucketIterator(chainer.iterators.SerialIterator):
     """Iterator over batches of examples of similar length.
@@ -69,11 +71,11 @@ class SharingUpdater(updaters.StandardUpdater):
 
     def update_core(self):
         batch = self.get_iterator('main').next()
-        share = self._processes.share(batch)
+        part = share(batch, self._processes)
         # The mean of all processes' losses is then the loss of the batch.
-        weight = (self._processes.size * self._count(share)
+        weight = (self._processes.size * self._count(part)
                   / self._count(batch))
         optimizer = self.get_optimizer('main')
-        arrays = self.converter(share, self.input_device)
+        arrays = self.converter(part, self.input_device)
         optimizer.update(lambda: weight * optimizer.target(*arrays))
         self._processes.merge(optimizer.target)

@@ -14,7 +14,6 @@ import numpy
 from experiments.common import precision
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
-from experiments.common.processes import seed_all
 from experiments.common.processes import seed_device
 from experiments.common.processes import SingleProcess
 
@@ -103,16 +102,15 @@ def snapshots(out):
 class Snapshot(training.Extension):
     """Trainer extension that writes snapshots and resumes from them.
 
-    On a CPU, a resumed run ends with the same bits as an uninterrupted one:
-    the states of all processes' random generators are part of the snapshot.
-    It differs from Chainer's :func:`~chainer.training.extensions.snapshot`
-    in that, too: files are written atomically, the newest two are kept, and a
+    On a CPU, a resumed run ends with the same bits as an uninterrupted one.
+    In contrast to Chainer's ``snapshot``, the states of random generators are
+    included, files are written atomically, the newest two are kept, and a
     snapshot of a run with other settings is rejected.
 
     Args:
-        settings (dict): Everything that the run depends on, as plain values.
-            A resumed run may have another ``n_epochs``, ``patience`` and
-            ``source`` of the same data.
+        settings (dict): What the run depends on, as plain values. A resumed
+            run may have another ``n_epochs``, ``patience`` and ``source`` of
+            the same data.
         every (int): Iterations between snapshots, in addition to one after
             every epoch.
         processes (SingleProcess): The processes that train together.
@@ -121,23 +119,22 @@ class Snapshot(training.Extension):
 
     priority = -100
 
-    def __init__(self, settings=None, every=200,
-                 processes=SingleProcess()):
-        self._settings = json.loads(json.dumps(settings or {}))
+    def __init__(self, settings, every=200, processes=SingleProcess()):
+        self._settings = json.loads(json.dumps(settings))
         self._every = every
         self._processes = processes
 
     def trigger(self, trainer):
-        """Return whether this iteration ends with a snapshot."""
+        """Return whether a snapshot is due after this iteration."""
         updater = trainer.updater
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        path = os.path.join(
-            trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
-        arrays = _arrays(trainer)
+        arrays = _arrays(trainer)  # to which all processes contribute
         if self._processes.rank:
             return
+        path = os.path.join(
+            trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
         with replacing(path) as f:
             numpy.savez(f, **arrays)
         found = snapshots(trainer.out)
@@ -147,13 +144,13 @@ class Snapshot(training.Extension):
 
     def resume(self, trainer):
         """Restore a trainer from the newest snapshot in its folder."""
-        processes = self._processes
-        path = next(iter(processes.once(lambda: snapshots(trainer.out))), None)
+        path = next(iter(self._processes.once(
+            lambda: snapshots(trainer.out))), None)
         if path is None:
             print(f'There is no snapshot in {trainer.out}; starting from the '
                   'beginning.')
             return
-        arrays = processes.once(lambda: self._read(path))
+        arrays = self._processes.once(lambda: self._read(path))
         try:
             serializers.NpzDeserializer(arrays).load(trainer)
         except Exception as error:  # the file may contain anything
@@ -161,19 +158,13 @@ class Snapshot(training.Extension):
                             f'({describe(error)}); it may be from another '
                             'version')
         updater = trainer.updater
-        device = updater.get_optimizer('main').target.device
-        if self._n_processes == processes.size:
-            seed_device(device)
-        else:
-            print(f'The snapshot is from {self._n_processes} processes; '
-                  f'{processes.size} draw other random numbers.')
-            seed_all(numpy.random.randint(2 ** 31), device, processes.rank + 1)
         length, unit = trainer.stop_trigger.get_training_length()
         if unit == 'epoch' and updater.epoch_detail > length:
             raise UserError(
                 f'{path} is from epoch {updater.epoch_detail:.2f}, after the '
                 f'end of {length} epochs; choose a larger --epoch, or start '
                 'over with --overwrite')
+        seed_device(updater.get_optimizer('main').target.device)
         print(f'Resumed from {path}: {updater.epoch_detail:.2f} epochs, '
               f'{updater.iteration} iterations.')
 
@@ -193,23 +184,24 @@ class Snapshot(training.Extension):
     def advice(self, out):
         """Return a clause that explains how to resume the run in a folder."""
         found = snapshots(out)
-        if not found:
-            return 'there is no snapshot yet to resume from'
-        return f'to resume from {found[0]}, add --resume to the command'
+        return (f'to resume from {found[0]}, add --resume to the command'
+                if found else 'there is no snapshot yet to resume from')
 
     def on_error(self, trainer, exc, tb):
         exc.add_note(self.advice(trainer.out))
 
     def serialize(self, serializer):
+        rank, size = self._processes.rank, self._processes.size
         kind, keys, *rest = numpy.random.get_state()
         states = self._processes.gather([kind, keys.tolist(), *rest])
         states = json.loads(str(serializer('random', json.dumps(states))))
-        if isinstance(serializer, chainer.Deserializer):
-            self._n_processes = len(states)
-            numpy.random.set_state(
-                tuple(states[self._processes.rank % len(states)]))
-        else:
+        if isinstance(serializer, chainer.Serializer):
             serializer('settings', json.dumps(self._settings))
+        elif len(states) == size:
+            numpy.random.set_state(tuple(states[rank]))
+        else:
+            print(f'The snapshot is from {len(states)} processes; {size} '
+                  'draw other random numbers.')
 
 
 def _difference(theirs, ours):
@@ -227,15 +219,16 @@ def _difference(theirs, ours):
 
 
 class BestModel(training.Extension):
-    """Trainer extension that keeps the best model and writes it to a file.
+    """Trainer extension that keeps the best model, also in ``model.npz``.
 
     The best model is part of the snapshot.
 
     Args:
         model (chainer.Link): The model.
+        description (dict): What is required to build the model again, as
+            plain values; written to ``model.json``.
         key (str): Observation that decides.
-        highest (bool): Whether the highest value is best instead of the
-            lowest.
+        highest (bool): Whether its highest value is best, not its lowest.
 
     Attributes:
         epoch (int): Epoch of the best model, 0 if there is none yet.
@@ -245,8 +238,10 @@ class BestModel(training.Extension):
 
     trigger = 1, 'epoch'
 
-    def __init__(self, model, key='validation/main/loss', highest=False):
+    def __init__(self, model, description, key='validation/main/loss',
+                 highest=False):
         self._model = model
+        self._description = description
         self._key = key
         self._sign = -1 if highest else 1
         self._arrays = {}
@@ -254,6 +249,7 @@ class BestModel(training.Extension):
         self.value = self._sign * float('inf')
 
     def initialize(self, trainer):
+        write_json(os.path.join(trainer.out, 'model.json'), self._description)
         if self.epoch:  # the run is resumed
             self._write(trainer.out)
 
@@ -276,10 +272,10 @@ class BestModel(training.Extension):
         self.epoch = int(serializer('epoch', self.epoch))
         self.value = float(serializer('value', self.value))
         if self.epoch:
+            arrays = self._arrays or _arrays(self._model)
             self._arrays = {
                 name: numpy.asarray(serializer('arrays/' + name, array))
-                for name, array in (
-                    self._arrays or _arrays(self._model)).items()}
+                for name, array in arrays.items()}
 
 
 def _arrays(item):

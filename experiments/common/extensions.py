@@ -15,16 +15,11 @@ from experiments.common import cli
 from experiments.common.processes import SingleProcess
 
 
-#: Priority of extensions that read the log; LogReport comes before them.
-PRIORITY_LOG_READER = training.PRIORITY_READER - 1
-
-
 class CheckFinite(training.Extension):
-    """Trainer extension that ends a run whose loss or parameters diverge.
+    """Trainer extension that ends a run with a loss or parameter not finite.
 
-    Called before snapshots are written, it keeps them free of NaN. Chainer's
-    ``FailOnNonNumber`` does not check observations, and waits for a GPU once
-    for each parameter instead of once.
+    It runs before snapshots are written. In contrast to Chainer's
+    ``FailOnNonNumber``, it checks observations too, and waits for a GPU once.
     """
 
     priority = training.PRIORITY_WRITER - 1  # after evaluators
@@ -54,9 +49,8 @@ class CheckFinite(training.Extension):
 class Curves(training.Extension):
     """Trainer extension that draws entries of the log as ``curves.png``.
 
-    It draws what LogReport has logged, also before a run was resumed, which
-    Chainer's ``PlotReport`` loses in part. Without matplotlib it does
-    nothing.
+    In contrast to Chainer's ``PlotReport``, it draws LogReport's log, which a
+    resumed run still has. Without matplotlib it does nothing.
 
     Args:
         entries (sequence of str): Entries of the log.
@@ -64,7 +58,7 @@ class Curves(training.Extension):
     """
 
     trigger = 1, 'epoch'
-    priority = PRIORITY_LOG_READER
+    priority = training.PRIORITY_READER - 1  # after LogReport
 
     def __init__(self, entries):
         self._entries = entries
@@ -88,8 +82,8 @@ class Curves(training.Extension):
 class Progress(training.Extension):
     """Trainer extension that reports progress on standard error.
 
-    It prints one line a minute, or updates a line of a terminal every second.
-    Chainer's ``ProgressBar`` fills log files with control sequences.
+    It prints a line every minute, or updates a line of a terminal every
+    second. Chainer's ``ProgressBar`` is for terminals only.
     """
 
     def initialize(self, trainer):
@@ -113,13 +107,12 @@ class DeferSignals(training.Extension):
     After SIGTERM, SIGINT (Ctrl-C), SIGHUP or SIGUSR1, the iteration is
     completed, a snapshot is written, and
     :class:`~experiments.common.cli.Interrupted` is raised. A second signal
-    ends the process immediately. Signals that are ignored, for example under
-    ``nohup``, stay ignored.
+    ends the process at once. Ignored signals, as under ``nohup``, stay so.
 
     Args:
         snapshot (Snapshot): Extension that writes snapshots.
-        processes (SingleProcess): The processes that train together; a signal to
-            any of them ends all.
+        processes (SingleProcess): The processes that train together; a signal
+            to any of them ends all.
 
     """
 
@@ -145,14 +138,14 @@ class DeferSignals(training.Extension):
             with contextlib.suppress(OSError):
                 # print() may itself have been interrupted.
                 os.write(2, b'completing the iteration to write a snapshot; a '
-                         b'second signal ends the run immediately\n')
+                         b'second signal ends the run at once\n')
         elif time.monotonic() - self._time > 1:
             # ``timeout`` sends a signal to the process and to its group.
             self._has_ended = True
             cli.die(number)
 
     def __call__(self, trainer):
-        # This takes about ten microseconds for each process.
+        # Takes about ten microseconds
         number = max(self._processes.gather(self._signal))
         if number:
             if not self._snapshot.trigger(trainer):
@@ -168,19 +161,16 @@ class DeferSignals(training.Extension):
 
 
 class EarlyStopping(triggers.IntervalTrigger):
-    """Stop trigger that ends a run if the best model is no longer recent.
+    """Stop trigger that ends a run if the best model is not recent.
 
-    It counts as Chainer's
-    :class:`~chainer.training.triggers.EarlyStoppingTrigger` does, whose count
-    starts again when a run is resumed. This count follows from the epoch of
-    the best model, which is part of the snapshot.
+    The count of Chainer's ``EarlyStoppingTrigger`` restarts when a run is
+    resumed; here it follows from the best model, which snapshots include.
 
     Args:
-        n_epochs (int): Number of epochs after which the run ends at the
-            latest.
-        best (BestModel): Extension that knows the epoch of the best model.
-        patience (int): Number of epochs without an improvement after which
-            the run ends. By default, it does not end early.
+        n_epochs (int): Largest number of epochs.
+        best (BestModel): Extension with the epoch of the best model.
+        patience (int): Number of epochs without a better model after which
+            the run ends; by default it does not end early.
         processes (SingleProcess): The processes that train together.
 
     """
@@ -201,10 +191,7 @@ class EarlyStopping(triggers.IntervalTrigger):
 
 
 def add_perplexities(entry):
-    """Add the exponential of each loss in an entry of the log.
-
-    This is a ``postprocess`` of Chainer's ``LogReport``.
-    """
+    """Add perplexities to an entry of LogReport, as its ``postprocess``."""
     for name, loss in list(entry.items()):
         if name.endswith('main/loss') and loss < 700:
             entry[name.removesuffix('main/loss') + 'perplexity'] = (

@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import math
 import sys
-import types
 import typing
 
 from experiments.common import cli
@@ -14,8 +13,8 @@ from experiments.common import precision
 class TrainingParser(cli.Parser):
     """Parser of a training script.
 
-    ``parse_args`` returns the options and, in addition, ``settings``, the
-    configuration with all overrides, and ``facts``, plain values to record.
+    Parsed arguments include ``settings``, the configuration with all
+    overrides, and ``facts``, plain values to record.
 
     Args:
         experiment (str): Name of the experiment.
@@ -34,23 +33,21 @@ class TrainingParser(cli.Parser):
             help='configuration to train (default: small)')
         add('--set', metavar='NAME=VALUE', nargs='+', action='extend',
             default=[], type=_setting(type(tiny)),
-            help='override settings of the configuration, for example '
-                 'dropout=0.4')
+            help='override settings of it, for example dropout=0.4')
         add('--epoch', '-e', metavar='N', type=cli.positive,
             help="total number of epochs (default: the configuration's)")
         add('--batch-size', metavar='N', type=cli.positive,
             help="over all processes (default: the configuration's)")
         add('--patience', metavar='N', type=cli.positive,
-            help='stop when the validation score has not improved for N '
-                 'epochs')
+            help='end after N epochs without a better validation score')
         add('--seed', metavar='N', type=cli.seed, default=0,
             help='seed of all random numbers (default: 0)')
         cli.add_device(self)
         add('--dtype', choices=precision.DTYPES, default='float32',
             help='precision (default: float32); tf32 and mixed16 are for GPUs')
         add('--communicator', choices=('naive', 'pure_nccl'),
-            help='for several processes started by mpiexec: naive on CPUs, '
-                 'pure_nccl with a GPU for each')
+            help='for processes started by mpiexec: naive on CPUs, pure_nccl '
+                 'with a GPU for each')
         add('--out', '-o', metavar='FOLDER',
             help=f'output folder (default: out/{experiment}-CONFIG)')
         either = self.add_mutually_exclusive_group().add_argument
@@ -62,8 +59,7 @@ class TrainingParser(cli.Parser):
             help='iterations between snapshots, in addition to one after '
                  'every epoch (default: 200)')
         add('--eval-only', metavar='FOLDER',
-            help='score the trained model in this folder, on its data or on '
-                 '--data')
+            help='score the model in this folder, on its data or on --data')
         add('--test', action='store_true',
             help='check the installation within seconds: train a tiny model '
                  f'on a tiny sample, in out/{experiment}-test')
@@ -76,10 +72,12 @@ class TrainingParser(cli.Parser):
             if args.data not in (None, 'sample'):
                 print('warning: --test ignores --data', file=sys.stderr)
         args.out = args.out or f'out/{self._experiment}-{args.config}'
-        given = {'n_epochs': args.epoch, 'batch_size': args.batch_size}
+        changes = dict(args.set)
+        for name, value in (('n_epochs', args.epoch),
+                            ('batch_size', args.batch_size)):
+            changes.update({name: value} if value else {})
         args.settings = dataclasses.replace(
-            self._configs[args.config], **dict(args.set), **{
-                name: value for name, value in given.items() if value})
+            self._configs[args.config], **changes)
         args.facts = {
             'experiment': self._experiment, 'config': args.config,
             'settings': dataclasses.asdict(args.settings), 'seed': args.seed,
@@ -100,23 +98,27 @@ def _setting(config):
             return name, _value(value, kinds[name])
         except (LookupError, ValueError):
             raise argparse.ArgumentTypeError(
-                f'{value!r} is not a valid {name}, which is '
-                + inspect.formatannotation(kinds[name])) from None
+                f'{name} is {_describe(kinds[name])}, not {value!r}')
     return convert
 
 
+def _describe(kind):
+    return {int: 'a whole number from 1', float: 'a number from 0'}.get(
+        kind) or inspect.formatannotation(kind)
+
+
 def _value(text, kind):
-    """Return text as a value of a type; numbers are finite and from 0."""
+    """Return text as a value of a type."""
     options = typing.get_args(kind)
     if kind is bool:
         return {'true': True, 'false': False}[text.lower()]
-    if isinstance(kind, types.UnionType):  # with None
+    if type(None) in options:
         return None if text.lower() == 'none' else _value(text, options[0])
-    if typing.get_origin(kind) is tuple:
+    if Ellipsis in options:  # a tuple
         return tuple(_value(each, options[0]) for each in text.split(','))
     if options:  # Literal
         return options[options.index(text)]
     value = kind(text)
-    if not 0 <= value < math.inf:
+    if kind is not str and not (1 if kind is int else 0) <= value < math.inf:
         raise ValueError
     return value

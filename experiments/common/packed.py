@@ -1,16 +1,5 @@
 """Parameters packed into few arrays, for GPUs."""
 import chainer
-import numpy
-
-
-def pack_on_gpu(optimizer, processes):
-    """Let an optimizer update packed parameters if its model is on a GPU.
-
-    Call this after ``Trainer(...)``, which registers the model's links as
-    observers. ChainerMN packs gradients itself.
-    """
-    if optimizer.target.xp is not numpy and processes.size == 1:
-        optimizer.target = Packed(optimizer.target)
 
 
 class Packed(chainer.Chain):
@@ -35,6 +24,10 @@ class Packed(chainer.Chain):
 
     def namedparams(self, include_uninit=True):
         return ((f'/pack{i}', pack) for i, pack in enumerate(self._packs))
+
+    def namedlinks(self, skipself=False):
+        yield '', self.model  # for the trainer, which registers observers
+        yield from self.model.namedlinks(skipself=True)
 
     def params(self, include_uninit=True):
         return iter(self._packs)

@@ -1,35 +1,19 @@
-"""The processes that train together: one, or several through ChainerMN.
-
-Several processes train as a single process would. All of them have all of
-the data, draw the same batches and take equal shares of each; ChainerMN
-averages their gradients, so that all make the same update. Without dropout
-and zoneout, the parameters equal those of a single process up to rounding.
-The root process evaluates, writes and prints. ChainerMN's
-``scatter_dataset``, iterators and evaluator are not used: with them, the
-batches would depend on the number of processes.
-"""
-import os
-import sys
-
+"""The processes that train together: one, or several through ChainerMN."""
 import chainer
-from chainer.backends import cuda
 import numpy
 
 from experiments.common import cli
-from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
 
 def join(communicator, batch_size):
     """Return the processes that share batches of a size.
 
-    Args:
-        communicator (str): ``'naive'``, ``'pure_nccl'``, or None for a single
-            process, which needs no MPI.
-        batch_size (int): Size of a batch over all processes.
-
+    ``communicator`` is ``'naive'``, ``'pure_nccl'``, or None for a single
+    process, which needs no MPI.
     """
     if communicator is not None:
+        from experiments.common.multi_process import MultiProcess
         processes = MultiProcess(communicator)
     elif (cli.launched('SIZE') or 1) > 1:
         raise UserError(
@@ -42,6 +26,42 @@ def join(communicator, batch_size):
             f'a batch size of {batch_size} is not divisible by '
             f'{processes.size} processes; choose another --batch-size')
     return processes
+
+
+class SingleProcess:
+    """A process that trains alone, with the interface of ``MultiProcess``."""
+
+    rank = 0  # number of this process; the root process has number 0
+    size = 1
+
+    def use_device(self, specifier):
+        """Make this process's device the current one and return it."""
+        return cli.use_device(specifier)
+
+    def once(self, function):
+        """Call a function in the root process; return its value in all."""
+        return function()
+
+    def gather(self, value):
+        """Return the values from all processes, in each."""
+        return [value]
+
+    def prepare(self, optimizer, device):
+        """Return an optimizer for these processes; move its model."""
+        if device.xp is not numpy:
+            from experiments.common.packed import Packed
+            optimizer.target.to_device(device)
+            optimizer.target = Packed(optimizer.target)
+        return optimizer
+
+    def merge(self, model):
+        """Combine reported values and persistent values of all shares."""
+
+
+def share(batch, processes):
+    """Return a process's part of a batch, a sequence or an array."""
+    n, rank, size = len(batch), processes.rank, processes.size
+    return batch[n * rank // size:n * (rank + 1) // size]
 
 
 def seed_all(seed, device, rank=0):
@@ -60,129 +80,3 @@ def seed_device(device):
         with chainer.using_device(device):
             device.xp.random.seed(
                 int(numpy.random.RandomState(keys).randint(2 ** 31)))
-
-
-class SingleProcess:
-    """A process that trains alone."""
-
-    rank = 0  # number of this process; the root process has number 0
-    size = 1
-
-    def use_device(self, specifier):
-        """Make this process's device the current one and return it."""
-        return cli.use_device(specifier)
-
-    def once(self, function):
-        """Call a function in the root process; return its value in all."""
-        return function()
-
-    def gather(self, value):
-        """Return the values from all processes, in each."""
-        return [value]
-
-    def share(self, batch):
-        """Return this process's part of a batch, a sequence or an array."""
-        n = len(batch)
-        return batch[
-            n * self.rank // self.size:n * (self.rank + 1) // self.size]
-
-    def multi_node(self, optimizer):
-        """Return an optimizer that averages gradients over all processes."""
-        return optimizer
-
-    def merge(self, model):
-        """Combine reported values and persistent values of all shares."""
-
-
-class MultiProcess(SingleProcess):
-    """The processes that mpiexec started, from the view of one of them.
-
-    After this, only the root process prints, and an error in one process ends
-    all.
-
-    Args:
-        communicator (str): ``'naive'`` or ``'pure_nccl'``.
-
-    """
-
-    def __init__(self, communicator):
-        advice = '; see docs/processes.rst for its installation'
-        with explained('--communicator needs mpi4py ({})' + advice,
-                       ImportError), \
-                explained('--communicator needs an MPI, which mpi4py does not '
-                          'find' + advice, RuntimeError):
-            import chainermn
-            from chainermn import global_except_hook
-            # For objects, and for arrays on the CPU
-            self._host = chainermn.create_communicator('naive')
-        self.rank, self.size = self._host.rank, self._host.size
-        started = cli.launched('SIZE')
-        if started is None and self.size == 1:
-            raise UserError('--communicator needs processes started by '
-                            'mpiexec: mpiexec -n 2 python -m ...')
-        # The others would wait forever for a process that just exits.
-        cli.end = self._host.mpi_comm.Abort
-        if sys.excepthook is sys.__excepthook__:
-            global_except_hook.add_hook()
-        if self.rank:
-            sys.stdout = open(os.devnull, 'w')
-        if started not in (None, self.size):
-            raise UserError(f'mpiexec started {started} processes, but '
-                            f'mpi4py finds {self.size}; use the mpiexec of '
-                            "mpi4py's MPI")
-        self._name = communicator
-        self._gradients = self._host
-        if communicator == 'pure_nccl':
-            with explained('--communicator pure_nccl is for GPUs: {}',
-                           RuntimeError):
-                # The default is chainer.config.dtype, which may be mixed16.
-                self._gradients = chainermn.create_communicator(
-                    'pure_nccl', allreduce_grad_dtype='float32')
-
-    def use_device(self, specifier):
-        if self._name == 'naive':
-            if specifier not in ('-1', '@numpy'):
-                raise UserError('--communicator naive is for CPUs; for GPUs '
-                                'choose pure_nccl')
-            return super().use_device(specifier)
-        if specifier != '-1':
-            raise UserError('with --communicator pure_nccl, every process '
-                            'uses the GPU of its local rank; omit --device')
-        # If each process sees a single GPU, that is number 0.
-        n_devices = cuda.cupy.cuda.runtime.getDeviceCount()
-        return super().use_device(
-            str(self._gradients.intra_rank % n_devices))
-
-    def once(self, function):
-        value, = self._host.bcast_obj(
-            (function(),) if self.rank == 0 else None)
-        return value
-
-    def gather(self, value):
-        return self._host.bcast_obj(self._host.gather_obj(value))
-
-    def multi_node(self, optimizer):
-        self._host.bcast_data(optimizer.target)
-        from chainermn import create_multi_node_optimizer
-        several = create_multi_node_optimizer(optimizer, self._gradients)
-        # Without this, the first update only broadcasts the parameters.
-        several.is_changed(optimizer.target)
-        return several
-
-    def merge(self, model):
-        observation = chainer.get_current_reporter().observation
-        theirs = self.gather(dict(observation))
-        for key in observation:
-            # ChainerMN's ObservationAggregator ignores the weights.
-            pairs = [each[key] if isinstance(each[key], tuple)
-                     else (each[key], 1) for each in theirs]
-            weight = sum(weight for _, weight in pairs)
-            observation[key] = sum(
-                mean * weight for mean, weight in pairs) / weight, weight
-        # ChainerMN's AllreducePersistent needs a CUDA-aware MPI on GPUs.
-        for link in model.links():
-            for name in sorted(link._persistent):
-                value = getattr(link, name)
-                if isinstance(value, link.xp.ndarray):
-                    value[...] = link.xp.asarray(sum(self.gather(
-                        cuda.to_cpu(value))) / self.size)

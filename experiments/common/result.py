@@ -17,7 +17,6 @@ from experiments.common.checkpoint import read_json
 from experiments.common.checkpoint import write_json
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
-from experiments.common.extensions import PRIORITY_LOG_READER
 import qrnn
 
 
@@ -37,7 +36,7 @@ class WriteResult(training.Extension):
     """
 
     trigger = 1, 'epoch'
-    priority = PRIORITY_LOG_READER
+    priority = training.PRIORITY_READER - 1  # after LogReport
 
     def __init__(self, facts, best, device, n_processes=1):
         self._facts = facts

@@ -1,6 +1,5 @@
 """Train a classifier: ``python -m experiments.imdb.train --help``."""
 import dataclasses
-import os
 
 import chainer
 from chainer import training
@@ -16,7 +15,6 @@ from experiments.common.extensions import DeferSignals
 from experiments.common.extensions import EarlyStopping
 from experiments.common.extensions import Progress
 from experiments.common.options import TrainingParser
-from experiments.common.packed import pack_on_gpu
 from experiments.common.processes import join
 from experiments.common.processes import seed_all
 from experiments.common.result import WriteResult
@@ -68,10 +66,12 @@ def train(args, config):
         config = dataclasses.replace(config, embed_size=vectors.shape[1])
         print(f"{args.glove}: vectors for {glove_facts['vectors']:,} words, "
               f"{100 * glove_facts['coverage']:.1f} % of the running words")
+    facts = {**args.facts, 'settings': dataclasses.asdict(config),
+             'data': corpus.facts, 'glove': glove_facts}
     model = build(config, corpus.vocabulary, vectors)
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = processes.multi_node(setup_optimizer(model, config))
+    optimizer = processes.prepare(setup_optimizer(model, config), device)
 
     # Iterator, updater and trainer
     iterator = batches.BucketIterator(
@@ -79,15 +79,14 @@ def train(args, config):
     updater = batches.SharingUpdater(
         iterator, optimizer, data.pad, device, processes)
     best = checkpoint.BestModel(
-        model, 'validation/main/accuracy', highest=True)
+        model, {**facts, 'words': [] if config.layer == 'pqrnn'
+                else corpus.vocabulary},
+        'validation/main/accuracy', highest=True)
     trainer = training.Trainer(
         updater, EarlyStopping(config.n_epochs, best, args.patience,
                                processes), args.out)
-    pack_on_gpu(optimizer, processes)
 
     # Extensions; Chainer calls them in the order of their priorities.
-    facts = {**args.facts, 'settings': dataclasses.asdict(config),
-             'data': corpus.facts, 'glove': glove_facts}
     if processes.rank == 0:
         trainer.extend(evaluator(model, corpus.dev, config.batch_size))
         trainer.extend(CheckFinite())
@@ -108,30 +107,27 @@ def train(args, config):
 
     if args.resume:
         snapshot.resume(trainer)
-    if processes.rank == 0:
-        checkpoint.write_json(os.path.join(args.out, 'model.json'), {
-            **facts, 'words': [] if config.layer == 'pqrnn'
-            else corpus.vocabulary})
     trainer.run(show_loop_exception_msg=False)
+    if processes.rank:
+        return
 
     # Scores and result
-    if processes.rank == 0:
-        best.restore()
-        accuracy = score(model, corpus.test)
-        words, bigrams = (data.bag_of_words_accuracies(corpus, bigrams)
-                          for bigrams in (False, True))
-        print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
-              f'Development accuracy: {100 * best.value:.2f} %\n'
-              f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
-              f"{100 * words['test']:.2f} %, with bigrams: "
-              f"{100 * bigrams['test']:.2f} %)")
-        write_result.finish({
-            'development_accuracy': 100 * best.value,
-            'test_accuracy': 100 * accuracy,
-            'bag_of_words_development_accuracy': 100 * words['dev'],
-            'bag_of_words_test_accuracy': 100 * words['test'],
-            'bag_of_bigrams_development_accuracy': 100 * bigrams['dev'],
-            'bag_of_bigrams_test_accuracy': 100 * bigrams['test']})
+    best.restore()
+    accuracy = score(model, corpus.test)
+    words, bigrams = (data.bag_of_words_accuracies(corpus, bigrams)
+                      for bigrams in (False, True))
+    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+          f'Development accuracy: {100 * best.value:.2f} %\n'
+          f'Test accuracy: {100 * accuracy:.2f} % (bag of words: '
+          f"{100 * words['test']:.2f} %, with bigrams: "
+          f"{100 * bigrams['test']:.2f} %)")
+    write_result.finish({
+        'development_accuracy': 100 * best.value,
+        'test_accuracy': 100 * accuracy,
+        'bag_of_words_development_accuracy': 100 * words['dev'],
+        'bag_of_words_test_accuracy': 100 * words['test'],
+        'bag_of_bigrams_development_accuracy': 100 * bigrams['dev'],
+        'bag_of_bigrams_test_accuracy': 100 * bigrams['test']})
 
 
 def setup_optimizer(model, config):

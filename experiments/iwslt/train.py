@@ -1,6 +1,4 @@
 """Train a translator: ``python -m experiments.iwslt.train --help``."""
-import os
-
 import chainer
 from chainer import training
 from chainer.training import extensions
@@ -17,7 +15,6 @@ from experiments.common.extensions import DeferSignals
 from experiments.common.extensions import EarlyStopping
 from experiments.common.extensions import Progress
 from experiments.common.options import TrainingParser
-from experiments.common.packed import pack_on_gpu
 from experiments.common.processes import join
 from experiments.common.processes import seed_all
 from experiments.common.result import WriteResult
@@ -66,10 +63,11 @@ def train(args, config):
             args.data, config.max_length, args.extra,
             checked=not args.unchecked)))
     print(corpus)
+    facts = {**args.facts, 'data': corpus.facts}
     model = Translator(config, len(corpus.characters))
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = processes.multi_node(setup_optimizer(model, config))
+    optimizer = processes.prepare(setup_optimizer(model, config), device)
 
     # Iterator, updater and trainer
     examples = corpus.examples('train')
@@ -79,14 +77,13 @@ def train(args, config):
     updater = batches.SharingUpdater(
         iterator, optimizer, score.convert, device, processes,
         count=lambda batch: sum(n_target for *_, n_target in batch))
-    best = checkpoint.BestModel(model)
+    best = checkpoint.BestModel(
+        model, {**facts, 'characters': list(corpus.characters)})
     trainer = training.Trainer(
         updater, EarlyStopping(config.n_epochs, best, args.patience,
                                processes), args.out)
-    pack_on_gpu(optimizer, processes)
 
     # Extensions; Chainer calls them in the order of their priorities.
-    facts = {**args.facts, 'data': corpus.facts}
     if processes.rank == 0:
         curves = ['perplexity', 'validation/perplexity']
         trainer.extend(score.evaluator(model, corpus, 'dev'))
@@ -107,24 +104,21 @@ def train(args, config):
 
     if args.resume:
         snapshot.resume(trainer)
-    if processes.rank == 0:
-        checkpoint.write_json(
-            os.path.join(args.out, 'model.json'),
-            {**facts, 'characters': list(corpus.characters)})
     trainer.run(show_loop_exception_msg=False)
+    if processes.rank:
+        return
 
     # Scores and result
-    if processes.rank == 0:
-        best.restore()
-        perplexity = float(numpy.exp(best.value))
-        scores = score.scores(model, corpus)
-        print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
-              f'Development perplexity: {perplexity:.3f}\n'
-              + score.describe(scores))
-        write_result.finish({
-            'training_pairs': len(examples),
-            'validation_perplexity': perplexity,
-            **{f'test_{name}': value for name, value in scores.items()}})
+    best.restore()
+    perplexity = float(numpy.exp(best.value))
+    scores = score.scores(model, corpus)
+    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+          f'Development perplexity: {perplexity:.3f}\n'
+          + score.describe(scores))
+    write_result.finish({
+        'training_pairs': len(examples),
+        'validation_perplexity': perplexity,
+        **{f'test_{name}': value for name, value in scores.items()}})
 
 
 def setup_optimizer(model, config):

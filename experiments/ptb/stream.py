@@ -5,6 +5,8 @@ from chainer.training import extensions
 import numpy
 
 from experiments.common.cli import UserError
+from experiments.common.processes import share
+from experiments.common.processes import SingleProcess
 
 
 class StreamIterator(chainer.dataset.Iterator):
@@ -75,7 +77,8 @@ class StreamUpdater(training.updaters.StandardUpdater):
     chunk; gradients stop in between. Several processes share the rows.
     """
 
-    def __init__(self, iterator, optimizer, device, processes):
+    def __init__(self, iterator, optimizer, device,
+                 processes=SingleProcess()):
         super().__init__(iterator, optimizer, device=device)
         self._processes = processes
 
@@ -86,7 +89,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
         if iterator.current_position == 0:
             model.reset_state()
         x, t = self.input_device.send(tuple(
-            map(self._processes.share, iterator.next())))
+            share(words, self._processes) for words in iterator.next()))
         optimizer.update(model, x, t)
         model.unchain_state()
         self._processes.merge(model)
@@ -105,7 +108,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
                 name, None if is_loading else self._of_all(part))
                 for name, part in zip(fields, parts)]
             states.append(layer.state_type(*(
-                self._processes.share(part) if part.size else None
+                share(part, self._processes) if part.size else None
                 for part in parts)))
         if is_loading:
             rnn.state = states

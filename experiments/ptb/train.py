@@ -1,6 +1,4 @@
 """Train a language model: ``python -m experiments.ptb.train --help``."""
-import os
-
 import chainer
 from chainer import training
 from chainer.training import extensions
@@ -15,7 +13,6 @@ from experiments.common.extensions import DeferSignals
 from experiments.common.extensions import EarlyStopping
 from experiments.common.extensions import Progress
 from experiments.common.options import TrainingParser
-from experiments.common.packed import pack_on_gpu
 from experiments.common.processes import join
 from experiments.common.processes import seed_all
 from experiments.common.result import WriteResult
@@ -54,23 +51,22 @@ def train(args, config):
     corpus = processes.once(lambda: (
         data.sample(100, 20) if args.test else data.load(args.data)))
     print(corpus)
+    facts = {**args.facts, 'data': corpus.facts}
     model = LanguageModel(config, len(corpus.vocabulary))
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
-    optimizer = processes.multi_node(setup_optimizer(model, config))
+    optimizer = processes.prepare(setup_optimizer(model, config), device)
 
     # Iterator, updater and trainer
     iterator = stream.StreamIterator(
         corpus.train, config.batch_size, config.n_steps, corpus.eos)
     updater = stream.StreamUpdater(iterator, optimizer, device, processes)
-    best = checkpoint.BestModel(model)
+    best = checkpoint.BestModel(model, {**facts, 'words': corpus.vocabulary})
     trainer = training.Trainer(
         updater, EarlyStopping(config.n_epochs, best, args.patience,
                                processes), args.out)
-    pack_on_gpu(optimizer, processes)
 
     # Extensions; Chainer calls them in the order of their priorities.
-    facts = {**args.facts, 'data': corpus.facts}
     if processes.rank == 0:
         curves = ['perplexity', 'validation/perplexity']
         trainer.extend(
@@ -103,27 +99,25 @@ def train(args, config):
 
     if args.resume:
         snapshot.resume(trainer)
-    if processes.rank == 0:
-        checkpoint.write_json(os.path.join(args.out, 'model.json'),
-                              {**facts, 'words': corpus.vocabulary})
     trainer.run(show_loop_exception_msg=False)
+    if processes.rank:
+        return
 
     # Scores and result
-    if processes.rank == 0:
-        best.restore()
-        scores = stream.scores(model, corpus)
-        unigrams = {part: corpus.unigram_perplexity(part)
-                    for part in ('valid', 'test')}
-        print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
-              f"Validation perplexity: {scores['valid']:.2f} (unigrams: "
-              f"{unigrams['valid']:.2f})\n"
-              f"Test perplexity: {scores['test']:.2f} (unigrams: "
-              f"{unigrams['test']:.2f})")
-        write_result.finish({
-            'validation_perplexity': scores['valid'],
-            'test_perplexity': scores['test'],
-            'unigram_validation_perplexity': unigrams['valid'],
-            'unigram_test_perplexity': unigrams['test']})
+    best.restore()
+    scores = stream.scores(model, corpus)
+    unigrams = {part: corpus.unigram_perplexity(part)
+                for part in ('valid', 'test')}
+    print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
+          f"Validation perplexity: {scores['valid']:.2f} (unigrams: "
+          f"{unigrams['valid']:.2f})\n"
+          f"Test perplexity: {scores['test']:.2f} (unigrams: "
+          f"{unigrams['test']:.2f})")
+    write_result.finish({
+        'validation_perplexity': scores['valid'],
+        'test_perplexity': scores['test'],
+        'unigram_validation_perplexity': unigrams['valid'],
+        'unigram_test_perplexity': unigrams['test']})
 
 
 def setup_optimizer(model, config):

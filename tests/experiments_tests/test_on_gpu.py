@@ -12,7 +12,7 @@ import pytest
 
 from experiments.common import cli
 from experiments.common import batches
-from experiments.common.processes import MultiProcess
+from experiments.common.multi_process import MultiProcess
 from experiments.ptb import stream
 
 

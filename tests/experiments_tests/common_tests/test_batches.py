@@ -1,4 +1,3 @@
-import chainer
 import numpy
 import pytest
 

@@ -68,7 +68,7 @@ class TestSnapshot:
 
     @pytest.fixture
     def save(self, tmp_path):
-        snapshot = checkpoint.Snapshot()
+        snapshot = checkpoint.Snapshot({})
 
         def write(iteration):
             snapshot(types.SimpleNamespace(
@@ -107,12 +107,13 @@ class TestSnapshot:
             'snapshot_iter_1', 'snapshot_iter_2']
 
     def test_trigger(self):
-        snapshot = checkpoint.Snapshot(every=10)
-        assert [snapshot.trigger(types.SimpleNamespace(
-            updater=types.SimpleNamespace(
-                iteration=iteration, is_new_epoch=is_new_epoch)))
-            for iteration, is_new_epoch in ((10, False), (11, False),
-                                            (12, True))] == [True, False, True]
+        snapshot = checkpoint.Snapshot({}, every=10)
+        for iteration, is_new_epoch, expected in (
+                (10, False, True), (11, False, False), (12, True, True)):
+            updater = types.SimpleNamespace(
+                iteration=iteration, is_new_epoch=is_new_epoch)
+            trainer = types.SimpleNamespace(updater=updater)
+            assert snapshot.trigger(trainer) == expected
 
 
 def test_prepare_folder_removes_half_written_files(tmp_path):
@@ -130,7 +131,8 @@ class TestBestModel:
     def best(self, request, tmp_path):
         """The best model of four epochs, of which the second is the best."""
         model = L.BatchNormalization(3)  # it has persistent values
-        best = checkpoint.BestModel(model, 'score', highest=request.param)
+        best = checkpoint.BestModel(
+            model, {}, 'score', highest=request.param)
         trainer = types.SimpleNamespace(
             observation={}, updater=types.SimpleNamespace(),
             out=str(tmp_path))
@@ -150,22 +152,21 @@ class TestBestModel:
     def test_goes_through_a_snapshot_into_a_model(self, best, tmp_path):
         checkpoint.serializers.save_npz(tmp_path / 'snapshot.npz', best)
         model = L.BatchNormalization(3)
-        other = checkpoint.BestModel(model)
+        other = checkpoint.BestModel(
+            model, {'experiment': 'toy', 'dtype': 'float32'})
         with numpy.load(tmp_path / 'snapshot.npz') as arrays:
             checkpoint.serializers.NpzDeserializer(arrays).load(other)
         assert (other.epoch, other.value) == (best.epoch, best.value)
         (tmp_path / 'model.npz').unlink()
         other.initialize(types.SimpleNamespace(out=str(tmp_path)))
-        checkpoint.write_json(tmp_path / 'model.json', {
-            'experiment': 'toy', 'dtype': 'float32'})
         loaded, _ = checkpoint.load_model(
             str(tmp_path), 'toy', lambda description: L.BatchNormalization(3))
         assert (loaded.gamma.array == 2).all() and (loaded.avg_mean == 2).all()
 
     def test_is_not_written_before_the_first_epoch(self, tmp_path):
-        checkpoint.BestModel(L.Linear(3, 2)).initialize(
+        checkpoint.BestModel(L.Linear(3, 2), {}).initialize(
             types.SimpleNamespace(out=str(tmp_path)))
-        assert not os.listdir(tmp_path)
+        assert os.listdir(tmp_path) == ['model.json']
 
 
 class TestLoadModel:

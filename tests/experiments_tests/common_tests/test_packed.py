@@ -54,3 +54,14 @@ class TestPacked:
         for a, b in zip(model.params(), other.params()):
             numpy.testing.assert_array_equal(a.array, b.array)
             assert b.array.base is not None
+
+    def test_trainer_observes_the_links_of_the_model(self):
+        model, optimizer = self.train(chainer.optimizers.SGD, True, 1)
+        iterator = chainer.iterators.SerialIterator([], 1)
+        trainer = chainer.training.Trainer(
+            chainer.training.updaters.StandardUpdater(iterator, optimizer))
+        with trainer.reporter:
+            chainer.report({'loss': 1.}, model)
+            chainer.report({'loss': 2.}, model[0])
+        assert trainer.reporter.observation == {
+            'main/loss': 1., 'main/0/loss': 2.}

@@ -1,12 +1,13 @@
 import os
 import sys
+import types
 
 import numpy
 import pytest
 
 from experiments.common.cli import UserError
 from experiments.common.processes import join
-from experiments.common.processes import SingleProcess
+from experiments.common.processes import share
 from tests.experiments_tests.common_tests import processes
 
 
@@ -113,12 +114,9 @@ def test_one_line_for_all(mpiexec, arguments, says):
 @pytest.mark.parametrize('size', [1, 2, 3, 7])
 def test_shares_are_the_whole(size):
     for n in 0, 1, 6, 7, 12:
-        shares = []
-        for rank in range(size):
-            each = SingleProcess()
-            each.rank, each.size = rank, size
-            shares.append(each.share(range(n)))
-        assert [i for share in shares for i in share] == list(range(n))
+        shares = [share(range(n), types.SimpleNamespace(rank=rank, size=size))
+                  for rank in range(size)]
+        assert [i for each in shares for i in each] == list(range(n))
         lengths = list(map(len, shares))
         assert max(lengths) - min(lengths) <= (n % size > 0)
 

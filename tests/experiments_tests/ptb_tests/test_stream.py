@@ -5,7 +5,6 @@ import numpy
 import pytest
 
 from experiments.common.cli import UserError
-from experiments.common.processes import SingleProcess
 from experiments.ptb import stream
 from experiments.ptb.model import LanguageModel
 from experiments.ptb.model import TINY
@@ -106,7 +105,7 @@ def test_backpropagation_is_truncated_exactly(layer):
     model = LanguageModel(config, 20)
     optimizer = chainer.optimizers.SGD(0.).setup(model)
     updater = stream.StreamUpdater(
-        stream.StreamIterator(words, 4, 5), optimizer, '@numpy', SingleProcess())
+        stream.StreamIterator(words, 4, 5), optimizer, '@numpy')
     updater.update()
     state = model.rnn.state
     updater.update()
@@ -129,7 +128,7 @@ def test_state_starts_anew_with_every_epoch():
     model = LanguageModel(EXACT, 20)
     optimizer = chainer.optimizers.SGD(0.).setup(model)
     updater = stream.StreamUpdater(
-        stream.StreamIterator(words, 4, 3), optimizer, '@numpy', SingleProcess())
+        stream.StreamIterator(words, 4, 3), optimizer, '@numpy')
     ends = []
     for _ in range(2):
         for _ in range(2):
@@ -147,7 +146,7 @@ def test_updater_goes_on_from_a_snapshot(tmp_path, options):
         model = LanguageModel(dataclasses.replace(EXACT, **options), 20)
         updaters.append(stream.StreamUpdater(
             stream.StreamIterator(words, 4, 5),
-            chainer.optimizers.SGD(1.).setup(model), '@numpy', SingleProcess()))
+            chainer.optimizers.SGD(1.).setup(model), '@numpy'))
     saved, loaded = updaters
     path = str(tmp_path / 'snapshot')
     saved.update()
