@@ -1,4 +1,4 @@
-"""What the paper reports, and the settings that it gives, in one place.
+"""The paper's numbers and settings.
 
 J. Bradbury et al.: `Quasi-Recurrent Neural Networks
 <https://arxiv.org/abs/1611.01576>`_, ICLR 2017, "as reported by the paper".
@@ -8,7 +8,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper, for one experiment.
+    """A table of the paper, of one experiment.
 
     Attributes:
         title (str): Its title.
@@ -17,7 +17,7 @@ class Table:
         validation (tuple): How the best epoch is chosen: an entry of the log,
             a factor to show it with, and ``min`` or ``max``.
         columns (dict): Headings, and their entries in ``result.json``;
-            ``'validation'`` is that of the best epoch.
+            ``'validation'`` is the best epoch's score.
         rows (dict): The paper's numbers, in the order of the columns, by
             configuration.
         settings (dict): The paper's settings by name, None where it gives
@@ -38,7 +38,7 @@ class Table:
         return result['data'].get('fingerprint') in self.fingerprints
 
 
-# What the rows of a table have in common
+# Settings that the rows of a table share
 
 _IMDB = {
     'n_layers': 4, 'n_units': 256, 'dropout': .3, 'embed_size': 300,
@@ -64,9 +64,10 @@ _IWSLT = {
 TABLES = {
     'imdb': Table(
         'Table 1: sentiment, IMDb (accuracy in %)', 'IMDb',
-        # Numbered by a vocabulary of words that occur twice, and of all words
+        # Numbered by a vocabulary of words that occur 2, 0 and 25 times
         ('a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c',
-         '6d4380cb960af0061d8a8d7da50cc42ae12a3823e5bdc402a29c19631fcfccc1'),
+         '6d4380cb960af0061d8a8d7da50cc42ae12a3823e5bdc402a29c19631fcfccc1',
+         '42324769e9585d261f25d7ca68df5565c7f88bbe380fe3168751568383468915'),
         validation=('validation/main/accuracy', 100, max),
         columns={'development accuracy': 'validation',
                  'test accuracy': 'test_accuracy',
@@ -108,8 +109,8 @@ TABLES = {
                   'lstm': dict(_IWSLT, dropout=.2)}),
 }
 
-#: Figure 4, right: times faster than cuDNN's LSTM in inference, for a layer of
-#: 320 units, by batch and T.
+#: Figure 4, right: speed-up of a layer of 320 units over cuDNN's LSTM in
+#: inference, by batch and T.
 LAYER_SPEED = {
     (batch, steps): factor
     for batch, factors in {

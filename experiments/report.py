@@ -1,4 +1,4 @@
-"""The paper's numbers beside ours: ``python -m experiments.report --help``."""
+"""Compare results with the paper: ``python -m experiments.report --help``."""
 import glob
 import itertools
 import os
@@ -61,7 +61,7 @@ def _find(pattern, folder):
 def document(runs, folder, start):
     """Return all that is known of the runs and of Figure 4, in Markdown.
 
-    A run's ``README.md`` says what it shows and what it does not show.
+    The ``README.md`` in a run's folder explains its result.
     Pictures in the results' folder are linked from the folder ``start``.
     """
     link = os.path.relpath(folder, start)
@@ -169,7 +169,7 @@ def equal_epochs(paper, runs):
 
 
 def about(result, paper):
-    """Return what a run's numbers depend on, and how it differs."""
+    """Return the environment and settings of a run."""
     lines = _environments(_starts(result))
     lines.append(f'- {result["parameters"]:,} parameters')
     if not paper.has_data(result):
@@ -247,7 +247,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return what differs from the paper's settings, and what has none."""
+    """Return settings that differ, and settings that the paper omits."""
     ours = _settings(result)
     differs, not_given = [], []
     for name, value in paper.settings[result['config']].items():

@@ -187,7 +187,7 @@ def test_fingerprint_of_imdb(user_cache, monkeypatch):
     if not os.path.exists(os.path.join(user_cache, 'qrnn', 'imdb', name)):
         pytest.skip('IMDb has not been tokenized yet, which takes minutes')
     assert tuple(data.load(IMDB, min_count).facts['fingerprint']
-                 for min_count in (2, 0)) == TABLES['imdb'].fingerprints
+                 for min_count in (2, 0, 25)) == TABLES['imdb'].fingerprints
 
 
 class TestPad:
