@@ -3,13 +3,12 @@ import dataclasses
 import os
 from typing import Literal
 
-import chainer
-import chainer.functions as F
 import chainer.links as L
 
 from experiments.common.checkpoint import load_model
 from experiments.common.cli import UserError
 from experiments.common.precision import linear
+from experiments.imdb.classifier import Classifier
 from experiments.imdb.data import number_of
 from experiments.imdb.data import PAD
 from qrnn import LSTMStack
@@ -93,28 +92,6 @@ def build(config, words, vectors=None):
         from experiments.imdb.pqrnn import PQRNN
         return PQRNN(config, words)
     return SentimentClassifier(config, words, vectors)
-
-
-class Classifier(chainer.Chain):
-    """Base class: tells whether a review is positive.
-
-    A subclass defines ``logits(words, lengths)``, ``(B,)``, above 0 if a
-    review is, and ``number(word)``, the number of a word.
-    """
-
-    def forward(self, words, lengths, labels):
-        """Return the mean cross entropy; report ``loss`` and ``accuracy``.
-
-        Words are int32, ``(B, T)``, padded with -1; lengths and labels, 0 or
-        1, ``(B,)``.
-        """
-        logits = self.logits(words, lengths)
-        loss = F.sigmoid_cross_entropy(logits, labels)
-        hits = (logits.array >= 0) == (labels == 1)
-        chainer.report({
-            'loss': (loss.array.astype('d'), len(labels)),
-            'accuracy': (hits.mean(), len(labels))}, self)
-        return loss
 
 
 class SentimentClassifier(Classifier):

@@ -7,7 +7,7 @@ import chainer.links as L
 import numpy
 
 from experiments.common.precision import linear
-from experiments.imdb.model import Classifier
+from experiments.imdb.classifier import Classifier
 from qrnn import attention_sum
 from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
