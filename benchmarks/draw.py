@@ -6,6 +6,7 @@ import os
 from benchmarks.all import BENCHMARKS
 from experiments.common import checkpoint
 from experiments.common import cli
+from experiments.common.files import read_json
 
 
 def main(argv=None):
@@ -18,7 +19,7 @@ def main(argv=None):
     if not paths:
         raise cli.UserError(f'there are no results in {folder}')
     for path in paths:
-        result = checkpoint.read_json(path)
+        result = read_json(path)
         draw(result['benchmark'], result['rows'], folder)
 
 

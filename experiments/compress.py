@@ -6,8 +6,8 @@ import shutil
 import numpy
 
 from experiments.common import cli
-from experiments.common.checkpoint import read_arrays
 from experiments.common.checkpoint import replacing
+from experiments.common.files import read_arrays
 
 
 def main(argv=None):

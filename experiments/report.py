@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from experiments.common import cli
-from experiments.common.checkpoint import read_json
+from experiments.common.files import read_json
 from experiments.paper import TABLES
 
 
@@ -24,7 +24,8 @@ def main(argv=None):
     runs = load_runs(args.results)
     if args.write:
         text = document(runs, args.results, os.path.dirname(args.write) or '.')
-        with open(args.write, 'w', encoding='utf-8') as f:
+        with open(args.write, 'w', encoding='utf-8',
+                  errors='backslashreplace') as f:
             f.write(text)
         print(f'Written to {args.write}')
         return

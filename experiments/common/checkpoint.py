@@ -14,6 +14,8 @@ import numpy
 from experiments.common import precision
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
+from experiments.common.files import read_arrays
+from experiments.common.files import read_json
 from experiments.common.processes import seed_device
 from experiments.common.processes import SingleProcess
 
@@ -43,27 +45,8 @@ def write_json(path, value):
     """Write a value as indented JSON."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
     with replacing(path) as f:
-        f.write(text.encode('utf-8') + b'\n')
-
-
-def read_json(path):
-    """Return a value from a JSON file."""
-    try:
-        with open(path, encoding='utf-8') as f:
-            return json.load(f)
-    except (ValueError, RecursionError):
-        raise UserError(f'{path} is damaged: it is not JSON')
-
-
-def read_arrays(path):
-    """Return the arrays of a ``.npz`` file by name; nothing is unpickled."""
-    try:
-        with numpy.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except FileNotFoundError:
-        raise
-    except Exception:  # a damaged archive fails in many ways
-        raise UserError(f'{path} is damaged, or does not hold arrays')
+        # Surrogates are bytes of file names; JSON escapes them the same way.
+        f.write(text.encode('utf-8', 'backslashreplace') + b'\n')
 
 
 def prepare_folder(out, resume, overwrite):

@@ -1,14 +1,10 @@
 """Command lines: what users give, and what they are told when it is wrong."""
 import argparse
 import contextlib
-import gzip
-import hashlib
 import os
 import signal
-import socket
 import sys
 import time
-import zlib
 
 import chainer
 from chainer.backends import cuda
@@ -41,6 +37,7 @@ def run(main):
     1; a signal gives a line and the status of a program that it killed.
     Anything else is a fault of the program and keeps its traceback.
     """
+    _set_up_streams()
     try:
         main()
     except UserError as error:
@@ -62,6 +59,19 @@ def run(main):
 def _with_notes(message, error):
     """Add the notes of an exception, for example how to resume."""
     return '; '.join([message, *getattr(error, '__notes__', [])])
+
+
+def _set_up_streams():
+    """Replace closed standard streams, and escape what they cannot encode.
+
+    Without the null device in its place, the next file that is opened would
+    get the number of a closed stream.
+    """
+    for name, mode in ('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+    for stream in sys.stdout, sys.stderr:
+        stream.reconfigure(errors='backslashreplace')
 
 
 def die(number):
@@ -175,44 +185,14 @@ def number(kind, low, high):
     return convert
 
 
+def text(argument):
+    """Type of an argument that is text: UTF-8, whatever the locale is."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f'{argument!r} is not UTF-8 text')
+
+
 positive = number(int, 1, 2 ** 31 - 1)
 not_negative = number(float, 0, 10 ** 9)
 seed = number(int, 0, 2 ** 32 - 1)  # what NumPy takes
-
-
-def plain_or_gzipped(path):
-    """Return the name of a file that may be gzipped, None if it is missing."""
-    return next(filter(os.path.exists, (path, path + '.gz')), None)
-
-
-def read_text(path, content):
-    """Return the text of a file, gunzipped if its name ends in ``.gz``."""
-    with explained(f'cannot read {path}: {{}}', gzip.BadGzipFile, EOFError,
-                   zlib.error):
-        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
-            return decode(f.read(), path, content)
-
-
-def decode(contents, path, content):
-    """Return bytes as text, or say what the file must hold."""
-    with contextlib.suppress(UnicodeDecodeError):
-        text = contents.decode('utf-8')
-        if '\0' not in text:
-            return text
-    raise UserError(f'{path} is not UTF-8 text; it must hold {content}')
-
-
-def download(url, md5):
-    """Return the name of a file from the web in Chainer's dataset cache."""
-    socket.setdefaulttimeout(60)  # seconds without an answer
-    with explained(f'cannot download {url}: {{}}; try again later, or give a '
-                   'copy of your own with --data', OSError, EOFError):
-        path = chainer.dataset.cached_download(url)
-    with open(path, 'rb') as f:
-        found = hashlib.file_digest(f, 'md5').hexdigest()
-    if found != md5:
-        os.remove(path)
-        raise UserError(
-            f'the download of {url} was damaged and has been removed from the '
-            'cache; run the command again to fetch it anew')
-    return path

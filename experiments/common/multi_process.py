@@ -50,7 +50,7 @@ class MultiProcess:
         if sys.excepthook is sys.__excepthook__:
             global_except_hook.add_hook()
         if self.rank:
-            sys.stdout = open(os.devnull, 'w')
+            sys.stdout = open(os.devnull, 'w', errors='backslashreplace')
         if started not in (None, self.size):
             raise UserError(f'mpiexec started {started} processes, but '
                             f'mpi4py finds {self.size}; use the mpiexec of '

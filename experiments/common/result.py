@@ -13,10 +13,10 @@ from chainer.backends import cuda
 import numpy
 import threadpoolctl
 
-from experiments.common.checkpoint import read_json
 from experiments.common.checkpoint import write_json
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
+from experiments.common.files import read_json
 import qrnn
 
 

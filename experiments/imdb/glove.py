@@ -6,7 +6,7 @@ import zlib
 
 import numpy
 
-from experiments.common.checkpoint import read_arrays
+from experiments.common import files
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
@@ -34,9 +34,9 @@ def load(path, vocabulary):
     A word is looked up as it stands first, lower-cased second.
 
     Args:
-        path (str): A text file with a word and its vector on every line, a
-            ``.zip`` archive of one, or a ``.npz`` with ``words``, ``(N,)``,
-            and ``vectors``, ``(N, D)``. Text is streamed.
+        path (str): A text file with a word and its vector on every line,
+            gzipped or not, a ``.zip`` archive of one, or a ``.npz`` with
+            ``words``, ``(N,)``, and ``vectors``, ``(N, D)``. Text is streamed.
         vocabulary (list of str): The words.
 
     Returns:
@@ -51,8 +51,9 @@ def load(path, vocabulary):
             wanted.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
-    with explained(f'cannot read {path}: {{}}', OSError, EOFError, zlib.error,
-                   zipfile.BadZipFile):
+    # RuntimeError: an encrypted archive, or one that needs another program
+    with explained(f'cannot read {path}: {{}}; {_FORMS}', OSError, EOFError,
+                   zlib.error, zipfile.BadZipFile, RuntimeError):
         for word, vector in _entries(path, wanted):
             if vectors is None:
                 vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
@@ -68,7 +69,7 @@ def load(path, vocabulary):
 def _entries(path, wanted):
     """Yield pairs of a wanted word and its vector."""
     if path.endswith('.npz'):
-        arrays = read_arrays(path)
+        arrays = files.read_arrays(path)
         words, vectors = (
             arrays.get(name, numpy.empty(0)) for name in ('words', 'vectors'))
         if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
@@ -79,22 +80,29 @@ def _entries(path, wanted):
         yield from (pair for pair in zip(words.tolist(), vectors)
                     if pair[0] in wanted)
     elif path.endswith('.zip'):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        with files.open_binary(path) as f, zipfile.ZipFile(f) as archive:
+            # Without folders, and the file ._NAME that macOS adds
+            names = [name for name in archive.namelist()
+                     if not re.search(r'(^|/)(\.[^/]*)?$', name)]
             if len(names) != 1:
-                raise UserError(f'{path} must hold one file, but it holds '
-                                f'{len(names)}')
+                raise UserError(
+                    f"{path} must hold one file, but it holds {len(names)}: "
+                    f"{', '.join(names)}; unpack it and give one of them")
             with archive.open(names[0]) as f:
                 yield from _parsed(path, f, wanted)
     else:
-        with open(path, 'rb') as f:
+        with files.opened(path) as f:
             yield from _parsed(path, f, wanted)
 
 
-def _parsed(path, lines, wanted):
+_FORMS = ('--glove takes vectors as text, a word on each line (plain, .gz or '
+          '.zip), or as .npz')
+
+
+def _parsed(path, stream, wanted):
     size = None
-    for number, line in enumerate(lines, 1):
-        line = line.rstrip()
+    for line, number, _ in files.split_lines(stream):
+        line = line.replace(b'\t', b' ').rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
             continue  # how many words and numbers, as word2vec has it
         # Some words hold spaces, so the vector is counted from the end.
@@ -112,4 +120,4 @@ def _parsed(path, lines, wanted):
                 yield word, vector
         except ValueError:
             raise UserError(f'line {number} of {path} is not a word and '
-                            f'{size} numbers')
+                            f'{size} numbers; {_FORMS}')

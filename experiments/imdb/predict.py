@@ -4,6 +4,8 @@ import sys
 import chainer
 
 from experiments.common import cli
+from experiments.common import files
+from experiments.common.cli import UserError
 from experiments.imdb.data import pad
 from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
@@ -17,26 +19,29 @@ def main(argv=None):
         'probability that it is positive. A review without any word gets a '
         '"-".'))
     parser.add_argument(
-        'text', nargs='*', metavar='REVIEW',
+        'text', nargs='*', metavar='REVIEW', type=cli.text,
         help='a review (default: standard input, one on each line)')
     cli.add_model(parser, PRETRAINED)
     cli.add_device(parser)
     args = parser.parse_args(argv)
     device = cli.use_device(args.device)
-    model, _ = load(args.model)
+    model, description = load(args.model)
     model.to_device(device)
     status = 0
-    for number, text in enumerate(args.text or sys.stdin.buffer, 1):
+    for number, text in enumerate(
+            args.text or files.split_lines(sys.stdin.buffer), 1):
         problem = None
         try:
-            words = [model.number(word) for word in tokenize(
-                text if isinstance(text, str) else text.decode('utf-8'))]
+            if not isinstance(text, str):
+                contents, *start = text
+                text = files.decode(contents, 'standard input', *start)
+            words = [model.number(word) for word in tokenize(text)]
             if not words:
                 problem = 'there is no word in it'
-            elif not any(words):
+            elif not any(words) and description['words']:  # pqrnn has none
                 problem = 'the model knows none of its words'
-        except UnicodeDecodeError:
-            words, problem = [], 'this line is not UTF-8 text'
+        except UserError as error:
+            words, problem = [], str(error)
         print(describe(probability(model, words)) if words else '-',
               flush=True)
         status = status or int(not words)

@@ -1,19 +1,35 @@
-"""Reviews as texts: from the web, an archive or a folder."""
+"""Reviews as texts: from the web, an archive, a folder or a table."""
+import csv
 import glob
+import itertools
 import json
 import lzma
 import os
+import posixpath
 import re
 import tarfile
 import zlib
 
-from experiments.common import cli
+import numpy
+
+from experiments.common import files
+from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
 
 PARTS = 'train', 'test'
 
 _LABELS = {'neg': 0, 'pos': 1}
+_TABLES = '.jsonl', '.csv', '.tsv'
+# Names of the columns and of the classes in known tables
+_TEXTS = 'text', 'review', 'sentence'
+_CLASSES = 'label', 'sentiment'
+_CLASS_LABELS = {**_LABELS, 0: 0, 1: 1, '0': 0, '1': 1, 'negative': 0,
+                 'positive': 1}
+_SOURCES = ("--data takes 'sample', 'download', the archive "
+            'aclImdb_v1.tar.gz, the folder in it, a .csv or .tsv file with '
+            'the columns review and sentiment, or a folder with train and '
+            'test as .jsonl, .csv or .tsv (gzipped or not)')
 _URL = 'https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz'
 _MD5 = '7c2ac02c03563afcf9b574c7e56c153a'
 
@@ -22,29 +38,35 @@ def find_files(source):
     """Return the names of the files of a source, in a fixed order.
 
     Args:
-        source (str): ``'download'``, a tar archive, or a folder with the
-            subfolders ``train`` and ``test`` or the files ``train.jsonl``
-            and ``test.jsonl``, gzipped or not.
+        source (str): ``'download'``; a tar archive; a table with a review in
+            each row, ``.csv``, ``.tsv`` or ``.jsonl``; or a folder with the
+            subfolders ``train`` and ``test`` or with two such tables,
+            ``train.csv`` and ``test.csv`` for example. Tables may be gzipped.
 
     """
     if source == 'download':
-        return [cli.download(_URL, _MD5)]
+        return [files.download(_URL, _MD5)]
     if os.path.isfile(source):
+        if _is_table(source) and (
+                os.path.basename(source).partition('.')[0] in PARTS):
+            raise UserError(f'{source} is one part of the reviews; --data '
+                            'takes the folder with both, train and test')
         return [source]
-    names = [cli.plain_or_gzipped(os.path.join(source, part + '.jsonl'))
-             for part in PARTS]
-    if all(names):
-        return names
-    inner = os.path.join(source, 'aclImdb')
-    root = glob.escape(inner if os.path.isdir(inner) else source)
-    names = [name for part in PARTS for label in _LABELS
-             for name in sorted(glob.glob(f'{root}/{part}/{label}/*.txt'))]
-    if not names:
-        raise UserError(
-            f"there are no reviews in {source}; --data takes 'sample', "
-            "'download', the archive aclImdb_v1.tar.gz, the folder in it, or "
-            'one with train.jsonl and test.jsonl (gzipped or not)')
-    return names
+    for ending in _TABLES:
+        names = [files.plain_or_gzipped(os.path.join(source, part + ending))
+                 for part in PARTS]
+        if all(names):
+            return names
+    trees = list(filter(None, (
+        [name for part in PARTS for label in _LABELS for name in sorted(
+            glob.glob(f'{glob.escape(root)}/{part}/{label}/*.txt'))]
+        for root in (source, os.path.join(source, 'aclImdb')))))
+    if not trees:
+        raise UserError(f'there are no reviews in {source}; {_SOURCES}')
+    if len(trees) > 1:
+        raise UserError(f'{source} and the folder aclImdb in it both hold '
+                        'reviews; remove one of the two')
+    return trees[0]
 
 
 def read(names):
@@ -52,43 +74,74 @@ def read(names):
 
     Returns:
         dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
-        0 for a negative and 1 for a positive review. Those of a folder or an
-        archive are sorted by label and number of the review.
+        0 for a negative and 1 for a positive review. Reviews of a folder or
+        an archive are sorted by label and number of the review. A single
+        table is split in halves, at random but always in the same way.
 
     """
-    if all(name.endswith(('.jsonl', '.jsonl.gz')) for name in names):
-        reviews = {part: list(read_json_lines(name))
-                   for part, name in zip(PARTS, names)}
+    if all(map(_is_table, names)):
+        reviews = dict(zip(PARTS, map(list, map(read_table, names))))
+        if len(names) == 1:
+            pairs = reviews['train']
+            order = numpy.random.RandomState(0).permutation(len(pairs))
+            reviews = {part: [pairs[i] for i in half] for part, half in zip(
+                PARTS, numpy.array_split(order, 2))}
     else:
         reviews = {part: [] for part in PARTS}
         texts = (_read_archive(names[0]) if len(names) == 1 else
-                 ((name, cli.read_text(name, 'one review')) for name in names))
+                 ((name, files.read_text(name)) for name in names))
         for name, text in sorted(texts, key=_sort_key):
             part, label, _ = name.split('/')[-3:]
             reviews[part].append((text, _LABELS[label]))
     for part in PARTS:
-        if not reviews.get(part):
+        if not reviews[part]:
             raise UserError(f'there are no {part} reviews in '
-                            f'{os.path.commonpath(names)}')
+                            f'{os.path.commonpath(names)}; {_SOURCES}')
     return reviews
 
 
-def read_json_lines(path):
-    """Yield pairs of a text and its label, one per line of a file."""
-    lines = cli.read_text(path, 'one JSON object per line')
-    for number, line in enumerate(lines.split('\n'), 1):
-        if not line.strip():
+def _is_table(name):
+    return name.lower().removesuffix('.gz').endswith(_TABLES)
+
+
+def read_table(path):
+    """Yield pairs of a text and its label, one per row of a file."""
+    is_json = path.lower().removesuffix('.gz').endswith('.jsonl')
+    rows = enumerate(files.read_lines(path), 1) if is_json else _csv_rows(path)
+    for number, row in rows:
+        if not row.strip() if is_json else not row:
             continue
         try:
-            review = json.loads(line)
-            text, label = review['text'], review['label']
+            row = json.loads(row) if is_json else row
+            text, label = (
+                next((row[name] for name in names if name in row), None)
+                for names in (_TEXTS, _CLASSES))
             text.encode('utf-8')  # half a surrogate pair is no text
-            if label not in (0, 1):
-                raise ValueError
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise UserError(f'line {number} of {path} is not a JSON object '
-                            'with "text" and "label" (0 or 1)')
+            label = _CLASS_LABELS[
+                label.strip().lower() if isinstance(label, str) else label]
+        except (ValueError, LookupError, TypeError, AttributeError,
+                RecursionError):
+            raise UserError(
+                f'line {number} of {path} is not a review with "text" and '
+                '"label" (0 or 1), or "review" and "sentiment" (positive or '
+                'negative)')
         yield text, label
+
+
+def _csv_rows(path):
+    """Yield the line number and the fields, by column, of each row."""
+    lines = files.read_lines(path)
+    header = next(lines, '').lower()
+    delimiter = max(',;\t', key=header.count)
+    # Quoted fields may hold line ends.
+    reader = csv.reader((f'{line}\n' for line in itertools.chain(
+        [header], lines)), delimiter=delimiter)
+    try:
+        columns = [column.strip() for column in next(reader)]
+        for row in reader:
+            yield reader.line_num, dict(zip(columns, row))
+    except csv.Error as error:
+        raise UserError(f'line {reader.line_num} of {path}: {error}')
 
 
 def _sort_key(item):
@@ -100,17 +153,32 @@ def _sort_key(item):
 
 
 def _read_archive(path):
-    """Yield names and texts of reviews; nothing is unpacked to the disk."""
-    is_review = re.compile(r'(.*/)?(train|test)/(neg|pos)/[^/]+\.txt')
-    with cli.explained(f'cannot read the archive {path}: {{}}', OSError,
-                       EOFError, tarfile.TarError, zlib.error, lzma.LZMAError):
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isreg() and is_review.fullmatch(member.name):
-                    yield member.name, cli.decode(
-                        archive.extractfile(member).read(), member.name,
-                        'one review')
-            # To tarfile, one that breaks off between two members is whole.
-            archive.fileobj.seek(archive.offset)
-            if archive.fileobj.read(1) != tarfile.NUL:
-                raise EOFError('it breaks off or is damaged')
+    """Return names and texts of reviews; nothing is unpacked to the disk."""
+    # macOS adds a file ._NAME for each file.
+    is_review = re.compile(
+        r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
+    texts, roots = {}, set()
+    with explained(f'cannot read the archive {path}: {{}}', OSError, EOFError,
+                   tarfile.TarError, zlib.error, lzma.LZMAError), \
+            files.open_binary(path) as f:
+        with explained(f'cannot read the archive {path}: it is damaged or '
+                       f'not a tar archive; {_SOURCES}', tarfile.ReadError):
+            archive = tarfile.open(fileobj=f)
+        for member in archive:
+            match = member.isreg() and is_review.fullmatch(
+                posixpath.normpath(member.name))
+            if match:
+                root, name = match.groups()
+                roots.add(root)
+                texts[name] = files.decode(
+                    archive.extractfile(member).read(),
+                    f'{member.name} of {path}')
+        # To tarfile, one that breaks off between two members is whole.
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(1) != tarfile.NUL:
+            raise EOFError('it breaks off or is damaged')
+    if len(roots) > 1:
+        raise UserError(f"{path} holds reviews in several folders, "
+                        f"{', '.join(sorted(map(str, roots)))}; remove all "
+                        'but one')
+    return texts.items()

@@ -33,11 +33,13 @@ def main(argv=None):
         '--data', metavar='SOURCE',
         help="'sample' for reviews that the project generates itself "
              "(default), 'download' for the Large Movie Review Dataset from "
-             'the web, its archive, the folder in it, or a folder with '
-             'train.jsonl and test.jsonl, gzipped or not')
+             'the web, its archive, the folder in it, a .csv or .tsv file, or '
+             'a folder with train and test as .jsonl, .csv or .tsv, gzipped '
+             'or not')
     parser.add_argument(
         '--glove', metavar='FILE',
-        help='word vectors to start from: .txt, .zip or .npz (default: none)')
+        help='word vectors to start from: text, plain, .gz or .zip, or .npz '
+             '(default: none)')
     args = parser.parse_args(argv)
     if args.eval_only is not None:
         return evaluate(args)

@@ -8,6 +8,7 @@ from chainer.backends import cuda
 import numpy
 
 from experiments.common import cli
+from experiments.common import files
 from experiments.common.checkpoint import replacing
 from experiments.common.cli import UserError
 from experiments.common.precision import linear
@@ -28,10 +29,10 @@ def main(argv=None):
     parser = cli.Parser('imdb.visualize', description=(
         'Draws c_t of the last layer over a review.'))
     parser.add_argument(
-        'text', nargs='?', metavar='REVIEW',
+        'text', nargs='?', metavar='REVIEW', type=cli.text,
         help='the review (default: standard input)')
     parser.add_argument(
-        '--find', metavar='PHRASE',
+        '--find', metavar='PHRASE', type=cli.text,
         help='draw the first test review that says this, instead; the '
              "paper's says 'not exactly a bad story'")
     parser.add_argument(
@@ -58,7 +59,7 @@ def main(argv=None):
     elif args.text is not None:
         text = args.text
     else:
-        text = cli.decode(sys.stdin.buffer.read(), 'the review', 'words')
+        text = files.decode(sys.stdin.buffer.read(), 'standard input')
     words = tokenize(text)
     if not words:
         raise UserError('there is no word in the review; give one as an '

@@ -1,7 +1,7 @@
 """Pairs of German and English sentences: a user's, or the embedded sample."""
 import fnmatch
 import hashlib
-import html
+import html.parser
 import itertools
 import os
 import re
@@ -9,7 +9,7 @@ import sys
 
 import numpy
 
-from experiments.common import cli
+from experiments.common import files
 from experiments.common.cli import UserError
 
 
@@ -31,8 +31,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         max_length (int), characters (Characters): As in :class:`Corpus`.
         extra (sequence of str): Beginnings of the names of further sets in
             the folder to train on.
-        checked (bool): Whether to refuse files with unequal numbers of lines
-            and, to train, parts that hold the same pairs.
+        checked (bool): Whether to reject files with unmatched lines and, for
+            training, parts with the same pairs.
 
     Raises:
         UserError: If a part is missing, is not text or fails a check.
@@ -46,15 +46,15 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         raise UserError(
             f"there is no folder {source}; --data takes 'sample' or a folder "
             'with pairs of files, see experiments/iwslt/README.md')
-    files = _find_files(source)
-    sets = _choose_sets(source, files, extra)
-    pairs = {name: _read_pairs(*files[name], checked)
+    found = _find_files(source)
+    sets = _choose_sets(source, found, extra)
+    pairs = {name: _read_pairs(*found[name], checked)
              for name in itertools.chain(*sets.values())}
     train = sets['train'][0]
     for name in sets['dev'] + sets['test']:
         if checked and characters is None and pairs[name] == pairs[train]:
             raise UserError(
-                f'{files[train][0]} and {files[name][0]} hold the same pairs; '
+                f'{found[train][0]} and {found[name][0]} hold the same pairs; '
                 'give other files, or --unchecked')
     return Corpus(source, {
         part: [pair for name in names for pair in pairs[name]]
@@ -181,29 +181,30 @@ def clean(line):
 
 def _find_files(folder):
     """Return the German and the English file of each set, by its name."""
-    files = {}
+    found = {}
     for german in sorted(os.listdir(folder)):
-        match = re.fullmatch(r'(?:IWSLT[^.]*\.)?(.+?)(?:\.de-en|\.en-de)?\.de'
-                             r'(?:\.xml)?(?:\.gz)?', german)
+        match = re.fullmatch(
+            r'(?:IWSLT[^.]*\.)?([^.].*?)(?:\.de-en|\.en-de)?\.de(?:\.xml)?'
+            r'(?:\.gz)?', german)
         start, _, end = german.removesuffix('.gz').rpartition('.de')
-        english = match and cli.plain_or_gzipped(
+        english = match and files.plain_or_gzipped(
             os.path.join(folder, start + '.en' + end))
         if english:
-            files.setdefault(match[1], (os.path.join(folder, german), english))
-    return files
+            found.setdefault(match[1], (os.path.join(folder, german), english))
+    return found
 
 
-def _choose_sets(folder, files, extra):
+def _choose_sets(folder, available, extra):
     """Return the names of the sets of each part, ``extra`` to train on."""
     found = {part: [name for pattern in patterns
-                    for name in fnmatch.filter(files, pattern)]
+                    for name in fnmatch.filter(available, pattern)]
              for part, patterns in PARTS.items()}
     missing = [' or '.join(PARTS[part]) for part in PARTS if not found[part]]
     if missing:
         raise UserError(
             f"there is no pair of files named {', and none '.join(missing)} "
             f'in {folder}; see experiments/iwslt/README.md')
-    further = sorted(set(files).difference(*found.values()))
+    further = sorted(set(available).difference(*found.values()))
     for start in extra:
         if not any(name.startswith(start) for name in further):
             raise UserError(f'no further set in {folder} begins with {start}; '
@@ -217,17 +218,18 @@ def _choose_sets(folder, files, extra):
 def _read_pairs(german, english, checked):
     """Return the pairs of a German and an English file."""
     sides = _read_lines(german), _read_lines(english)
-    n_unpaired = len(sides[0].keys() ^ sides[1].keys())
-    if checked and n_unpaired and '.xml' not in os.path.basename(german):
+    unpaired = [key for key in sides[0] | sides[1]
+                if key not in sides[0] or key not in sides[1]]
+    if checked and unpaired:
         raise UserError(
             f'{german} has {len(sides[0]):,} lines and {english} has '
-            f'{len(sides[1]):,}; correct them, or take what both have with '
-            '--unchecked')
+            f'{len(sides[1]):,}, and only one of them has {unpaired[0]}; '
+            'correct them, or use the common lines with --unchecked')
     pairs = [(line, sides[1][key]) for key, line in sides[0].items()
              if key in sides[1]]
     complete = [pair for pair in pairs if all(pair)]
     for n, what in (len(pairs) - len(complete), 'pairs with an empty side'), (
-            n_unpaired, 'lines without a partner'):
+            len(unpaired), 'lines without a partner'):
         if n:
             print(f'warning: {n:,} {what} are left out of {german}',
                   file=sys.stderr)
@@ -237,31 +239,60 @@ def _read_pairs(german, english, checked):
 _TAG_LINE = re.compile(
     r'\s*</?(url|keywords|speaker|talkid|title|description|reviewer|'
     r'translator|doc)\b')
-# A document's number, or a segment's and its text. The release's files are
-# not always well-formed, so no parser of XML reads them. A tag is short and a
-# segment ends before the next one, or else this would take forever on some.
-_XML = re.compile(
-    r'<doc\b[^<>]{0,500}\bdocid="([^"<>]*)"|'
-    r'<seg\b[^<>]{0,50}\bid="([^"<>]*)"[^<>]*>((?:(?!<seg\b).)*?)</seg>',
-    re.IGNORECASE | re.DOTALL)
 
 
 def _read_lines(path):
     """Return the lines of a file, by number or by document and segment."""
-    text = cli.read_text(path, 'one sentence per line')
-    if '.xml' in os.path.basename(path):
-        segments, document = {}, None
-        for docid, number, sentence in _XML.findall(text):
-            if number:
-                segments[document, number] = clean(html.unescape(sentence))
-            else:
-                document = docid
-        if not segments:
+    name = os.path.basename(path)
+    if '.xml' in name:
+        return _Segments(path, files.read_text(path)).lines
+    lines = files.read_lines(path)
+    if name.startswith('train.tags.'):
+        lines = (html.unescape(line) for line in lines
+                 if not _TAG_LINE.match(line))
+    return {f'line {i}': clean(line) for i, line in enumerate(lines, 1)}
+
+
+class _Segments(html.parser.HTMLParser):
+    """The lines of an XML file of IWSLT, by document and segment.
+
+    The release's files are not always well-formed, which only HTML's parser
+    tolerates.
+    """
+
+    def __init__(self, path, text):
+        super().__init__()
+        self.lines = {}
+        self._path = path
+        self._key = self._document = None
+        self._n_documents = 0
+        if max(map(len, text.split('>'))) > 10000:  # takes quadratic time
+            raise UserError(f'{path} is not XML: it holds a tag without end')
+        self.feed(text)
+        self.close()
+        if not self.lines:
             raise UserError(f'{path} holds no <seg>')
-        return segments
-    # splitlines() would also split at characters that some lines hold.
-    lines = text.removesuffix('\n').split('\n') if text else []
-    if os.path.basename(path).startswith('train.tags.'):
-        lines = [html.unescape(line) for line in lines
-                 if not _TAG_LINE.match(line)]
-    return dict(enumerate(map(clean, lines)))
+        self.lines = {key: clean(line) for key, line in self.lines.items()}
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == 'doc':
+            self._n_documents += 1
+            self._document = attrs.get('docid') or attrs.get(
+                'id', f'number {self._n_documents}')
+            self._key = None
+        elif tag == 'seg':
+            number = attrs.get('id', f'number {len(self.lines) + 1}')
+            self._key = f'segment {number} of document {self._document}'
+            if self._key in self.lines:
+                raise UserError(f'{self._path} holds {self._key} twice; '
+                                'correct the numbers')
+            self.lines[self._key] = ''
+
+    def handle_endtag(self, tag):
+        if tag in ('doc', 'seg'):
+            self._key = None
+
+    def handle_data(self, data):
+        if self._key is not None:
+            self.lines[self._key] += data

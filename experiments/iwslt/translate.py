@@ -2,6 +2,7 @@
 import sys
 
 from experiments.common import cli
+from experiments.common import files
 from experiments.iwslt.beam import CRITERIA
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
@@ -69,12 +70,10 @@ def _lines(stream, characters):
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 
-    for number, line in enumerate(stream, 1):
-        try:
-            line = line.decode('utf-8')
-        except UnicodeDecodeError:
+    for contents, number, _ in files.split_lines(stream):
+        line = contents.decode('utf-8', 'ignore')
+        if line.encode() != contents:
             warn('is not UTF-8; what is wrong in it is left out')
-            line = line.decode('utf-8', 'ignore')
         line = clean(line)
         unknown = sorted(set(characters.unknown(line)))
         if unknown:

@@ -16,9 +16,10 @@ def main(argv=None):
     """Draw what each character of a translation attends to."""
     parser = cli.Parser('iwslt.visualize')
     cli.add_model(parser)
-    parser.add_argument('german', metavar='GERMAN', help='what to translate')
     parser.add_argument(
-        '--english', metavar='TEXT',
+        'german', metavar='GERMAN', type=cli.text, help='what to translate')
+    parser.add_argument(
+        '--english', metavar='TEXT', type=cli.text,
         help="translation to look at (default: the model's own)")
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',

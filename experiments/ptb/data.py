@@ -1,11 +1,13 @@
 """The text: a user's folder, the public download, or the embedded sample."""
+import collections
+import functools
 import hashlib
 import itertools
 import os
 
 import numpy
 
-from experiments.common import cli
+from experiments.common import files
 from experiments.common.cli import UserError
 
 
@@ -21,21 +23,24 @@ def load(source, vocabulary=None):
     The source is ``'sample'`` or None for the text that the project generates
     itself, ``'download'`` for the Penn Treebank from the web (kept in
     Chainer's dataset cache), or a folder with ``ptb.{train,valid,test}.txt``,
-    each gzipped or not, one sentence per line.
+    each gzipped or not, one sentence per line. Every line ends with one
+    ``<eos>``, blank lines included.
     """
     if source in (None, 'sample'):
         return sample(vocabulary=vocabulary)
     if source == 'download':
-        paths = {part: cli.download(_URL.format(part), _MD5[part])
+        paths = {part: files.download(_URL.format(part), _MD5[part])
                  for part in PARTS}
     else:
         paths = _in_folder(source)
-    sentences = {part: _sentences(path) for part, path in paths.items()}
+    corpus = Corpus(source, {
+        part: _sentences(path) for part, path in paths.items()}, vocabulary)
     for part in PARTS[1:]:
-        if vocabulary is None and sentences[part] == sentences['train']:
+        if vocabulary is None and numpy.array_equal(
+                getattr(corpus, part), corpus.train):
             raise UserError(f'ptb.{part}.txt of {source} holds the text of '
                             'ptb.train.txt; give another file')
-    return Corpus(source, sentences, vocabulary)
+    return corpus
 
 
 def sample(n_train=5000, n_other=500, vocabulary=None):
@@ -54,29 +59,36 @@ class Corpus:
     """
 
     def __init__(self, source, sentences, vocabulary=None):
-        words = vocabulary or itertools.chain([EOS], *sentences['train'])
-        # In the order in which they first occur
-        numbers = {word: i for i, word in enumerate(dict.fromkeys(words))}
-        n_unknown = {
-            part: sum(word not in numbers for word in itertools.chain(
-                *sentences[part])) for part in PARTS}
-        if any(n_unknown.values()) and UNK not in numbers:
-            if vocabulary is not None:
+        numbers = collections.defaultdict(None, zip(
+            dict.fromkeys(vocabulary or [EOS]), itertools.count()))
+        # A new word gets the next number.
+        numbers.default_factory = numbers.__len__
+        streams = {}
+        for part in PARTS:
+            streams[part] = _stream(sentences[part], (
+                functools.partial(map, numbers.__getitem__)
+                if part == 'train' and vocabulary is None else
+                lambda words: map(numbers.get, words, itertools.repeat(-1))))
+        n_unknown = {part: numpy.count_nonzero(stream < 0)
+                     for part, stream in streams.items()}
+        if any(n_unknown.values()):
+            if vocabulary is not None and UNK not in numbers:
                 raise UserError(
                     f'the model has no {UNK} for the words of {source} that '
                     'it does not know; score it on text like the one it was '
                     'trained on')
-            numbers[UNK] = len(numbers)
+            for stream in streams.values():
+                stream[stream < 0] = numbers[UNK]
         self.vocabulary = list(numbers)
-        self.train, self.valid, self.test = (numpy.array(
-            [numbers.get(word, numbers.get(UNK)) for words in sentences[part]
-             for word in (*words, EOS)], 'i') for part in PARTS)
+        self.train, self.valid, self.test = streams.values()
         self._source = source
         self._lines = [f'{source}: vocabulary of {len(numbers):,} types'] + [
-            f'  {part:5}  {len(sentences[part]):>7,} lines  '
-            f'{len(getattr(self, part)):>9,} tokens' + (
+            f'  {part:5}  '
+            f'{numpy.count_nonzero(stream == numbers[EOS]):>7,} lines  '
+            f'{len(stream):>9,} tokens' + (
                 f'  {n_unknown[part]:,} of them unknown, read as {UNK}'
-                if n_unknown[part] else '') for part in PARTS]
+                if n_unknown[part] else '')
+            for part, stream in streams.items()]
 
     @property
     def eos(self):
@@ -88,15 +100,16 @@ class Corpus:
         """All that a training depends on, as plain values by name."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
-            digest.update(getattr(self, part).astype('<i4').tobytes())
+            digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))
         return {'source': self._source, 'vocabulary': len(self.vocabulary),
                 'tokens': {part: len(getattr(self, part)) for part in PARTS},
                 'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
         """Return the perplexity under the training part's frequencies."""
-        counts = numpy.bincount(
-            self.train, minlength=len(self.vocabulary)).astype('f8')
+        counts = sum(  # bincount converts the numbers to int64
+            numpy.bincount(chunk, minlength=len(self.vocabulary))
+            for chunk in numpy.array_split(self.train, 100)).astype('f8')
         if not counts.all():
             counts += 1  # <unk> may not occur there
         surprise = numpy.log(counts.sum()) - numpy.log(counts)
@@ -107,27 +120,37 @@ class Corpus:
 
 
 def _in_folder(folder):
-    if not os.path.isdir(folder):
-        raise UserError(
-            f"there is no folder {folder}; --data takes 'sample', 'download' "
-            'or a folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
-            '(gzipped or not)')
-    paths = {part: cli.plain_or_gzipped(os.path.join(
+    paths = {part: files.plain_or_gzipped(os.path.join(
         folder, f'ptb.{part}.txt')) for part in PARTS}
     missing = [f'ptb.{part}.txt' for part in PARTS if paths[part] is None]
     if missing:
-        raise UserError(f"there is no {' and no '.join(missing)} in {folder} "
-                        '(gzipped or not)')
+        raise UserError(
+            f"there is no {' and no '.join(missing)} in {folder}; --data "
+            "takes 'sample', 'download' or a folder with ptb.train.txt, "
+            'ptb.valid.txt and ptb.test.txt (gzipped or not)')
     return paths
 
 
 def _sentences(path):
-    text = cli.read_text(
-        path, 'one sentence per line, words separated by spaces')
-    sentences = [line.split() for line in text.splitlines() if line.strip()]
-    if not sentences:
+    """Yield the words of each line of a file."""
+    is_empty = True
+    for line in files.read_lines(path):
+        words = line.split()
+        is_empty = is_empty and not words
+        yield words
+    if is_empty:
         raise UserError(f'{path} holds no words')
-    return sentences
+
+
+def _stream(sentences, numbers):
+    """Return sentences and the ends of their lines as int32, ``(n,)``.
+
+    ``numbers`` is a function from words to their numbers. Some texts spell
+    out the ends of lines.
+    """
+    words = itertools.chain.from_iterable(
+        words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)
+    return numpy.fromiter(numbers(words), 'i')
 
 
 # The files that Chainer's own chainer.datasets.get_ptb_words reads, and the

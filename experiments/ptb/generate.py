@@ -1,4 +1,6 @@
 """Writes text: ``python -m experiments.ptb.generate --help``."""
+import sys
+
 import chainer
 import numpy
 
@@ -21,8 +23,8 @@ def main(argv=None):
         help='below 1 the likely words become likelier; 0 always takes the '
              'likeliest (default: 1)')
     parser.add_argument(
-        '--prompt', metavar='TEXT', default='',
-        help='words that the text begins with')
+        '--prompt', metavar='TEXT', type=cli.text, default='',
+        help='words that the text begins with; a line end is a word, too')
     parser.add_argument(
         '--seed', metavar='N', type=cli.seed, default=0,
         help='seed of the choices (default: 0)')
@@ -32,10 +34,10 @@ def main(argv=None):
     model, description = load(args.model)
     model.to_device(device)
     words = description['words']
-    prompt = _numbers(args.prompt.split(), words)
+    prompt = _numbers(args.prompt.replace('\n', f' {EOS} ').split(), words)
     eos = words.index(EOS)
     _write(args.prompt)
-    is_new_line = not prompt
+    is_new_line = prompt[-1:] in ([], [eos])
     for word in generate(model, prompt, eos, args.words, args.temperature,
                          numpy.random.RandomState(args.seed)):
         if word == eos:
@@ -85,11 +87,16 @@ def _draw(logits, temperature, random):
 
 
 def _numbers(prompt, words):
-    unknown = sorted(set(prompt).difference(words))
-    if unknown and UNK not in words:
-        raise UserError(f"the model does not know {', '.join(unknown)}; leave "
-                        'it out of --prompt')
-    return [words.index(UNK if word in unknown else word) for word in prompt]
+    """Return the numbers of the words of a prompt, and name unknown words."""
+    unknown = ', '.join(sorted(set(prompt).difference(words)))
+    if unknown:
+        if UNK not in words:
+            raise UserError(f'the model does not know {unknown}; leave it out '
+                            'of --prompt')
+        print(f'warning: the model does not know {unknown}, read as {UNK}',
+              file=sys.stderr)
+    numbers = {word: i for i, word in enumerate(words)}
+    return [numbers.get(word, numbers.get(UNK)) for word in prompt]
 
 
 def _write(text):

@@ -24,7 +24,7 @@ class StreamIterator(chainer.dataset.Iterator):
         if not length:
             raise UserError(f'a text of {len(stream)} words is too short for '
                             f'{batch_size} rows; use a longer one')
-        shifted = numpy.concatenate(([eos], stream[:-1])).astype('i')
+        shifted = numpy.concatenate(([eos], stream[:-1]), dtype='i')
         self._inputs, self._targets = (
             words[:batch_size * length].reshape(batch_size, length)
             for words in (shifted, stream))

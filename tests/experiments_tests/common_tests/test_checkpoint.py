@@ -1,6 +1,5 @@
 import json
 import os
-import pickle
 import types
 
 import chainer.links as L
@@ -8,6 +7,7 @@ import numpy
 import pytest
 
 from experiments.common import checkpoint
+from experiments.common import files
 from experiments.common.cli import UserError
 
 
@@ -31,39 +31,6 @@ def test_replacing(tmp_path):
     assert path.read_text() == 'new' and os.listdir(tmp_path) == ['file']
 
 
-def test_json(tmp_path):
-    path = tmp_path / 'value.json'
-    value = {'a': [1, .1, None, 'ä'], 'b': {}}
-    checkpoint.write_json(str(path), value)
-    assert checkpoint.read_json(str(path)) == value
-    for contents in b'{', b'\xff\xfe', b'[' * 100000:
-        path.write_bytes(contents)
-        with pytest.raises(UserError, match='is damaged'):
-            checkpoint.read_json(str(path))
-
-
-class Harm:
-    """Does harm when it is unpickled."""
-
-    def __reduce__(self):
-        return os.mkdir, ('harm',)
-
-
-@pytest.mark.parametrize('contents', [
-    b'', b'text', b'PK\3\4' + 99 * b'random', pickle.dumps(Harm()),
-    numpy.array([Harm()], object)], ids=type)
-def test_bad_arrays(tmp_path, monkeypatch, contents):
-    """They are never unpickled."""
-    monkeypatch.chdir(tmp_path)
-    if isinstance(contents, bytes):
-        (tmp_path / 'a.npz').write_bytes(contents)
-    else:
-        numpy.savez('a.npz', a=contents)
-    with pytest.raises(UserError, match='a.npz is damaged'):
-        checkpoint.read_arrays('a.npz')
-    assert os.listdir() == ['a.npz']
-
-
 class TestSnapshot:
 
     @pytest.fixture
@@ -82,7 +49,7 @@ class TestSnapshot:
             save(iteration)
         assert sorted(os.listdir(tmp_path)) == [
             'snapshot_iter_10', 'snapshot_iter_11']
-        assert checkpoint.read_arrays(
+        assert files.read_arrays(
             tmp_path / 'snapshot_iter_11')['value'] == 11
         assert checkpoint.snapshots(str(tmp_path))[0].endswith('_11')
 

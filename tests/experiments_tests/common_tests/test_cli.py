@@ -1,5 +1,4 @@
-import gzip
-import hashlib
+import os
 import sys
 
 import chainer
@@ -86,50 +85,51 @@ def test_gpu():
         assert cli.use_device(specifier) == chainer.get_device('@cupy:0')
 
 
-@pytest.mark.parametrize('name, contents, says', [
-    ('a.txt', b'\x89PNG\r\n\x1a\n\xff\xfe', 'is not UTF-8 text; it must hold'),
-    ('a.txt', b'a b\0c\n', 'is not UTF-8 text'),
-    ('a.txt.gz', b'not gzipped', 'cannot read'),
-    ('a.txt.gz', gzip.compress(b'a b c\n' * 99)[:-9], 'cannot read'),
-    ('a.txt.gz', gzip.compress(b'a b c\n' * 99)[:12] + b'\xff' * 20,
-     'cannot read'),
-    ('missing', None, 'No such file'),
-])
-def test_bad_text(tmp_path, name, contents, says):
-    if contents is not None:
-        (tmp_path / name).write_bytes(contents)
-    with pytest.raises((UserError, OSError), match=says) as info:
-        cli.read_text(str(tmp_path / name), 'words')
-    assert cli.describe(info.value).count('/' + name) == 1
+def test_closed_streams(python, tmp_path):
+    """The next file that is opened does not take the place of one."""
+    code = """if True:
+        import sys
+        from experiments.common import cli
+        def main():
+            with open(sys.argv[1], 'w') as f:
+                print('out')
+                print('err', file=sys.stderr)
+                sys.stdin.read()
+                assert f.fileno() > 2
+            raise cli.UserError('seen by nobody')
+        cli.run(main)
+    """
+    process = python('-c', code, tmp_path / 'a', launcher=[
+        'sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'])
+    assert process.returncode == 1
+    assert (tmp_path / 'a').read_text() == ''
 
 
-class TestDownload:
+@pytest.mark.parametrize('locale', [
+    ['LC_ALL=C.UTF-8'], ['LC_ALL=C', 'PYTHONUTF8=0'],
+    ['PYTHONIOENCODING=ascii']], ids=' '.join)
+def test_file_names_and_terminals(python, tmp_path, locale):
+    """Whatever bytes a name holds, and whatever a terminal can print."""
+    name = os.fsdecode(b'l\xe4m-\xc3\xa4')
+    process = python('-c', """if True:
+        import sys
+        from experiments.common import checkpoint
+        from experiments.common import cli
+        def main():
+            checkpoint.write_json(sys.argv[1], sys.argv[1:])
+            print(*sys.argv[1:], cli.text(sys.argv[2]) == chr(0xe4))
+        cli.run(main)
+    """, tmp_path / name, 'ä', launcher=['env', *locale])
+    assert process.stderr == '' and process.stdout.endswith(' True\n')
+    assert os.listdir(tmp_path) == [name]
 
-    @pytest.fixture
-    def file(self, tmp_path, monkeypatch):
-        """A file that is in the cache, so nothing is fetched."""
-        path = tmp_path / 'file'
-        path.write_text('good')
-        monkeypatch.setattr(
-            chainer.dataset, 'cached_download', lambda url: str(path))
-        return path
 
-    def test_good(self, file):
-        md5 = hashlib.md5(b'good').hexdigest()
-        assert cli.download('http://a', md5) == str(file)
-
-    def test_damaged(self, file):
-        with pytest.raises(UserError, match='damaged and has been removed'):
-            cli.download('http://a', 'another')
-        assert not file.exists()
-
-    def test_unreachable(self, monkeypatch):
-        def cached_download(url):
-            raise OSError('no route to host')
-        monkeypatch.setattr(
-            chainer.dataset, 'cached_download', cached_download)
-        with pytest.raises(UserError, match='cannot download .*no route'):
-            cli.download('http://a', '')
+def test_text_that_is_not_utf_8(capsys):
+    parser = cli.Parser('x')
+    parser.add_argument('review', type=cli.text)
+    with pytest.raises(SystemExit):
+        parser.parse_args([os.fsdecode(b'caf\xe9')])
+    assert 'is not UTF-8 text' in capsys.readouterr().err
 
 
 def test_import_has_no_effect_but_a_program_has(python):

@@ -16,6 +16,7 @@ import pytest
 from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import extensions
+from experiments.common import files
 from experiments.common import result
 from experiments.common.cli import UserError
 from experiments.ptb import stream
@@ -261,7 +262,7 @@ class TestResults:
         os.remove(tmp_path / 'out/model.npz')
         result = run('--resume', '--epoch', '4')
         assert result['best_epoch'] == 2
-        a, b = (checkpoint.read_arrays(out / 'model.npz')
+        a, b = (files.read_arrays(out / 'model.npz')
                 for out in (tmp_path / 'out', reference))
         assert all(numpy.array_equal(a[name], b[name]) for name in b)
 
@@ -324,7 +325,7 @@ class TestResume:
         ('extensions/Snapshot/random', numpy.array('[[]]'))])
     def test_other_contents(self, out, error, name, value):
         path = out / 'snapshot_iter_64'
-        arrays = checkpoint.read_arrays(path)
+        arrays = files.read_arrays(path)
         assert name in arrays
         if value is None:
             del arrays[name]

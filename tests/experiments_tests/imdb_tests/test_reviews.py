@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 
 import chainer
@@ -26,7 +27,8 @@ OTHERS = {
     'aclImdb/train/pos/README': 'no review',
     'aclImdb/train/pos/deeper/1_9.txt': 'no review',
     'aclImdb/train/labeledBow.feat': '9 0:9',
-    'constrain/pos/1_9.txt': 'no review'}
+    'constrain/pos/1_9.txt': 'no review',
+    'aclImdb/train/pos/._0_9.txt': '\0\5\26\7'}  # of macOS
 
 
 def read(source):
@@ -61,6 +63,11 @@ class TestTree:
             read(folder)
         (folder / 'aclImdb/train/neg/0_3.txt').write_bytes(b'caf\xe9')
         with pytest.raises(UserError, match='neg.0_3.txt is not UTF-8 text'):
+            read(folder)
+
+    def test_two_copies(self, folder):
+        shutil.copytree(folder / 'aclImdb' / 'train', folder / 'train')
+        with pytest.raises(UserError, match='both hold reviews; remove one'):
             read(folder)
 
 
@@ -107,6 +114,35 @@ class TestArchive:
             with pytest.raises(UserError, match='cannot read the archive .*a'):
                 read(path)
 
+    def test_two_copies(self, tmp_path):
+        path = write_archive(tmp_path / 'a', TREE | {
+            f'backup/{name}': text for name, text in TREE.items()})
+        with pytest.raises(UserError, match='in several folders, aclImdb, '
+                                            'backup/aclImdb; remove'):
+            read(path)
+        # As tar adds a newer version of a file
+        path = write_archive(tmp_path / 'b', TREE | {
+            f'./{name}': text for name, text in TREE.items()})
+        assert read(path) == READ
+
+    def test_other_file(self, tmp_path):
+        (tmp_path / 'a.zip').write_bytes(b'no archive')
+        with pytest.raises(UserError, match='a.zip: it is damaged or not a '
+                           'tar archive; --data takes [^\n]*review'):
+            read(tmp_path / 'a.zip')
+
+    def test_not_text(self, tmp_path):
+        path = write_archive(tmp_path / 'a', {'train/pos/0_9.txt': 'a\nb\0'})
+        with pytest.raises(UserError, match='train/pos/0_9.txt of .*a is not '
+                           'UTF-8 text: line 2 contains the byte 0x00'):
+            read(path)
+
+    def test_git_lfs_pointer(self, tmp_path):
+        path = tmp_path / 'aclImdb_v1.tar.gz'
+        path.write_text('version https://git-lfs.github.com/spec/v1\n')
+        with pytest.raises(UserError, match='v1.tar.gz is a Git LFS pointer'):
+            read(path)
+
     def test_no_reviews(self, tmp_path):
         path = write_archive(tmp_path / 'a.tar.gz', OTHERS)
         with pytest.raises(UserError, match='no train reviews in .*a.tar.gz'):
@@ -151,17 +187,79 @@ class TestJsonLines:
         except (TypeError, LookupError, AttributeError, ValueError):
             is_review = False
         if is_review:
-            assert len(list(reviews.read_json_lines(str(path)))) == 1
+            assert len(list(reviews.read_table(str(path)))) == 1
         else:
-            with pytest.raises(UserError, match='line 2 of .* is not a JSON '
-                                                'object with "text"'):
-                list(reviews.read_json_lines(str(path)))
+            with pytest.raises(UserError, match='line 2 of .* is not a review '
+                                                'with "text"'):
+                list(reviews.read_table(str(path)))
 
     def test_missing_part(self, tmp_path):
         (tmp_path / 'train.jsonl').write_text('{"text": "good", "label": 1}')
         with pytest.raises(UserError, match='there are no reviews in'):
             read(tmp_path)
+        with pytest.raises(UserError, match='train.jsonl is one part of'):
+            read(tmp_path / 'train.jsonl')
         (tmp_path / 'test.jsonl').write_text('\n \n')
-        for source in tmp_path, tmp_path / 'train.jsonl':
-            with pytest.raises(UserError, match='no test reviews in'):
-                read(source)
+        with pytest.raises(UserError, match='no test reviews in'):
+            read(tmp_path)
+
+    def test_byte_order_mark(self, tmp_path):
+        for part in 'train', 'test':
+            (tmp_path / f'{part}.jsonl').write_text(
+                '\ufeff{"text": "\u2028", "label": 1}')
+        assert read(tmp_path)['train'] == [('\u2028', 1)]
+
+
+CSV = """\ufeffreview,sentiment
+"A ""fine""
+film.",positive
+So weak,negative
+
+"Good, great.",positive
+Bad.,negative
+"""
+
+
+class TestTable:
+
+    @pytest.mark.parametrize('name, contents', [
+        ('IMDB Dataset.csv', CSV),
+        ('a.csv', CSV.replace('\n', '\r\n')),
+        ('a.tsv', CSV.replace(',', '\t').replace('Good\t', 'Good,')),
+        ('a.csv', CSV.replace(',', ';').replace('Good;', 'Good,')),
+        ('a.csv', CSV.replace('review,sentiment', 'text, Label').replace(
+            'positive', '1').replace('negative', '0'))])
+    @pytest.mark.parametrize('pack', [bytes, gzip.compress])
+    def test_single(self, tmp_path, name, contents, pack):
+        """It is split in halves, always the same ones."""
+        path = tmp_path / (name + '.gz' * (pack is gzip.compress))
+        path.write_bytes(pack(contents.encode()))
+        parts = read(path)
+        assert [len(parts[part]) for part in reviews.PARTS] == [2, 2]
+        assert [(' '.join(text.split()), label) for text, label in sorted(
+            parts['train'] + parts['test'])] == [
+            ('A "fine" film.', 1), ('Bad.', 0), ('Good, great.', 1),
+            ('So weak', 0)]
+        assert read(path) == parts
+
+    def test_two(self, tmp_path):
+        for part in reviews.PARTS:
+            (tmp_path / f'{part}.csv').write_text(
+                f'sentence,label\n{part},1\n')
+        assert read(tmp_path) == {'train': [('train', 1)],
+                                  'test': [('test', 1)]}
+        with pytest.raises(UserError, match='train.csv is one part of'):
+            read(tmp_path / 'train.csv')
+
+    @pytest.mark.parametrize('contents, says', [
+        ('A film.,positive\nBad.,negative\n', 'line 2 of'),  # no header
+        ('review,sentiment\na,positive\nb, c,negative\n', 'line 3 of'),
+        ('review,sentiment\na,so so\n', 'line 2 of'),
+        ('review,sentiment\na\n', 'line 2 of'),
+        ('review,sentiment\n' + 'a' * 200000, 'line 2 of .*field larger'),
+        ('review,sentiment\n', 'no train reviews in'),
+        ('', 'no train reviews in')])
+    def test_broken(self, tmp_path, contents, says):
+        (tmp_path / 'a.csv').write_text(contents)
+        with pytest.raises(UserError, match=says):
+            read(tmp_path / 'a.csv')

@@ -62,7 +62,7 @@ class TestCommand:
 
     @pytest.mark.parametrize('contents, says', [
         (b' <br /> \n', 'there is no word in the review'),
-        (b'caf\xe9', 'the review is not UTF-8 text')])
+        (b'caf\xe9', 'standard input is not UTF-8 text')])
     def test_standard_input(self, run, monkeypatch, contents, says):
         for each in 'caf\xe9\n'.encode(), contents:
             monkeypatch.setattr(

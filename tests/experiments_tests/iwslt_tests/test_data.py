@@ -1,6 +1,7 @@
 import gzip
 import html
 import os
+import re
 import tempfile
 
 import pytest
@@ -73,7 +74,7 @@ def official(tmp_path):
 
 # Lines end at line feeds alone, whatever else Python takes for their end.
 sentences = st.text(
-    st.characters(exclude_characters='\0\n', exclude_categories=['Cs']),
+    st.characters(exclude_characters='\0\n\ufeff', exclude_categories=['Cs']),
     min_size=1, max_size=9).map(data.clean).filter(bool)
 corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     st.tuples(sentences, sentences), min_size=1, max_size=4)))
@@ -83,7 +84,6 @@ corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     write_plain, write_official,
     lambda folder, parts: write_plain(folder, parts, '.gz')],
     ids=['plain', 'official', 'gzipped'])
-@hypothesis.settings(max_examples=25, deadline=None)
 @hypothesis.given(parts=corpora)
 def test_round_trip(write, parts):
     """Whatever is in the files is in the corpus, as text and as numbers."""
@@ -166,19 +166,71 @@ def test_empty_and_single_lines_are_left_out(plain, capsys):
     assert '1 lines without a partner are left out' in complaints
 
 
-def test_segments_of_the_release(official, capsys):
-    """They are matched by their numbers, and not always well-formed."""
-    path = official / 'IWSLT16.TED.tst2014.de-en.en.xml'
+XML = 'IWSLT16.TED.tst2014.de-en.en.xml'
+
+
+def test_segments_of_the_release(official):
+    """They are not always well-formed."""
+    path = official / XML
     path.write_text(path.read_text().replace(
-        'id="2"', 'id="3"').replace('  z ', ' a & b &lt;\nc &amp; d'))
+        '  z ', ' a & b &lt;\nc &amp; d <!-- no --> < 5'))
     assert data.load(str(official), 300).pairs['test'] == [
-        ('c', 'a & b < c & d')]
-    assert '2 lines without a partner' in capsys.readouterr().err
-    # Whatever it holds is read in a moment.
+        ('c', 'a & b < c & d < 5'), ('bb', 'yy')]
+    # Whatever it holds is rejected in a moment.
     for text in '<seg id="1">', '<seg id="', '<seg ', '<doc ', '<doc docid="':
         path.write_text(20000 * text)
-        with pytest.raises(UserError, match='de-en.en.xml holds no <seg>'):
+        with pytest.raises(UserError, match='de-en.en.xml'):
             data.load(str(official), 300)
+
+
+@pytest.mark.parametrize('change', [
+    ('docid="100"', "docid='100'"), ('docid="100"', 'docid = "100"'),
+    ('docid="100"', 'docid=100'), ('docid="100"', 'x="a>b" docid="100"'),
+    ('docid="100"', 'id="100"'), ('<doc docid="100"', '<DOC\nDOCID="100"'),
+    ('id="1">', "id='1' >")])
+def test_documents_written_otherwise(official, change):
+    path = official / XML
+    path.write_text(path.read_text().replace(*change))
+    assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
+
+
+def test_documents_without_numbers(official):
+    for path in official.glob('*.tst2014.*'):
+        path.write_text(re.sub('(<doc|<seg).*?>', r'\1>', path.read_text()))
+    assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
+
+
+@pytest.mark.parametrize('old, new, says', [
+    ('id="2"', 'id="1"', f'{XML} holds segment 1 of document 100 twice'),
+    ('id="2"', 'id="3"', f'de.xml has 2 lines and .*{XML} has 2, and only one '
+     'of them has segment 2 of document 100; .*--unchecked'),
+    ('docid="100"', 'docid="7"', 'has segment 1 of document 100'),
+    ('docid="100"', '', 'has segment 1 of document 100')])
+def test_other_documents(official, capsys, old, new, says):
+    """Never are sentences paired that do not belong together."""
+    path = official / XML
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(UserError, match=says):
+        data.load(str(official), 300)
+    if new == 'id="3"':
+        assert data.load(str(official), 300, checked=False).pairs['test'] == [
+            ('c', 'z')]
+        assert '2 lines without a partner' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['train.de', 'dev.en'])
+def test_git_lfs_pointer(plain, name):
+    (plain / name).write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(UserError, match=f'{name} is a Git LFS pointer'):
+        data.load(str(plain), 300)
+
+
+def test_byte_order_marks(official):
+    for path in official.iterdir():
+        path.write_text('\ufeff' + path.read_text())
+    (official / '._train.de').write_text('of macOS')
+    (official / '._train.en').write_text('of macOS')
+    assert data.load(str(official), 300).pairs == PAIRS
 
 
 def test_characters_of_a_model(plain):

@@ -28,6 +28,7 @@ def test_lines_stay_in_order(translated):
     assert lines[0] == lines[4] != lines[1] and lines[2] == ''
     assert [translated(each.encode() + b'\n')[0] for each in contents] == [
         [line] for line in lines]
+    assert translated(f'\ufeff{GERMAN}\r\n'.encode()) == (lines[:1], [])
     assert translated(b'') == ([], [])
 
 

@@ -1,10 +1,12 @@
 import gzip
+import itertools
 import os
+import tracemalloc
 
 import numpy
 import pytest
 
-from experiments.common import cli
+from experiments.common import files
 from experiments.common.cli import UserError
 from experiments.paper import TABLES
 from experiments.ptb import data
@@ -32,11 +34,55 @@ def test_folder(folder):
     corpus = data.load(str(folder))
     assert words(corpus, 'train') == 'a b <eos> b c b <eos>'
     assert words(corpus, 'valid') == 'a c <eos>'
-    assert words(corpus, 'test') == 'c b <eos> b c <eos>'
+    assert words(corpus, 'test') == 'c b <eos> <eos> b c <eos>'
     assert corpus.vocabulary == ['<eos>', 'a', 'b', 'c']
     assert corpus.train.dtype == numpy.int32
     assert '      2 lines' in str(corpus)
     assert '7 tokens' in str(corpus) and 'unknown' not in str(corpus)
+
+
+@pytest.mark.parametrize('text, expected', [
+    # Lines end at line feeds alone, whatever else Python takes for their end.
+    (b'c \xc2\x85 b\x0cb\r\n', 'c b b <eos>'),
+    (b'\xef\xbb\xbfc b', 'c b <eos>'),
+    # Some texts spell out the end of a line, some are a single line.
+    (b' c b <eos>\n<eos>\nb\n', 'c b <eos> <eos> b <eos>'),
+    (b'c <eos> b <eos>', 'c <eos> b <eos>')])
+def test_line_ends(folder, text, expected):
+    (folder / 'ptb.valid.txt').write_bytes(text)
+    corpus = data.load(str(folder))
+    assert words(corpus, 'valid') == expected
+    assert f'{expected.count("<eos>")} lines' in str(corpus).splitlines()[2]
+
+
+@pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
+    (3760, 1299, 217646), (4358, 1467, 245569)])
+def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
+    """As published for WikiText-2, of other words in as many lines."""
+    sizes = numpy.diff(numpy.linspace(
+        0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
+    tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
+    lines = n_blank * [' \n'] + [
+        f" {' '.join(itertools.islice(tokens, size))} \n" for size in sizes]
+    numpy.random.shuffle(lines)
+    (folder / 'ptb.valid.txt').write_text(''.join(lines))
+    corpus = data.load(str(folder))
+    assert len(corpus.valid) == n_tokens
+    assert f'{n_lines:,} lines' in str(corpus)
+
+
+def test_memory(folder):
+    """Text is read line by line: a number for each word, not a string."""
+    random = numpy.random.RandomState(0)
+    for part in data.PARTS:
+        (folder / f'ptb.{part}.txt').write_text(''.join(
+            ' '.join(f'word{i}' for i in row) + '\n'
+            for row in random.randint(0, 1000, (5000, 20))))
+    tracemalloc.start()
+    corpus = data.load(str(folder))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * sum(corpus.facts['tokens'].values())
 
 
 def test_unknown_words(folder):
@@ -98,7 +144,7 @@ def test_no_words(folder):
 
 
 def test_missing(folder):
-    with pytest.raises(UserError, match='no folder .*nowhere'):
+    with pytest.raises(UserError, match='no ptb.train.txt .* in .*nowhere'):
         data.load(str(folder / 'nowhere'))
     (folder / 'ptb.valid.txt').unlink()
     (folder / 'ptb.test.txt.gz').unlink()
@@ -121,9 +167,9 @@ def test_download(folder, monkeypatch):
     def download(url, md5):
         part = url.split('.')[-2]
         asked[part] = md5
-        return cli.plain_or_gzipped(str(folder / f'ptb.{part}.txt'))
+        return files.plain_or_gzipped(str(folder / f'ptb.{part}.txt'))
 
-    monkeypatch.setattr(cli, 'download', download)
+    monkeypatch.setattr(files, 'download', download)
     corpus = data.load('download')
     assert words(corpus, 'valid') == 'a c <eos>'
     assert set(asked) == {'train', 'valid', 'test'} and asked == data._MD5

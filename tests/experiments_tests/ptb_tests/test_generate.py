@@ -42,6 +42,35 @@ def test_unknown_prompt(trained, error_of):
         generate.main, '-m', trained[0], '--prompt', 'the nonsense')
 
 
+def test_words_read_as_unknown(monkeypatch, trained, capsys):
+    """They are named, as translate names characters."""
+    model, description = generate.load(trained[0])
+    words = description['words']
+    words[-1] = '<unk>'
+    monkeypatch.setattr(
+        generate, 'load', lambda folder: (model, description))
+    generate.main(['-m', trained[0], '--words', '1', '--prompt',
+                   'The sailor zzz'])
+    out, err = capsys.readouterr()
+    assert out.startswith('The sailor zzz ')
+    assert err == ('warning: the model does not know The, zzz, read as '
+                   '<unk>\n')
+
+
+def test_lines_of_a_prompt(trained, capsys, monkeypatch):
+    """They end with an end of a line."""
+    prompts = []
+    monkeypatch.setattr(
+        generate, 'generate', lambda model, prompt, eos, *_: (
+            prompts.append([each == eos for each in prompt]), [eos + 1])[1])
+    for prompt, expected in ('the sailor\nthe', 'the sailor\nthe '), (
+            'the sailor\n', 'the sailor\n'):
+        out = text(capsys, '-m', trained[0], '--prompt', prompt)
+        assert out.startswith(expected) and not out[len(expected):].startswith(
+            ' ')
+    assert prompts == [[False, False, True, False], [False, False, True]]
+
+
 def test_bad_numbers(trained, error_of):
     for arguments in ['--words', '0'], ['--temperature', '-1']:
         assert 'number from' in error_of(
