@@ -3,9 +3,12 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 import ctypes
 import hashlib
+import itertools
+import multiprocessing
 import os
 import re
 import signal
+import sys
 
 import chainer
 from nltk.tokenize import NLTKWordTokenizer
@@ -13,8 +16,8 @@ from nltk.tokenize.punkt import PunktParameters
 from nltk.tokenize.punkt import PunktSentenceTokenizer
 import numpy
 
-from experiments.common import cli
-from experiments.common.checkpoint import read_arrays
+from experiments.common import files
+from experiments.common.cli import explained
 from experiments.common.cli import UserError
 from experiments.imdb import reviews
 
@@ -45,14 +48,31 @@ def load(source, min_count=1, number=None):
             numpy.savez(f, **arrays)
         return arrays
 
-    with cli.explained('cannot cache the tokenized reviews: {}; set '
-                       'CHAINER_DATASET_ROOT to another folder',
-                       PermissionError, NotADirectoryError, FileExistsError):
+    with explained('cannot cache the tokenized reviews: {}; set '
+                   'CHAINER_DATASET_ROOT to another folder',
+                   PermissionError, NotADirectoryError, FileExistsError):
         folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
         tokenized = chainer.dataset.cache_or_load_file(
             os.path.join(folder, _cache_key(names) + '.npz'), create,
-            read_arrays)
-    return Corpus(source, tokenized, min_count, number)
+            files.read_arrays)
+    if number is None and all(numpy.array_equal(
+            *(tokenized[f'{part}_{name}'] for part in reviews.PARTS))
+            for name in _ARRAYS):
+        message = f'the train and test parts of {source} hold the same reviews'
+        if len(names) == 2:
+            raise UserError(message + '; give other ones to test on')
+        _warn(message)
+    corpus = Corpus(source, tokenized, min_count, number)
+    alike = [part for part in PARTS
+             if numpy.ptp(getattr(corpus, part).labels) == 0]
+    if alike:
+        _warn(f"{' and '.join(alike)} of {source} hold reviews of one class "
+              'only, so their accuracy says little')
+    return corpus
+
+
+def _warn(message):
+    print('warning: ' + message, file=sys.stderr)
 
 
 def sample(n_train=4000, n_test=1000, min_count=1, number=None):
@@ -212,28 +232,45 @@ def tokenize(text):
 def _tokenize(texts):
     """Return the arrays of labelled texts; see :class:`Corpus`."""
     numbers, arrays = {}, {}
-    with cli.explained('a process that tokenized reviews was killed; is there '
-                       'enough memory?', BrokenProcessPool), \
-            ProcessPoolExecutor(
-                len(os.sched_getaffinity(0)),
-                initializer=_end_with_parent) as pool:
-        for part, pairs in texts.items():
-            words, lengths = [], []
-            for tokens in pool.map(
-                    tokenize, [text for text, _ in pairs], chunksize=100):
-                lengths.append(len(tokens))
-                words += [numbers.setdefault(word, len(numbers))
-                          for word in tokens]
-            for name, array in zip(_ARRAYS, (
-                    words, lengths, [label for _, label in pairs])):
-                arrays[f'{part}_{name}'] = numpy.array(array, 'i')
+    tokenized = _map(tokenize, [
+        text for pairs in texts.values() for text, _ in pairs])
+    for part, pairs in texts.items():
+        words, lengths = [], []
+        for tokens in itertools.islice(tokenized, len(pairs)):
+            lengths.append(len(tokens))
+            words += [numbers.setdefault(word, len(numbers))
+                      for word in tokens]
+        for name, array in zip(_ARRAYS, (
+                words, lengths, [label for _, label in pairs])):
+            arrays[f'{part}_{name}'] = numpy.array(array, 'i')
     arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
     return arrays
 
 
-def _end_with_parent():
-    set_death_signal = 1  # else it would wait for texts that nobody sends
+# To start processes takes as long as to tokenize this many characters.
+_MANY = 10 ** 6
+
+
+def _map(function, texts):
+    """Yield a function's values of texts, computed in processes if many."""
+    n_processes = min(8, len(os.sched_getaffinity(0)))
+    if n_processes == 1 or sum(map(len, texts)) < _MANY:
+        yield from map(function, texts)
+        return
+    # Started, not forked: this process may have threads.
+    with explained('a process that tokenized reviews was killed; is there '
+                   'enough memory?', BrokenProcessPool), \
+            ProcessPoolExecutor(
+                n_processes, multiprocessing.get_context('spawn'),
+                _set_up_worker) as pool:
+        yield from pool.map(function, texts, chunksize=100)
+
+
+def _set_up_worker():
+    """Make a process end with its parent, and leave Ctrl-C to the parent."""
+    set_death_signal = 1
     ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _cache_key(names):

@@ -1,10 +1,8 @@
 import os
 import signal
-import time
 
 import chainer
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 import numpy
 import pytest
@@ -15,6 +13,7 @@ from experiments.imdb import reviews
 from experiments.imdb.data import bag_of_words_accuracies
 from experiments.imdb.data import pad
 from experiments.imdb.data import tokenize
+from experiments.imdb.sample import sample
 from experiments.paper import TABLES
 
 
@@ -93,47 +92,49 @@ class TestCorpus:
             corpus_of(TRAIN[:9], TEST)
 
 
-def killed(text):
-    os.kill(os.getpid(), signal.SIGKILL)
+class TestProcesses:
+    """Of many texts; here they run texts as programs."""
 
+    @pytest.fixture(autouse=True)
+    def processes(self, monkeypatch):
+        monkeypatch.setattr(data, '_MANY', 1)
+        monkeypatch.setattr(os, 'sched_getaffinity', lambda process: {0, 1})
 
-def test_tokenizing_ends_with_the_program(python, tmp_path):
-    """Also if that is killed; what it started would wait for ever."""
-    process = python('-c', '''
-import os, signal, sys, time
-from experiments.imdb import data
+    def test_same_as_without(self, monkeypatch):
+        texts = [text for text, _ in sample(150, 1)['train']]
+        assert list(data._map(tokenize, texts)) == list(map(tokenize, texts))
 
-def tokenize(text):
-    open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close()
-    os.kill(program, signal.SIGKILL)
-    time.sleep(99)
+    def test_killed_while_tokenizing(self):
+        """As where memory runs out."""
+        with pytest.raises(UserError, match='tokenized reviews was killed'):
+            list(data._map(exec, [
+                'import os; os.kill(os.getpid(), 9)']))
 
-program = os.getpid()
-for stream in 1, 2:  # for nobody to wait until all have closed them
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-data.tokenize = tokenize
-data._tokenize({'train': [('text', 0)], 'test': []})
-''', tmp_path)
-    assert process.returncode == -signal.SIGKILL
-    number, = os.listdir(tmp_path)
-    for _ in range(100):
-        try:
-            with open(f'/proc/{number}/stat') as f:
-                if f.read().rpartition(') ')[2][0] == 'Z':
-                    return
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        time.sleep(.05)
-    pytest.fail('it is still there')
+    def test_tokenizing_ends_with_the_program(self, python, tmp_path):
+        """Also if that is killed; what it started would wait for ever."""
+        fifo = tmp_path / 'fifo'
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        process = python('-c', '''if True:
+            import os, sys
+            from experiments.imdb import data
 
-
-def test_killed_while_tokenizing(monkeypatch):
-    """As by Ctrl-C in a terminal, or where memory runs out."""
-    for name in '__module__', '__qualname__':  # by which workers find it
-        monkeypatch.setattr(killed, name, getattr(tokenize, name))
-    monkeypatch.setattr(data, 'tokenize', killed)
-    with pytest.raises(UserError, match='tokenized reviews was killed'):
-        data.sample(10, 10)
+            for stream in 1, 2:  # for nobody to wait until all close them
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+            data._MANY = 1
+            os.sched_getaffinity = lambda process: {0, 1}
+            list(data._map(exec, [f"""if True:
+                import os, signal
+                f = open({sys.argv[1]!r}, 'w')
+                print('started', file=f, flush=True)
+                os.kill({os.getpid()}, signal.SIGKILL)
+                signal.pause()
+            """]))
+        ''', fifo)
+        assert process.returncode == -signal.SIGKILL
+        os.set_blocking(reader, True)
+        with open(reader) as f:  # to its end, when the process has ended
+            assert f.read() == 'started\n'
 
 
 class TestCache:
@@ -171,6 +172,20 @@ class TestCache:
         monkeypatch.setattr(data, '_TOKENIZER_VERSION', 0)
         data.load(str(folder))
         assert len(list((cache / 'qrnn' / 'imdb').glob('*.npz'))) == 4
+
+    def test_same_reviews(self, folder, write_lines):
+        write_lines(folder, test=TRAIN)
+        with pytest.raises(UserError, match='hold the same reviews; give'):
+            data.load(str(folder))
+        data.load(str(folder), number=lambda word: 0)  # to score
+
+    def test_one_class(self, folder, write_lines, capsys):
+        data.load(str(folder))
+        assert capsys.readouterr().err == ''
+        write_lines(folder, train=[(text, 1) for text, _ in TRAIN])
+        data.load(str(folder))
+        assert f'warning: train and dev of {folder} hold reviews of one ' in (
+            capsys.readouterr().err)
 
     def test_cannot_be_made(self, folder, tmp_path):
         (tmp_path / 'root').write_text('a file')
@@ -221,7 +236,6 @@ class TestTokenize:
     def test_tokens(self, text, tokens):
         assert tokenize(text) == tokens.split()
 
-    @settings(deadline=None)
     @given(st.text(st.characters(exclude_characters='<"`\'',
                                  exclude_categories=['Cs'])))
     def test_loses_and_adds_nothing_but_spaces(self, text):
