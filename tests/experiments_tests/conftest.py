@@ -96,7 +96,7 @@ def mpiexec(python):
         pytest.skip('there is no mpiexec')
     return lambda n, *arguments: python(*arguments, launcher=[
         command, '-n', str(n), '--oversubscribe', '--bind-to', 'none',
-        '--timeout', '300'])
+        '--timeout', '1500'])
 
 
 @pytest.fixture(scope='session')

@@ -24,7 +24,7 @@ from experiments.imdb import data as imdb_data
 
 
 EXPERIMENTS = 'ptb', 'imdb', 'iwslt'
-PATIENCE = 300  # seconds after which a process hangs
+PATIENCE = 900  # seconds after which a process hangs
 
 
 def main(folder, count, seed):

@@ -23,7 +23,7 @@ STATUS = {'SIGKILL': -signal.SIGKILL, 'SIGTERM': -signal.SIGTERM,
 COUNT = os.environ.get('QRNN_KILLS', '5')
 
 
-@pytest.mark.timeout(120 + 60 * int(COUNT))
+@pytest.mark.timeout(1800 + 600 * int(COUNT))
 def test_kills(tmp_path, assert_same_run):
     seed = os.environ.get('QRNN_KILLS_SEED', '0')
     process = subprocess.run(

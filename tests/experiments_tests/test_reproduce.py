@@ -1,8 +1,3 @@
-import os
-import signal
-import threading
-import time
-
 import pytest
 
 from experiments import reproduce
@@ -45,28 +40,44 @@ def test_go_on_after_a_failure(run, tmp_path, capfd):
         f'{tmp_path / "b"} failed']
 
 
+# A training that interrupts the program that started it, and goes on when the
+# signal has been handed on.
+_INTERRUPT = '''
+import os, signal, sys, time
+from experiments.common import cli
+from experiments.ptb import train
+from tests.experiments_tests.common_tests import processes
+
+def interrupt():
+    received = []
+    handler = signal.signal(signal.SIGTERM, lambda *_: received.append(1))
+    os.kill(os.getppid(), signal.SIGTERM)
+    while not received:
+        time.sleep(.01)
+    handler(signal.SIGTERM, None)
+
+with processes.at_iteration(7, interrupt):
+    cli.run(lambda: train.main(sys.argv[1:]))
+'''
+
+
 def test_interrupted_and_resumed(tmp_path, monkeypatch, capfd):
     """The training takes a snapshot, and the same command goes on from it."""
-    rows, folder = reproduce.rows, tmp_path / 'ptb' / 'qrnn-zoneout'
-    monkeypatch.setattr(reproduce, 'rows', lambda args: rows(args)[:1])
-    command = ['--data', 'ptb=sample', '--out', str(tmp_path),
-               '--test', '--snapshot-every', '1']
+    folder, rows = str(tmp_path / 'ptb' / 'qrnn-zoneout'), reproduce.rows
+    command = ['--data', 'ptb=sample', '--out', str(tmp_path), '--test']
 
-    def interrupt():
-        while not list(folder.glob('snapshot*')):
-            time.sleep(.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    thread = threading.Thread(target=interrupt, daemon=True)
-    thread.start()
+    monkeypatch.setattr(reproduce, 'rows', lambda args: [
+        (folder, ['-c', _INTERRUPT, *rows(args)[0][1][2:]])])
     with pytest.raises(cli.Interrupted) as info:
         reproduce.main(command)
     assert 'the same arguments goes on' in info.value.message
-    assert reproduce.state(str(folder)).startswith('begun, ')
+    assert reproduce.state(folder).startswith('begun, ')
     assert 'interrupted by SIGTERM; ' in capfd.readouterr().err
+
+    monkeypatch.setattr(reproduce, 'rows', lambda args: rows(args)[:1])
     reproduce.main(command)
     assert 'Resumed from' in capfd.readouterr().out
-    assert reproduce.state(str(folder)) == 'finished'
+    assert reproduce.state(folder) == 'finished'
 
 
 def test_dry_run(tmp_path, capsys):

@@ -1,17 +1,23 @@
 import os
 
-# One thread: the tests' matrices are tiny, the machine may be busy, and the
-# last bit of a product can depend on the number. Before NumPy is loaded.
-os.environ['OPENBLAS_NUM_THREADS'] = '1'
+from chainer.backends import cuda
+import numpy
+import pytest
 
-# As the experiments do: what is tested is what is run.
-os.environ['CHAINER_CUDNN'] = '0'
-
-import qrnn  # noqa: E402, F401  patches Chainer before it is imported
-
-from chainer.backends import cuda  # noqa: E402
-import numpy  # noqa: E402
-import pytest  # noqa: E402
+try:
+    import hypothesis
+except ImportError:  # the property tests are skipped
+    pass
+else:
+    # For all tests. ``QRNN_EXAMPLES=1000 pytest -k properties`` tries that
+    # many examples for each property, different ones in every run. By default
+    # they are few and always the same. No test depends on the clock.
+    n_examples = os.environ.get('QRNN_EXAMPLES')
+    hypothesis.settings.register_profile(
+        'qrnn', deadline=None, database=None, derandomize=not n_examples,
+        max_examples=int(n_examples or 20), print_blob=False,
+        suppress_health_check=list(hypothesis.HealthCheck))
+    hypothesis.settings.load_profile('qrnn')
 
 
 def pytest_collection_modifyitems(items):

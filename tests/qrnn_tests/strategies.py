@@ -1,10 +1,4 @@
-"""Examples for the property tests, and how many of them.
-
-``QRNN_EXAMPLES=1000 pytest -k properties`` tries so many for each property,
-other ones every time; without it they are few and always the same.
-"""
-import os
-
+"""Examples for the property tests; ``conftest.py`` sets their number."""
 import numpy
 import pytest
 
@@ -14,14 +8,6 @@ from qrnn_tests.helpers import variables
 
 hypothesis = pytest.importorskip('hypothesis')
 given, st = hypothesis.given, hypothesis.strategies
-
-_N_EXAMPLES = os.environ.get('QRNN_EXAMPLES')
-
-hypothesis.settings.register_profile(
-    'qrnn', deadline=None, database=None, derandomize=not _N_EXAMPLES,
-    max_examples=int(_N_EXAMPLES or 20), print_blob=False,
-    suppress_health_check=list(hypothesis.HealthCheck))
-hypothesis.settings.load_profile('qrnn')
 
 
 #: Poolings and the number of their gates.

@@ -36,7 +36,7 @@ def run(code, *arguments, options=(), path=(ROOT,)):
         os.environ, PYTHONPATH=os.pathsep.join(map(str, path)))
     return subprocess.run(
         [sys.executable, *options, '-c', textwrap.dedent(code), *arguments],
-        env=environ, cwd='/', capture_output=True, text=True, timeout=120)
+        env=environ, cwd='/', capture_output=True, text=True)
 
 
 def succeed(*args, **kwargs):
@@ -499,7 +499,7 @@ def test_child_processes(method, tmp_path):
     '''))
     done = subprocess.run(
         [sys.executable, script, method], capture_output=True, text=True,
-        env=dict(os.environ, PYTHONPATH=str(ROOT)), timeout=120)
+        env=dict(os.environ, PYTHONPATH=str(ROOT)))
     assert (done.stdout, done.stderr) == ('done\n', '')
 
 

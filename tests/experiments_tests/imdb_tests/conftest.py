@@ -26,5 +26,5 @@ def trained(tmp_path_factory, write_lines):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
             CONFIGS['small'], n_units=32, dropout=0., batch_size=8, lr=.01))
-        train.main(['--data', str(data), '--out', str(out), '--epoch', '4'])
+        train.main(['--data', str(data), '--out', str(out), '--epoch', '3'])
     return str(out), json.loads((out / 'result.json').read_text())

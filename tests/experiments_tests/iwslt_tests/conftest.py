@@ -19,10 +19,10 @@ def trained(tmp_path_factory):
     sample = data.sample
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, 'sample', lambda max_length, characters: sample(
-            max_length, 1500, 10, characters))
+            max_length, 400, 10, characters))
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
-            CONFIGS['small'], n_units=64, n_embedding=32, n_epochs=2,
-            alpha=.01))
+            CONFIGS['small'], n_units=48, n_embedding=32, batch_size=4,
+            n_epochs=2, alpha=.015))
         train.main(['--out', str(out)])
     return str(out), json.loads((out / 'result.json').read_text())
 

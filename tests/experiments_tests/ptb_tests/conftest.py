@@ -17,6 +17,6 @@ def trained(tmp_path_factory):
             '\n'.join(map(' '.join, sentences)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, 'small', dataclasses.replace(
-            CONFIGS['small'], n_units=48, n_epochs=3))
+            CONFIGS['small'], n_units=48, n_epochs=2))
         train.main(['--data', str(text), '--out', str(out)])
     return str(out), json.loads((out / 'result.json').read_text())
