@@ -8,8 +8,11 @@ from qrnn.functions.linear_softmax_cross_entropy import (  # NOQA
     linear_softmax_cross_entropy)
 from qrnn.functions.linear_softmax_cross_entropy import (  # NOQA
     linear_softmax_cross_entropy_ref)
+from qrnn.functions.linear import linear  # NOQA
 from qrnn.functions.lstm import lstm  # NOQA
 from qrnn.functions.lstm import lstm_ref  # NOQA
+from qrnn.functions.lstm_step import lstm_step  # NOQA
+from qrnn.functions.lstm_step import lstm_step_ref  # NOQA
 from qrnn.functions.masked_convolution import masked_convolution  # NOQA
 from qrnn.functions.masked_convolution import masked_convolution_ref  # NOQA
 from qrnn.functions.masked_convolution import streaming_convolution  # NOQA

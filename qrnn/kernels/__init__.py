@@ -106,6 +106,21 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
         activations, gated)
 
 
+def linear(x, W, b=None):
+    """Return x W^T + b.
+
+    ======  ===========  ===========================================
+    array   shape        meaning
+    ======  ===========  ===========================================
+    ``x``   ``(N, n)``   rows
+    ``W``   ``(m, n)``   weights
+    ``b``   ``(m,)``     bias, or None
+    return  ``(N, m)``   products; on a CPU in float32 at least
+    ======  ===========  ===========================================
+    """
+    return _backend(x).linear(x, W, b)
+
+
 def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     """Return the results of one step, see :func:`qrnn.functions.qrnn_step`.
 

@@ -8,6 +8,7 @@ import chainer.links as L
 from qrnn.functions.lengths import clear_padding
 from qrnn.functions.lengths import valid_steps
 from qrnn.functions.lstm import lstm
+from qrnn.functions.lstm_step import lstm_step
 from qrnn.links.hooks import with_hooks
 from qrnn.links.recurrent_layer import apply_linear
 from qrnn.links.recurrent_layer import RecurrentLayer
@@ -96,6 +97,18 @@ class LSTMLayer(RecurrentLayer):
         return LSTMState(*(self.encoder.repeat(part, batch_size)
                            for part in (last_c, last_h)))
 
+    def _step(self, x, state):
+        if self.upward.W.array is None:
+            self.upward._initialize_params(x.shape[1])
+        h, *state = with_hooks(
+            self.upward, 'forward', lambda x: with_hooks(
+                self.lateral, 'forward', lambda x: lstm_step(
+                    x, self.upward.W, self.upward.b, self.lateral.W,
+                    *(state or (None, None))), x), x)
+        if self.attention:
+            h = self._attend(h)
+        return h, LSTMState(*state)
+
     def _advance(self, x, state, lengths):
         if self.upward.W.array is None:
             self.upward._initialize_params(x.shape[2])
@@ -105,7 +118,9 @@ class LSTMLayer(RecurrentLayer):
             self.lateral, 'forward', lambda u: lstm(
                 u, self.lateral.W, *(state or (None, None)), lengths), u)
         if self.attention:
-            h = F.tanh(apply_linear(
-                self.attend, F.concat((self.encoder.attend(h), h), axis=2)))
-            h = clear_padding(h, valid)
+            h = clear_padding(self._attend(h), valid)
         return h, LSTMState(c_last, h_last)
+
+    def _attend(self, h):
+        return F.tanh(apply_linear(
+            self.attend, F.concat((self.encoder.attend(h), h), axis=-1)))

@@ -9,7 +9,7 @@ from chainer import initializers
 import chainer.links as L
 from chainer import variable
 
-from qrnn.functions.float16 import apply_matmul
+from qrnn.functions.linear import linear
 from qrnn.functions.masked_convolution import check_lookahead
 from qrnn.functions.masked_convolution import masked_convolution
 from qrnn.functions.masked_convolution import streaming_convolution
@@ -218,8 +218,7 @@ class QRNNLayer(RecurrentLayer):
     def _encoder_bias(self, last_h):
         # V h~ is the same at every step, so it is added to the bias once.
         return with_hooks(
-            self.V, 'forward', lambda h: apply_matmul(
-                F.linear, h, self.V.W, self.b), last_h)
+            self.V, 'forward', lambda h: linear(h, self.V.W, self.b), last_h)
 
     def _step(self, x, state):
         if self.lookahead:

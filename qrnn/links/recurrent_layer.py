@@ -5,8 +5,8 @@ import chainer.functions as F
 from chainer import link
 import numpy
 
-from qrnn.functions.float16 import apply_matmul
 from qrnn.functions.lengths import send_lengths
+from qrnn.functions.linear import linear
 from qrnn.functions.sequences import last_valid_step
 from qrnn.links.encoder import Encoder
 from qrnn.links.hooks import with_hooks
@@ -446,18 +446,10 @@ class RecurrentLayer(link.Chain):
         super().copyparams(link, copy_persistent)
 
 
-def apply_linear(linear, x):
+def apply_linear(link, x):
     """Apply a linear link to sequences or to one step."""
-    return with_hooks(linear, 'forward', _apply_linear, linear, x)
-
-
-def _apply_linear(linear, x):
-    if x.ndim == 2:
-        return apply_matmul(F.linear, x, linear.W, linear.b)
-    B, T, n = x.shape
-    # With n_batch_axes, Chainer fails where there is no step.
-    y = apply_matmul(F.linear, F.reshape(x, (B * T, n)), linear.W, linear.b)
-    return F.reshape(y, (B, T, y.shape[1]))
+    return with_hooks(
+        link, 'forward', lambda x: linear(x, link.W, link.b), x)
 
 
 def _batch_size(state):

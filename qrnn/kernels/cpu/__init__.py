@@ -4,6 +4,7 @@ from qrnn.kernels.cpu.attention import attention_weights_backward  # NOQA
 from qrnn.kernels.cpu.attention import clear_padding  # NOQA
 from qrnn.kernels.cpu.philox import dropout  # NOQA
 from qrnn.kernels.cpu.philox import zoneout_mask  # NOQA
+from qrnn.kernels.cpu.products import linear  # NOQA
 from qrnn.kernels.cpu.recurrence import lstm_backward  # NOQA
 from qrnn.kernels.cpu.recurrence import lstm_forward  # NOQA
 from qrnn.kernels.cpu.recurrence import pooling_backward  # NOQA

@@ -6,6 +6,7 @@ import numpy
 from qrnn.gates import ACTIVATIONS
 from qrnn.gates import GATES
 from qrnn.kernels.cpu import loops
+from qrnn.kernels.cpu.products import times_transposed
 from qrnn.kernels.cpu.rows import blocks_of
 from qrnn.kernels.cpu.rows import computed_in
 from qrnn.kernels.cpu.rows import ends_of
@@ -122,11 +123,13 @@ def lstm_forward(u, W, c0, h0, lengths=None):
     cs[0], hs[0] = c0, h0
     y = numpy.empty((B, T, m), dtype)
     product = numpy.empty((B, 4 * m), dtype)
-    # Transposed in memory: products with few rows are twice as fast so.
-    W = numpy.ascontiguousarray(W.T, dtype)
+    W = numpy.asarray(W, dtype)
+    multiply = times_transposed
+    if T > _FEW_STEPS:
+        W, multiply = numpy.ascontiguousarray(W.T), numpy.dot
     u, ends = flat(u, dtype), ends_of(lengths, B, T)
     for t in range(T):
-        numpy.dot(hs[t], W, out=product)
+        multiply(hs[t], W, product)
         share(loops.lstm_forward, B, product.size, t, T, m, *u,
               product.reshape(-1), ends, gates[t].reshape(-1),
               *(a[n].reshape(-1) for n in (t, t + 1) for a in (cs, hs)),
@@ -134,6 +137,10 @@ def lstm_forward(u, W, c0, h0, lengths=None):
     # Copies, because a view of the last step would keep all steps alive.
     c_last, h_last = (a[T].astype(c0.dtype) for a in (cs, hs))
     return y.astype(c0.dtype, copy=False), c_last, h_last, (gates, cs, hs)
+
+
+#: Steps up to which a transposed copy of the weights costs more than it saves.
+_FEW_STEPS = 8
 
 
 def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):

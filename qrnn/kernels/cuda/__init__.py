@@ -65,6 +65,7 @@ from qrnn.kernels.cuda.lstm import lstm_backward  # NOQA
 from qrnn.kernels.cuda.lstm import lstm_forward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_backward  # NOQA
 from qrnn.kernels.cuda.pooling import pooling_forward  # NOQA
+from qrnn.kernels.cuda.products import linear  # NOQA
 from qrnn.kernels.cuda.softmax import mean_loss  # NOQA
 from qrnn.kernels.cuda.softmax import softmax_cross_entropy  # NOQA
 from qrnn.kernels.cuda.step import step_forward  # NOQA

@@ -9,7 +9,9 @@ from qrnn import attention_sum
 from qrnn import qrnn_pooling
 from qrnn import strnn
 from qrnn.functions import dropout
+from qrnn.functions import linear
 from qrnn.functions import lstm
+from qrnn.functions import lstm_step
 from qrnn.functions import masked_convolution
 from qrnn.functions import qrnn_step
 from qrnn_tests.helpers import assert_equal
@@ -21,6 +23,8 @@ CALLS = {
     'qrnn_pooling': (qrnn_pooling, (2, 5, 9), (9,), (2, 3)),
     'masked_convolution': (masked_convolution, (2, 5, 3), (2, 3, 9)),
     'lstm': (lstm, (2, 5, 12), (12, 3)),
+    'linear': (linear, (2, 3), (5, 3), (5,)),
+    'lstm_step': (lstm_step, (2, 5), (12, 5), (12,), (12, 3)),
     'qrnn_step': (qrnn_step, (2, 3), (2, 3, 9), (9,), (2, 3), (2, 1, 3)),
     'attention_sum': (attention_sum, (2, 7, 3), (2, 5, 3)),
     'dropout': (dropout, (2, 5)),
