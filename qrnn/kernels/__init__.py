@@ -1,26 +1,28 @@
-"""How recurrences, poolings and losses are computed, on GPUs and CPUs.
+"""Recurrences, poolings and losses, computed on GPUs and CPUs.
 
-CuPy's arrays go to CUDA kernels, :mod:`qrnn.kernels.cuda`, NumPy's to loops
-that Numba compiles, :mod:`qrnn.kernels.cpu`. Both go over memory once, compute
-gates anew in backward instead of keeping them, carry in float32 at least, and
-draw zoneout and dropout from the same counters: a seed draws one mask on every
-device.
-Neither depends on the number of threads.
+CUDA kernels process CuPy arrays (:mod:`qrnn.kernels.cuda`), and loops compiled
+by Numba process NumPy arrays (:mod:`qrnn.kernels.cpu`). Both backends pass
+over memory once, recompute the gates in backward instead of storing them, and
+use float32 or wider for the carry. Both draw zoneout and dropout from the same
+counters, so a seed gives the same mask on every device. Results do not depend
+on the number of threads.
 """
-from chainer.backends.cuda import ndarray  # no array is one without CuPy
+from chainer.backends.cuda import ndarray  # a placeholder without CuPy
 import numpy
 
 from qrnn.kernels.philox import expected_ratio  # NOQA
 
 
 def strnn_forward(f, x, h0=None, reverse=False):
-    """Return all states of h_t = f_t h_{t-1} + x_t, see :func:`qrnn.strnn`.
+    """Return all states of h_t = f_t h_{t-1} + x_t; see :func:`qrnn.strnn`.
+
+    ``f`` and ``x`` may be slices of stacked gates, which are not copied.
 
     ===========  ===============  ==========================================
     array        shape            meaning
     ===========  ===============  ==========================================
-    ``f``        ``(B, T, C)``    gates; a slice of stacked gates is not copied
-    ``x``        ``(B, T, C)``    inputs, likewise
+    ``f``        ``(B, T, C)``    gates
+    ``x``        ``(B, T, C)``    inputs
     ``h0``       ``(B, C)``       state before the first step, or None for 0
     return       ``(B, T, C)``    states
     ===========  ===============  ==========================================
@@ -50,17 +52,17 @@ def strnn_backward(f, h, h0, gh, reverse=False):
 def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
                     zoneout=0., seed=0, mask=None, activations=None,
                     gated=True):
-    """Return what a pooling computes, see :func:`qrnn.qrnn_pooling`.
+    """Return outputs and states of a pooling; see :func:`qrnn.qrnn_pooling`.
 
     ===========  ============================  ===========================
     array        shape                         meaning
     ===========  ============================  ===========================
     ``u``        ``(B, T, G C)``               pre-activations f, z, o, i;
-                                               rows apart are not copied
+                                               a view is not copied
     ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
     ``c0``       ``(B, C)``                    initial state, or None for 0
-    ``lengths``  ``(B,)``                      steps of every sequence, or
-                                               None for T
+    ``lengths``  ``(B,)``                      number of steps of each
+                                               sequence, or None for T
     ``mask``     ``(B, T, C)``                 true where zoned out, or None
     return       two ``(B, T, C)``, ``(B, C)`` outputs h, states c, and the
                                                state after the last step
@@ -70,13 +72,13 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
 
     Args:
         pooling (str): One of :data:`qrnn.gates.GATES`.
-        zoneout (float): Probability of zoning out, where no mask is given.
-        seed (int): Which draw of it, see :func:`zoneout_mask`. None for f's
-            expectation under zoneout instead of a draw.
-        activations (dict): That of every gate, see
+        zoneout (float): Probability of zoning out, used if ``mask`` is None.
+        seed (int): Seed of the mask; see :func:`zoneout_mask`. If None, f is
+            replaced by its expectation under zoneout.
+        activations (dict): Activation of each gate; see
             :func:`qrnn.gates.check_pooling`. The paper's if omitted.
-        gated (bool): Whether the outputs are the states times their output
-            gates, or these gates themselves.
+        gated (bool): Whether outputs are states times output gates, or the
+            output gates themselves.
 
     """
     return _backend(u).pooling_forward(
@@ -87,7 +89,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
                      gc, gc_last, activations=None, gated=True):
     """Return the gradients of :func:`pooling_forward`.
 
-    The arguments up to ``mask`` are forward's.
+    The arguments up to ``mask`` are the arguments of the forward call.
 
     ===========  =========================  ==================================
     array        shape                      meaning
@@ -97,8 +99,8 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
     ``gc``       ``(B, T, C)``              gradient of the states, or None
     ``gc_last``  ``(B, C)``                 gradient of the last state, or None
     return       ``(B, T, G C)``            gradient of u
-    ..           as ``b``                   gradient of b, None without one
-    ..           ``(B, C)``                 gradient of c0, None without one
+    ..           as ``b``                   gradient of b, or None without b
+    ..           ``(B, C)``                 gradient of c0, or None without c0
     ===========  =========================  ==================================
     """
     return _backend(u).pooling_backward(
@@ -150,21 +152,25 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
 
 
 def lstm_forward(u, W, c0, h0, lengths=None):
-    """Return what an LSTM computes, see :func:`qrnn.functions.lstm`.
+    """Return outputs and states of an LSTM; see :func:`qrnn.functions.lstm`.
 
-    Of each step one product and one launch, or call, for all else.
+    Each step consists of one matrix product and one kernel launch (on a CPU,
+    one call) for the gates and the state.
 
     ===========  ================  ==========================================
     array        shape             meaning
     ===========  ================  ==========================================
-    ``u``        ``(B, T, 4 m)``   shares of the input, gates i, f, o, z
-    ``W``        ``(4 m, m)``      weights
-    ``c0``       ``(B, m)``        cells before the first step
+    ``u``        ``(B, T, 4 m)``   pre-activations from the input, in the
+                                   gate order i, f, o, z
+    ``W``        ``(4 m, m)``      recurrent weights
+    ``c0``       ``(B, m)``        cell state before the first step
     ``h0``       ``(B, m)``        output before the first step
-    ``lengths``  ``(B,)``          steps of every sequence, or None for T
+    ``lengths``  ``(B,)``          number of steps of each sequence, or None
+                                   for T
     return       ``(B, T, m)``,    outputs,
-                 two ``(B, m)``,   the last cells and the last output,
-                 three arrays      the ``kept`` of :func:`lstm_backward`
+                 two ``(B, m)``,   the last cell state and the last output,
+                 three arrays      the argument ``kept`` of
+                                   :func:`lstm_backward`
     ===========  ================  ==========================================
     """
     return _backend(u).lstm_forward(u, W, c0, h0, lengths)
@@ -176,9 +182,9 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     ===========  ================  ==========================================
     array        shape             meaning
     ===========  ================  ==========================================
-    ``kept``     three arrays      from forward
+    ``kept``     three arrays      gates, cell states and outputs, from forward
     ``gy``       ``(B, T, m)``     gradient of the outputs, or None
-    ``gc_last``  ``(B, m)``        gradient of the last cells, or None
+    ``gc_last``  ``(B, m)``        gradient of the last cell state, or None
     ``gh_last``  ``(B, m)``        gradient of the last output, or None
     return       ``(B, T, 4 m)``   gradient of u
     ..           ``(4 m, m)``      gradient of W
@@ -186,7 +192,7 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     ===========  ================  ==========================================
 
     Args:
-        dtype (numpy.dtype): That of u.
+        dtype (numpy.dtype): Dtype of u, and of the gradients.
 
     """
     return _backend(W).lstm_backward(
@@ -194,22 +200,23 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
 
 
 def unfold(x, x0, k, lookahead, lengths):
-    """Return the window of every step of a convolution along time.
+    """Return the window of inputs that a convolution reads at each step.
 
     ===========  =================  ======================================
     array        shape              meaning
     ===========  =================  ======================================
     ``x``        ``(B, T, n)``      inputs
     ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None
-    ``lengths``  ``(B,)``           steps of every sequence, or None for T
-    return       ``(B, T, k, n)``   windows; on a CPU in float32 at least
+    ``lengths``  ``(B,)``           number of steps of each sequence, or
+                                    None for T
+    return       ``(B, T, k, n)``   windows; in float32 or wider on a CPU
     ===========  =================  ======================================
 
-    For k = 1 without lengths it is a view of ``x``.
+    With k = 1 and without lengths, the result is a view of ``x``.
 
     Args:
-        k (int): Size of the window.
-        lookahead (int): How many of its steps lie in the future.
+        k (int): Number of steps in a window.
+        lookahead (int): Number of future steps in a window.
 
     """
     return _backend(x).unfold(x, x0, k, lookahead, lengths)
@@ -232,7 +239,7 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
 
 
 def last_steps(x, x0, n_steps, lengths):
-    """Return the last steps of each sequence, a copy.
+    """Return a copy of the last steps of each sequence.
 
     ===========  =====================  ====================================
     array        shape                  meaning
@@ -240,9 +247,10 @@ def last_steps(x, x0, n_steps, lengths):
     ``x``        ``(B, T, n)``          inputs
     ``x0``       ``(B, n_steps, n)``    inputs before the first step, or
                                         None for 0
-    ``lengths``  ``(B,)``               steps of every sequence, or None for
-                                        T
-    return       ``(B, n_steps, n)``    the last of ``x0`` followed by ``x``
+    ``lengths``  ``(B,)``               number of steps of each sequence, or
+                                        None for T
+    return       ``(B, n_steps, n)``    the last steps of the concatenation
+                                        of ``x0`` and ``x``
     ===========  =====================  ====================================
     """
     return _backend(x).last_steps(x, x0, n_steps, lengths)
@@ -290,67 +298,70 @@ def attention_weights_backward(weights, gweights):
 
 
 def softmax_cross_entropy(logits, b, t, ignore_label):
-    """Turn logits into the gradient of their cross entropy, in place.
+    """Replace logits by the gradient of their cross entropy, in place.
 
     ==========  ==========  ==================================================
     array       shape       meaning
     ==========  ==========  ==================================================
-    ``logits``  ``(N, V)``  contiguous, in float32 or float64, without the
-                            bias; they become the gradient of the sum of the
-                            losses
+    ``logits``  ``(N, V)``  logits without the bias, contiguous, in float32
+                            or float64; overwritten by the gradient of the
+                            sum of the losses
     ``b``       ``(V,)``    bias
     ``t``       ``(N,)``    labels, each in ``[0, V)`` or ``ignore_label``
-    return      ``(N,)``    losses; in float64 on a CPU, on a GPU in the
-                            dtype of the logits
+    return      ``(N,)``    losses; in float64 on a CPU, in the dtype of the
+                            logits on a GPU
     ==========  ==========  ==================================================
 
     Args:
-        ignore_label (int): Label of rows without loss and gradient.
+        ignore_label (int): Label of rows whose loss and gradient are 0.
 
     Raises:
-        ValueError: If a label is neither of these, on a CPU. A GPU is not
-            waited for: there such rows are without loss and gradient.
+        ValueError: On a CPU, if a label is out of range. On a GPU labels are
+            not checked, which would synchronise; the loss and the gradient of
+            rows with an invalid label are 0.
 
     """
     return _backend(logits).softmax_cross_entropy(logits, b, t, ignore_label)
 
 
 def mean_loss(losses, t, V, ignore_label):
-    """Return the mean over the rows that count, and their weights in it.
+    """Return the mean loss of the valid rows, and the weight of each row.
+
+    A row is valid if its label is in ``[0, V)`` and not ``ignore_label``.
 
     ===========  ========  ==============================================
     array        shape     meaning
     ===========  ========  ==============================================
-    ``losses``   ``(N,)``  from :func:`softmax_cross_entropy`
-    ``t``        ``(N,)``  labels, as there
-    return       ``()``    mean, 0 if no row counts
-    ..           ``(N,)``  1 / (number of rows that count), or 0 for rows
-                           that do not
+    ``losses``   ``(N,)``  losses from :func:`softmax_cross_entropy`
+    ``t``        ``(N,)``  labels
+    return       ``()``    mean loss, or 0 without valid rows
+    ..           ``(N,)``  weights: 1 / (number of valid rows) for valid
+                           rows, 0 for the others
     ===========  ========  ==============================================
 
     Args:
         V (int): Number of labels.
-        ignore_label (int): Label of rows that do not count.
+        ignore_label (int): Label of rows to ignore.
 
     """
     return _backend(losses).mean_loss(losses, t, V, ignore_label)
 
 
 def dropout(x, ratio, seed):
-    """Return x / (1 - ratio), or 0 with the probability ``ratio``.
+    """Set elements to 0 with probability ``ratio``, and scale the others.
 
-    As in :func:`zoneout_mask`, a draw depends on the seed and on the element's
-    place alone.
+    The others are divided by ``1 - ratio``. As in :func:`zoneout_mask`, the
+    mask depends only on the seed and on the index of each element.
 
     Args:
-        x (:ref:`ndarray`): Any shape, of dtype float16, float32 or float64;
-            computed in float32 at least.
+        x (:ref:`ndarray`): Array of any shape, of dtype float16, float32 or
+            float64. Float16 is computed in float32.
         ratio (float): Probability of an element becoming 0, in steps of
             2 ** -32.
         seed (int): Any 64-bit integer.
 
     Returns:
-        :ref:`ndarray`: Of the shape and dtype of ``x``.
+        :ref:`ndarray`: Array of the shape and dtype of ``x``.
 
     .. admonition:: Example
 
@@ -363,21 +374,21 @@ def dropout(x, ratio, seed):
 
 
 def zoneout_mask(seed, ratio, shape, xp=numpy):
-    """Return where the poolings zone out, for a seed.
+    """Return the mask that the poolings draw for a seed, true where zoned out.
 
-    A draw depends on the seed and on the element's place alone, not on dtype,
-    device or threads: the poolings draw it anew in backward, and whoever
-    needs the mask itself (the reference, second derivatives) has it from
-    here.
+    The mask depends only on the seed and on the index of each element, not on
+    dtype, device or threads. The poolings draw it again in backward instead of
+    storing it. This function gives the mask to code that needs it as an array:
+    the references and second derivatives.
 
     Args:
         seed (int): Any 64-bit integer.
         ratio (float): Probability of true, in steps of 2 ** -32.
-        shape (tuple of ints): ``(B, T, C)``.
-        xp: NumPy or CuPy.
+        shape (tuple of ints): Shape ``(B, T, C)`` of the mask.
+        xp: Module of the returned array, NumPy or CuPy.
 
     Returns:
-        Booleans ``(B, T, C)``.
+        :ref:`ndarray`: Booleans ``(B, T, C)``.
 
     .. admonition:: Example
 
@@ -390,7 +401,7 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
 
 def _backend(array):
-    # Imported where it is needed: Numba takes a while.
+    # Imported on first use, because importing Numba is slow.
     if isinstance(array, ndarray):
         from qrnn.kernels import cuda as backend
     else:

@@ -2,7 +2,7 @@ import numpy
 
 
 def philox(counter, seed, xp=numpy):
-    """Return 128 random bits per counter, as ``philox.cu`` does.
+    """Return 128 random bits per counter, the same bits as ``philox.cu``.
 
     Args:
         counter (:ref:`ndarray`): 64-bit counters, of any shape.
@@ -31,7 +31,7 @@ def philox(counter, seed, xp=numpy):
 
 
 def zoneout_mask(seed, ratio, shape, xp=numpy):
-    """Return what :func:`qrnn.kernels.zoneout_mask` does, array by array."""
+    """Compute :func:`qrnn.kernels.zoneout_mask` with array operations."""
     B, T, C = shape
     if 0 in shape:
         return xp.zeros(shape, bool)
@@ -45,23 +45,23 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
 
 def expected_ratio(zoneout, seed, mask):
-    """Return the ratio of zoneout that f's expectation is for, or 0."""
+    """Return the zoneout ratio if f is replaced by its expectation, else 0."""
     return float(zoneout) if mask is None and seed is None else 0.
 
 
-#: Elements that dropout draws for at a time: counter c of a chunk's quarter
-#: gives a word for element c of each of its four quarters.
+#: Number of elements in a chunk of dropout's mask. A chunk has four quarters,
+#: and counter c gives the words for element c of all four.
 CHUNK = 4096
 
 
 def limit_of(ratio):
-    """Return the largest 32-bit word that means true, -1 for none."""
+    """Return the largest 32-bit word that counts as true, or -1 if none."""
     if not 0 <= ratio <= 1:
         raise ValueError(
-            f'zoneout is a probability between 0 and 1, not {ratio}')
+            f'ratio must be a probability between 0 and 1, not {ratio}')
     return int(round(float(ratio) * 2 ** 32)) - 1
 
 
 def scale_of(ratio):
-    """Return what dropout multiplies the elements that it keeps with."""
+    """Return the factor by which dropout scales the remaining elements."""
     return 0. if ratio == 1 else 1. / (1 - ratio)

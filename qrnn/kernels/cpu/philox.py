@@ -1,8 +1,8 @@
-"""Zoneout's and dropout's draws, on NumPy arrays.
+"""Random masks of zoneout and dropout, on NumPy arrays.
 
-The generator is that of :mod:`qrnn.kernels.philox`, where it is explained: a
-draw depends on a seed and a counter alone, so that backward draws again what
-forward drew.
+The generator is the same as in :mod:`qrnn.kernels.philox`. A random word
+depends only on the seed and a counter, so that backward draws the same mask as
+forward.
 """
 import numpy
 
@@ -15,7 +15,7 @@ from qrnn.kernels.philox import scale_of
 
 
 def zoneout_mask(seed, ratio, shape):
-    """Return where to zone out, booleans ``(B, T, C)``."""
+    """Return the zoneout mask, booleans ``(B, T, C)``."""
     B, T, C = shape
     limit = limit_of(ratio)
     if limit < 0:
@@ -27,7 +27,7 @@ def zoneout_mask(seed, ratio, shape):
 
 
 def dropout(x, ratio, seed):
-    """Return x / (1 - ratio), or 0 with the probability ``ratio``."""
+    """Set elements to 0 with probability ``ratio``, and scale the others."""
     dtype = computed_in(x.dtype)
     limit = limit_of(ratio)
     if limit < 0:
@@ -45,7 +45,7 @@ def _key(seed):
 
 @compiled
 def _zoneout_mask(first, last, key, limit, T, C, mask):
-    # An item is four steps of a sequence.
+    # Each item is four steps of a sequence.
     groups = (T + 3) // 4
     words = numpy.empty((4, C), numpy.uint32)
     for item in range(first, last):
@@ -59,7 +59,7 @@ def _zoneout_mask(first, last, key, limit, T, C, mask):
 
 @compiled
 def _dropout(first, last, key, limit, scale, chunk, x, y):
-    # An item is a chunk of neighbouring elements.
+    # Each item is a chunk of adjacent elements.
     quarter = chunk // 4
     words = numpy.empty((4, quarter), numpy.uint32)
     for item in range(first, last):
@@ -73,13 +73,13 @@ def _dropout(first, last, key, limit, scale, chunk, x, y):
 
 @compiled
 def _draw(key, counter, words):
-    """Fill ``(4, n)`` words from n counters."""
+    """Fill ``(4, n)`` words from n consecutive counters."""
     low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
     multiplier0 = numpy.uint64(0xD2511F53)
     multiplier1 = numpy.uint64(0xCD9E8D57)
     for j in range(words.shape[1]):
-        at = numpy.uint64(counter + j)
-        x0, x1, x2, x3 = at & low, at >> half, at - at, at - at
+        c = numpy.uint64(counter + j)
+        x0, x1, x2, x3 = c & low, c >> half, c - c, c - c
         key0, key1 = key[0], key[1]
         for _ in range(10):
             product0, product1 = multiplier0 * x0, multiplier1 * x2

@@ -1,4 +1,4 @@
-"""The gradient of a softmax over a large vocabulary, on NumPy arrays."""
+"""Softmax cross entropy over a large vocabulary, on NumPy arrays."""
 import math
 
 from numba import types
@@ -11,15 +11,16 @@ from qrnn.kernels.cpu.threads import share
 
 
 def softmax_cross_entropy(logits, b, t, ignore_label):
-    """Turn logits into the gradient of their cross entropy, in place.
+    """Replace logits by the gradient of their cross entropy, in place.
 
-    A row stays in a core's cache while it is gone over. Losses are float64.
+    Rows are processed one by one, so that a row stays in the cache during its
+    three passes. Losses are float64.
     """
     counted, V = t[t != ignore_label], logits.shape[1]
     if counted.size and not 0 <= counted.min() <= counted.max() < V:
         raise ValueError(
-            f'labels must lie between 0 and {V - 1}, but they range '
-            f'from {counted.min()} to {counted.max()}')
+            f'labels must be between 0 and {V - 1}, but they range from '
+            f'{counted.min()} to {counted.max()}')
     losses = numpy.empty(len(logits))
     share(_softmax_cross_entropy, len(logits), logits.size,
           logits, b, t.astype(numpy.int64), ignore_label, losses)
@@ -27,13 +28,13 @@ def softmax_cross_entropy(logits, b, t, ignore_label):
 
 
 def mean_loss(losses, t, V, ignore_label):
-    """Return the mean over the rows that count, and their weights in it."""
-    counts = t != ignore_label
-    number = max(1, counts.sum())
-    return losses.sum() / number, counts / number
+    """Return the mean loss of the valid rows, and the weight of each row."""
+    is_valid = t != ignore_label
+    n_valid = max(1, is_valid.sum())
+    return losses.sum() / n_valid, is_valid / n_valid
 
 
-_LANES = 64  # maxima and sums side by side, so that they are vectors
+_LANES = 64  # partial maxima and sums, so that the inner loops vectorise
 
 
 @compiled
@@ -48,18 +49,18 @@ def _softmax_cross_entropy(first, last, logits, b, t, ignore_label, losses):
             continue
         lanes[:] = -numpy.inf
         for start in range(0, V, _LANES):
-            some, b_some = row[start:start + _LANES], b[start:start + _LANES]
-            for j in range(len(some)):
-                some[j] += b_some[j]
-                lanes[j] = some[j] if some[j] > lanes[j] else lanes[j]
+            part, b_part = row[start:start + _LANES], b[start:start + _LANES]
+            for j in range(len(part)):
+                part[j] += b_part[j]
+                lanes[j] = part[j] if part[j] > lanes[j] else lanes[j]
         largest = lanes.max()
         label = row[t[n]] - largest
         lanes[:] = 0
         for start in range(0, V, _LANES):
-            some = row[start:start + _LANES]
-            for j in range(len(some)):
-                some[j] = exp(some[j] - largest)
-                lanes[j] += some[j]
+            part = row[start:start + _LANES]
+            for j in range(len(part)):
+                part[j] = exp(part[j] - largest)
+                lanes[j] += part[j]
         total = lanes.sum()
         losses[n] = math.log(total) - label
         for j in range(V):
@@ -68,13 +69,13 @@ def _softmax_cross_entropy(first, last, logits, b, t, ignore_label, losses):
 
 
 def exp(x):
-    """Return the exponential function, for x <= 0."""
+    """Return the exponential of a number x <= 0."""
 
 
 @overload(exp, jit_options={'fastmath': FASTMATH})
 def _exp(x):
-    # 2^n e^r, where r lies within +-ln(2) / 2. A minimax fit of e^r: off by
-    # 4e-9, and with the rounding of float32 by 1.3e-7.
+    # e^x = 2^n e^r with |r| <= ln(2) / 2. The polynomial is a minimax fit of
+    # e^r with an error of 4e-9, or 1.3e-7 with the rounding of float32.
     def of_float32(x):
         x = numpy.float32(-87) if x < numpy.float32(-87) else x
         n = numpy.rint(x * numpy.float32(1.44269504))

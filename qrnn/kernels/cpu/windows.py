@@ -1,4 +1,4 @@
-"""The windows of a convolution along time, on NumPy arrays."""
+"""Windows of a convolution along time, on NumPy arrays."""
 import numpy
 
 from qrnn.kernels.cpu.compilation import compiled
@@ -10,7 +10,7 @@ from qrnn.kernels.cpu.threads import share
 
 
 def unfold(x, x0, k, lookahead, lengths):
-    """Return the window of every step, ``(B, T, k, n)``."""
+    """Return the window of inputs at each step, ``(B, T, k, n)``."""
     B, T, n = x.shape
     if k == 1 and lengths is None:
         return x[:, :, None]
@@ -57,8 +57,8 @@ def last_steps(x, x0, n_steps, lengths):
                        x[rows, numpy.maximum(steps, 0)], last)
 
 
-# Tap j of the window of step t sees step t - k + 1 + lookahead + j: below 0 it
-# lies in x0, from the sequence's end on it is 0.
+# Tap j of the window at step t reads step t - k + 1 + lookahead + j. A step
+# below 0 is in x0. Taps past the end of the sequence are 0.
 
 
 @compiled
@@ -69,37 +69,37 @@ def _unfold(first, last, T, n, k, lookahead, x, x_batch, x_row, x0, x0_batch,
         end = ends[s]
         for j in range(k):
             tap = windows[(item * k + j) * n:(item * k + j + 1) * n]
-            seen = t - k + 1 + lookahead + j
-            if t >= end or seen >= end:
+            source = t - k + 1 + lookahead + j
+            if t >= end or source >= end:
                 tap[:] = 0
-            elif seen >= 0:
-                start = s * x_batch + seen * x_row
+            elif source >= 0:
+                start = s * x_batch + source * x_row
                 copy(tap, x[start:start + n])
             else:
-                start = s * x0_batch + (k - 1 + seen) * x0_row
+                start = s * x0_batch + (k - 1 + source) * x0_row
                 copy(tap, x0[start:start + n])
 
 
 @compiled
 def _fold(first, last, T, n, k, lookahead, gwindows, ends, glast, glast_batch,
           glast_row, gx, gx0):
-    # An item is a step that is seen, of x0 or x.
+    # Each item is a step of x0 or x.
     for item in range(first, last):
-        s, seen = item // (k - 1 + T), item % (k - 1 + T) - (k - 1)
-        if seen < 0:
-            start = (s * (k - 1) + k - 1 + seen) * n
+        s, source = item // (k - 1 + T), item % (k - 1 + T) - (k - 1)
+        if source < 0:
+            start = (s * (k - 1) + k - 1 + source) * n
             g = gx0[start:start + n]
         else:
-            g = gx[(s * T + seen) * n:(s * T + seen + 1) * n]
+            g = gx[(s * T + source) * n:(s * T + source + 1) * n]
         g[:] = 0
-        if seen >= ends[s]:
+        if source >= ends[s]:
             continue
-        kept = seen - ends[s] + k - 1  # its place among the last steps
-        if kept >= 0:
-            start = s * glast_batch + kept * glast_row
+        i = source - ends[s] + k - 1  # index among the last steps
+        if i >= 0:
+            start = s * glast_batch + i * glast_row
             g[:] = glast[start:start + n]
         for j in range(k):
-            t = seen + k - 1 - lookahead - j
+            t = source + k - 1 - lookahead - j
             if 0 <= t < ends[s]:
                 start = ((s * T + t) * k + j) * n
                 tap = gwindows[start:start + n]

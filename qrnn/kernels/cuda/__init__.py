@@ -1,25 +1,23 @@
-"""CUDA kernels: recurrences, poolings and what goes with them, on CuPy arrays.
+"""CUDA kernels of the functions in :mod:`qrnn.kernels`, for CuPy arrays.
 
-``strnn_forward``, ``strnn_backward``, ``pooling_forward`` and
-``pooling_backward`` compute on a GPU what the functions of the same names in
-:mod:`qrnn.functions` compute on any device; ``unfold`` and ``fold`` lay out
-the convolution's windows, in a launch each; ``step_forward`` needs a product
-and two launches; ``lstm_forward`` and ``lstm_backward`` need a product and a
-launch for each step; ``dropout``, ``softmax_cross_entropy``, ``mean_loss``,
-``attention_weights`` and ``attention_weights_backward`` a launch each. They
-take and return CuPy arrays, launch on the current stream, never synchronise,
-and, but for the products of the LSTM, give the same bits at every run.
+The kernels run on the current stream, never synchronise, and return
+bit-identical results in every run, except for the matrix products of
+``lstm_*`` and ``step_forward``. ``strnn_*`` and ``pooling_*`` are described
+below. ``lstm_*`` need a matrix product and a launch for each step, and
+``step_forward`` a matrix product and two launches. Every other function is a
+single launch.
 
-How it is made
-    A recurrence (``strnn.cu``, ``pooling_forward.cu``,
-    ``pooling_backward.cu``) says what happens at one step; ``scan.cu`` runs it
-    over time in one of three regimes; ``plans.py`` says which regime, on what
-    grid, with which arguments; ``launch.py`` alone compiles and launches.
+Structure
+    ``strnn.cu``, ``pooling_forward.cu`` and ``pooling_backward.cu`` define one
+    step of a recurrence. ``scan.cu`` runs it over time in one of three
+    regimes. ``plans.py`` selects the regime, the grid and the arguments.
+    ``launch.py`` is the only module that compiles and launches.
 
-What it moves
-    Bytes per element (b, t, c) in float32, half of them in float16; "least"
-    reads every input and writes every output once. Counted from the source, in
-    ``traffic.py``, and by the kernels themselves as they run on the host.
+Memory traffic
+    The table lists bytes per element (b, t, c) in float32; float16 needs half
+    as many. "least" is the traffic of reading every input and writing every
+    output once. The numbers are counted from the source in ``traffic.py``, and
+    the kernels count them too when the tests run them on the host.
 
     =====================  =====  ==============  ================
     operation              least  ``sequential``  ``chunked_scan``
@@ -39,16 +37,16 @@ What it moves
     - ifo                     40              40               52
     =====================  =====  ==============  ================
 
-    With lengths, f- and if-pooling write outputs beside states, 4 bytes more.
-    Where a gradient of the states arrives, backward reads it: 4 bytes more, 8
-    in a chunked scan. Padding past a sequence's end is never read.
+    With lengths, f- and if-pooling write outputs in addition to states: 4 more
+    bytes. If the states have a gradient, backward reads it: 4 more bytes, or 8
+    in a chunked scan. Padding past the end of a sequence is never read.
 
 Limits
-    Fewer than 2 ** 30 steps and 2 ** 31 bytes in a row (of gates times
-    channels); offsets are of 64 bits. Where time is split, gates are
-    multiplied with each other ahead of the carry: products of gates between -1
-    and 1 only underflow, to 0, but such as exceed the dtype's range give
-    infinities that a step-by-step recurrence may not have met.
+    A sequence has fewer than 2 ** 30 steps, and a row (gates times channels)
+    fewer than 2 ** 31 bytes. Offsets have 64 bits. If time is split into
+    chunks or slices, the gates of a slice are multiplied with each other
+    first. Products of gates between -1 and 1 can only underflow to 0. Larger
+    gates may overflow to infinity where a step-by-step recurrence would not.
 """
 import functools
 
@@ -76,4 +74,4 @@ from qrnn.kernels.cuda.windows import last_steps  # NOQA
 from qrnn.kernels.cuda.windows import unfold  # NOQA
 
 zoneout_mask = functools.partial(
-    philox.zoneout_mask, xp=cupy)  # as the kernels draw it
+    philox.zoneout_mask, xp=cupy)  # the same mask as in the kernels

@@ -1,9 +1,14 @@
-"""What the entry points do to arrays before they meet a kernel."""
+"""Conversion of arrays into arguments of the kernels."""
 from qrnn.kernels.cuda import plans
 
 
 def contiguous(device, array, dtype, shape, name):
-    """Return the array as kernels need it, a copy only if it has to be."""
+    """Return a contiguous array of a dtype, a copy only if necessary.
+
+    Raises:
+        ValueError: If the array does not have the given shape.
+
+    """
     if array is None:
         return None
     if array.shape != shape:
@@ -15,8 +20,9 @@ def contiguous(device, array, dtype, shape, name):
 def by_rows(device, array, dtype):
     """Return a (B, T, C) array with contiguous channels, and its strides.
 
-    A view whose rows are apart, like a gate among stacked gates, is not
-    copied. Strides are in elements, of the batch and the time axis.
+    The strides are those of the batch axis and the time axis, in elements. A
+    view with contiguous channels, such as one of several stacked gates, is not
+    copied.
     """
     size = dtype.itemsize
     B, T, C = array.shape
@@ -28,7 +34,9 @@ def by_rows(device, array, dtype):
         array = device.xp.ascontiguousarray(array, dtype)
         batch, row = T * C * size, C * size
     if row > plans.MAX_ROW_BYTES:
-        raise ValueError(f'{C} channels are too many')
+        raise ValueError(
+            f'{C} channels of {dtype} exceed the limit of '
+            f'{plans.MAX_ROW_BYTES} bytes in a row; use fewer channels')
     return array, batch // size, row // size
 
 
@@ -45,8 +53,8 @@ def signed(seed):
 
 
 def address(array):
-    """Return where an array starts, 0 for None."""
+    """Return the address of an array's first element, or 0 for None."""
     if array is None:
         return 0
     return (array.data.ptr if hasattr(array.data, 'ptr')
-            else array.ctypes.data)  # NumPy's, in the tests
+            else array.ctypes.data)  # NumPy arrays, in the tests

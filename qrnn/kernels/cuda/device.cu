@@ -1,5 +1,5 @@
-// What only the device's own compiler understands. The tests without a GPU put
-// a header of their own in place of this one file.
+// Code that only NVIDIA's compiler accepts. The tests without a GPU replace
+// this file, and no other, by a header for the host.
 
 __device__ inline float half_to_float(unsigned short bits) {
   float value;
@@ -13,8 +13,8 @@ __device__ inline unsigned short float_to_half(float value) {
   return bits;
 }
 
-// Within a unit of the last place. Of what is never small, as here, no more
-// than one instruction.
+// The reciprocal, with an error of at most one unit in the last place. A single
+// instruction, because the argument is never small.
 __device__ inline float reciprocal(float value) {
 #ifdef __CUDA_ARCH__
   float result;
@@ -25,14 +25,14 @@ __device__ inline float reciprocal(float value) {
 #endif
 }
 
-// A write to global memory. What a kernel writes, it does not read.
+// Writes a value to global memory.
 template <class Value>
 __device__ inline void store(Value* to, Value value) {
   *to = value;
 }
 
-// Where step t lies of what starts at a place, rows of so many bytes apart: one
-// instruction, where the compiler makes five of a product of 64 bits.
+// Returns the address of step t in an array whose rows are `row_bytes` apart.
+// It is one instruction instead of the five of a 64-bit product.
 template <class Value>
 __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
 #ifdef __CUDA_ARCH__
@@ -44,7 +44,7 @@ __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
   return (Value*) ((const char*) start + offset);
 }
 
-// Shared memory, as much as the launch asked for.
+// Shared memory of the size that the launch requests.
 #define SHARED_MEMORY(Value)                 \
   __device__ inline Value* shared_memory() { \
     extern __shared__ Value dynamic[];       \

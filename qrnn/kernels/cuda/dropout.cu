@@ -1,8 +1,8 @@
-// Dropout: elements become 0 where a word that is drawn for them is up to a
-// limit, and are scaled elsewhere.
+// Dropout: an element becomes 0 if its random word is at most `limit`, and is
+// scaled otherwise.
 //
-// A thread draws four words, for elements a quarter of a chunk apart, so that
-// neighbouring threads have neighbouring elements.
+// A thread draws four words, for four elements that are a quarter of a chunk
+// apart, so that adjacent threads process adjacent elements.
 
 extern "C" __global__ void dropout(
     const Real* x, Real* y, Index seed, Index limit, double scale, Index size) {

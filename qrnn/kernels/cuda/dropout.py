@@ -8,7 +8,7 @@ def dropout(x, ratio, seed, device=launch.device):
     """See :func:`qrnn.kernels.dropout`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     limit = philox.limit_of(ratio)

@@ -1,15 +1,15 @@
-// What the pooling's forward and backward share: the gates of one channel,
-// from pre-activations u, bias, zoneout and the sequence's length.
+// The gates of one channel, for the forward and backward passes of a pooling,
+// computed from pre-activations u, bias, zoneout and sequence length.
 //
-// From the launcher: QRNN_HAS_O and QRNN_HAS_I, whether the pooling has these
-// gates, QRNN_Z, QRNN_O and QRNN_I, their activations, QRNN_EXPECTATION,
-// whether f is its expectation under zoneout, and QRNN_GATED, whether the
-// output is the gated state. Gates are stacked along channels in the order f, z,
-// o, i.
+// The launcher defines QRNN_HAS_O and QRNN_HAS_I (whether the pooling has these
+// gates), QRNN_Z, QRNN_O and QRNN_I (their activations), QRNN_EXPECTATION
+// (whether f is replaced by its expectation under zoneout) and QRNN_GATED
+// (whether h is the state times the output gate, or the output gate itself).
+// Gates are stacked along channels in the order f, z, o, i.
 
 #define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
 
-// Where gates stand; that of f for those that are not there.
+// Index of a gate in the stack, or 0 if the pooling does not have it.
 #define GATE_O (QRNN_HAS_O ? 2 : 0)
 #define GATE_I (QRNN_HAS_I ? 2 + QRNN_HAS_O : 0)
 
@@ -24,22 +24,22 @@
 struct Gates {
   const Real* u;
   Index u_batch, u_row;
-  const Real* b;  // or null; b_batch is 0 where sequences share it
+  const Real* b;  // or null; b_batch is 0 if all sequences share the bias
   Index b_batch;
   const Real* c0;             // or null
   const int* lengths;         // or null: all sequences have T steps
   const unsigned char* mask;  // or null: drawn from seed
-  Index seed, limit;          // zoned out are words up to limit; -1: none
-  double expected;            // probability that f's expectation is for
+  Index seed, limit;          // words up to limit are zoned out; -1: none
+  double expected;            // zoneout probability for f's expectation
   Index B, T, C;
 
   Index n = 0, batch = 0;
   bool inside = false;
-  int steps = 0;   // in memory
-  int length = 0;  // of the sequence
+  int steps = 0;   // number of steps in memory
+  int length = 0;  // number of steps of the sequence
   bool zones = false;
-  int u_bytes = 0, c_bytes = 0;      // of a row
-  const Real* here[GATES] = {};  // the first steps
+  int u_bytes = 0, c_bytes = 0;      // bytes of a row
+  const Real* here[GATES] = {};  // the gates' first steps
   Carry bias[GATES] = {};
 
   struct Pre { Real f, z, o, i; };  // unused ones are never stored
@@ -64,13 +64,13 @@ struct Gates {
     }
   }
 
-  // Whether steps t to t + count - 1 are there, and there is one before them.
+  // Whether steps t - 1 to t + count - 1 all belong to the sequence.
   __device__ bool covers(int t, int count) const {
     return t > 0 && t + count <= length;
   }
 
-  // Of the gates f, z, o, i, those that `wants` has as bits 0 to 3. Padding is
-  // never read: it may hold anything.
+  // Loads the gates selected by `wants`, whose bits 0 to 3 mean f, z, o and i.
+  // Padding is never read, so its values are arbitrary.
   template <int wants, bool full>
   __device__ Pre load_gates(int t) const {
     Pre pre = {};
@@ -86,7 +86,7 @@ struct Gates {
     return fetch(at_step(here[g], t, u_bytes));
   }
 
-  // Past the sequence's end the state holds and nothing comes out.
+  // Past the end of the sequence the state is held, and the output is 0.
   template <int wants, bool full>
   __device__ Open open_gates(int t, Pre pre, bool zoned) const {
     if (!full && (t < 0 || t >= length)) return Open{1, 0, 0, 0, 1};
@@ -105,7 +105,7 @@ struct Gates {
     return gates;
   }
 
-  // One draw serves steps t to t + 3 of a channel, t a multiple of four.
+  // Draws for steps t to t + 3 of a channel, where t is a multiple of four.
   __device__ unsigned draw(int t) const {
     unsigned zoned = 0;
     if (!zones || t < 0 || t >= length) return zoned;

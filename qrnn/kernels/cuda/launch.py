@@ -1,4 +1,4 @@
-"""The one module that compiles CUDA sources and launches kernels."""
+"""Compilation of the CUDA sources, and launches of their kernels."""
 import collections
 import functools
 import importlib.resources
@@ -12,8 +12,8 @@ from qrnn.gates import GATES
 from qrnn.kernels.cuda import plans
 
 
-#: The files of every module, in the order in which they build on each other.
-#: The first one is what only the device's compiler understands.
+#: Source files by family of kernels, in the order in which they are
+#: concatenated. Only ``device.cu`` requires NVIDIA's compiler.
 SOURCES = {
     'strnn': ('device.cu', 'numbers.cu', 'scan.cu', 'strnn.cu'),
     'pooling': ('device.cu', 'numbers.cu', 'scan.cu', 'philox.cu', 'gates.cu',
@@ -24,14 +24,15 @@ SOURCES = {
     'softmax': ('device.cu', 'numbers.cu', 'softmax.cu'),
 }
 
-POOLINGS = tuple(GATES)  # that have kernels
+POOLINGS = tuple(GATES)  # poolings with kernels
 
-#: Activations by the numbers that the sources give them.
+#: Names of the activations; ``activate`` in ``numbers.cu`` uses their indexes.
 NAMES = ('tanh', 'sigmoid', 'identity')
 
-#: What is compiled at once: a family of kernels, the bits of its dtype, and of
-#: poolings which one, the activations of its gates, in their order, whether f
-#: is its expectation under zoneout, and whether the output is the gated state.
+#: A unit of compilation: a family of kernels and the bits of its dtype. For
+#: poolings also the pooling, the activations of its gates in their order,
+#: whether f is replaced by its expectation under zoneout, and whether outputs
+#: are states times output gates.
 Module = collections.namedtuple(
     'Module', 'family bits pooling activations expectation gated',
     defaults=(None, None, False, True))
@@ -39,17 +40,28 @@ Module = collections.namedtuple(
 
 def pooling_module(dtype, pooling, activations=None, expectation=False,
                    gated=True):
-    """Return a pooling's module; see :func:`~qrnn.gates.check_pooling`."""
+    """Return the module of a pooling.
+
+    Args:
+        dtype (numpy.dtype): Dtype of the arrays.
+        pooling (str): One of :data:`qrnn.gates.GATES`.
+        activations (dict): See :func:`~qrnn.gates.check_pooling`.
+        expectation (bool): Whether f is replaced by its expectation under
+            zoneout.
+        gated (bool): Whether outputs are states times output gates, or the
+            output gates themselves.
+
+    """
     activations = check_pooling(pooling, activations)
     return Module('pooling', plans.bits_of(dtype), pooling, tuple(
         activations[name] for name in GATES[pooling]), expectation, gated)
 
 
 class CudaDevice:
-    """Where kernels run: CuPy's current device and stream.
+    """CuPy's current device and stream, which run the kernels.
 
-    Nothing here synchronises. Memory comes from CuPy's pool, which hands a
-    freed block only to later work on the same stream.
+    Launches and allocations do not synchronise. Memory comes from CuPy's pool,
+    which reuses a freed block only for later work on the same stream.
     """
 
     def __init__(self):
@@ -59,9 +71,9 @@ class CudaDevice:
         return cupy.empty(shape, dtype)
 
     def launch(self, module, launches):
-        here = cupy.cuda.runtime.getDevice()
+        device_id = cupy.cuda.runtime.getDevice()
         for launch in launches:
-            kernel = _kernel(module, launch.kernel, here)
+            kernel = _kernel(module, launch.kernel, device_id)
             kernel(launch.grid, launch.block,
                    tuple(map(_argument, launch.args)),
                    shared_mem=launch.shared)
@@ -74,21 +86,21 @@ def _argument(value):
 
 
 @functools.lru_cache(maxsize=None)
-def _kernel(module, name, device):
-    # Found once per device: a function belongs to the device it was loaded on.
+def _kernel(module, name, device_id):
+    # Cached by device, because a function belongs to one device.
     return _compiled(module).get_function(name)
 
 
 @functools.lru_cache(maxsize=None)
 def _compiled(module):
-    # Compiled at the first launch on a device, for its architecture; CuPy
-    # keeps the binary on disk.
+    # CuPy compiles at the first launch on a device, for its architecture, and
+    # caches the binary on disk.
     return cupy.RawModule(
         code=source(module.family), options=options(module))
 
 
 def source(family):
-    """Return the CUDA C++ text of a family, one of :data:`SOURCES`."""
+    """Return the CUDA C++ source of a family, a key of :data:`SOURCES`."""
     folder = importlib.resources.files('qrnn.kernels.cuda')
     return ''.join(
         f'#line 1 "{name}"\n'
@@ -97,7 +109,7 @@ def source(family):
 
 
 def options(module):
-    """Return the options for a module's dtype, gates and activations."""
+    """Return the compiler options of a module."""
     defined = plans.definitions(module.bits)
     defined[f'QRNN_{module.family.upper()}'] = 1
     if module.pooling:
@@ -113,12 +125,12 @@ def options(module):
 
 
 def modules():
-    """Yield every module that there is with the usual activations."""
+    """Yield all modules with the default activations."""
     for dtype in 'efd':
         for family in SOURCES:
             if family == 'pooling':
                 yield from (pooling_module(dtype, p) for p in GATES)
-            elif family != 'softmax' or dtype != 'e':  # float32 at least
+            elif family != 'softmax' or dtype != 'e':  # it has no float16
                 yield Module(family, plans.bits_of(dtype))
 
 

@@ -1,10 +1,10 @@
-// One step of an LSTM beside its matrix product, forward and backward:
+// One step of an LSTM except for its matrix product p, forward and backward:
 //   a = u_t + p,  p = W h_{t-1};  i, f, o = sigmoid(a),  z = tanh(a);
 //   c_t = f c_{t-1} + i z,  h_t = o tanh(c_t).
-// What is kept between steps, gates included, are carries. Past a sequence's
-// end the state holds, outputs and gradients are 0, and u is never read.
+// Gates and states are stored as Carry between steps. Past the end of a
+// sequence the state is held, outputs and gradients are 0, and u is not read.
 //
-// Grid: (groups of units, sequences); a thread takes every gridDim.y-th
+// Grid: (groups of units, sequences). A thread processes every gridDim.y-th
 // sequence.
 
 #define LSTM_UNIT                                            \
@@ -27,15 +27,15 @@ __device__ inline void put_four(Carry* at, int m, Four four) {
 
 extern "C" __global__ void lstm_forward(
     const Real* u, Index u_batch, Index u_row, const Carry* product,
-    const Carry* c_before, const Carry* h_before, const int* lengths,
+    const Carry* c_prev, const Carry* h_prev, const int* lengths,
     Carry* gates, Carry* c, Carry* h, Real* y, Index t, Index B, Index T,
     Index m) {
   LSTM_UNIT {
     const Index unit = b * m + n;
     if (lengths && t >= fetch(lengths + b)) {
       put_four(gates + b * 4 * m + n, m, Four{0, 0, 0, 0});
-      put(c + unit, fetch(c_before + unit));
-      put(h + unit, fetch(h_before + unit));
+      put(c + unit, fetch(c_prev + unit));
+      put(h + unit, fetch(h_prev + unit));
       put(y + (b * T + t) * m + n, 0);
       continue;
     }
@@ -46,7 +46,7 @@ extern "C" __global__ void lstm_forward(
     a.o = sigmoid(a.o + wide(fetch(at + 2 * m)));
     a.z = squash(a.z + wide(fetch(at + 3 * m)));
     put_four(gates + b * 4 * m + n, m, a);
-    const Carry now = a.f * fetch(c_before + unit) + a.i * a.z;
+    const Carry now = a.f * fetch(c_prev + unit) + a.i * a.z;
     const Carry out = a.o * squash(now);
     put(c + unit, now);
     put(h + unit, out);
@@ -54,36 +54,36 @@ extern "C" __global__ void lstm_forward(
   }
 }
 
-// The gradient of h_t is what comes by way of step t + 1 (product, null after
-// the last step), from the output (gy, or null) and, for sequences that ended
-// before, from the final state (held, or null); that of c_t is gc_after. Where
-// a sequence has ended, gradients are handed on.
+// The gradient of h_t is the sum of three terms, each of which may be null: the
+// gradient from step t + 1 (product), the gradient of the output (gy), and the
+// gradient of the final output (passed). The gradient of c_t is gc_next. Past
+// the end of a sequence, both gradients are passed on to the previous step.
 extern "C" __global__ void lstm_backward(
-    const Carry* gates, const Carry* c_before, const Carry* c,
-    const Real* gy, const Carry* product, const Carry* held,
-    const Carry* gc_after, const int* lengths, Carry* ga, Carry* holds,
+    const Carry* gates, const Carry* c_prev, const Carry* c,
+    const Real* gy, const Carry* product, const Carry* passed,
+    const Carry* gc_next, const int* lengths, Carry* ga, Carry* passed_on,
     Carry* gc, Index t, Index B, Index T, Index m) {
   LSTM_UNIT {
     const Index unit = b * m + n;
-    Carry gh = held ? fetch(held + unit) : Carry(0);
+    Carry gh = passed ? fetch(passed + unit) : Carry(0);
     if (product) gh += fetch(product + unit);
-    const Carry gc_t = fetch(gc_after + unit);
+    const Carry gc_t = fetch(gc_next + unit);
     if (lengths && t >= fetch(lengths + b)) {
       put_four(ga + b * 4 * m + n, m, Four{0, 0, 0, 0});
       put(gc + unit, gc_t);
-      put(holds + unit, gh);
+      put(passed_on + unit, gh);
       continue;
     }
     if (gy) gh += wide(fetch(gy + (b * T + t) * m + n));
     const Four a = fetch_four(gates + b * 4 * m + n, m);
     const Carry squashed = squash(fetch(c + unit));
-    const Carry here = gc_t + gh * a.o * (1 - squashed * squashed);
+    const Carry gc_total = gc_t + gh * a.o * (1 - squashed * squashed);
     put_four(ga + b * 4 * m + n, m,
-             Four{here * a.z * a.i * (1 - a.i),
-                  here * fetch(c_before + unit) * a.f * (1 - a.f),
+             Four{gc_total * a.z * a.i * (1 - a.i),
+                  gc_total * fetch(c_prev + unit) * a.f * (1 - a.f),
                   gh * squashed * a.o * (1 - a.o),
-                  here * a.i * (1 - a.z * a.z)});
-    put(gc + unit, here * a.f);
-    if (holds) put(holds + unit, 0);
+                  gc_total * a.i * (1 - a.z * a.z)});
+    put(gc + unit, gc_total * a.f);
+    if (passed_on) put(passed_on + unit, 0);
   }
 }

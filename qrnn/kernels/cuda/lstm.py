@@ -9,7 +9,7 @@ def lstm_forward(u, W, c0, h0, lengths=None, device=launch.device):
     """See :func:`qrnn.kernels.lstm_forward`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     xp, dtype = device.xp, u.dtype
@@ -37,7 +37,7 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype,
     """See :func:`qrnn.kernels.lstm_backward`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     xp = device.xp
@@ -46,23 +46,24 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype,
     m, carry = W.shape[1], gates.dtype
     lengths = as_int32(device, lengths, B)
     gy = contiguous(device, gy, dtype, (B, T, m), 'gy')
-    gc, held = (xp.zeros((B, m), carry) if g is None else xp.array(g, carry)
-                for g in (gc_last, gh_last))
+    gc, passed = (xp.zeros((B, m), carry) if g is None else xp.array(g, carry)
+                  for g in (gc_last, gh_last))
     W = xp.ascontiguousarray(W, carry)
     ga = device.empty((T, B, 4 * m), carry)
     product, buffer = None, device.empty((B, m), carry)
     gc_next = device.empty((B, m), carry)
     module = launch.Module('lstm', plans.bits_of(dtype))
     for t in reversed(range(T)):
-        # Without lengths nothing is held back after the last step.
-        holds = None if lengths is None else device.empty((B, m), carry)
+        # With lengths, the gradient of the last output is passed through the
+        # padding to the last step of each sequence.
+        passed_on = None if lengths is None else device.empty((B, m), carry)
         device.launch(module, plans.over_rows('lstm_backward', m, B, (
-            gates[t], cs[t], cs[t + 1], gy, product, held, gc, lengths, ga[t],
-            holds, gc_next, t, B, T, m)))
-        gc, gc_next, held = gc_next, gc, holds
+            gates[t], cs[t], cs[t + 1], gy, product, passed, gc, lengths,
+            ga[t], passed_on, gc_next, t, B, T, m)))
+        gc, gc_next, passed = gc_next, gc, passed_on
         product = xp.dot(ga[t], W, out=buffer)
-    gh = product if held is None else held if product is None else (
-        product + held)
+    gh = product if passed is None else passed if product is None else (
+        product + passed)
     gW = xp.dot(ga.reshape(T * B, 4 * m).T, hs[:-1].reshape(T * B, m))
     gu = ga.transpose(1, 0, 2)
     return tuple(g.astype(dtype) for g in (gu, gW, gc, gh))

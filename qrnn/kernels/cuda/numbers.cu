@@ -1,10 +1,10 @@
-// Numbers: what arrays hold (Real), what carries, gates and sums are computed
-// in (Carry), and how one becomes the other.
+// Number types and their conversion: Real is the type of array elements, Carry
+// the type in which carries, gates and sums are computed.
 //
-// QRNN_BITS, from the launcher, names the arrays' dtype: 16, 32 or 64. half is
-// two conversion instructions here and needs no header.
+// The launcher defines QRNN_BITS, the bits of the arrays' dtype: 16, 32 or 64.
+// float16 needs two conversion instructions only, and no header.
 
-typedef long long Index;  // every offset into an array; T and C fit an int
+typedef long long Index;  // an offset into an array; T and C fit an int
 
 #if QRNN_BITS == 16
 struct Real { unsigned short bits; };
@@ -17,8 +17,8 @@ typedef double Real;
 typedef double Carry;
 #endif
 
-// Reads and writes of global memory all pass through here, where the tests
-// without a GPU count their bytes. What a kernel reads, it does not write.
+// All reads and writes of global memory use these functions, in which the tests
+// without a GPU count bytes. A kernel never writes memory that it fetches.
 
 template <class Value>
 __device__ inline Value fetch(const Value* from) {
@@ -39,7 +39,7 @@ __device__ inline void put(Real* to, Carry value) {
   store(&to->bits, float_to_half(value));
 }
 
-// A value as it is, whatever its bits mean.
+// Writes the bits of a value unchanged.
 __device__ inline void copy(Real* to, Real value) {
   store(&to->bits, value.bits);
 }
@@ -54,10 +54,11 @@ __device__ inline void copy(Real* to, Real value) { store(to, value); }
 
 __device__ inline void put(Carry* to, Carry value) { store(to, value); }
 
-// The activations. For half arrays, the fast exponential is far more accurate
-// than what will be stored; tanh made of it is wrong by 1e-7 at most, below
-// half's own step wherever that matters. For float, the reciprocal is within a
-// unit of the last place, and 0 where the exponential overflows.
+// Activations. With float16 arrays, the fast exponential is far more accurate
+// than the stored result: tanh computed from it has an error of at most 1e-7,
+// below the resolution of float16 wherever that matters. With float32, the
+// reciprocal has an error of at most one unit in the last place, and it is 0 if
+// the exponential overflows.
 
 #if QRNN_BITS == 16
 
@@ -82,8 +83,8 @@ __device__ inline Carry squash(Carry a) { return tanh(a); }
 
 #endif
 
-// An activation by its number in the launcher's ACTIVATIONS, and its derivative
-// from its value.
+// An activation, selected by its index in `NAMES` of launch.py, and its
+// derivative as a function of its value.
 template <int which>
 __device__ inline Carry activate(Carry a) {
   return which == 0 ? squash(a) : which == 1 ? sigmoid(a) : a;

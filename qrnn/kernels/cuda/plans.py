@@ -1,7 +1,7 @@
-"""Which kernels to launch, on what grid, with which arguments.
+"""Launch plans: kernels, grids and arguments.
 
-Nothing here knows CuPy: the tests run the same plans, on a machine without a
-GPU, against the same kernels compiled for the host.
+This module does not use CuPy. On a machine without a GPU, the tests run the
+same plans with the same kernels, compiled for the host.
 """
 import collections
 
@@ -10,37 +10,40 @@ import numpy
 from qrnn.kernels import philox
 
 
-#: One launch: ``args`` are arrays, ``None`` for a null pointer, and numbers.
+#: A kernel launch. ``args`` are arrays, numbers, and None for a null pointer.
 Launch = collections.namedtuple('Launch', 'kernel grid block shared args')
 
 REGIMES = ('sequential', 'block_scan', 'chunked_scan')
 
-LANES = 32  # neighbouring channels, one per thread of a warp
-CHANNEL_THREADS = 64  # of a block, where a thread is a channel
+LANES = 32  # adjacent channels, one per thread of a warp
+CHANNEL_THREADS = 64  # threads of a block with one channel per thread
 
-# Warps of a block at most, where warps are slices of time, by dtype. A thread
-# then has 128 registers, or for float64 256, and a block a multiprocessor of
-# its own. Where there are more blocks than that, blocks of half as many warps
-# run two by two, one loading while the other computes.
+# Largest number of warps of a block in which each warp has a slice of time, by
+# bits of the dtype. With that number a thread has 128 registers (256 for
+# float64), and a block fills a multiprocessor. With more than BLOCKS_ALONE
+# blocks, blocks have half as many warps, so that two share a multiprocessor:
+# one loads while the other computes.
 WARPS = {16: 16, 32: 16, 64: 8}
 BLOCKS_ALONE = 256
 
-# By direction and dtype: steps of loads in flight ahead of a chain, and steps
-# of a warp's slice. Multiples of four, as zoneout draws. As many as fit the
-# registers: qrnn.kernels.cuda.resources shows them.
+# By direction and bits: the number of steps loaded ahead of the computation,
+# and the number of steps of a warp's slice. Both are multiples of four because
+# a zoneout draw covers four steps. Both are as large as the registers allow;
+# see qrnn.kernels.cuda.resources.
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
-# Blocks of channels that a multiprocessor is to hold at once, at least: what
-# 65,536 channels give each of an H200's 132. It holds eight of 128 registers a
-# thread and no more of 97; with 96, backward spills.
+# Smallest number of blocks of channels that a multiprocessor holds at once:
+# 65,536 channels give each of the 132 multiprocessors of an H200 eight blocks.
+# Eight fit with 128 registers per thread, and 97 registers allow no more. With
+# 96 registers, backward spills.
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
-ROW_THREADS = 128  # of a block that works on columns of rows
-LABEL_THREADS = 256  # of a block that has a row of logits, at most
+ROW_THREADS = 128  # threads of a block with one column per thread
+LABEL_THREADS = 256  # largest number of threads for a row of logits
 
-SPLIT_BLOCKS = 1024  # enough to fill any device, where time is split
-MAX_CHUNKS = 256  # walked by one thread per channel, between the two passes
+SPLIT_BLOCKS = 1024  # blocks that fill any device if time is split
+MAX_CHUNKS = 256  # one thread per channel visits them between the two passes
 
 MAX_STEPS = 2 ** 30
 MAX_ROW_BYTES = 2 ** 31 - 1
@@ -49,19 +52,21 @@ MAX_ROW_BYTES = 2 ** 31 - 1
 def choose_regime(channels, T):
     """Return the launch regime for ``channels`` = B C recurrences of T steps.
 
+    The first rule that matches applies.
+
     ===========================  ================  ===========================
-    rule, the first that fits    regime            why
+    rule                         regime            reason
     ===========================  ================  ===========================
-    T <= 8 or B C >= 32,768      ``sequential``    one thread per channel is
-                                                   enough to keep the memory
-                                                   busy, or there is no time
-                                                   to split
+    T <= 8 or B C >= 32,768      ``sequential``    one thread per channel
+                                                   saturates the memory, or T
+                                                   is too small to split
     B C <= 2,048 and T >= 4,096  ``chunked_scan``  fewer than 64 blocks of 32
                                                    channels leave most of a
-                                                   large device idle; reading
-                                                   some inputs twice costs
-                                                   less than that
-    otherwise                    ``block_scan``    the paper's sizes
+                                                   large device idle, which
+                                                   costs more than reading
+                                                   some inputs twice
+    otherwise                    ``block_scan``    includes the sizes of the
+                                                   paper
     ===========================  ================  ===========================
     """
     if T <= 8 or channels >= 32768:
@@ -72,7 +77,7 @@ def choose_regime(channels, T):
 
 
 def definitions(bits):
-    """Return the constants that the sources share with this module."""
+    """Return the constants of this module that the CUDA sources use."""
     return {
         'QRNN_BITS': bits,
         'QRNN_FORWARD_AHEAD': AHEAD['forward'][bits],
@@ -87,21 +92,23 @@ def definitions(bits):
 
 
 class Scan:
-    """How one operation of the ``.cu`` files runs over B C recurrences.
+    """Launch plan of an operation that scans over time.
 
     Args:
-        name (str): The operation, ``'<family>_<direction>'``.
-        dtype (numpy.dtype): Of the arrays.
-        channels (int): B C.
-        T (int): Steps.
-        regime (str): One of ``REGIMES``; chosen if omitted.
+        name (str): Name of the operation, ``'<family>_<direction>'``.
+        dtype (numpy.dtype): Dtype of the arrays.
+        channels (int): Number of recurrences, B C.
+        T (int): Number of steps.
+        regime (str): One of ``REGIMES``. Selected by :func:`choose_regime` if
+            omitted.
 
     """
 
     def __init__(self, name, dtype, channels, T, regime=None):
         if T >= MAX_STEPS:
             raise ValueError(
-                f'a sequence may have fewer than {MAX_STEPS} steps, not {T}')
+                f'a sequence has {T} steps, but the kernels support fewer '
+                f'than {MAX_STEPS}; split the sequence')
         self.name = name
         self.channels = channels
         self.T = T
@@ -119,17 +126,17 @@ class Scan:
         if self.regime != 'chunked_scan':
             return 1, max(1, _ceil(self.T, self.slice)) * self.slice
         tile = self.warps * self.slice
-        wanted = min(MAX_CHUNKS, _ceil(SPLIT_BLOCKS, max(1, self.groups)))
-        chunk = max(1, _ceil(_ceil(self.T, wanted), tile)) * tile
+        limit = min(MAX_CHUNKS, _ceil(SPLIT_BLOCKS, max(1, self.groups)))
+        chunk = max(1, _ceil(_ceil(self.T, limit), tile)) * tile
         return max(1, _ceil(self.T, chunk)), chunk
 
     def launches(self, args, initial, empty):
         """Return the launches, in order.
 
         Args:
-            args (tuple): The arguments that the operation's kernels share.
-            initial: Array of what the carry begins with, or None.
-            empty: Makes an array of a shape and dtype.
+            args (tuple): Arguments that all kernels of the operation take.
+            initial (:ref:`ndarray`): Initial carry, ``(B, C)``, or None for 0.
+            empty (callable): Allocates an array of a shape and a dtype.
 
         """
         if self.channels == 0:
@@ -156,7 +163,7 @@ class Scan:
         return Launch(kernel, grid, (CHANNEL_THREADS, 1, 1), 0, args)
 
     def _per_slice(self, kernel, chunks, values, args):
-        # `values` carries of every thread are shared.
+        # Each thread has `values` carries in shared memory.
         warps = min(self.warps, self.chunk // self.slice)
         return Launch(f'{self.name}_{kernel}',
                       (self.groups, chunks, 1), (LANES, warps, 1),
@@ -164,7 +171,7 @@ class Scan:
 
 
 def over_rows(kernel, columns, rows, args):
-    """Return the launch of a kernel whose threads have a column each."""
+    """Return the launch of a kernel with one column per thread."""
     if columns == 0 or rows == 0:
         return []
     return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),
@@ -172,9 +179,9 @@ def over_rows(kernel, columns, rows, args):
 
 
 def block_per_row(kernel, rows, columns, itemsize, args):
-    """Return the launch of a kernel whose blocks have a row each.
+    """Return the launch of a kernel with one row per block.
 
-    Two values per thread are shared, and one more.
+    Shared memory holds two values per thread and one for the block.
     """
     if rows == 0:
         return []
@@ -184,14 +191,14 @@ def block_per_row(kernel, rows, columns, itemsize, args):
 
 
 def one_block(kernel, size, itemsize, args):
-    """Return the launch of one block, with so many shared bytes a thread."""
+    """Return the launch of one block, with ``itemsize`` bytes per thread."""
     threads = _threads(size, 1024)
     return [Launch(kernel, (1, 1, 1), (threads, 1, 1), itemsize * threads,
                    args)]
 
 
 def _threads(size, most):
-    """Return the threads for so many elements: a power of two, >= a warp."""
+    """Return the number of threads, a power of two and at least a warp."""
     return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 
@@ -206,11 +213,11 @@ def sum_rows(matrix, out, rows, columns):
 
 
 def bits_of(dtype):
-    """Return 16, 32 or 64, for a dtype that has kernels."""
+    """Return the number of bits of a dtype: 16, 32 or 64."""
     dtype = numpy.dtype(dtype)
     if dtype.kind != 'f' or dtype.itemsize not in (2, 4, 8):
         raise TypeError(
-            f'kernels are for float16, float32 and float64, not {dtype}')
+            f'the kernels support float16, float32 and float64, not {dtype}')
     return 8 * dtype.itemsize
 
 

@@ -15,9 +15,9 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     """See :func:`qrnn.kernels.pooling_forward`.
 
     Args:
-        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
-            omitted.
-        device: Where to run.
+        regime (str): Launch regime, one of ``plans.REGIMES``. Selected by
+            :func:`~qrnn.kernels.cuda.plans.choose_regime` if omitted.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     module = launch.pooling_module(
@@ -26,7 +26,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     c = device.empty((B, T, C), dtype)
-    # Where the output is the state, it is written once.
+    # If the outputs equal the states, they are written once.
     h = (None if 'o' not in GATES[pooling] and lengths is None
          else device.empty((B, T, C), dtype))
     c_last = device.empty((B, C), dtype)
@@ -42,9 +42,9 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
     """See :func:`qrnn.kernels.pooling_backward`.
 
     Args:
-        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
-            omitted.
-        device: Where to run.
+        regime (str): Launch regime, one of ``plans.REGIMES``. Selected by
+            :func:`~qrnn.kernels.cuda.plans.choose_regime` if omitted.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     module = launch.pooling_module(
@@ -73,17 +73,19 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c,
     return gu, gb, None if c0 is None else gc0
 
 
-_C0 = 5  # where c0 stands among the gates' arguments
+_C0 = 5  # index of c0 in the arguments that _gates returns
 
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
-    """Return the GATES_PARAMETERS, the dtype, and (B, T, C)."""
+    """Return GATES_PARAMETERS of ``gates.cu``, the dtype, and (B, T, C)."""
     dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])
     C, rest = divmod(channels, n_gates)
     if rest:
-        raise ValueError(f'{channels} channels are no {n_gates} gates')
+        raise ValueError(
+            f'u has {channels} channels, but {pooling!r} pooling needs a '
+            f'multiple of {n_gates}, the number of gates')
     u, u_batch, u_row = by_rows(device, u, dtype)
     b_batch = 0
     if b is not None:

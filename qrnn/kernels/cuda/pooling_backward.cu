@@ -1,8 +1,8 @@
-// The carry is what arrives at c_t from the step after it:
-//   gs_t = o_t gh_t + gc_t + carry,  carry' = f_t gs_t,
-// first the final state's gradient, and after step 0 the gradient of c0.
-// The gates are computed again from u, and so is c_t, from c_{t-1}: the states
-// are read once.
+// Gradients of a pooling. The carry is the gradient of c_t from step t + 1:
+//   gs_t = o_t gh_t + gc_t + carry,  carry' = f_t gs_t.
+// Its initial value is the gradient of the final state, and its value after
+// step 0 is the gradient of c0. The gates are recomputed from u, and c_t from
+// c_{t-1}, so that the states are read once.
 
 #define BACKWARD_PARAMETERS                                            \
   GATES_PARAMETERS, const Real *c, const Real *gh, const Real *gc,     \
@@ -11,20 +11,20 @@
   {}, {GATES_ARGUMENTS}, c, gh, gc, gc_last, gu, gb, gc0
 
 struct PoolingBackward : Backward, Gates {
-  const Real *c, *gh, *gc, *gc_last;  // gradients: null where none arrives
+  const Real *c, *gh, *gc, *gc_last;  // gradients may be null
   Real* gu;
   Carry* gb;  // or null; sums over the steps of a chunk, (chunk, B, GATES C)
   Real* gc0;
 
-  // The first steps; null where there is none.
+  // Addresses of the first step of the channel; gradients may be null.
   const Real *c_start = nullptr, *gh_start = nullptr, *gc_start = nullptr;
   Real* gradients[GATES] = {};
   int gu_bytes = 0;
   Carry sums[GATES] = {};
 
   enum { SUMS = GATES };
-  struct Step { Pre pre; Real before, gh, gc; };
-  struct Map { Carry f, z, i, arrived, before, raw; };
+  struct Step { Pre pre; Real c_prev, gh, gc; };
+  struct Map { Carry f, z, i, gs, c_prev, raw; };  // gs: without the carry
 
   __device__ bool wants_sums() const { return gb; }
 
@@ -54,8 +54,8 @@ struct PoolingBackward : Backward, Gates {
     if (!full && t >= length) return step;
     if (gh_start) step.gh = fetch(at_step(gh_start, t, c_bytes));
     if (whole) {
-      if (full || t > 0) step.before = fetch(at_step(c_start, t - 1, c_bytes));
-      else if (c0) step.before = fetch(c0 + n);
+      if (full || t > 0) step.c_prev = fetch(at_step(c_start, t - 1, c_bytes));
+      else if (c0) step.c_prev = fetch(c0 + n);
     }
     return step;
   }
@@ -63,26 +63,26 @@ struct PoolingBackward : Backward, Gates {
   template <bool whole, bool full>
   __device__ Map map(int t, Step step, bool zoned) {
     const Open gates = open_gates<whole ? 15 : 5, full>(t, step.pre, zoned);
-    const Carry gh_t = wide(step.gh), before = wide(step.before);
+    const Carry gh_t = wide(step.gh), c_prev = wide(step.c_prev);
     if (QRNN_HAS_O && whole && (full || (t >= 0 && t < steps))) {
-      const Carry now = gates.f * before + gates.i * gates.z;
+      const Carry c_t = gates.f * c_prev + gates.i * gates.z;
       put_gate(GATE_O, t,
-               gh_t * (QRNN_GATED ? now : 1) * slope<QRNN_O>(gates.o));
+               gh_t * (QRNN_GATED ? c_t : 1) * slope<QRNN_O>(gates.o));
     }
     const Carry via_h = QRNN_GATED ? gates.o * gh_t : 0;
-    return Map{gates.f, gates.z, gates.i, via_h + wide(step.gc), before,
+    return Map{gates.f, gates.z, gates.i, via_h + wide(step.gc), c_prev,
                gates.raw};
   }
 
   __device__ void advance(Map map, Carry& carry) const {
-    carry = map.f * (map.arrived + carry);
+    carry = map.f * (map.gs + carry);
   }
 
   template <bool full>
   __device__ void apply(int t, Map map, Carry& carry) {
-    const Carry gs = map.arrived + carry;
+    const Carry gs = map.gs + carry;
     if (full || (t >= 0 && t < steps)) {
-      const Carry via_f = QRNN_HAS_I ? map.before : map.before - map.z;
+      const Carry via_f = QRNN_HAS_I ? map.c_prev : map.c_prev - map.z;
       const Carry raw = QRNN_EXPECTATION ? map.raw : map.f;
       put_gate(0, t, via_f * gs * raw * (1 - map.f));
       put_gate(1, t, slope<QRNN_Z>(map.z) * gs * map.i);

@@ -1,6 +1,5 @@
-// c_t = f_t c_{t-1} + i_t z_t, where i = 1 - f without an input gate;
-// h_t = o_t c_t, where o = 1 without an output gate; or h_t = o_t if not
-// QRNN_GATED.
+// A pooling: c_t = f_t c_{t-1} + i_t z_t and h_t = o_t c_t, or h_t = o_t if not
+// QRNN_GATED. Without an input gate i = 1 - f, and without an output gate o = 1.
 
 #define FORWARD_PARAMETERS GATES_PARAMETERS, Real *h, Real *c, Real *c_last
 #define FORWARD_ARGUMENTS {}, {GATES_ARGUMENTS}, h, c, c_last

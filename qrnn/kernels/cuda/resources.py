@@ -1,8 +1,8 @@
-"""Compile every kernel without a GPU and print what each one uses.
+"""Compile all kernels, and print their registers, spills and traffic.
 
-Run as ``python -m qrnn.kernels.cuda.resources [--json] [sm_90 ...]``. It needs
-NVRTC, from a CUDA toolkit or the wheel ``nvidia-cuda-nvrtc`` (for CUDA 12
-``nvidia-cuda-nvrtc-cu12``), but neither a GPU nor CuPy.
+Run as ``python -m qrnn.kernels.cuda.resources [--json] [sm_90 ...]``. NVRTC is
+required, from a CUDA toolkit or from the wheel ``nvidia-cuda-nvrtc`` (for CUDA
+12 ``nvidia-cuda-nvrtc-cu12``). A GPU and CuPy are not.
 """
 import argparse
 import ctypes
@@ -26,14 +26,15 @@ def main(argv=None):
         prog='python -m qrnn.kernels.cuda.resources')
     parser.add_argument(
         'architectures', nargs='*', metavar='sm_90', default=ARCHITECTURES,
-        help=f'what to compile for (default: {" ".join(ARCHITECTURES)}, as '
-        'far as NVRTC knows them)')
+        help='architectures to compile for; those that NVRTC does not support '
+        f'are skipped (default: {" ".join(ARCHITECTURES)})')
     parser.add_argument(
         '--json', action='store_true', help='print JSON instead of a table')
     args = parser.parse_args(argv)
     nvrtc = find_nvrtc()
     if nvrtc is None:
-        raise SystemExit('NVRTC is not installed')
+        raise SystemExit('NVRTC is not installed; install it with '
+                         '"pip install nvidia-cuda-nvrtc"')
     known = [a for a in args.architectures if a in nvrtc.architectures]
     version = '.'.join(map(str, nvrtc.version))
     if args.json:
@@ -41,7 +42,7 @@ def main(argv=None):
                           'kernels': list(table(nvrtc, known))}, indent=1))
         return
     print(f'NVRTC {version}; registers / bytes spilled; bytes moved per '
-          'element, and the least that\nthe operation can do with')
+          'element, and the least\npossible for the operation')
     line = '{:<11}{:<26}' + '{:>11}' * len(known) + '{:>7}{:>7}'
     print(line.format('module', 'kernel', *known, 'bytes', 'least'))
     for row in table(nvrtc, known):
@@ -52,14 +53,15 @@ def main(argv=None):
 
 
 def table(nvrtc, architectures):
-    """Yield what every kernel uses, and the bytes that it moves.
+    """Yield the resources and the memory traffic of every kernel.
 
     Args:
-        nvrtc (Nvrtc): The compiler.
-        architectures (list of str): Such as it knows.
+        nvrtc (Nvrtc): Compiler.
+        architectures (list of str): Architectures that it supports.
 
-    Returns:
-        Iterator over dicts, one per kernel.
+    Yields:
+        dict: ``'module'``, ``'kernel'``, and by architecture ``'registers'``
+        and ``'spilled'``; for scans also ``'bytes'`` and ``'least'``.
 
     """
     for module in launch.modules():
@@ -75,13 +77,13 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Return a kernel's bytes per element and the least, if it scans."""
+    """Return the actual and the least bytes per element of a scan."""
     operation = '_'.join(kernel.split('_')[:2])
     if operation not in traffic.VALUES:
         return {}
     least = traffic.bytes_per_element(operation, pooling, itemsize=itemsize)
     moved = least
-    if kernel.endswith('reduce'):  # it reads ahead of the pass that follows
+    if kernel.endswith('reduce'):  # the first of two passes
         moved = traffic.bytes_per_element(
             operation, pooling, 'chunked_scan', itemsize) - least
     return {'bytes': moved, 'least': least}
@@ -110,7 +112,7 @@ def find_nvrtc():
 
 
 def _load(name):
-    # That of CUDA 13.0 finds its built-ins only where they are loaded.
+    # NVRTC 13.0 finds its built-ins only if they are loaded already.
     for builtins in glob.glob(os.path.join(
             os.path.dirname(name), 'libnvrtc-builtins.so.*')):
         ctypes.CDLL(builtins)
@@ -118,7 +120,7 @@ def _load(name):
 
 
 class Nvrtc:
-    """The runtime compiler, as far as it is needed here."""
+    """Bindings of NVIDIA's runtime compiler."""
 
     def __init__(self, library):
         self._library = library
@@ -132,7 +134,7 @@ class Nvrtc:
         self.architectures = [f'sm_{n}' for n in numbers]
 
     def resources(self, module, architecture):
-        """Return registers and bytes spilled of a module's kernels."""
+        """Return registers and spilled bytes by kernel of a module."""
         log = self.compile(
             launch.source(module.family), launch.options(module) + (
                 '-arch=' + architecture, '--ptxas-options=-v')).decode()
@@ -149,8 +151,8 @@ class Nvrtc:
             launch.source(module.family),
             launch.options(module) + ('-arch=' + architecture,), 'CUBIN')
 
-    def compile(self, text, options, wanted='ProgramLog'):
-        """Compile to machine code, and return that or the compiler's log."""
+    def compile(self, text, options, output='ProgramLog'):
+        """Compile a source, and return the log or another output."""
         program = ctypes.c_void_p()
         self._call('nvrtcCreateProgram', ctypes.byref(program), text.encode(),
                    b'kernels.cu', 0, None, None)
@@ -161,21 +163,21 @@ class Nvrtc:
                 (ctypes.c_char_p * len(options))(*options))
             if failed:
                 raise RuntimeError(self._get(program, 'ProgramLog').decode())
-            return self._get(program, wanted)
+            return self._get(program, output)
         finally:
             self._call('nvrtcDestroyProgram', ctypes.byref(program))
 
-    def _get(self, program, what):
+    def _get(self, program, output):
         size = ctypes.c_size_t()
-        self._call(f'nvrtcGet{what}Size', program, ctypes.byref(size))
+        self._call(f'nvrtcGet{output}Size', program, ctypes.byref(size))
         content = ctypes.create_string_buffer(size.value)
-        self._call('nvrtcGet' + what, program, content)
+        self._call('nvrtcGet' + output, program, content)
         return content.raw
 
     def _call(self, name, *args):
         status = getattr(self._library, name)(*args)
         if status:
-            raise RuntimeError(f'{name} failed with {status}')
+            raise RuntimeError(f'{name} failed with status {status}')
 
 
 if __name__ == '__main__':

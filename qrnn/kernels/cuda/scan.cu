@@ -1,36 +1,41 @@
-// The three ways to run a recurrence over time, one per launch regime, for any
-// operation that is an affine map of a carry at every step:
+// Recurrences over time in three launch regimes, for any operation that applies
+// an affine map to a carry at every step:
 //
-//   sequential    many channels: one thread walks one channel's steps;
-//   block scan    lanes are 32 neighbouring channels, warps neighbouring
-//                 slices of time, a tile of time after the other;
-//   chunked scan  few channels and long sequences: time is cut into chunks,
-//                 one per block; `reduce` finds the chunks' maps, scan_carries
-//                 the carries between them, and block_scan runs in every chunk.
+//   sequential    for many channels. One thread processes all steps of a
+//                 channel.
+//   block scan    The lanes of a warp are 32 adjacent channels, the warps of a
+//                 block are adjacent slices of time. A block processes a tile
+//                 of time after the other.
+//   chunked scan  for few channels and long sequences. Time is split into
+//                 chunks, one per block: `reduce` computes the map of each
+//                 chunk, scan_carries the carries between chunks, and
+//                 block_scan the steps of each chunk.
 //
-// An operation, `Op`, says what happens at a step:
+// The class of an operation, `Op`, defines one step:
 //
-//   DOWN        whether it walks from the last step to the first;
-//   SUMS        how many sums over time it keeps in sums[] (0: none);
-//   enter(n)    take channel n = b C + c; past the last, touch nothing;
-//   initial()   the carry before the first step;
-//   covers(t,n) whether steps t to t + n - 1 need no guards;
-//   load(t)     fetch what step t needs, to be used much later;
-//   draw(t)     which of the steps t to t + 3 are zoned out, as bits;
-//   map(...)    from that, the step's map; load and map take a flag, `whole`,
-//               false where only the map and not its outputs are wanted, and
-//               another, `full`, for steps that need no guards;
-//   advance()   the carry after the step, without a trace;
-//   apply(...)  the same, and the step's outputs stored;
-//   finish()    store the carry after the last step;
-//   put_sums(k) store the sums of chunk k.
+//   DOWN        whether it runs from the last step to the first;
+//   SUMS        number of sums over time in sums[], or 0;
+//   enter(n)    selects channel n = b C + c, or none if n is too large;
+//   initial()   returns the carry before the first step;
+//   covers(t,n) returns whether steps t to t + n - 1 need no guards;
+//   load(t)     fetches the inputs of step t, long before their use;
+//   draw(t)     returns which of the steps t to t + 3 are zoned out, as bits;
+//   map(...)    returns the map of a step from its inputs and its draw;
+//   advance()   computes the carry after the step;
+//   apply(...)  computes the carry after the step and stores the outputs;
+//   finish()    stores the carry after the last step;
+//   put_sums(k) stores the sums of chunk k.
 //
-// Steps that are not there (before the first, past the last) are identity
-// maps, load nothing and store nothing: time is walked in whole slices. Slices
-// start at multiples of four, so that a draw serves four steps.
+// Template flags: `whole` is false if the step's map is needed without its
+// outputs; `full` is true for steps that need no guards.
 //
-// Op::AHEAD steps of loads are in flight ahead of a chain, Op::SLICE steps
-// make a warp's slice: Forward's or Backward's, chosen by the launcher.
+// Time is processed in whole slices. Steps before the first and past the last
+// are identity maps that load and store nothing. Slices start at multiples of
+// four, because a draw covers four steps.
+//
+// Op::AHEAD is the number of steps loaded ahead of the computation, Op::SLICE
+// the number of steps of a warp's slice. Both come from Forward or Backward,
+// and their values from the launcher.
 
 struct Forward {
   enum {
@@ -49,7 +54,7 @@ struct Backward {
 
 #define LANES 32
 
-// What the steps of a slice make of a carry: product * carry + sum.
+// The map of all steps of a slice: carry -> product * carry + sum.
 struct alignas(2 * sizeof(Carry)) Slice { Carry product, sum; };
 
 SHARED_MEMORY(Slice)
@@ -59,7 +64,7 @@ __device__ inline int padded_steps(const Op& op, int unit) {
   return ((int) op.T + unit - 1) / unit * unit;
 }
 
-// The time of the p-th step walked. Down, the padding comes first.
+// Time of the p-th processed step. Backward processes the padding first.
 template <class Op>
 __device__ inline int time_of(int p, int padded) {
   return Op::DOWN ? padded - 1 - p : p;
@@ -75,13 +80,13 @@ __device__ inline unsigned draw_for(Op& op, int t) {
   return op.draw(Op::DOWN ? t - 3 : t);
 }
 
-// Whether none of the `count` steps walked from the p-th on needs guards.
+// Whether `count` processed steps, starting with the p-th, need no guards.
 template <class Op>
 __device__ inline bool covered(const Op& op, int p, int count, int padded) {
   return op.covers(time_of<Op>(Op::DOWN ? p + count - 1 : p, padded), count);
 }
 
-// The steps walked from the p-th on, for later.
+// Loads the inputs of a slice that starts with the p-th processed step.
 template <class Op, bool whole, bool full>
 __device__ inline void load_slice(const Op& op, int p, int padded,
                                   typename Op::Step* ahead) {
@@ -136,7 +141,7 @@ __device__ inline void sequential(Op op) {
   op.put_sums(0);
 }
 
-// The maps of a slice and what they make together, from loads ahead.
+// Computes the maps of the steps of a slice, and their composition.
 template <class Op, bool full>
 __device__ inline void map_slice(Op& op, int p, int padded,
                                  const typename Op::Step* ahead,
@@ -162,7 +167,7 @@ __device__ inline void apply_slice(Op& op, int p, int padded,
     op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
 }
 
-// A carry behind the slices of the warps from `rank` to before `end`.
+// Returns the carry after the slices of the warps `rank` to `end` - 1.
 __device__ inline Carry pass(const Slice* slices, int rank, int end,
                              Carry carry) {
 #pragma unroll 4
@@ -173,9 +178,10 @@ __device__ inline Carry pass(const Slice* slices, int rank, int end,
   return carry;
 }
 
-// Grid: (groups of 32 channels, chunks of time); block: (32, warps). Shared:
-// two times (product, sum) of every thread, so that one barrier a tile is
-// enough: who reaches the next tile's barrier has read this tile's values.
+// Grid: (groups of 32 channels, chunks of time). Block: (32, warps). Shared
+// memory holds (product, sum) of every thread twice, so that one barrier per
+// tile suffices: a thread at the barrier of the next tile has already read the
+// values of this tile.
 template <class Op>
 __device__ inline void block_scan(Op op, int chunk, const Carry* carries) {
   Slice* const slices_of_tiles = shared_memory();
@@ -202,17 +208,17 @@ __device__ inline void block_scan(Op op, int chunk, const Carry* carries) {
       map_slice<Op, true>(op, mine, padded, ahead, maps, product, sum);
     else
       map_slice<Op, false>(op, mine, padded, ahead, maps, product, sum);
-    if (p + tile < last)  // in flight while the block meets
+    if (p + tile < last)  // loads overlap with the barrier
       load_ahead<Op, true>(op, mine + tile, padded, ahead);
     slices[rank * LANES + lane] = Slice{product, sum};
     __syncthreads();
     carry = pass(slices + lane, 0, rank, carry);
-    const Carry before = carry;
+    const Carry carry_in = carry;
     carry = pass(slices + lane, rank, warps, carry);
     if (full)
-      apply_slice<Op, true>(op, mine, padded, maps, before);
+      apply_slice<Op, true>(op, mine, padded, maps, carry_in);
     else
-      apply_slice<Op, false>(op, mine, padded, maps, before);
+      apply_slice<Op, false>(op, mine, padded, maps, carry_in);
     slices = slices == slices_of_tiles ? slices + warps * LANES
                                        : slices_of_tiles;
   }
@@ -249,8 +255,8 @@ __device__ inline void reduce_slice(Op& op, int p, int padded,
   }
 }
 
-// Grid: (groups of 32 channels, chunks but the last); block: (32, warps), a
-// warp taking its equal part of the chunk. Writes every chunk's map.
+// Writes the map of every chunk except the last. Grid: (groups of 32 channels,
+// chunks - 1). Block: (32, warps); each warp has an equal part of the chunk.
 template <class Op>
 __device__ inline void reduce(Op op, int chunk, Carry* products, Carry* sums) {
   Carry* const shared = (Carry*) shared_memory();
@@ -287,8 +293,8 @@ __device__ inline void reduce(Op op, int chunk, Carry* products, Carry* sums) {
   put(sums + blockIdx.y * op.channels() + op.n, sum);
 }
 
-// The carry into each of the chunks, from `initial` (or 0) on: one thread per
-// channel. The maps of all chunks but the last are given.
+// Computes the carry before each chunk from the maps of all chunks except the
+// last. The first carry is `initial`, or 0 if null. One thread per channel.
 extern "C" __global__ void scan_carries(
     const Real* initial, const Carry* products, const Carry* sums,
     Carry* carries, Index channels, Index chunks) {
@@ -304,8 +310,8 @@ extern "C" __global__ void scan_carries(
   }
 }
 
-// The sum over rows of a (rows, columns) matrix, in an order that depends on
-// nothing but its shape. Block: (32 columns, parts of the rows).
+// Sums a (rows, columns) matrix over rows, in an order that depends only on its
+// shape. Block: (32 columns, parts of the rows).
 extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
                                     Index columns) {
   Carry* const shared = (Carry*) shared_memory();
@@ -322,9 +328,9 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
   put(out + column, sum);
 }
 
-// The three kernels of an operation, from its arguments. The bounds tell the
-// compiler how many registers it has: all that one block can use, or so few
-// that several blocks of channels fit.
+// Defines the three kernels of an operation. The launch bounds limit the
+// registers of a thread: in scans to what a single block can use, and in
+// sequential kernels such that several blocks fit on a multiprocessor.
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
       __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \

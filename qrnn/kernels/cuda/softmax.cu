@@ -1,9 +1,9 @@
-// The loss of a softmax over a large vocabulary, and its gradient: a block for
-// each row of logits, which become their gradient in place. They are read twice
-// and written once.
+// Softmax cross entropy over a large vocabulary, and its gradient. One block
+// processes a row of logits and overwrites it by the gradient. It reads the
+// logits twice and writes them once.
 //
-// Labels are of 32 or 64 bits. A row does not count if its label is to be
-// ignored or if there is no such label: it has no loss and no gradient.
+// Labels have 32 or 64 bits. The loss and the gradient of a row are 0 if its
+// label is the ignore label or out of range.
 
 SHARED_MEMORY(Carry)
 
@@ -15,8 +15,8 @@ __device__ inline bool counts(Index label, Index ignore_label, Index V) {
   return label != ignore_label && label >= 0 && label < V;
 }
 
-// Of some scores the maximum, and the sum of e^(score - maximum). Of none, the
-// maximum is finite, so that no difference of maxima is infinity - infinity.
+// Maximum of the scores, and sum of e^(score - maximum). The maximum of no
+// scores is finite, to avoid differences such as infinity - infinity.
 struct Softmax {
   Carry largest, total;
 
@@ -36,7 +36,7 @@ struct Softmax {
 #define LOWEST -3.402823466e38f
 #endif
 
-// The sum of the threads' parts, a power of two of them.
+// Combines the parts of all threads, whose number is a power of two.
 __device__ inline Softmax total_of(Softmax* parts, Softmax part) {
   const int i = threadIdx.x;
   parts[i] = part;
@@ -48,7 +48,7 @@ __device__ inline Softmax total_of(Softmax* parts, Softmax part) {
   return parts[0];
 }
 
-// Grid: (rows). The threads of a block are a power of two.
+// Grid: (rows). The number of threads in a block is a power of two.
 extern "C" __global__ void softmax_cross_entropy(
     Carry* logits, const Carry* b, const void* t, Index t_bits,
     Index ignore_label, Carry* losses, Index V) {
@@ -64,7 +64,8 @@ extern "C" __global__ void softmax_cross_entropy(
   Softmax* const parts = (Softmax*) shared_memory();
   Carry* const score_of_label = shared_memory() + 2 * threads;
 
-  // What is written later is not fetched through the read-only cache.
+  // The logits are overwritten below, so that fetch(), which uses the read-only
+  // cache, must not read them.
   Softmax part = {LOWEST, 0};
 #pragma unroll 4
   for (Index v = i; v < V; v += threads) {
@@ -83,8 +84,8 @@ extern "C" __global__ void softmax_cross_entropy(
     put(losses + n, log(all.total) - (*score_of_label - all.largest));
 }
 
-// The mean over the rows that count, 0 if none does, and what each row counts
-// for in it. One block, whose threads are a power of two.
+// Mean loss of the valid rows, or 0 without valid rows, and the weight of each
+// row. Grid: one block, whose number of threads is a power of two.
 extern "C" __global__ void mean_loss(
     const Carry* losses, const void* t, Index t_bits, Index ignore_label,
     Carry* mean, Carry* weights, Index N, Index V) {

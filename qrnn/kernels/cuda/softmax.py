@@ -9,12 +9,15 @@ def softmax_cross_entropy(logits, b, t, ignore_label, device=launch.device):
     """See :func:`qrnn.kernels.softmax_cross_entropy`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     N, V = logits.shape
     if logits.dtype.itemsize < 4 or not logits.flags.c_contiguous:
-        raise ValueError('logits must be contiguous, in float32 or float64')
+        raise ValueError(
+            'logits must be contiguous and of dtype float32 or float64, but '
+            f'their dtype is {logits.dtype} and their strides are '
+            f'{logits.strides}')
     losses = device.empty((N,), logits.dtype)
     b = contiguous(device, b, logits.dtype, (V,), 'b')
     t, t_bits = _labels(device, t, N)
@@ -28,7 +31,7 @@ def mean_loss(losses, t, V, ignore_label, device=launch.device):
     """See :func:`qrnn.kernels.mean_loss`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     N = len(t)
@@ -41,7 +44,7 @@ def mean_loss(losses, t, V, ignore_label, device=launch.device):
 
 
 def _labels(device, t, N):
-    """Return labels of 32 or 64 bits, and how many bits."""
+    """Return labels as int32 or int64, and their number of bits."""
     dtype = numpy.dtype('i' if t.dtype == 'i' else 'q')
     return contiguous(device, t, dtype, (N,), 't'), 8 * dtype.itemsize
 

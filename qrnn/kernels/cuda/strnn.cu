@@ -1,7 +1,7 @@
-// strnn: h_s = f_s h_{s-1} + x_s, and its gradient. Steps are counted in the
-// recurrence's own order: reversed, step s lies at time T - 1 - s.
+// strnn, h_s = f_s h_{s-1} + x_s, and its gradient. s counts steps in the order
+// of the recurrence: if it is reversed, step s is at time T - 1 - s.
 
-// Where the steps of one channel lie in an array.
+// Addresses of the steps of one channel in an array.
 template <class Value>
 struct Walk {
   Value* start;
@@ -96,9 +96,9 @@ struct StrnnForward : Forward {
 SCAN_KERNELS(strnn_forward, StrnnForward, STRNN_FORWARD_PARAMETERS,
              STRNN_FORWARD_ARGUMENTS)
 
-// The carry is what arrives at h_s from the step after it:
-//   gx_s = gh_s + carry,  gf_s = gx_s h_{s-1},  carry' = f_s gx_s,
-// and after step 0 it is the gradient of h0.
+// Gradients of strnn. The carry is the gradient of h_s from step s + 1:
+//   gx_s = gh_s + carry,  gf_s = gx_s h_{s-1},  carry' = f_s gx_s.
+// Its value after step 0 is the gradient of h0.
 
 #define STRNN_BACKWARD_PARAMETERS                                           \
   const Real *f, Index f_batch, Index f_row, const Real *h, const Real *h0, \
@@ -121,8 +121,8 @@ struct StrnnBackward : Backward {
   Walk<Real> gfs = {}, gxs = {};
 
   enum { SUMS = 0 };
-  struct Step { Real f, before, gh; };
-  struct Map { Carry f, gh, before; };
+  struct Step { Real f, h_prev, gh; };
+  struct Map { Carry f, gh, h_prev; };
 
   __device__ Index channels() const { return B * C; }
 
@@ -152,8 +152,8 @@ struct StrnnBackward : Backward {
     step.f = fetch(fs.at(s));
     step.gh = fetch(ghs.at(s));
     if (whole) {
-      if (full || s > 0) step.before = fetch(hs.at(s - 1));
-      else if (h0) step.before = fetch(h0 + n);
+      if (full || s > 0) step.h_prev = fetch(hs.at(s - 1));
+      else if (h0) step.h_prev = fetch(h0 + n);
     }
     return step;
   }
@@ -163,7 +163,7 @@ struct StrnnBackward : Backward {
   template <bool whole, bool full>
   __device__ Map map(int s, Step step, bool) const {
     if (!full && (s < 0 || s >= steps)) return Map{1, 0, 0};
-    return Map{wide(step.f), wide(step.gh), wide(step.before)};
+    return Map{wide(step.f), wide(step.gh), wide(step.h_prev)};
   }
 
   __device__ void advance(Map map, Carry& carry) const {
@@ -174,7 +174,7 @@ struct StrnnBackward : Backward {
   __device__ void apply(int s, Map map, Carry& carry) const {
     const Carry gradient = map.gh + carry;
     if (full || (s >= 0 && s < steps)) {
-      put(gfs.at(s), gradient * map.before);
+      put(gfs.at(s), gradient * map.h_prev);
       put(gxs.at(s), gradient);
     }
     carry = map.f * gradient;

@@ -9,9 +9,9 @@ def strnn_forward(f, x, h0=None, reverse=False, regime=None,
     """See :func:`qrnn.kernels.strnn_forward`.
 
     Args:
-        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
-            omitted.
-        device: Where to run.
+        regime (str): Launch regime, one of ``plans.REGIMES``. Selected by
+            :func:`~qrnn.kernels.cuda.plans.choose_regime` if omitted.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     dtype = x.dtype
@@ -31,9 +31,9 @@ def strnn_backward(f, h, h0, gh, reverse=False, regime=None,
     """See :func:`qrnn.kernels.strnn_backward`.
 
     Args:
-        regime (str): One of ``plans.REGIMES``; chosen from the sizes if
-            omitted.
-        device: Where to run.
+        regime (str): Launch regime, one of ``plans.REGIMES``. Selected by
+            :func:`~qrnn.kernels.cuda.plans.choose_regime` if omitted.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     dtype = f.dtype

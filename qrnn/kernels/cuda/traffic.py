@@ -1,11 +1,11 @@
-"""Bytes of device memory that the kernels move, counted from their source."""
+"""Memory traffic of the kernels, counted from their source."""
 
-#: Values per element (b, t, c): the operation's pooling, what one pass reads
-#: and writes, and what the first pass of a chunked scan reads besides. ``gc``,
-#: the gradient of the states, is one more read in both passes of backward
-#: where it arrives.
+#: Numbers of values per element (b, t, c), by operation and pooling: values
+#: read by a single pass, values written by it, and values that the first pass
+#: of a chunked scan reads in addition. If the states have a gradient (``gc``),
+#: both passes of backward read one more value.
 VALUES = {
-    # operation           pooling: read, write, again
+    # operation           pooling: read, write, first pass
     'strnn_forward': {None: (2, 1, 2)},   # f, x -> h
     'strnn_backward': {None: (3, 2, 2)},  # f, h, gh -> gf, gx; f, gh
     'pooling_forward': {
@@ -25,10 +25,10 @@ VALUES = {
 
 def bytes_per_element(operation, pooling=None, regime='block_scan',
                       itemsize=4):
-    """Return the bytes that an operation moves per element.
+    """Return the number of bytes that an operation moves per element.
 
-    The least that it could do with is what one pass moves, the default.
+    The default regime is a single pass, which moves as little as possible.
     """
-    read, write, again = VALUES[operation][pooling]
-    twice = again if regime == 'chunked_scan' else 0
-    return itemsize * (read + write + twice)
+    read, write, first_pass = VALUES[operation][pooling]
+    extra = first_pass if regime == 'chunked_scan' else 0
+    return itemsize * (read + write + extra)

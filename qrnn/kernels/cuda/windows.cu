@@ -1,8 +1,8 @@
-// The convolution's windows. Step t of a sequence sees k steps from
-// t - (k - 1) + lookahead on, tap j that at t - back, back = k - 1 - lookahead
-// - j. Before the first step stand initial inputs, or zeros; past the end, zeros.
+// Windows of a convolution along time. The window of step t has k taps: tap j
+// reads step t - back, where back = k - 1 - lookahead - j. Steps before the
+// first are read from x0, or are zero without it; steps past the end are zero.
 //
-// Grid: (groups of columns, rows); a thread takes every gridDim.y-th row.
+// Grid: (groups of columns, rows). A thread processes every gridDim.y-th row.
 
 struct Place { Index b; int t; };
 
@@ -15,8 +15,8 @@ __device__ inline int length_of(const int* lengths, Index b, int T) {
   return lengths ? max(0, min(T, fetch(lengths + b))) : T;
 }
 
-// Values are copied as they are: those of a narrower dtype may come two or four
-// at a time.
+// Values are copied bit by bit, so that a Real may also stand for two or four
+// elements of a narrower dtype.
 extern "C" __global__ void unfold(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
     const int* lengths, Real* windows, Index k, Index lookahead, Index B,
@@ -39,7 +39,7 @@ extern "C" __global__ void unfold(
   }
 }
 
-// The window of a single step, and the last inputs in it, which are the x0 of
+// The window of a single step, and its last k - 1 inputs, which are the x0 of
 // the next step.
 extern "C" __global__ void step_window(
     const Real* x, Index x_row, const Real* x0, Real* window, Real* x_last,
@@ -58,8 +58,8 @@ extern "C" __global__ void step_window(
   }
 }
 
-// The adjoint of unfold and, with glast, of last_steps: rows of a sequence are
-// the rows of x0, then the rows of x.
+// The adjoint of unfold and, with glast, of last_steps. The rows of a sequence
+// are the rows of x0 followed by the rows of x.
 extern "C" __global__ void fold(
     const Real* gwindows, const int* lengths, const Real* glast, Real* gx,
     Real* gx0, Index k, Index lookahead, Index B, Index T, Index n) {
@@ -70,12 +70,12 @@ extern "C" __global__ void fold(
     const Place at = place_of(row, rows);
     const int length = length_of(lengths, at.b, (int) T), s = at.t - before;
     Carry sum = 0;
-    const int kept = at.t - length;  // place among the last steps
+    const int kept = at.t - length;  // index among the last steps
     if (glast && kept >= 0 && kept < before)
       sum = wide(fetch(glast + (at.b * before + kept) * n + c));
     for (int j = 0; j < k; ++j) {
       const int back = before - (int) lookahead - j;
-      // Of x0, tap j at step t sees row j + t, if what it looks for is not in x.
+      // Tap j of step t reads row j + t of x0 if its step is before the first.
       const int t = s >= 0 ? s + back : at.t - j;
       if (t >= 0 && t < length && (s >= 0 ? s < length : t < back))
         sum += wide(fetch(gwindows + ((at.b * T + t) * k + j) * n + c));

@@ -10,7 +10,7 @@ def unfold(x, x0, k, lookahead, lengths, device=launch.device):
     """See :func:`qrnn.kernels.unfold`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     B, T, n = x.shape
@@ -20,16 +20,17 @@ def unfold(x, x0, k, lookahead, lengths, device=launch.device):
     windows = device.empty((B, T, k, n), dtype)
     x, x_batch, x_row = by_rows(device, x, dtype)
     x0 = contiguous(device, x0, dtype, (B, k - 1, n), 'x0')
-    # Values are copied, not computed with: two or four at a time, if they can.
-    at_once = next(each for each in (4, 2, 1) if each * dtype.itemsize <= 8
-                   and all(number % each == 0 for number in (
-                       n, x_batch, x_row, *(address(a) // dtype.itemsize
-                                            for a in (x, x0, windows)))))
-    module = launch.Module('windows', 8 * dtype.itemsize * at_once)
-    columns = n // at_once
+    # Values are copied as they are, two or four at a time if sizes, strides
+    # and addresses are multiples of that.
+    width = next(width for width in (4, 2, 1) if width * dtype.itemsize <= 8
+                 and all(number % width == 0 for number in (
+                     n, x_batch, x_row, *(address(a) // dtype.itemsize
+                                          for a in (x, x0, windows)))))
+    module = launch.Module('windows', 8 * dtype.itemsize * width)
+    columns = n // width
     device.launch(module, plans.over_rows(
         'unfold', k * columns, B * T,
-        (x, x_batch // at_once, x_row // at_once, x0,
+        (x, x_batch // width, x_row // width, x0,
          as_int32(device, lengths, B), windows, k, lookahead, B, T, columns)))
     return windows
 
@@ -39,7 +40,7 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None,
     """See :func:`qrnn.kernels.fold`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     B, T, n = x_shape
@@ -62,7 +63,7 @@ def last_steps(x, x0, n_steps, lengths, device=launch.device):
     """See :func:`qrnn.kernels.last_steps`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     B, T, n = x.shape
