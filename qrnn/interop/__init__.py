@@ -1,13 +1,15 @@
-"""Weights of other QRNN implementations, in and out, without their packages.
+"""Conversion of weights from and to other QRNN implementations.
 
-===============================  ==========================================
-:func:`load_state_dict`          weights of torchqrnn or fastai into a link
-:func:`from_state_dict`          a link made of them
-:func:`to_state_dict`            a link's weights, as theirs
-:func:`load_chainer_core`        weights of the authors' published core
-:func:`read_arrays`              arrays from ``.npz`` or ``.safetensors``
-:func:`write_arrays`             and into them
-===============================  ==========================================
+The other implementations and their frameworks need not be installed.
+
+==========================  ===============================================
+:func:`load_state_dict`     loads weights of torchqrnn or fastai into a link
+:func:`from_state_dict`     creates a link from weights of torchqrnn or fastai
+:func:`to_state_dict`       returns the weights of a link in their format
+:func:`load_chainer_core`   loads weights of the authors' published core
+:func:`read_arrays`         reads arrays from ``.npz`` or ``.safetensors``
+:func:`write_arrays`        writes arrays to ``.npz`` or ``.safetensors``
+==========================  ===============================================
 """
 
 from qrnn.interop.arrays import read_arrays  # NOQA

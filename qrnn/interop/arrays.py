@@ -1,4 +1,4 @@
-"""Named arrays, in files and in parameters."""
+"""Named arrays in files and in parameters."""
 import os
 import zipfile
 
@@ -9,25 +9,25 @@ from qrnn.types import Arrays
 
 
 def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
-    """Read named arrays.
+    """Read arrays from a file, or convert arrays and tensors to NumPy.
 
-    Nothing is unpickled: a file gives arrays of numbers, and nothing else.
-    Numbers are converted to this machine's byte order, and bfloat16, which
-    NumPy does not have, to float32.
+    Files are read without pickle, so they can contain arrays of numbers only.
+    Arrays are converted to the byte order of the machine. bfloat16, which
+    NumPy lacks, is converted to float32.
 
     Args:
-        source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, the
-            latter with the package safetensors; or arrays, or PyTorch's
-            tensors and parameters, by name, such as
-            ``dict(model.named_parameters())``.
+        source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, or
+            arrays by name. Arrays may also be tensors and parameters of
+            PyTorch, such as ``dict(model.named_parameters())``. Reading
+            ``.safetensors`` requires the package safetensors.
 
     Returns:
-        dict: Arrays by name.
+        dict: NumPy arrays by name.
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If the file is of another kind, or damaged.
-        ImportError: If safetensors is needed and not installed.
+        ValueError: If the file has another format or is damaged.
+        ImportError: If safetensors is required but not installed.
 
     .. admonition:: Example
 
@@ -47,10 +47,10 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
                 members = package.deserialize(f.read())
             return {name: _native(_from_bytes(name, **member))
                     for name, member in members}
-        _refuse_pytorch(source)
+        _check_archive(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
-            # By the members' own names: there may be an a.npy beside an a.
+            # arrays.files drops the extension, so a and a.npy would collide.
             return {member.removesuffix('.npy'): _native(arrays[member])
                     for member in members}
     except (OSError, ImportError):
@@ -61,17 +61,17 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
 
 
 def write_arrays(path: str, arrays: Arrays) -> None:
-    """Write named arrays.
+    """Write arrays to a file.
 
     Args:
-        path (str): Name of a ``.npz`` or ``.safetensors`` file, the latter
-            with the package safetensors.
+        path (str): Name of a ``.npz`` or ``.safetensors`` file. Writing
+            ``.safetensors`` requires the package safetensors.
         arrays (dict): Arrays by name.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If the file is of another kind.
-        ImportError: If safetensors is needed and not installed.
+        ValueError: If the name has another extension.
+        ImportError: If safetensors is required but not installed.
 
     .. admonition:: Example
 
@@ -87,12 +87,12 @@ def write_arrays(path: str, arrays: Arrays) -> None:
 
     """
     if _kind(path) == '.safetensors':
-        # It writes memory as it is, and not what a strided view shows.
+        # safetensors ignores strides and writes the memory of an array.
         _safetensors(path).numpy.save_file(
             {name: numpy.ascontiguousarray(array)
              for name, array in arrays.items()}, path)
         return
-    # numpy.savez would take an array named "file" for its first argument.
+    # numpy.savez(path, **arrays) fails for an array named "file".
     with zipfile.ZipFile(path, 'w') as archive:
         for name, array in arrays.items():
             with archive.open(name + '.npy', 'w', force_zip64=True) as f:
@@ -101,11 +101,12 @@ def write_arrays(path: str, arrays: Arrays) -> None:
 
 
 def set_layers(values):
-    """Set the filters and the bias of layers, converted to their dtype.
+    """Set the filters and the bias of layers.
 
     Args:
         values (list of tuple): Triples of a :class:`~qrnn.QRNNLayer`, filters
-            ``(k, n, gates * m)`` and bias ``(gates * m,)``.
+            ``(k, n, gates * m)`` and bias ``(gates * m,)``. The arrays are
+            converted to the dtype of the layer.
 
     """
     for layer, W, b in values:
@@ -116,7 +117,7 @@ def set_layers(values):
 
 
 def check_hooks(link, *names):
-    """Raise ValueError if a link hook replaces one of some parameters."""
+    """Raise ValueError if a link hook replaces one of the named parameters."""
     if getattr(link, names[0]).array is None:
         hooked = names[0] if link.local_link_hooks else None
     else:
@@ -124,42 +125,43 @@ def check_hooks(link, *names):
     if hooked:
         raise ValueError(
             f'a link hook replaces the parameter {hooked} of the '
-            f'{type(link).__name__}, so the link would not compute with the '
-            'loaded weights: load them first, then add the hook')
+            f'{type(link).__name__}, which would ignore the loaded weights; '
+            'load the weights first, then add the hook')
 
 
 def set_array(param, array):
-    """Set a parameter, on whatever device."""
+    """Copy an array into a parameter on any device."""
     param.array[...] = param.device.send(
         array.astype(param.dtype, copy=False))
 
 
-def get_array(arrays, name, shape, taker):
-    """Return an array by name, if it is there and fits.
+def get_array(arrays, name, shape, layer):
+    """Return an array by name, and check its shape and dtype.
 
     Args:
         arrays (dict): Arrays by name.
-        name (str): Its name.
-        shape (tuple of int): The shape that it must have.
-        taker (str): What takes it, for the message if it does not fit.
+        name (str): Name of the array.
+        shape (tuple of int): Required shape.
+        layer (str): Description of the layer, for error messages.
 
     Returns:
         numpy.ndarray: The array.
 
     Raises:
-        ValueError: If it is missing, of another shape or no floating point.
+        ValueError: If the array is missing, has another shape, or is not
+            floating point.
 
     """
     if name not in arrays:
-        raise ValueError(
-            f'the array {name} is missing; {taker} takes it, of shape {shape}')
+        raise ValueError(f'the array {name} is missing; {layer} needs it, '
+                         f'with shape {shape}')
     array = arrays[name]
     if array.shape != shape:
-        raise ValueError(f'the array {name} is of shape {array.shape}, but '
-                         f'{taker} takes {shape}')
+        raise ValueError(f'the array {name} has shape {array.shape}, but '
+                         f'{layer} needs shape {shape}')
     if array.dtype.kind != 'f':
-        raise ValueError(f'the array {name} must hold floating-point numbers, '
-                         f'but its dtype is {array.dtype}')
+        raise ValueError(f'the array {name} must be floating point, but its '
+                         f'dtype is {array.dtype}')
     return array
 
 
@@ -167,33 +169,34 @@ def _kind(path):
     kind = os.path.splitext(path)[1]
     if kind not in ('.npz', '.safetensors'):
         raise ValueError(
-            'weights are read from and written to .npz and .safetensors '
-            f'files, not {os.fspath(path)}')
+            'files of weights must end in .npz or .safetensors, not '
+            f'{os.fspath(path)}')
     return kind
 
 
-def _refuse_pytorch(path):
-    """Raise ValueError for a PyTorch file, or any that is not an ``.npz``."""
-    advice = ('PyTorch, which holds pickled objects; load it there and write '
+def _check_archive(path):
+    """Raise ValueError if a file is not an archive of arrays."""
+    advice = ('which contains pickled objects; load it in PyTorch and write '
               'its state_dict() with numpy.savez')
     with open(path, 'rb') as f:
         if not zipfile.is_zipfile(f):
             f.seek(0)
-            if f.read(1) == b'\x80':  # a pickle begins with it
-                raise ValueError(f'it seems to be a file of an old {advice}')
+            if f.read(1) == b'\x80':  # the first byte of a pickle
+                raise ValueError(
+                    f'it seems to be a file of an old PyTorch, {advice}')
             raise ValueError('it is not an archive of arrays')
         names = zipfile.ZipFile(f).namelist()
     if any(name.endswith('.pkl') for name in names):
-        raise ValueError(f'it is a file of {advice}')
+        raise ValueError(f'it is a file of PyTorch, {advice}')
 
 
 def _native(array):
-    """Return an array in this machine's byte order."""
+    """Return an array in the byte order of the machine."""
     return array.astype(array.dtype.newbyteorder('='), copy=False)
 
 
 def _from_tensor(value):
-    """Convert a PyTorch tensor or parameter, or an array, to NumPy."""
+    """Convert a PyTorch tensor or parameter, or an array, to a NumPy array."""
     if hasattr(value, 'detach'):
         value = value.detach().cpu()
         if str(value.dtype) == 'torch.bfloat16':
@@ -202,13 +205,14 @@ def _from_tensor(value):
 
 
 def _from_bytes(name, dtype, shape, data):
-    """Return an array of a safetensors file, which is little-endian."""
-    if dtype == 'BF16':  # the upper half of a float32
+    """Convert the little-endian bytes of a safetensors file to an array."""
+    if dtype == 'BF16':  # the upper 16 bits of a float32
         array = numpy.frombuffer(data, '<u2').astype('<u4') << 16
         return array.view('<f4').reshape(shape)
     if dtype not in _DTYPES:
         raise ValueError(
-            f'the array {name} is of dtype {dtype}, which NumPy does not have')
+            f'the array {name} has dtype {dtype}, which NumPy does not '
+            'support; convert it to another dtype')
     return numpy.frombuffer(data, _DTYPES[dtype]).reshape(shape)
 
 
@@ -223,6 +227,6 @@ def _safetensors(path):
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            f'{os.fspath(path)} needs the package safetensors: pip install '
-            'safetensors') from None
+            f'{os.fspath(path)} requires the package safetensors; install it '
+            'with "pip install safetensors"') from None
     return safetensors

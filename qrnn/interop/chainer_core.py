@@ -1,4 +1,4 @@
-"""Weights of the core that the authors published for Chainer."""
+"""Weights of the Chainer code that the paper's authors published."""
 import chainer
 import numpy
 
@@ -14,38 +14,40 @@ from qrnn.types import Arrays
 
 def load_chainer_core(source: str | Arrays, link: chainer.Link,
                       prefix: str = '') -> None:
-    """Load weights of the authors' published core into a link.
+    """Load weights of the QRNN code published by the paper's authors.
 
-    Its layers hold, in the order f, z, o,
+    A layer of that code has these arrays, with gates in the order f, z, o:
 
-    ================  =========================================  =========
-    arrays            shapes                                     layer
-    ================  =========================================  =========
-    ``W/W``, ``W/b``  ``(3 * m, n)``, ``(3 * m,)``               k = 1
-    ``W/W``,          ``(3 * m, n)`` for this step,              k = 2
-    ``V/W``, ``V/b``  ``(3 * m, n)`` for the last, ``(3 * m,)``
-    ``conv/W``,       ``(3 * m, n, k)``, ``(3 * m,)``            k >= 3
+    ================  ==========================================  =========
+    arrays            shapes                                      layer
+    ================  ==========================================  =========
+    ``W/W``, ``W/b``  ``(3 * m, n)``, ``(3 * m,)``                k = 1
+    ``W/W``           ``(3 * m, n)``, for the current step        k = 2
+    ``V/W``, ``V/b``  ``(3 * m, n)``, for the previous step,      k = 2
+                      ``(3 * m,)``
+    ``conv/W``,       ``(3 * m, n, k)``, ``(3 * m,)``             k >= 3
     ``conv/b``
-    ``U/W``, ``U/b``  ``(3 * m, m)``, ``(3 * m,)``               attention
-    ``o/W``, ``o/b``  ``(m, 2 * m)``, ``(m,)``                   attention
-    ================  =========================================  =========
+    ``U/W``, ``U/b``  ``(3 * m, m)``, ``(3 * m,)``                attention
+    ``o/W``, ``o/b``  ``(m, 2 * m)``, ``(m,)``                    attention
+    ================  ==========================================  =========
 
-    There a decoder layer without attention only starts from its encoder's last
-    c: our ``V``, the weights of its last h, is set to 0.
+    A decoder layer without attention has no weights for the last h of its
+    encoder layer in that code, where it only starts from the last c. The
+    parameter ``V`` of such a layer is set to 0.
 
     Args:
-        source (str or dict): A ``.npz`` file as Chainer's serializer writes
-            it, or arrays by name.
-        link (~chainer.Link): A :class:`~qrnn.QRNNLayer` of fo-pooling, or a
-            :class:`~qrnn.QRNNStack` of them, whose layers' names begin with
-            their number, as in ``0/W/W``.
+        source (str or dict): A ``.npz`` file written by Chainer's serializer,
+            or arrays by name.
+        link (~chainer.Link): A :class:`~qrnn.QRNNLayer` with fo-pooling, or a
+            :class:`~qrnn.QRNNStack` of such layers. The names of a stack's
+            arrays begin with the index of the layer, as in ``0/W/W``.
         prefix (str): Prefix of the names, such as ``'encoder/'``.
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If an array is missing or does not fit, the link has a
-            feature that the core lacks, or a link hook replaces a parameter.
-            The link is then as it was.
+        ValueError: If an array is missing or has another shape, if the link
+            has a feature that the published code lacks, or if a link hook
+            replaces a parameter. The link is not changed in these cases.
 
     .. admonition:: Example
 
@@ -56,7 +58,7 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
         ...            'V/b': np.zeros(15)}
         >>> layer = QRNNLayer(3, 5, kernel_size=2)
         >>> load_chainer_core(weights, layer)
-        >>> layer.W.array[:, 0, 0]  # of the last step, of this one
+        >>> layer.W.array[:, 0, 0]  # for the previous and the current step
         array([0., 1.], dtype=float32)
 
     """
@@ -66,15 +68,17 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
         layers = {prefix: link}
     else:
         raise ValueError(
-            'weights of the published core are those of a QRNNLayer or a '
-            f'QRNNStack, not of {type(link).__name__}')
+            'link must be a QRNNLayer or a QRNNStack to load weights of the '
+            f'published core, not {type(link).__name__}')
     arrays = read_arrays(source)
     values, others = [], []
     for name, layer in layers.items():
         if layer.pooling != 'fo' or layer.activations or layer.lookahead:
             raise ValueError(
-                'the published core has fo-pooling only, with the default '
-                'activations and without lookahead')
+                'the published core supports fo-pooling with the default '
+                'activations and without lookahead only, but the layer has '
+                f'pooling {layer.pooling!r}, activations {layer.activations} '
+                f'and lookahead {layer.lookahead}')
         check_hooks(layer, 'W', 'b')
         if layer.decoder:
             check_hooks(layer.V, 'W')
@@ -89,7 +93,7 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
         elif name + 'U/W' in arrays:
             raise ValueError(
                 f'the array {name}U/W belongs to a layer with attention, but '
-                'this one has none')
+                'the layer has no attention; create it with attention=True')
         values.append((layer, W, b))
     set_layers(values)
     for param, array in others:
@@ -97,9 +101,9 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
 
 
 def _filters(arrays, prefix, layer):
-    """Return filters, (k, n, 3 * m), and bias, (3 * m,)."""
+    """Return the filters, (k, n, 3 * m), and the bias, (3 * m,)."""
     k, rows = layer.kernel_size, layer.b.size
-    taker = f'a layer with kernel_size {k}'
+    description = f'a layer with kernel_size {k}'
     first = prefix + ('conv/W' if k > 2 else 'W/W')
     n = None
     if layer.W.array is not None:
@@ -108,22 +112,24 @@ def _filters(arrays, prefix, layer):
         n = arrays[first].shape[1]
     bias = get_array(
         arrays, prefix + ('W/b', 'V/b', 'conv/b')[min(k, 3) - 1], (rows,),
-        taker)
+        description)
     if k > 2:
-        W = get_array(arrays, first, (rows, n, k), taker)
+        W = get_array(arrays, first, (rows, n, k), description)
         return W.transpose(2, 1, 0), bias
     names = [first] if k == 1 else [prefix + 'V/W', first]
     return numpy.stack([
-        get_array(arrays, name, (rows, n), taker).T for name in names]), bias
+        get_array(arrays, name, (rows, n), description).T
+        for name in names]), bias
 
 
 def _attention(arrays, prefix, layer):
-    """Return V, the bias that goes with it, and the pairs to set attend."""
-    m, taker = layer.out_size, 'a layer with attention'
+    """Return V, its bias, and pairs of a parameter of attend and its array."""
+    m, description = layer.out_size, 'a layer with attention'
     V, b, W, attend_b = (
-        get_array(arrays, prefix + name, shape, taker) for name, shape in (
+        get_array(arrays, prefix + name, shape, description)
+        for name, shape in (
             ('U/W', (3 * m, m)), ('U/b', (3 * m,)),
             ('o/W', (m, 2 * m)), ('o/b', (m,))))
-    # Their inputs are c and its context, ours the context and c.
+    # The published core concatenates (c, context), qrnn (context, c).
     W = numpy.concatenate((W[:, m:], W[:, :m]), axis=1)
     return V, b, [(layer.attend.W, W), (layer.attend.b, attend_b)]

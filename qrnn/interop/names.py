@@ -1,16 +1,16 @@
-"""Names of the arrays of torchqrnn, fastai and awd-lstm-lm."""
+"""Array names in torchqrnn, fastai and awd-lstm-lm."""
 import re
 
 
-#: Names of the weight and the bias of a layer, by style.
+#: Names of a layer's weight and bias, by style.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
-    # The weights before its dropout; module.weight is a copy after it.
+    # weight_raw is the parameter; module.weight is a copy with DropConnect.
     'fastai': ('rnns.{}.layers.0.linear.weight_raw',
                'rnns.{}.layers.0.linear.module.bias'),
     'awd-lstm-lm': ('rnns.{}.linear.module.weight_raw',
                     'rnns.{}.linear.module.bias'),
-    # A layer by itself has no number.
+    # The names of a single layer contain no number.
     'torchqrnn-layer': ('linear.weight', 'linear.bias'),
 }
 
@@ -24,10 +24,10 @@ def array_names(style, prefix, n_layers, n_directions=1):
         style (str): One of :data:`NAMES`.
         prefix (str): Prefix of the names.
         n_layers (int): Number of layers.
-        n_directions (int): 2 for those of fastai's bidirectional ``QRNN``.
+        n_directions (int): 1, or 2 for fastai's bidirectional ``QRNN``.
 
     Returns:
-        list of list of tuple: A pair of names for each layer, by direction.
+        list of list of tuple: For each direction and layer a pair of names.
 
     """
     return [
@@ -37,37 +37,39 @@ def array_names(style, prefix, n_layers, n_directions=1):
 
 
 def find_qrnn(arrays, prefix=None):
-    """Find the one QRNN among some arrays.
+    """Find the QRNN in a state dictionary.
 
     Args:
         arrays (dict): Arrays by name.
-        prefix (str): Prefix of the names. Found if omitted.
+        prefix (str): Prefix of the names. Inferred if omitted.
 
     Returns:
-        tuple: The style and the names, as :func:`array_names` returns them.
+        tuple: The style, and the names in the format of :func:`array_names`.
 
     Raises:
-        ValueError: If there is none, more than one, or one that lacks arrays.
+        ValueError: If there is no QRNN, if there are several, or if an array
+            is missing.
 
     """
-    found = _search(arrays, prefix, [s for s in NAMES if '{}' in NAMES[s][0]])
-    if not found:
-        found = {
+    matches = _search(
+        arrays, prefix, [s for s in NAMES if '{}' in NAMES[s][0]])
+    if not matches:
+        matches = {
             (style, start): numbers for (style, start), numbers in _search(
                 arrays, prefix, ['torchqrnn-layer']).items()
-            # One layer of several is selected by its prefix only.
+            # A layer of a stack matches only if its prefix is given.
             if prefix is not None or not re.search(r'layers\w*\.\d+\.$', start)
         }
-    if not found:
-        where = '' if prefix is None else f' under {prefix!r}'
+    if not matches:
+        where = '' if prefix is None else f' with prefix {prefix!r}'
         raise ValueError(
-            f'there is no QRNN of torchqrnn or fastai{where} among the arrays '
+            f'no QRNN of torchqrnn or fastai{where} was found in the arrays '
             + (', '.join(sorted(arrays)[:8]) or '(none)'))
-    if len(found) > 1:
+    if len(matches) > 1:
         raise ValueError(
-            'the arrays hold several QRNNs: choose one by its prefix, one of '
-            + ', '.join(sorted({repr(start) for _, start in found})))
-    (style, start), numbers = found.popitem()
+            'the arrays contain several QRNNs; select one by its prefix: '
+            + ', '.join(sorted({repr(start) for _, start in matches})))
+    (style, start), numbers = matches.popitem()
     backward = [name for name in arrays
                 if name.startswith(start) and _BACKWARD in name]
     n_layers = 1 + max(numbers)
@@ -80,20 +82,20 @@ def find_qrnn(arrays, prefix=None):
     for name in backward:
         if name not in expected:
             raise ValueError(
-                f'the array {name} belongs to a backward half that does not '
-                f'match the {n_layers} layers of the forward half')
+                f'the array {name} belongs to a backward layer without a '
+                f'forward layer: the forward direction has {n_layers} layers')
     return style, names
 
 
 def _search(arrays, prefix, styles):
-    """Return the numbers of the layers found, by style and prefix."""
-    found = {}
+    """Return the indexes of the layers, by style and prefix."""
+    matches = {}
     for style in styles:
         for name in NAMES[style]:
             number = re.escape(name).replace(r'\{\}', r'(\d+)')
             pattern = re.compile(rf'((?:.*\.)?){number}()')
             for match in filter(None, map(pattern.fullmatch, arrays)):
                 if prefix in (None, match[1]):
-                    found.setdefault((style, match[1]), set()).add(
+                    matches.setdefault((style, match[1]), set()).add(
                         int(match[2] or 0))
-    return found
+    return matches

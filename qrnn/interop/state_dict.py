@@ -1,15 +1,15 @@
 """State dictionaries of torchqrnn and fastai.
 
-Both compute, with rows of ``weight`` and ``bias`` in the order z, f, o and
-the columns in the order :math:`x_t`, :math:`x_{t-1}`,
+Both libraries compute
 
 .. math::
 
-    c_t = f_t z_t + (1 - f_t) c_{t-1}
+    c_t = f_t z_t + (1 - f_t) c_{t-1},
 
-where f is the share of the new, not of the old state. As
-:math:`1 - \\sigma(a) = \\sigma(-a)`, our f has the weights of theirs with the
-sign changed, which is exact.
+so that f is the weight of the new value, not of the previous state. Since
+:math:`1 - \\sigma(a) = \\sigma(-a)`, the weights of f are converted exactly by
+changing their sign. The rows of ``weight`` and ``bias`` are in the order z, f,
+o, and the columns of ``weight`` in the order :math:`x_t`, :math:`x_{t-1}`.
 """
 import operator
 from typing import Any
@@ -44,35 +44,44 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
                     prefix: str | None = None) -> None:
     """Load weights of torchqrnn or fastai into a link.
 
-    They are recognised by their names: ``layers.0.linear.weight`` in
-    torchqrnn's and fastai's ``QRNN``, with ``layers_bwd.0.linear.weight`` and
-    so on where fastai's is bidirectional; ``linear.weight`` in a single layer;
-    ``rnns.0.layers.0.linear.weight_raw`` in fastai's language model;
-    ``rnns.0.linear.module.weight_raw`` in that of awd-lstm-lm. Other arrays,
-    such as the embedding's, are ignored. Numbers are converted to the dtype of
-    the link.
+    The weights are recognised by their names:
 
-    In evaluation, torchqrnn multiplies its f by 1 - zoneout, which is the
-    expectation under zoneout: the link needs the same ``zoneout`` and
-    ``zoneout_expectation=True``. fastai uses f unchanged, which is the default
-    here.
+    =====================================  ===============================
+    name of the first weight               model
+    =====================================  ===============================
+    ``layers.0.linear.weight``             ``QRNN`` of torchqrnn or fastai
+    ``layers_bwd.0.linear.weight``         backward direction of fastai's
+                                           bidirectional ``QRNN``
+    ``linear.weight``                      a single layer
+    ``rnns.0.layers.0.linear.weight_raw``  language model of fastai
+    ``rnns.0.linear.module.weight_raw``    language model of awd-lstm-lm
+    =====================================  ===============================
+
+    Other arrays, such as an embedding, are ignored. Weights are converted to
+    the dtype of the link.
+
+    In evaluation, torchqrnn multiplies its f by 1 - zoneout, the expectation
+    under zoneout. To reproduce it, create the link with the same ``zoneout``
+    and ``zoneout_expectation=True``. fastai uses f unchanged, which is the
+    default of the links.
 
     Args:
         source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
             tensors by name, such as ``dict(model.named_parameters())``.
         link (~chainer.Link): A :class:`~qrnn.QRNNStack`, a
-            :class:`~qrnn.NStepQRNN` or a single :class:`~qrnn.QRNNLayer`, of
-            f- or fo-pooling; for both directions, a
-            :class:`~qrnn.BiQRNNStack` or, of one layer, a
-            :class:`~qrnn.BiQRNNLayer`.
-        prefix (str): Prefix of the names, such as ``'0.'``. Found if omitted.
+            :class:`~qrnn.NStepQRNN` or a single :class:`~qrnn.QRNNLayer` with
+            f- or fo-pooling. For two directions, a
+            :class:`~qrnn.BiQRNNStack`, or a :class:`~qrnn.BiQRNNLayer` if
+            there is one layer.
+        prefix (str): Prefix of the names, such as ``'0.'``. Inferred if
+            omitted.
 
     Raises:
         OSError: If the file cannot be opened.
-        ImportError: If safetensors is needed and not installed.
-        ValueError: If an array is missing or does not fit, ``source`` holds
-            several QRNNs, or a link hook replaces a parameter. The link is
-            then as it was.
+        ImportError: If safetensors is required but not installed.
+        ValueError: If an array is missing or has another shape, if ``source``
+            contains several QRNNs, or if a link hook replaces a parameter. The
+            link is not changed in these cases.
 
     .. admonition:: Example
 
@@ -92,13 +101,13 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     directions = _directions(link)
     if len(names) != len(directions):
         raise ValueError(
-            f'the arrays, from {names[0][0][0]} on, are those of '
+            f'the arrays, such as {names[0][0][0]}, have '
             f'{_DIRECTIONS[len(names)]}, but {type(link).__name__} has '
             f'{_DIRECTIONS[len(directions)]}')
     if len(names[0]) != len(directions[0]):
         raise ValueError(
-            f'the arrays, from {names[0][0][0]} on, are those of '
-            f'{len(names[0])} layers, but the link has {len(directions[0])}')
+            f'the arrays, such as {names[0][0][0]}, have {len(names[0])} '
+            f'layers, but the link has {len(directions[0])}')
     values = []
     for layers, pairs in zip(directions, names):
         for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
@@ -106,13 +115,13 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
             k, rows = layer.kernel_size, layer.b.size
             n = (in_size_of(arrays, weight, k) if layer.W.array is None
                  else layer.W.shape[1])
-            taker = (f'layer {i} with pooling {layer.pooling!r} and '
-                     f'kernel_size {k}')
+            description = (f'layer {i} with pooling {layer.pooling!r} and '
+                           f'kernel_size {k}')
             n_gates = len(GATES[layer.pooling])
-            W = get_array(arrays, weight, (rows, k * n), taker)
-            b = get_array(arrays, bias, (rows,), taker)
+            W = get_array(arrays, weight, (rows, k * n), description)
+            b = get_array(arrays, bias, (rows,), description)
             values.append((layer, _to_filters(W, k, n_gates),
-                           _to_our_gates(b, n_gates)))
+                           _from_torch_gates(b, n_gates)))
     set_layers(values)
 
 
@@ -122,46 +131,49 @@ def from_state_dict(source: str | Arrays, in_size: int,
                     out_size: PerLayer | None = None,
                     window: PerLayer | None = None,
                     **layer_options: Any) -> Any:
-    """Make a link from weights of torchqrnn or fastai.
+    """Create a link from weights of torchqrnn or fastai.
 
-    The number of layers, their sizes and windows follow from the shapes and
-    the number of input channels; the dtype is that of the arrays.
+    The number of layers, their sizes and their windows are inferred from
+    ``in_size`` and the shapes of the arrays. The link has the dtype of the
+    arrays.
 
-    Shapes leave two things open. A matrix of ``(12, 8)`` has window 1 if
-    ``in_size`` is 8, and window 2 if it is 4, so that a wrong ``in_size`` may
-    give another window: ``window`` is checked against the result. And 12 rows
-    are 4 channels with an output gate, or 6 without. Of several layers, only
-    one of the two fits the next layer; for one layer, ``output_gate`` or
-    ``out_size`` must be given.
+    Shapes can be ambiguous in two ways:
+
+    - A weight of ``(12, 8)`` has window 1 if ``in_size`` is 8, and window 2
+      if ``in_size`` is 4. To detect a wrong ``in_size``, specify ``window``.
+    - A weight with 12 rows has 4 channels with an output gate, or 6 channels
+      without. In a stack, only one of the two matches the shape of the next
+      layer. For a single layer, specify ``output_gate`` or ``out_size``.
 
     Args:
-        source (str or dict): As :func:`load_state_dict` takes it.
+        source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
+            tensors by name; see :func:`load_state_dict`.
         in_size (int): Number of input channels n.
         output_gate (bool): Whether the layers have an output gate. Inferred
             from the shapes if omitted.
-        prefix (str): Prefix of the names. Found if omitted.
-        kind (type): :class:`~qrnn.QRNNStack`, whose layers may here be of
-            different sizes, as in fastai's language model, or
-            :class:`~qrnn.NStepQRNN`; :class:`~qrnn.BiQRNNStack` for both
-            directions; :class:`~qrnn.QRNNLayer` for a single layer. Inferred
-            from the names if omitted.
-        dropout (float): Dropout between layers.
-        out_size (int or sequence): Number of hidden channels m, of every layer
-            or one for each, to be checked.
-        window (int or sequence): Filter width, of every layer or one for each,
-            to be checked.
+        prefix (str): Prefix of the names. Inferred if omitted.
+        kind (type): Class of the link. One direction:
+            :class:`~qrnn.QRNNStack`, whose layers may have different sizes, as
+            in fastai's language model, or :class:`~qrnn.NStepQRNN`. Two
+            directions: :class:`~qrnn.BiQRNNStack`. A single layer:
+            :class:`~qrnn.QRNNLayer`. Inferred from the names if omitted.
+        dropout (float): Dropout ratio between layers.
+        out_size (int or sequence): Expected number of hidden channels m, a
+            number for all layers or one per layer. Not checked if omitted.
+        window (int or sequence): Expected filter width, a number for all
+            layers or one per layer. Not checked if omitted.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``zoneout``, ``zoneout_expectation`` (see :func:`load_state_dict`)
             and ``save_state``.
 
     Returns:
-        ~chainer.Link: The link.
+        ~chainer.Link: The link with the weights.
 
     Raises:
         OSError: If the file cannot be opened.
-        ImportError: If safetensors is needed and not installed.
-        ValueError: If the arrays do not fit each other or the arguments, or
-            fit links with an output gate and without.
+        ImportError: If safetensors is required but not installed.
+        ValueError: If the shapes contradict each other or the arguments, or
+            if they are ambiguous.
 
     .. admonition:: Example
 
@@ -203,27 +215,32 @@ def from_state_dict(source: str | Arrays, in_size: int,
 
 def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
                   prefix: str = '') -> dict[str, numpy.ndarray]:
-    """Return a link's weights as torchqrnn or fastai has them.
+    """Return the weights of a link in the format of torchqrnn or fastai.
 
-    Weights that :func:`load_state_dict` loaded are returned bit for bit.
-    Where a link hook replaces a parameter, the result has the values that the
-    link computes with in evaluation.
+    Weights loaded by :func:`load_state_dict` are returned bit for bit. If a
+    link hook replaces a parameter, the result contains the values that the
+    link uses in evaluation.
 
     Args:
-        link (~chainer.Link): As :func:`load_state_dict` takes it, with windows
-            of 1 or 2, which is all that they have.
-        style (str): ``'torchqrnn'``, which is also that of fastai's ``QRNN``,
-            and the only one for both directions; ``'torchqrnn-layer'`` for a
-            single layer; ``'fastai'`` for its language model, with both
-            copies of the weights; or ``'awd-lstm-lm'``.
+        link (~chainer.Link): A link that :func:`load_state_dict` supports. Its
+            windows must be 1 or 2, because the other libraries support no
+            others.
+        style (str): Format of the names:
+
+            - ``'torchqrnn'`` for ``QRNN`` of torchqrnn and fastai, the only
+              format for two directions,
+            - ``'torchqrnn-layer'`` for a single layer,
+            - ``'fastai'`` for fastai's language model, which contains two
+              copies of each weight,
+            - ``'awd-lstm-lm'`` for the language model of awd-lstm-lm.
         prefix (str): Prefix of the names.
 
     Returns:
         dict: Arrays by name.
 
     Raises:
-        ValueError: If the link has features that they have not, or ``style``
-            is unknown.
+        ValueError: If the link has features that the other libraries lack, or
+            if ``style`` is unknown.
 
     .. admonition:: Example
 
@@ -241,27 +258,29 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
     directions = _directions(link)
     if len(directions) > 1 and style != 'torchqrnn':
         raise ValueError(
-            f"style {style!r} has one direction; for both take 'torchqrnn'")
+            f"style {style!r} supports one direction only; use 'torchqrnn' "
+            f'for a {type(link).__name__}')
     if style == 'torchqrnn-layer' and len(directions[0]) > 1:
         raise ValueError(
-            f'style {style!r} has one layer, but the link has '
-            f'{len(directions[0])}')
+            f'style {style!r} supports a single layer, but the link has '
+            f"{len(directions[0])}; use 'torchqrnn'")
     arrays = {}
     for layers, pairs in zip(directions, array_names(
             style, prefix, len(directions[0]), len(directions))):
         for i, (layer, (weight, bias)) in enumerate(zip(layers, pairs)):
-            arrays[weight], arrays[bias] = _to_theirs(i, layer)
+            arrays[weight], arrays[bias] = _to_torch(i, layer)
             if style == 'fastai':
                 arrays[weight.replace('weight_raw', 'module.weight')] = (
                     arrays[weight].copy())
     return arrays
 
 
-_DIRECTIONS = {1: 'one direction', 2: 'both directions'}
+_DIRECTIONS = {1: 'one direction', 2: 'two directions'}
 
 
 def _directions(link):
-    """Return a link's layers by direction, if a state dict can hold them."""
+    """Return the layers of a link by direction; check that they are supported.
+    """
     if isinstance(link, QRNNLayer):
         directions = [[link]]
     elif isinstance(link, BiQRNNLayer):
@@ -272,12 +291,14 @@ def _directions(link):
         directions = [list(link)]
     else:
         raise ValueError(
-            'weights of torchqrnn and fastai are those of a QRNNStack, a '
-            'BiQRNNStack, an NStepQRNN or a QRNNLayer, not of '
+            'link must be a QRNNStack, NStepQRNN, QRNNLayer, BiQRNNStack or '
+            'BiQRNNLayer to exchange weights with torchqrnn and fastai, not '
             f'{type(link).__name__}')
     stack = link.ahead if isinstance(link, BiQRNNStack) else link
     if len(directions[0]) > 1 and getattr(stack, 'dense', False):
-        raise ValueError('torchqrnn and fastai have no dense connections')
+        raise ValueError(
+            'torchqrnn and fastai do not support dense connections; the link '
+            'has dense=True')
     for layers in directions:
         for i, layer in enumerate(layers):
             if (layer.pooling not in ('f', 'fo') or layer.decoder
@@ -285,44 +306,45 @@ def _directions(link):
                     or check_pooling(layer.pooling, layer.activations)
                     != ACTIVATIONS):
                 raise ValueError(
-                    f'layer {i} is not one that torchqrnn and fastai have: f- '
-                    "or fo-pooling with the paper's activations, no "
-                    'lookahead, no decoder')
+                    f'layer {i} is not supported by torchqrnn and fastai, '
+                    'which have f- and fo-pooling with the default '
+                    'activations, no lookahead and no decoder')
     return directions
 
 
 def _kind(kind, style, names):
-    """Return the class of the link to make of some arrays."""
+    """Return the class of the link to create."""
     kinds = [BiQRNNStack] if len(names) > 1 else [QRNNStack, NStepQRNN]
     if len(names) == len(names[0]) == 1:
         kinds.insert(style != 'torchqrnn-layer', QRNNLayer)
     if kind not in (None, *kinds):
         raise ValueError(
-            f'the arrays, from {names[0][0][0]} on, are those of '
+            f'the arrays, such as {names[0][0][0]}, have '
             f'{_DIRECTIONS[len(names)]}: kind must be '
-            f'{" or ".join(each.__name__ for each in kinds)}, not {kind!r}')
+            f'{" or ".join(k.__name__ for k in kinds)}, not {kind!r}')
     return kind or kinds[0]
 
 
-def _to_theirs(i, layer):
-    """Return weight and bias of a layer as torchqrnn has them."""
+def _to_torch(i, layer):
+    """Return the weight and the bias of a layer in torchqrnn's format."""
     if layer.kernel_size > 2:
         raise ValueError(
             f'layer {i} has kernel_size {layer.kernel_size}, but torchqrnn '
-            'and fastai have windows of 1 and 2 only')
+            'and fastai support windows of 1 and 2 only')
     if layer.W.array is None:
         raise ValueError(
-            f'layer {i} has no weights yet: its in_size is still unknown')
+            f'layer {i} has no weights yet, because its in_size is unknown; '
+            'call the link once or specify in_size')
     W, b = apply_between_hooks(
         layer, lambda layer: to_numpy(layer.W, layer.b))
     n_gates = len(GATES[layer.pooling])
-    return _to_matrix(W, n_gates), _to_their_gates(b, n_gates)
+    return _to_matrix(W, n_gates), _to_torch_gates(b, n_gates)
 
 
 def _to_filters(weight, k, n_gates):
     """Convert (gates * m, k * n), latest step first, to (k, n, gates * m)."""
     rows, columns = weight.shape
-    steps = _to_our_gates(weight, n_gates).reshape(rows, k, columns // k)
+    steps = _from_torch_gates(weight, n_gates).reshape(rows, k, columns // k)
     return steps[:, ::-1].transpose(1, 2, 0)
 
 
@@ -330,16 +352,16 @@ def _to_matrix(W, n_gates):
     """Invert :func:`_to_filters`."""
     k, n, rows = W.shape
     matrix = W.transpose(2, 0, 1)[:, ::-1].reshape(rows, k * n)
-    return _to_their_gates(matrix, n_gates)
+    return _to_torch_gates(matrix, n_gates)
 
 
-def _to_our_gates(rows, n_gates):
-    """Convert rows for z, f, o to f, z, o, with the sign of f changed."""
+def _from_torch_gates(rows, n_gates):
+    """Convert rows in the order z, f, o to -f, z, o."""
     z, f, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([-f, z] + others)
 
 
-def _to_their_gates(rows, n_gates):
-    """Invert :func:`_to_our_gates`."""
+def _to_torch_gates(rows, n_gates):
+    """Invert :func:`_from_torch_gates`."""
     f, z, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([z, -f] + others)

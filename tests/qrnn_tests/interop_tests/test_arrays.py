@@ -88,7 +88,7 @@ def test_dtypes_that_numpy_has_not(tmp_path):
     pytest.importorskip('safetensors')
     path = tmp_path / 'a.safetensors'
     write_safetensors(path, 'F8_E4M3', [2], b'..')
-    with pytest.raises(ValueError, match='the array a is of dtype F8_E4M3'):
+    with pytest.raises(ValueError, match='the array a has dtype F8_E4M3'):
         interop.read_arrays(path)
 
 

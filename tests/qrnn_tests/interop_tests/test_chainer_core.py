@@ -113,11 +113,11 @@ def test_file_of_a_model(tmp_path):
 @pytest.mark.parametrize('layer, complaint', [
     (lambda: QRNNLayer(3, 4, 1), r'W/b is missing'),
     (lambda: QRNNLayer(3, 4, 3), r'conv/b is missing'),
-    (lambda: QRNNLayer(5, 4), r'V/W is of shape \(12, 3\), .*\(12, 5\)'),
-    (lambda: QRNNLayer(3, 5), r'V/b is of shape \(12,\), .*\(15,\)'),
+    (lambda: QRNNLayer(5, 4), r'V/W has shape \(12, 3\), .*\(12, 5\)'),
+    (lambda: QRNNLayer(3, 5), r'V/b has shape \(12,\), .*\(15,\)'),
     (lambda: QRNNLayer(3, 4, attention=True), r'U/W is missing.*\(12, 4\)'),
-    (lambda: QRNNLayer(3, 4, pooling='f'), 'fo-pooling only'),
-    (lambda: QRNNLayer(3, 4, lookahead=1), 'without lookahead'),
+    (lambda: QRNNLayer(3, 4, pooling='f'), "pooling 'f'"),
+    (lambda: QRNNLayer(3, 4, lookahead=1), 'lookahead 1'),
     (lambda: NStepQRNN(1, 3, 4, 0.), 'not of NStepQRNN'),
 ])
 def test_what_does_not_fit(layer, complaint):
@@ -146,5 +146,5 @@ def test_sizes_are_those_of_the_weights():
     """Of a link that has its weights from another one."""
     source, layer = QRNNLayer(4, 5), QRNNLayer(None, 5)
     layer.copyparams(source)
-    with pytest.raises(ValueError, match=r'takes \(15, 4\)'):
+    with pytest.raises(ValueError, match=r'needs shape \(15, 4\)'):
         interop.load_chainer_core(weights(6, 5, 2), layer)

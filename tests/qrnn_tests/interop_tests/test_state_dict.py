@@ -281,10 +281,10 @@ def test_half_of_both_directions():
     one = weights([3, 4, 4], [2, 1], True)
     for link in QRNNStack(2, 3, 4, (2, 1)), NStepQRNN(
             2, 3, 4, 0., kernel_size=(2, 1)):
-        with pytest.raises(ValueError, match='are those of both directions, '
-                           'but .* has one direction'):
+        with pytest.raises(ValueError, match='have two directions, but .* has '
+                           'one direction'):
             interop.load_state_dict(both, link)
-    with pytest.raises(ValueError, match='of one direction, but BiQRNNStack'):
+    with pytest.raises(ValueError, match='one direction, but BiQRNNStack'):
         interop.load_state_dict(one, BiQRNNStack(2, 3, 4, (2, 1)))
     with pytest.raises(ValueError, match='kind must be BiQRNNStack, not'):
         interop.from_state_dict(both, 3, kind=QRNNStack)
@@ -294,7 +294,7 @@ def test_half_of_both_directions():
     with pytest.raises(ValueError, match=r'layers_bwd\.2\.\S* belongs to a'):
         interop.from_state_dict(
             dict(both, **{'layers_bwd.2.linear.weight': uniform(12, 4)}), 3)
-    with pytest.raises(ValueError, match="both take 'torchqrnn'"):
+    with pytest.raises(ValueError, match="'torchqrnn' for a BiQRNNStack"):
         interop.to_state_dict(BiQRNNStack(2, 3, 4), 'fastai')
 
 
@@ -312,7 +312,7 @@ def test_rows_of_two_or_three_gates():
     for given in {'out_size': 6}, {'output_gate': False}, {'out_size': [6]}:
         stack = interop.from_state_dict(arrays, 3, **given)
         assert_equal(stack(x), expected.swapaxes(0, 1))
-    with pytest.raises(ValueError, match=r'takes \(3 \* 6, 3\) or'):
+    with pytest.raises(ValueError, match=r'needs shape \(3 \* 6, 3\) or'):
         interop.from_state_dict(arrays, 3, True, out_size=6)
 
 
@@ -328,7 +328,8 @@ def test_window_is_checked():
     arrays = weights([4, 5], [2], True)  # 8 columns
     assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
     with pytest.raises(ValueError, match=r'\(15, 8\), but a layer of 8 input '
-                       r'channels, window 2 and 3 gates takes \(3 \* m, 16\)'):
+                       r'channels, window 2 and 3 gates needs shape '
+                       r'\(3 \* m, 16\)'):
         interop.from_state_dict(arrays, 8, window=2)
     arrays = weights([4, 5, 5], [2, 1], True)
     assert len(interop.from_state_dict(arrays, 4, window=[2, 1])) == 2
@@ -393,7 +394,7 @@ def test_one_of_several():
         interop.from_state_dict(both, 3)
     stack = interop.from_state_dict(both, 3, True, prefix='encoder.')
     assert_same(interop.to_state_dict(stack), arrays)
-    with pytest.raises(ValueError, match="under 'rnn.'"):
+    with pytest.raises(ValueError, match="with prefix 'rnn.'"):
         interop.from_state_dict(both, 3, prefix='rnn.')
 
 
@@ -403,10 +404,10 @@ def without(arrays, name):
 
 @pytest.mark.parametrize('change, complaint', [
     (lambda a: dict(a, **{'layers.1.linear.weight': uniform(12, 6)}),
-     r'layers\.1\.linear\.weight is of shape \(12, 6\), but layer 1 .*'
-     r'kernel_size 2 takes \(12, 8\)'),
+     r'layers\.1\.linear\.weight has shape \(12, 6\), but layer 1 .*'
+     r'kernel_size 2 needs shape \(12, 8\)'),
     (lambda a: dict(a, **{'layers.0.linear.bias': uniform(11)}),
-     r'layers\.0\.linear\.bias is of shape \(11,\), .* takes \(12,\)'),
+     r'layers\.0\.linear\.bias has shape \(11,\), .* needs shape \(12,\)'),
     (lambda a: without(a, 'layers.0.linear.bias'),
      r'layers\.0\.linear\.bias is missing'),
     (lambda a: without(without(a, 'layers.1.linear.bias'),
@@ -454,8 +455,8 @@ def test_layers_that_cannot_be_written():
 
 
 @pytest.mark.parametrize('in_size, output_gate, complaint', [
-    (4, True, r'layers\.0\.linear\.weight is of shape \(12, 6\), .* 4 input'),
-    (3, False, r'layers\.1\.linear\.weight is of shape \(12, 8\), .* 6 input'),
+    (4, True, r'layers\.0\.linear\.weight has shape \(12, 6\), .* 4 input'),
+    (3, False, r'layers\.1\.linear\.weight has shape \(12, 8\), .* 6 input'),
 ])
 def test_sizes_that_do_not_fit(in_size, output_gate, complaint):
     with pytest.raises(ValueError, match=complaint):
@@ -503,7 +504,7 @@ def test_sizes_are_those_of_the_weights(source):
     new.copyparams(link)
     link = twin if source == 'copy' else new
     interop.load_state_dict(weights([4, 5], [2], True), link)
-    with pytest.raises(ValueError, match=r'takes \(15, 8\)'):
+    with pytest.raises(ValueError, match=r'needs shape \(15, 8\)'):
         interop.load_state_dict(weights([6, 5], [2], True), link)
     assert interop.to_state_dict(link)['layers.0.linear.weight'].shape == (
         15, 8)
