@@ -1,14 +1,14 @@
-"""Trained links as ONNX models, which run without Chainer.
+"""Export of trained links to ONNX models, which run without Chainer.
 
-:func:`export` writes a layer or a stack. A model around one is built with
-:class:`Graph` and :func:`add_link`, a decoder with :func:`add_encoder`.
+:func:`export` converts a layer or a stack. To build a larger model that
+contains one, use :class:`Graph` and :func:`add_link`; to export a decoder, use
+:func:`add_encoder`.
 
-Chainer 7 has an exporter of its own, ``onnx_chainer``. It imports
-``onnx.mapping``, which newer versions of onnx no longer have (it says "ONNX is
-not installed", and asks for one before 1.7, which is older than every Python
-that is supported here); it stops at opset 11; and it records the nodes of one
-call, with that call's batch size and number of steps. A converter for the
-pooling would fix none of these, so the links are translated here.
+Chainer's own exporter, ``onnx_chainer``, cannot be used for three reasons. It
+requires a version of onnx before 1.7, which no supported Python can install
+(with newer versions it reports "ONNX is not installed"). It supports opsets up
+to 11 only. It records the nodes of a single call, so that the batch size and
+the number of steps are fixed.
 """
 
 from qrnn.onnx_export.graph import Graph  # NOQA

@@ -3,17 +3,18 @@ import collections
 import numpy
 
 
-#: Version of the operators and of the file format, old enough for runtimes
-#: from 2022 on.
+#: Versions of the operators and of the file format. Runtimes since 2022
+#: support them.
 _OPSET = 17
 _IR_VERSION = 8
 
 
 class Graph:
-    """An ONNX graph, built operator by operator.
+    """Builder of an ONNX graph.
 
-    Values are named by strings, which :meth:`input`, :meth:`constant` and
-    :meth:`add` return and :meth:`add` takes. A name is unique in its graph.
+    Values are represented by their names. :meth:`input`, :meth:`constant` and
+    :meth:`add` return the name of a new value, and the inputs of :meth:`add`
+    are names. Names are unique in a graph.
 
     Args:
         name (str): Name of the graph.
@@ -44,8 +45,8 @@ class Graph:
             from onnx import numpy_helper
         except ImportError:
             raise ImportError(
-                'ONNX models are made with the package onnx: pip install '
-                'onnx') from None
+                'exporting ONNX models requires the package onnx; install it '
+                'with "pip install onnx"') from None
         self._onnx = onnx
         self._check = checker.check_model
         self._helper = helper
@@ -62,13 +63,17 @@ class Graph:
         """Add an input and return its name.
 
         Args:
-            name (str): Its name.
-            dtype (numpy.dtype or type): Its dtype.
-            shape (tuple): Its shape, with names for axes that may vary.
-            default (numpy.ndarray): Its value where it is not given.
+            name (str): Name of the input.
+            dtype (numpy.dtype or type): Dtype of the input.
+            shape (tuple): Shape of the input. Axes of variable size have names
+                instead of sizes.
+            default (numpy.ndarray): Value to use if the input is omitted.
+
+        Returns:
+            str: The name.
 
         Raises:
-            ValueError: If the graph has a value of this name already.
+            ValueError: If a value of the graph already has this name.
 
         """
         self._reserve(name)
@@ -79,33 +84,45 @@ class Graph:
         return name
 
     def output(self, name, value, dtype, shape):
-        """Make a value an output. Arguments are those of :meth:`input`."""
+        """Declare a value as an output of the graph.
+
+        Args:
+            name (str): Name of the output.
+            value (str): Name of the value.
+            dtype (numpy.dtype or type): Dtype of the output.
+            shape (tuple): Shape of the output; see :meth:`input`.
+
+        Raises:
+            ValueError: If a value of the graph already has this name.
+
+        """
         self._reserve(name)
         self._nodes.append(self._helper.make_node('Identity', [value], [name]))
         self._outputs.append(self._info(name, dtype, shape))
 
     def constant(self, array, dtype=None):
-        """Add a constant, an array or numbers, and return its name."""
+        """Add a constant from an array or a number, and return its name."""
         name = self.new_name('constant')
         self._constants.append(self._to_tensor(
             numpy.array(array, dtype, order='C'), name))
         return name
 
     def integers(self, *numbers):
-        """Add a vector of integers, for shapes and axes."""
+        """Add a constant vector of integers, and return its name."""
         return self.constant(numpy.array(numbers, numpy.int64))
 
     def add(self, operator, *inputs, n_outputs=1, **attributes):
         """Add an operator.
 
         Args:
-            operator (str): Its name.
-            inputs (str): Names of its inputs.
-            n_outputs (int): Number of its outputs.
-            attributes: Its attributes.
+            operator (str): Type of the operator, such as ``'MatMul'``.
+            inputs (str): Names of the inputs.
+            n_outputs (int): Number of outputs.
+            attributes: Attributes of the operator.
 
         Returns:
-            str or list of str: The output, or outputs.
+            str or list of str: Name of the output, or a list of names if there
+            are several outputs.
 
         """
         outputs = [self.new_name(operator.lower()) for _ in range(n_outputs)]
@@ -114,48 +131,53 @@ class Graph:
         return outputs[0] if n_outputs == 1 else outputs
 
     def new_name(self, prefix):
-        """Return a prefix and a number that no value of the graph has."""
+        """Return an unused name that consists of a prefix and a number."""
         while (name := f'{prefix}_{self._numbers[prefix]}') in self._names:
             self._numbers[prefix] += 1
         self._reserve(name)
         return name
 
     def body(self, name, dtype, inputs, outputs, nodes):
-        """Return a graph for an operator that runs one, such as Scan.
+        """Return the body of an operator that contains a graph, such as Scan.
 
-        The names of its values may be in use outside the body.
+        Values are renamed, so that their names may be in use outside the body.
 
         Args:
-            name (str): Its name.
+            name (str): Name of the body.
             dtype (numpy.dtype or type): Dtype of all inputs and outputs.
-            inputs (list of tuple): Pairs of names and shapes.
-            outputs (list of tuple): Likewise.
-            nodes (list of tuple): Triples of an operator, its inputs and its
-                output.
+            inputs (list of tuple): Name and shape of each input.
+            outputs (list of tuple): Name and shape of each output.
+            nodes (list of tuple): For each operator its type, the names of its
+                inputs and the name of its output.
+
+        Returns:
+            onnx.GraphProto: The body.
 
         """
-        used = {each for _, takes, gives in nodes for each in (*takes, gives)}
-        names = {each: self.new_name(f'{name}_{each}')
-                 for each in sorted(used)}
+        used = {value for _, sources, result in nodes
+                for value in (*sources, result)}
+        names = {value: self.new_name(f'{name}_{value}')
+                 for value in sorted(used)}
         return self._helper.make_graph(
             [self._helper.make_node(
-                operator, [names[each] for each in takes], [names[gives]])
-             for operator, takes, gives in nodes],
+                operator, [names[source] for source in sources],
+                [names[result]])
+             for operator, sources, result in nodes],
             self.new_name(name),
-            *([self._info(names[each], dtype, shape)
-               for each, shape in values] for values in (inputs, outputs)))
+            *([self._info(names[value], dtype, shape)
+               for value, shape in values] for values in (inputs, outputs)))
 
     def model(self, metadata=None):
-        """Return the finished model, if ONNX's checker accepts it.
+        """Return the model, and check it with ONNX's checker.
 
         Args:
-            metadata (dict): Strings by name, to go with the model.
+            metadata (dict): Strings by name, stored in the model.
 
         Returns:
             onnx.ModelProto: The model.
 
         Raises:
-            onnx.checker.ValidationError: If the graph is not valid.
+            onnx.checker.ValidationError: If the graph is invalid.
 
         """
         helper = self._helper
@@ -175,6 +197,6 @@ class Graph:
     def _reserve(self, name):
         if name in self._names:
             raise ValueError(
-                f'the graph has a value named {name!r} already: choose '
+                f'the graph has a value named {name!r} already; choose '
                 'another name')
         self._names.add(name)

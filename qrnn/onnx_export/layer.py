@@ -1,4 +1,4 @@
-"""The operators of one layer."""
+"""Translation of a QRNNLayer to ONNX operators."""
 import numpy
 
 from qrnn.gates import check_pooling
@@ -7,7 +7,7 @@ from qrnn.links.hooks import apply_between_hooks
 from qrnn.links.hooks import to_numpy
 
 
-_END = numpy.iinfo(numpy.int64).max  # of a slice that has none
+_END = numpy.iinfo(numpy.int64).max  # end of a slice up to the last element
 
 
 def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
@@ -17,15 +17,17 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
     Args:
         graph (Graph): The graph.
         layer (~qrnn.QRNNLayer): The layer.
-        x (str): Inputs, ``(B, T, n)``.
-        lengths (str): Number of steps of every sequence, int64 ``(B,)``.
-        valid (str): Which steps they are, ``(B, T, 1)``.
-        state (str): Prefix of the names of the state that becomes inputs and
-            outputs of the graph, None for the initial state.
-        encoded (Encoded): Values of an encoder (decoder layers).
+        x (str): Name of the inputs, ``(B, T, n)``.
+        lengths (str): Name of the number of steps of each sequence, int64
+            ``(B,)``. None if all sequences have T steps.
+        valid (str): Name of the mask from :func:`add_valid_steps`,
+            ``(B, T, 1)``. None without ``lengths``.
+        state (str): Prefix of the names of the inputs and outputs for the
+            state. If None, the layer starts from the initial state.
+        encoded (Encoded): Values of the encoder, for decoder layers.
 
     Returns:
-        str: Outputs, ``(B, T, m)``.
+        str: Name of the outputs, ``(B, T, m)``.
 
     """
     W, b = to_numpy(layer.W, layer.b)
@@ -36,7 +38,7 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
         if state is None:
             value = graph.constant(numpy.zeros((1,) + shape, dtype))
         else:
-            # The default is one row, for a batch of any size.
+            # The default has one row, which is expanded to the batch size.
             value = graph.input(f'{state}_{part}', dtype, ('states',) + shape,
                                 numpy.zeros((1,) + shape, dtype))
         return _expand(graph, value, x, shape)
@@ -59,28 +61,28 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
 
 
 def add_valid_steps(graph, x, lengths):
-    """Add which steps lie before each sequence's end, ``(B, T, 1)``."""
+    """Add a mask of the steps within each sequence, ``(B, T, 1)``."""
     scalar = graph.integers()
     step = graph.add(
         'Range', graph.constant(numpy.int64(0)),
         graph.add('Reshape', size_of(graph, x, 1), scalar),
         graph.constant(numpy.int64(1)))
-    before = graph.add('Less', step, unsqueeze(graph, lengths, 1))
-    return unsqueeze(graph, before, 2)
+    is_valid = graph.add('Less', step, unsqueeze(graph, lengths, 1))
+    return unsqueeze(graph, is_valid, 2)
 
 
 def size_of(graph, x, axis):
-    """Add the size of an axis, ``(1,)``."""
+    """Add the size of an axis of x, ``(1,)``."""
     return graph.add('Shape', x, start=axis, end=axis + 1)
 
 
 def _windows(graph, layer, x, x0, valid):
-    """Return the window of every step, (B, T, k * n), and x0 with x."""
+    """Return the windows, (B, T, k * n), and the concatenation of x0 and x."""
     k = layer.W.shape[0]
     if k == 1:
         return x, x
     ahead = layer.lookahead
-    if ahead and valid is not None:  # values past the end may be anything
+    if ahead and valid is not None:  # values past the end are arbitrary
         x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
     if ahead:
         steps = graph.add('Pad', x, graph.integers(
@@ -93,7 +95,7 @@ def _windows(graph, layer, x, x0, valid):
 
 
 def _pooling(graph, layer, u, c0, valid, encoded):
-    """Return outputs, (B, T, m), and the last state, (B, m)."""
+    """Return the outputs, (B, T, m), and the last state, (B, m)."""
     names, dtype = GATES[layer.pooling], layer.b.dtype
     m = layer.b.size // len(names)
     parts = graph.add(
@@ -104,7 +106,7 @@ def _pooling(graph, layer, u, c0, valid, encoded):
              for name, part in zip(names, parts)}
     f, z = gates['f'], gates['z']
     if layer.zoneout_expectation:
-        keep, ratio = (graph.constant(each, dtype) for each in (
+        keep, ratio = (graph.constant(value, dtype) for value in (
             1 - layer.zoneout, layer.zoneout))
         f = graph.add('Add', graph.add('Mul', f, keep), ratio)
     if 'i' in gates:
@@ -112,7 +114,7 @@ def _pooling(graph, layer, u, c0, valid, encoded):
     else:
         x = graph.add('Sub', z, graph.add('Mul', f, z))  # (1 - f) z
     if valid is not None:
-        zero, one = (graph.constant(each, dtype) for each in (0, 1))
+        zero, one = (graph.constant(value, dtype) for value in (0, 1))
         f = graph.add('Where', valid, f, one)
         x = graph.add('Where', valid, x, zero)
     last, h = _scan(graph, f, x, c0, dtype, m)
@@ -127,7 +129,7 @@ def _pooling(graph, layer, u, c0, valid, encoded):
 
 
 def _scan(graph, f, x, c0, dtype, size):
-    """Return the last and all states of c_t = f_t c_{t-1} + x_t."""
+    """Return the last state and all states of c_t = f_t c_{t-1} + x_t."""
     shape = None, size
     body = graph.body(
         'recurrence', dtype,
@@ -136,15 +138,15 @@ def _scan(graph, f, x, c0, dtype, size):
         [('Mul', ['f', 'c'], 'kept'),
          ('Add', ['kept', 'x'], 'next_c'),
          ('Identity', ['next_c'], 'output')])
-    # Over axis 1, onnxruntime divides by zero where there is no sequence.
-    f, x = (graph.add('Transpose', each, perm=[1, 0, 2]) for each in (f, x))
+    # Scan over axis 0: over axis 1, onnxruntime divides by zero if B is 0.
+    f, x = (graph.add('Transpose', value, perm=[1, 0, 2]) for value in (f, x))
     last, h = graph.add(
         'Scan', c0, f, x, n_outputs=2, body=body, num_scan_inputs=2)
     return last, graph.add('Transpose', h, perm=[1, 0, 2])
 
 
 def _attend(graph, attend, c, encoded):
-    """Return the projection of every state and its context, (B, T, m)."""
+    """Return attend(context, c) for all states c, (B, T, m)."""
     W, b = to_numpy(attend.W, attend.b)
     scores = graph.add('MatMul', c, graph.add(
         'Transpose', encoded.h, perm=[0, 2, 1]))
@@ -165,16 +167,16 @@ def _last_inputs(graph, steps, n_steps, lengths):
     """Return the last inputs of each sequence, (B, n_steps, n)."""
     if lengths is None:
         return _slice(graph, steps, -n_steps, _END)
-    # ``steps`` has n_steps of padding before the first.
-    at = graph.add(
+    # ``steps`` begins with the n_steps inputs before the first step.
+    indexes = graph.add(
         'Add', unsqueeze(graph, lengths, 1),
         graph.integers(*range(n_steps)))
     return graph.add(
-        'GatherND', steps, unsqueeze(graph, at, 2), batch_dims=1)
+        'GatherND', steps, unsqueeze(graph, indexes, 2), batch_dims=1)
 
 
 def _expand(graph, value, x, shape):
-    """Expand (1, ...) or (B, ...) to (B, ...), the batch size of x."""
+    """Expand (1, ...) or (B, ...) to (B, ...), where B is the size of x."""
     return graph.add('Expand', value, graph.add(
         'Concat', size_of(graph, x, 0), graph.integers(*shape), axis=0))
 

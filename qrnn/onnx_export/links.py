@@ -19,15 +19,15 @@ from qrnn.onnx_export.layer import unsqueeze
 
 
 class Encoded(NamedTuple):
-    """Values of an encoder that a decoder layer reads.
+    """Names of the encoder values that a decoder layer reads.
 
     Attributes:
-        bias (str): Bias of the layer's gates, which depends on the last output
-            of the encoder layer, ``(B, gates * m)``.
-        h (str): Outputs of the encoder layer, ``(B, S, m)``, 0 past the end
-            (layers with attention).
-        lengths (str): Number of steps of every source, int64 ``(B,)``, if they
-            are not all ``S`` (layers with attention).
+        bias (str): Bias of the gates, ``(B, gates * m)``. It depends on the
+            last output of the encoder layer.
+        h (str): Outputs of the encoder layer, ``(B, S, m)``, 0 past the end of
+            a source. None without attention.
+        lengths (str): Number of steps of each source, int64 ``(B,)``. None
+            without attention, or if all sources have ``S`` steps.
     """
 
     bias: str
@@ -37,26 +37,27 @@ class Encoded(NamedTuple):
 
 def export(link: chainer.Link, path: str | None = None, state: bool = False,
            lengths: bool = False) -> Any:
-    """Make an ONNX model of a link.
+    """Convert a link to an ONNX model.
 
-    Its outputs are those of the link in evaluation, link hooks included, with
-    any batch size B and any number of steps T above 0: input ``x``,
-    ``(B, T, n)``, and output ``h``, ``(B, T, m)``. The convolution is a matrix
-    product, the pooling a ``Scan``.
+    The model has an input ``x``, ``(B, T, n)``, and an output ``h``,
+    ``(B, T, m)``, for any batch size B and any number of steps T above 0. Its
+    output equals the output of the link in evaluation, including link hooks.
+    The convolution is a matrix product, and the pooling a ``Scan``.
 
     Args:
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer`,
             :class:`~qrnn.QRNNStack`, :class:`~qrnn.BiQRNNLayer` or
-            :class:`~qrnn.BiQRNNStack`, and not a decoder.
-        path (str): File to write the model to, if any.
-        state (bool): Whether the state is an input and an output, so that a
-            sequence may be cut anywhere: for layer i, inputs ``state_i_c``,
-            ``(B, m)``, and with ``kernel_size`` above 1 ``state_i_x``,
-            ``(B, k - 1, n)``, zeros by default; and outputs
-            ``next_state_i_c`` and ``next_state_i_x``, for the next call.
-        lengths (bool): Whether there is an input ``lengths``, int64 of
-            ``(B,)``, the number of steps of every sequence. Past the end the
-            state holds, and outputs are 0.
+            :class:`~qrnn.BiQRNNStack` that is not a decoder.
+        path (str): File to write the model to. Not written if omitted.
+        state (bool): Whether the model has inputs and outputs for the state,
+            so that a sequence can be split over several calls. Layer i has
+            an input ``state_i_c``, ``(B, m)``, and if ``kernel_size`` is
+            above 1 an input ``state_i_x``, ``(B, k - 1, n)``. Both are zero by
+            default. Their values for the next call are the outputs
+            ``next_state_i_c`` and ``next_state_i_x``.
+        lengths (bool): Whether the model has an input ``lengths``, int64
+            ``(B,)``, the number of steps of each sequence. Past the end of a
+            sequence the state is held, and outputs are 0.
 
     Returns:
         onnx.ModelProto: The model.
@@ -64,7 +65,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
     Raises:
         ImportError: If the package onnx is not installed.
         OSError: If the file cannot be written.
-        ValueError: If the link cannot be exported.
+        ValueError: If the link is not supported.
 
     .. admonition:: Example
 
@@ -72,7 +73,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
         >>> from qrnn.onnx_export import export
         >>> rnn = QRNNStack(2, 3, 5)
         >>> model = export(rnn, state=True)            # doctest: +SKIP
-        >>> [each.name for each in model.graph.input]  # doctest: +SKIP
+        >>> [x.name for x in model.graph.input]        # doctest: +SKIP
         ['x', 'state_0_c', 'state_0_x', 'state_1_c', 'state_1_x']
 
     """
@@ -100,21 +101,23 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
 
     Args:
         graph (Graph): The graph.
-        link (~chainer.Link): A link that :func:`export` accepts, or a decoder.
-        x (str): Inputs, ``(B, T, n)``.
-        lengths (str): Number of steps of every sequence, int64 ``(B,)``.
-        state (bool): Whether the state becomes inputs and outputs of the
-            graph. See :func:`export`. Layers are numbered through the graph,
-            in the order in which they are added.
-        encoded (list of Encoded): Values of an encoder for each layer of a
-            decoder, see :func:`add_encoder`. If their batch size is 1, all
-            sequences share the source, as in a beam search.
+        link (~chainer.Link): A link that :func:`export` supports, or a
+            decoder.
+        x (str): Name of the inputs, ``(B, T, n)``.
+        lengths (str): Name of the number of steps of each sequence, int64
+            ``(B,)``. All sequences have T steps if omitted.
+        state (bool): Whether to add inputs and outputs for the state; see
+            :func:`export`. All layers of the graph are numbered in the order
+            in which they are added.
+        encoded (list of Encoded): Encoder values for each layer of a decoder;
+            see :func:`add_encoder`. If their batch size is 1, all sequences
+            share the source, as in a beam search.
 
     Returns:
-        str: Outputs, ``(B, T, m)``.
+        str: Name of the outputs, ``(B, T, m)``.
 
     Raises:
-        ValueError: If the link cannot be exported.
+        ValueError: If the link is not supported.
 
     .. admonition:: Example
 
@@ -133,16 +136,16 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
     if n_decoders != len(encoded or ()):
         raise ValueError(
             f'{type(link).__name__} has {n_decoders} decoder layers, but '
-            f'{len(encoded or ())} are given values of an encoder: build the '
-            'model with add_encoder and add_link(encoded=...)')
+            f'encoder values for {len(encoded or ())} are given; pass the '
+            'result of add_encoder to add_link(encoded=...)')
     if state and _is_bidirectional(link):
         raise ValueError(
-            f'a {type(link).__name__} runs in both directions over whole '
-            'sequences, so there is no state to carry: leave out state')
+            f'a {type(link).__name__} reads whole sequences in both '
+            'directions, so it has no state to carry; omit state')
     if state and any(layer.lookahead for layer in layers):
         raise ValueError(
-            'a layer that looks ahead takes whole sequences, so there is no '
-            'state to carry: leave out state')
+            'a layer with lookahead reads whole sequences, so it has no state '
+            'to carry; omit state')
     return _add(graph, link, x, lengths, state, encoded)[-1]
 
 
@@ -150,23 +153,26 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
                 x: str, lengths: str | None = None) -> list[Encoded]:
     """Add an encoder and the values that the layers of its decoder read.
 
-    The decoder, added by :func:`add_link`, starts from zero, as after
-    ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
-    It may belong to another graph, whose inputs are outputs of this one.
+    Add the decoder with :func:`add_link`. Its initial state is zero, as after
+    ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``. It
+    may be in another graph if the encoder's values are outputs of this graph
+    and inputs of the other.
 
     Args:
         graph (Graph): The graph.
         encoder (~chainer.Link): A :class:`~qrnn.QRNNLayer` or
             :class:`~qrnn.QRNNStack`.
-        decoder (~chainer.Link): A decoder with as many layers.
-        x (str): Sources, ``(B, S, n)``.
-        lengths (str): Number of steps of every source, int64 ``(B,)``.
+        decoder (~chainer.Link): A decoder with the same number of layers.
+        x (str): Name of the sources, ``(B, S, n)``.
+        lengths (str): Name of the number of steps of each source, int64
+            ``(B,)``. All sources have S steps if omitted.
 
     Returns:
-        list of Encoded: Values for each layer of the decoder.
+        list of Encoded: Encoder values for each layer of the decoder.
 
     Raises:
-        ValueError: If a link cannot be exported, or the links do not fit.
+        ValueError: If a link is not supported, or if encoder and decoder have
+            different numbers of layers.
 
     .. admonition:: Example
 
@@ -174,7 +180,7 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
         >>> from qrnn import QRNNStack
         >>> from qrnn.onnx_export import add_encoder, add_link, Graph
         >>> encoder, decoder = (
-        ...     QRNNStack(2, 3, 5, attention=each) for each in (False, True))
+        ...     QRNNStack(2, 3, 5, attention=a) for a in (False, True))
         >>> graph = Graph('translation')               # doctest: +SKIP
         >>> x, y = (graph.input(name, np.float32, ('batch', name + 's', 3))
         ...         for name in ('source', 'target'))  # doctest: +SKIP
@@ -189,8 +195,9 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
     if len(layers) != len(outputs) or not all(
             layer.decoder for layer in layers):
         raise ValueError(
-            f'an encoder of {len(outputs)} layers needs a decoder of as many '
-            f'decoder layers, not {type(decoder).__name__} of {len(layers)}')
+            f'an encoder with {len(outputs)} layers needs a decoder with as '
+            f'many decoder layers, not a {type(decoder).__name__} with '
+            f'{len(layers)} layers')
     return [_encoded(graph, layer, h, lengths)
             for layer, h in zip(layers, outputs)]
 
@@ -200,13 +207,14 @@ def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
 
     Args:
         graph (Graph): The graph.
-        x (str): Values, ``(B, T, n)``, 0 past the end of each sequence, as
-            the outputs of a layer are.
-        lengths (str): Number of steps of every sequence, int64 ``(B,)``. All
-            steps are valid if omitted.
+        x (str): Name of the values, ``(B, T, n)``. They must be 0 past the end
+            of each sequence, like the outputs of a layer.
+        lengths (str): Name of the number of steps of each sequence, int64
+            ``(B,)``. All sequences have T steps if omitted.
 
     Returns:
-        str: Values of the last steps, ``(B, n)``, 0 without a step.
+        str: Name of the last values, ``(B, n)``, 0 for sequences without
+        steps.
 
     .. admonition:: Example
 
@@ -221,22 +229,24 @@ def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
     """
     if lengths is None:
         return graph.add('Gather', x, graph.constant(numpy.int64(-1)), axis=1)
-    # Without a step it is the last one of the padding, whose values are 0.
+    # For a length of 0 the index is -1, a step of the padding, which is 0.
     last = graph.add('Sub', lengths, graph.integers(1))
     return graph.add('GatherND', x, unsqueeze(graph, last, 1), batch_dims=1)
 
 
 def _layers(link):
-    """Return the layers of a link, if they can be exported."""
-    layers = [each for each in link.links() if isinstance(each, QRNNLayer)]
-    for each in layers:
-        if each.W.array is None:
+    """Return the layers of a link, and check that they are supported."""
+    layers = [layer for layer in link.links() if isinstance(layer, QRNNLayer)]
+    for layer in layers:
+        if layer.W.array is None:
             raise ValueError(
-                'the layer has no weights yet: its in_size is still unknown')
+                'the layer has no weights yet, because its in_size is '
+                'unknown; call the link once or specify in_size')
     if not isinstance(link, _KINDS) or not layers:
         raise ValueError(
-            'ONNX models are made of a QRNNLayer, a QRNNStack, a BiQRNNLayer '
-            f'or a BiQRNNStack, not of {type(link).__name__}')
+            'link must be a QRNNLayer, a QRNNStack, a BiQRNNLayer or a '
+            'BiQRNNStack to be exported to ONNX, not '
+            f'{type(link).__name__}')
     return layers
 
 
@@ -248,7 +258,7 @@ def _is_bidirectional(link):
 
 
 def _add(graph, link, x, lengths, state=False, encoded=None):
-    """Add a link and return the outputs of all layers."""
+    """Add a link, and return the outputs of all layers."""
     valid = None if lengths is None else add_valid_steps(graph, x, lengths)
     encoded = iter(encoded or ())
 
@@ -281,7 +291,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
 
 
 def _encoded(graph, layer, h, lengths):
-    """Add the values that a decoder layer reads of its encoder layer."""
+    """Add the values of an encoder layer that a decoder layer reads."""
     V, = apply_between_hooks(layer.V, lambda V: to_numpy(V.W))
     b, = apply_between_hooks(layer, lambda layer: to_numpy(layer.b))
     bias = graph.add('Add', graph.add(

@@ -159,6 +159,6 @@ def test_decoder_that_does_not_fit():
             one_graph(encoder, other, False)
     graph = onnx_export.Graph('decoder')
     x = graph.input('x', 'f', ('batch', 'time', 4))
-    with pytest.raises(ValueError, match='1 are given'):
+    with pytest.raises(ValueError, match='for 1 are given'):
         onnx_export.add_link(
             graph, decoder, x, encoded=[onnx_export.Encoded(x)])

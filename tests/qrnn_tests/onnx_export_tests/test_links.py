@@ -164,7 +164,7 @@ def test_file(tmp_path):
     (lambda: QRNNLayer(4, 4, attention=True), False, 'add_encoder'),
     (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'add_encoder'),
     (lambda: QRNNLayer(None, 4), False, 'in_size'),
-    (lambda: QRNNLayer(4, 4, lookahead=1), True, 'looks ahead'),
+    (lambda: QRNNLayer(4, 4, lookahead=1), True, 'lookahead'),
     (lambda: BiQRNNLayer(4, 4), True, 'both directions'),
     (lambda: BiQRNNStack(1, 4, 4), True, 'both directions'),
     (lambda: QRNNStack(0, 4, 4), False, 'not of QRNNStack'),
