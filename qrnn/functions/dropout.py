@@ -9,23 +9,26 @@ from qrnn.types import Input
 
 
 def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
-    """Set elements to zero at random, and scale the others.
+    """Set random elements to 0, and scale the others.
 
     As in Chainer's :func:`~chainer.functions.dropout`, an element becomes 0
-    with probability ``ratio``, and the others are divided by ``1 - ratio``;
-    outside training (``chainer.config.train`` is ``False``) nothing happens.
-    The mask comes from a counter-based generator, on a CPU some ten times as
-    fast, and is drawn again in backward instead of kept. NumPy's global
-    generator gives one seed for a call (:func:`numpy.random.seed` fixes it),
-    and a seed draws the same mask on every device.
+    with probability ``ratio``, and the others are divided by ``1 - ratio``. In
+    evaluation (``chainer.config.train`` is ``False``) ``x`` is returned
+    unchanged.
+
+    In contrast to Chainer, the mask is drawn by a counter-based generator,
+    which is about ten times as fast on a CPU, and drawn again in backward
+    instead of stored. Each call draws one seed from NumPy's global generator,
+    which :func:`numpy.random.seed` seeds. A seed gives the same mask on every
+    device.
 
     Args:
-        x (:class:`~chainer.Variable` or :ref:`ndarray`): Any shape, of dtype
-            float16, float32 or float64.
-        ratio (float): Probability of an element becoming 0, in [0, 1).
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Array of any shape,
+            of dtype float16, float32 or float64.
+        ratio (float): Probability that an element becomes 0, in [0, 1).
 
     Returns:
-        ~chainer.Variable: Of the shape and dtype of ``x``.
+        ~chainer.Variable: Array of the shape and dtype of ``x``.
 
     Raises:
         chainer.utils.type_check.InvalidType: If ``x`` is not floating point.
@@ -45,7 +48,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
     """
     if not 0 <= ratio < 1:
         raise ValueError(
-            f'ratio must be at least 0 and below 1, not {ratio}')
+            f'ratio must be in the interval [0, 1), not {ratio}')
     if not chainer.config.train or ratio == 0:
         return chainer.as_variable(x)
     seed = int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
@@ -53,7 +56,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
 
 
 class _Dropout(Node):
-    """Linear and its own adjoint, for the mask depends on the seed alone."""
+    """Dropout with a given seed, a linear function that is its own adjoint."""
 
     def __init__(self, ratio, seed):
         self.ratio = ratio

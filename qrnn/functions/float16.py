@@ -5,18 +5,18 @@ import chainer.functions as F
 
 
 def cast(x, dtype):
-    """Return a Variable in a dtype, the same one if it has it already.
+    """Cast a Variable, or return it unchanged if it already has the dtype.
 
-    ``F.cast`` would add a node that does nothing, and takes its time.
+    In contrast, ``F.cast`` always adds a node to the graph.
     """
     return x if x.dtype == dtype else F.cast(x, dtype)
 
 
 def apply_matmul(function, *xs):
-    """Apply a function that is a matrix product to Variables of one dtype.
+    """Apply a matrix product function to Variables of the same dtype.
 
-    float16 on a CPU is multiplied in float32: no BLAS has float16, and
-    NumPy's own loops take some hundred times as long.
+    On a CPU, float16 is multiplied in float32: BLAS libraries do not support
+    float16, and NumPy's loops are about a hundred times as slow.
     """
     if (xs[0].dtype != numpy.float16
             or backend.get_array_module(xs[0]) is not numpy):
@@ -26,7 +26,7 @@ def apply_matmul(function, *xs):
 
 
 def matmul(a, b, dtype):
-    """Return the matrix product of two arrays; see :func:`apply_matmul`."""
+    """Multiply two arrays of the same dtype; see :func:`apply_matmul`."""
     xp = backend.get_array_module(a)
     if dtype != numpy.float16 or xp is not numpy:
         return xp.matmul(a, b)

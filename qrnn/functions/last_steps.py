@@ -11,26 +11,26 @@ from qrnn.types import Lengths
 
 def last_steps(x: Input, n_steps: int, x0: Input | None = None,
                lengths: Lengths | None = None) -> chainer.Variable:
-    """Return the last steps of each sequence, for the next call's window.
+    """Return the last steps of each sequence, which the next call needs.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
             ``(B, T, n)``.
-        n_steps (int): Number of steps, k - 1 for a window of k.
+        n_steps (int): Number of steps: k - 1 for a window of k steps.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``n_steps``
             inputs before the first step, ``(B, n_steps, n)``. Zeros if
             omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. All sequences have T steps if omitted.
 
     Returns:
-        ~chainer.Variable: The last ``n_steps`` of ``x0`` followed by ``x``, up
-        to each sequence's end, ``(B, n_steps, n)``. It is a copy, so that
-        ``x`` may be overwritten.
+        ~chainer.Variable: The last ``n_steps`` steps of each sequence,
+        ``(B, n_steps, n)``, taken from ``x0`` if the sequence has fewer. It is
+        a copy, so that ``x`` may be overwritten.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``lengths`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 

@@ -6,20 +6,21 @@ import chainer.functions as F
 
 
 def valid_steps(lengths, x):
-    """Return which steps of each sequence lie before its end, None for None.
+    """Return a mask of the steps before the end of each sequence.
 
     Args:
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
             sequence: ``B`` integers from 0 to ``T``, or booleans, where true
-            means ``T`` and false 0. Integers on a GPU are not checked, because
-            reading them would make the host wait.
-        x (:ref:`ndarray`): The padded batch, ``(B, T, ...)``.
+            means ``T`` and false 0. May be None. Integers on a GPU are not
+            checked, because reading them would make the host wait.
+        x (:ref:`ndarray`): Padded batch, ``(B, T, ...)``.
 
     Returns:
-        :ref:`ndarray`: Booleans ``(B, T)`` on the device of ``x``.
+        :ref:`ndarray`: Booleans ``(B, T)`` on the device of ``x``, or None if
+        ``lengths`` is None.
 
     Raises:
-        ValueError: If the lengths do not fit the batch.
+        ValueError: If the lengths are invalid for the batch.
 
     """
     if lengths is None:
@@ -31,9 +32,16 @@ def valid_steps(lengths, x):
 
 
 def clear_padding(x, valid):
-    """Return a padded batch, a Variable, with 0 at steps that are not valid.
+    """Set the padding of a batch to 0.
 
-    The values there may be anything, NaN included.
+    Args:
+        x (~chainer.Variable): Padded batch, ``(B, T, C)``. The padding may
+            contain any values, including NaN.
+        valid (:ref:`ndarray`): Mask from :func:`valid_steps`, or None.
+
+    Returns:
+        ~chainer.Variable: Batch with zeros at steps that are not valid.
+
     """
     if valid is None:
         return x
@@ -43,10 +51,10 @@ def clear_padding(x, valid):
 
 
 def clear_padding_in_debug_mode(x, lengths):
-    """Return a padded batch whose padding Chainer's debug mode accepts.
+    """Set the padding of a batch to 0, but only in Chainer's debug mode.
 
-    Functions that keep or move the padding would make it raise, because it
-    checks all their outputs for NaN. Without debug mode nothing is computed.
+    Debug mode checks all outputs of functions for NaN, so that NaN in the
+    padding would raise in functions that copy it.
     """
     if not chainer.is_debug():
         return x
@@ -54,21 +62,22 @@ def clear_padding_in_debug_mode(x, lengths):
 
 
 def send_lengths(lengths, x):
-    """Return the lengths of a padded batch on its device, None for None.
+    """Send the lengths of a padded batch to its device.
 
-    Lengths that are there already are not copied, so that a caller of several
-    functions sends them once.
+    Lengths that are already on the device are not copied. To avoid repeated
+    transfers, call this once before several functions.
 
     Args:
-        lengths: As in :func:`valid_steps`.
-        x (:class:`~chainer.Variable` or :ref:`ndarray`): The padded batch,
+        lengths: See :func:`valid_steps`.
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Padded batch,
             ``(B, T, ...)``.
 
     Returns:
-        :ref:`ndarray`: int32 of ``(B,)`` on the device of ``x``.
+        :ref:`ndarray`: int32 ``(B,)`` on the device of ``x``, or None if
+        ``lengths`` is None.
 
     Raises:
-        ValueError: If the lengths do not fit the batch.
+        ValueError: If the lengths are invalid for the batch.
 
     """
     if lengths is None:
@@ -78,22 +87,31 @@ def send_lengths(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Return lengths as int32 of shape ``(B,)``, if they fit the batch.
+    """Check lengths, and convert them to int32 ``(B,)`` on their device.
 
-    They stay on their device, and an array of that dtype is not copied. Of
-    booleans, true means all ``T`` steps and false none.
+    Args:
+        lengths: See :func:`valid_steps`. int32 arrays are not copied.
+        B (int): Number of sequences.
+        T (int): Number of steps of the batch.
+
+    Returns:
+        :ref:`ndarray`: int32 ``(B,)``.
+
+    Raises:
+        ValueError: If the lengths are invalid for the batch.
+
     """
     xp = backend.get_array_module(lengths)
     lengths = xp.asarray(lengths)
     if lengths.shape != (B,) or (B > 0 and lengths.dtype.kind not in 'iub'):
         raise ValueError(
-            f'lengths must be {B} integers, one for each sequence, but their '
-            f'shape is {lengths.shape} and their dtype {lengths.dtype}')
+            f'lengths must be {B} integers, one for each sequence, but they '
+            f'have shape {lengths.shape} and dtype {lengths.dtype}')
     if lengths.dtype.kind == 'b':
         return lengths * numpy.int32(T)
     if xp is numpy and B > 0 and not (
             0 <= lengths.min() and lengths.max() <= T):
         raise ValueError(
-            f'lengths must lie between 0 and the {T} steps of the batch, but '
-            f'they range from {lengths.min()} to {lengths.max()}')
+            f'lengths must be between 0 and {T}, the number of steps of the '
+            f'batch, but they range from {lengths.min()} to {lengths.max()}')
     return lengths.astype(numpy.int32, copy=False)

@@ -15,7 +15,7 @@ from qrnn.types import NDArray
 def linear_softmax_cross_entropy(
         x: Input, t: NDArray, W: Input, b: Input,
         ignore_label: int = -1) -> chainer.Variable:
-    """Return a linear layer's softmax cross entropy, for large vocabularies.
+    """Compute the softmax cross entropy of a linear layer's output.
 
     .. math::
 
@@ -23,28 +23,30 @@ def linear_softmax_cross_entropy(
         L = \\frac{1}{|\\{n\\}|} \\sum_n \\Bigl(
             \\log \\sum_v e^{y_{n,v}} - y_{n,t_n} \\Bigr)
 
-    over the rows whose label is not ``ignore_label``. It equals
-    ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32 at least. The
-    ``(N, V)`` array of logits, by far the largest of a language model, becomes
-    its gradient in place, in one launch on a GPU and on every core of a CPU.
+    where the sum is over the rows whose label is not ``ignore_label``. The
+    result equals ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32
+    or wider. The function is intended for large vocabularies. It overwrites
+    the ``(N, V)`` array of logits, by far the largest array of a language
+    model, by its gradient, in a single launch on a GPU and on all cores of a
+    CPU.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Rows, ``(N, n)``.
         t (:ref:`ndarray`): Integer labels, ``(N,)``, each in ``[0, V)`` or
-            ``ignore_label``. On a GPU, which is not waited for, rows with any
-            other label do not count.
+            ``ignore_label``. On a GPU labels are not checked, and rows with an
+            invalid label are ignored.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights, ``(V, n)``,
             of the dtype of ``x``.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(V,)``.
-        ignore_label (int): Label of rows that do not count.
+        ignore_label (int): Label of rows to ignore.
 
     Returns:
-        ~chainer.Variable: The mean loss, of shape ``()``, in float32 at
-        least. 0 if no row counts.
+        ~chainer.Variable: Mean loss, ``()``, of the dtype of ``x``. 0 if all
+        rows are ignored.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If a label is out of range, on a CPU.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If a label is out of range (on a CPU only).
 
     .. admonition:: Example
 
@@ -63,7 +65,7 @@ def linear_softmax_cross_entropy(
 def linear_softmax_cross_entropy_ref(
         x: numpy.ndarray, t: numpy.ndarray, W: numpy.ndarray,
         b: numpy.ndarray, ignore_label: int = -1) -> float:
-    """Reference of :func:`linear_softmax_cross_entropy`, in float64.
+    """Reference of :func:`linear_softmax_cross_entropy` in NumPy and float64.
 
     ======  ==========  ===========================
     array   shape       meaning
@@ -111,7 +113,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_in_float32, inputs)
-        self.glogits = x.dot(W.T)  # logits at first
+        self.glogits = x.dot(W.T)  # logits, which the next line overwrites
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
         loss, self.weights = kernels.mean_loss(
@@ -141,13 +143,13 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
 
 
 def _in_float32(array):
-    """Return an array in float32 at least, as float16 is slow in NumPy."""
+    """Cast float16 to float32, because NumPy is slow in float16."""
     return array.astype(
         numpy.promote_types(array.dtype, numpy.float32), copy=False)
 
 
 def _differentiable_loss(x, t, W, b, ignore_label):
-    """Return the same as a graph of nodes, for second derivatives."""
+    """Compute the loss with several nodes, for second derivatives."""
     dtype = numpy.promote_types(x.dtype, numpy.float32)
     x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
     xp = backend.get_array_module(t)

@@ -19,36 +19,39 @@ from qrnn.types import Lengths
 def masked_convolution(x: Input, W: Input, x0: Input | None = None,
                        lengths: Lengths | None = None,
                        lookahead: int = 0) -> chainer.Variable:
-    """Convolve along time without seeing the future.
+    """Apply a masked (causal) convolution along time.
+
+    It computes
 
     .. math::
 
-        y_t = \\sum_{j=1}^{k} W_j^\\top x_{t-k+j}
+        y_t = \\sum_{j=1}^{k} W_j^\\top x_{t-k+j},
 
-    so that :math:`y_t` depends on :math:`x_{t-k+1}` to :math:`x_t` only
-    (equations 1 and 2 of the paper). It is one matrix product over all steps.
-    There is no bias: :func:`~qrnn.qrnn_pooling` adds it.
+    so that :math:`y_t` depends only on :math:`x_{t-k+1}` to :math:`x_t`
+    (equations 1 and 2 of the paper). All steps are computed by a single matrix
+    product. The bias is added by :func:`~qrnn.qrnn_pooling`.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
             ``(B, T, n)``, of dtype float16, float32 or float64.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Filters,
-            ``(k, n, m)``, the oldest step's first. Any ``k >= 1``.
+            ``(k, n, m)`` with ``k >= 1``. ``W[0]`` is the filter of the oldest
+            step.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
             inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. Inputs past the end count as zeros, whatever
-            they hold, and outputs there are 0.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. Inputs past the end of a sequence are treated
+            as zeros, and outputs are 0. All sequences have T steps if omitted.
         lookahead (int): Number of future steps in the window, at most
-            ``k - 1``. 0 is the paper's masked convolution; its translation
-            encoder, which is not masked, takes ``k // 2``.
+            ``k - 1``. The paper's masked convolution has 0; the encoder of its
+            translation model, which is not masked, has ``k // 2``.
 
     Returns:
-        ~chainer.Variable: ``(B, T, m)``.
+        ~chainer.Variable: Outputs, ``(B, T, m)``.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``lengths`` or ``lookahead`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``lengths`` or ``lookahead`` is invalid.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -65,8 +68,8 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
     """
     if check_lookahead(lookahead, len(W)) and x0 is not None:
         raise ValueError(
-            'previous inputs (x0) require a masked convolution, but lookahead '
-            f'is {lookahead}; omit x0 or set lookahead to 0')
+            'x0 requires a masked convolution, but lookahead is '
+            f'{lookahead}; omit x0 or set lookahead to 0')
     inputs = (x, W) if x0 is None else (x, W, x0)
     return _MaskedConvolution(lengths, lookahead).apply(inputs)[0]
 
@@ -75,10 +78,11 @@ def streaming_convolution(
         x: Input, W: Input, x0: Input | None = None,
         lengths: Lengths | None = None
 ) -> tuple[chainer.Variable, chainer.Variable]:
-    """Convolve along time, and return the inputs that the next call needs.
+    """Apply a masked convolution, and return the inputs for the next call.
 
-    A sequence can be cut anywhere: with the second output of one call as
-    ``x0`` of the next, outputs and gradients are those of the whole sequence.
+    A sequence can be split over several calls: pass the second output of a
+    call as ``x0`` of the next. Outputs and gradients are then the same as in a
+    single call.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, as in
@@ -87,16 +91,16 @@ def streaming_convolution(
             ``(k, n, m)``.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
             inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. All sequences have T steps if omitted.
 
     Returns:
-        tuple of ~chainer.Variable: Outputs ``(B, T, m)``, and each sequence's
-        last ``k - 1`` inputs, ``(B, k - 1, n)``, a copy.
+        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and a copy of the
+        last ``k - 1`` inputs of each sequence, ``(B, k - 1, n)``.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``lengths`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 
@@ -128,7 +132,7 @@ def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
     ``x``        ``(B, T, n)``      inputs
     ``W``        ``(k, n, m)``      filters, the oldest step first
     ``x0``       ``(B, k - 1, n)``  inputs before the first step
-    ``lengths``  ``(B,)``           steps of every sequence
+    ``lengths``  ``(B,)``           number of steps
     return       ``(B, T, m)``      outputs, float64
     ===========  =================  ==============================
     """
@@ -152,11 +156,11 @@ def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
 
 
 def check_lookahead(lookahead, kernel_size):
-    """Return a lookahead, or raise ValueError if the window has no room."""
+    """Return a lookahead, or raise ValueError if it exceeds the window."""
     if not 0 <= lookahead < max(1, kernel_size):
         raise ValueError(
-            'lookahead must lie between 0 and kernel_size - 1 = '
-            f'{kernel_size - 1}, but it is {lookahead}')
+            f'lookahead must be between 0 and {kernel_size - 1} '
+            f'(kernel_size - 1), not {lookahead}')
     return lookahead
 
 
@@ -166,7 +170,7 @@ class _MaskedConvolution(Node):
     def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
-        self.returns_last = returns_last  # also each sequence's last inputs
+        self.returns_last = returns_last  # whether to return the last inputs
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
@@ -234,8 +238,8 @@ class _MaskedConvolution(Node):
         gy = gy.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
-            # Unfolding again costs less than keeping the windows of every
-            # layer, k times its inputs.
+            # The windows are computed again instead of stored, because they
+            # are k times as large as the inputs.
             grads[1] = matmul(
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
@@ -261,7 +265,7 @@ class _MaskedConvolution(Node):
 
 
 def _differentiable_convolution(lengths, lookahead, x, W, x0=None):
-    """Return the same as a graph of nodes, for second derivatives."""
+    """Compute the convolution with several nodes, for second derivatives."""
     k, n, m = W.shape
     B, T, _ = x.shape
     windows, = _Windows(k, lengths, lookahead).apply(
@@ -272,7 +276,7 @@ def _differentiable_convolution(lengths, lookahead, x, W, x0=None):
 
 
 class _Windows(function_node.FunctionNode):
-    """Unfold x into the window of every step: (B, T, n) -> (B, T, k, n)."""
+    """Unfold x into windows: (B, T, n) -> (B, T, k, n)."""
 
     def __init__(self, k, lengths, lookahead):
         self.k = k
@@ -294,7 +298,7 @@ class _Windows(function_node.FunctionNode):
 
 
 class _Fold(function_node.FunctionNode):
-    """Add windows back together, the adjoint of :class:`_Windows`."""
+    """Sum windows over their overlaps, the adjoint of :class:`_Windows`."""
 
     def __init__(self, windows):
         self.windows = windows

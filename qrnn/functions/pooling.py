@@ -35,12 +35,12 @@ def qrnn_pooling(
         activations: Activations | None = None,
         zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply the gates and the pooling of a QRNN layer, in one node.
+    """Apply the activations of the gates and the pooling of a QRNN layer.
 
-    The convolution's output :math:`u` holds the gates' pre-activations side
-    by side along channels in the order f, z, o, i. With
-    :math:`z = \\tanh(u_z + b_z)` and the gates
-    :math:`f, o, i = \\sigma(u + b)` of each channel, it computes one of
+    The input :math:`u`, the output of the convolution, contains the
+    pre-activations of the gates, concatenated along channels in the order
+    f, z, o, i. The function computes :math:`z = \\tanh(u_z + b_z)`, the gates
+    :math:`f, o, i = \\sigma(u + b)`, and one of these poolings:
 
     ===========  =================================  =============
     ``pooling``  state                              output
@@ -51,27 +51,30 @@ def qrnn_pooling(
     ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
     ===========  =================================  =============
 
-    (equations 3 to 5 of the paper, and ``'if'`` for the T-GRU of
-    :data:`~qrnn.links.strongly_typed.STRONGLY_TYPED`). Past a sequence's end
-    the state holds, outputs and gradients are 0.
+    ``'f'``, ``'fo'`` and ``'ifo'`` are equations 3 to 5 of the paper, ``'if'``
+    is the pooling of the T-GRU (see
+    :data:`~qrnn.links.strongly_typed.STRONGLY_TYPED`). Past the end of a
+    sequence the state is held, and outputs and gradients are 0.
 
     Args:
         u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations,
             ``(B, T, G * C)`` with G = 2, 3, 3 or 4 gates for f-, fo-, if- and
             ifo-pooling, of dtype float16, float32 or float64.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
-            or one for every sequence, ``(B, G * C)``. None if omitted.
+            or a separate bias for each sequence, ``(B, G * C)``. No bias if
+            omitted.
         c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial state,
             ``(B, C)``. Zero if omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. All sequences have T steps if omitted.
         pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``.
-        zoneout (float): Probability with which a channel's state is kept at a
-            step, in training only. See :func:`~qrnn.zoneout`.
-        mask (:ref:`ndarray`): Where to zone out, booleans ``(B, T, C)``.
-            Drawn if omitted.
-        activations (dict): ``'tanh'``, ``'sigmoid'`` or ``'identity'`` for
-            some of the gates z, o and i, by name, in place of the above.
+        zoneout (float): Probability that a channel keeps its state at a step,
+            in training only. See :func:`~qrnn.zoneout`.
+        mask (:ref:`ndarray`): Zoneout mask, booleans ``(B, T, C)``, true where
+            the state is kept. Drawn at random if omitted.
+        activations (dict): Activations by gate, for some of the gates z, o and
+            i: ``'tanh'``, ``'sigmoid'`` or ``'identity'``. Omitted gates have
+            the activations above.
         zoneout_expectation (bool): Whether evaluation replaces f by its
             expectation under zoneout. See :func:`~qrnn.zoneout`.
         gated (bool): Whether ``h`` is the gated state. If False, it is the
@@ -80,13 +83,13 @@ def qrnn_pooling(
 
     Returns:
         tuple of ~chainer.Variable: Outputs ``h`` and all states ``c``, both
-        ``(B, T, C)``, and the state after each sequence's last step,
-        ``(B, C)``. The recurrence is carried in float32 at least.
+        ``(B, T, C)``, and the state after the last step of each sequence,
+        ``(B, C)``. The recurrence is computed in float32 or wider.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``pooling``, ``zoneout``, ``lengths``,
-            ``activations`` or ``gated`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``pooling``, ``zoneout``, ``lengths``, ``activations``
+            or ``gated`` is invalid.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -96,7 +99,7 @@ def qrnn_pooling(
         >>> import numpy as np
         >>> from qrnn import qrnn_pooling
         >>> u = np.zeros((1, 2, 3), np.float32)  # f = o = 0.5
-        >>> u[:, :, 1] = 9.                      # z = 1, almost
+        >>> u[:, :, 1] = 9.                      # z is almost 1
         >>> h, c, c_last = qrnn_pooling(u)
         >>> c.array.ravel().round(3)
         array([0.5 , 0.75], dtype=float32)
@@ -128,13 +131,13 @@ def qrnn_pooling_ref(
     ``u``        ``(B, T, G * C)``              pre-activations, f, z, o, i
     ``b``        ``(G * C,)``, ``(B, G * C)``   bias
     ``c0``       ``(B, C)``                     initial state
-    ``lengths``  ``(B,)``                       steps of every sequence
+    ``lengths``  ``(B,)``                       number of steps
     ``mask``     ``(B, T, C)``                  true where zoned out
     return       two ``(B, T, C)``, ``(B, C)``  outputs, states, last state
     ===========  =============================  ==============================
 
-    Zoneout is not drawn here: without ``mask`` it computes the gates of
-    evaluation.
+    The reference does not draw zoneout: without ``mask`` it computes the gates
+    as in evaluation.
     """
     names = GATES[pooling]
     u = numpy.asarray(u, numpy.float64)
@@ -174,7 +177,7 @@ class QRNNPooling(Node):
                  zoneout_expectation=False, gated=True):
         self.pooling = pooling
         self.activations = activations
-        self.names = ('u',) + names  # of the inputs that are there
+        self.names = ('u',) + names  # names of the inputs
         self.lengths = lengths
         self.zoneout = check_ratio(zoneout)
         self.mask = mask
@@ -258,7 +261,7 @@ class QRNNPooling(Node):
                 for name, g in zip(('u', 'b', 'c0'), grads)}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the same gradients as a graph, by way of :func:`strnn`."""
+        """Return the gradients as differentiable Variables."""
         u, mask = inputs['u'].array, self.mask
         valid = valid_steps(self.lengths, u)
         expected = kernels.expected_ratio(self.zoneout, self.seed, mask)
@@ -271,11 +274,11 @@ class QRNNPooling(Node):
         outputs = _differentiable_pooling(
             self.pooling, self.activations, mask, expected, valid, self.gated,
             **inputs)
-        arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
-                   if g is not None]
+        given = [(y, g) for y, g in zip(outputs, grad_outputs)
+                 if g is not None]
         grads = chainer.grad(
-            [y for y, _ in arrived], list(inputs.values()),
-            [g for _, g in arrived], enable_double_backprop=True)
+            [y for y, _ in given], list(inputs.values()),
+            [g for _, g in given], enable_double_backprop=True)
         return dict(zip(inputs, grads))
 
 
@@ -291,7 +294,7 @@ def activate(name, x):
 def _differentiable_pooling(
         pooling, activations, mask, expected, valid, gated, u, b=None,
         c0=None):
-    """Return the same as a graph of nodes, for second derivatives."""
+    """Compute the pooling with :func:`strnn`, for second derivatives."""
     xp = backend.get_array_module(u.array)
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
@@ -308,11 +311,12 @@ def _differentiable_pooling(
         f = apply_zoneout(
             f, mask=xp.broadcast_to(~valid[:, :, None], f.shape))
     c = strnn(f, x, c0)
-    # Two outputs, even if they are the same, for each has its gradient.
     if not gated:
         h = gates['o']
-    else:
-        h = c * gates['o'] if 'o' in gates else F.identity(c)
+    elif 'o' in gates:
+        h = c * gates['o']
+    else:  # a separate Variable, because h and c have separate gradients
+        h = F.identity(c)
     h = clear_padding(h, valid)
     if c.shape[1]:
         c_last = c[:, -1]

@@ -19,15 +19,15 @@ def reverse_sequences(
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
             ``(B, T, ...)``.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted. Steps past the end
-            stay where they are.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. All sequences have T steps if omitted.
 
     Returns:
-        ~chainer.Variable: ``(B, T, ...)``.
+        ~chainer.Variable: Reversed sequences, ``(B, T, ...)``. The padding is
+        not moved.
 
     Raises:
-        ValueError: If ``lengths`` does not fit.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 
@@ -52,16 +52,16 @@ def last_valid_step(
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences, such as
             the outputs of a layer, ``(B, T, m)``.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. All are T long if omitted.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. All sequences have T steps if omitted.
         default (:class:`~chainer.Variable` or :ref:`ndarray`): Result for
-            sequences without a step, ``(B, m)``. Zeros if omitted.
+            sequences without steps, ``(B, m)``. Zeros if omitted.
 
     Returns:
-        ~chainer.Variable: ``(B, m)``, a copy.
+        ~chainer.Variable: Copy of the last valid steps, ``(B, m)``.
 
     Raises:
-        ValueError: If ``lengths`` does not fit.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 
@@ -91,18 +91,19 @@ def last_valid_step(
 
 def unpad_sequence(
         x: Input, lengths: Lengths) -> tuple[chainer.Variable, ...]:
-    """Split a padded batch into its sequences, undoing ``F.pad_sequence``.
+    """Split a padded batch into its sequences, the inverse of
+    ``F.pad_sequence``.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
             ``(B, T, ...)``.
-        lengths (sequence of int): Number of steps of every sequence, ``(B,)``.
+        lengths (sequence of int): Number of steps of each sequence, ``(B,)``.
 
     Returns:
-        tuple of ~chainer.Variable: Each sequence, ``(L_i, ...)``.
+        tuple of ~chainer.Variable: Sequences, ``(L_i, ...)``.
 
     Raises:
-        ValueError: If ``lengths`` does not fit.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 
@@ -117,7 +118,7 @@ def unpad_sequence(
 
 
 class _Node(Node):
-    """Base of the functions of a padded batch and its lengths."""
+    """Base class of functions of a padded batch and its lengths."""
 
     def __init__(self, lengths):
         self.lengths = lengths

@@ -12,7 +12,7 @@ from qrnn.types import Input
 
 def strnn(f: Input, x: Input, h0: Input | None = None,
           reverse: bool = False) -> chainer.Variable:
-    """Apply the strongly-typed recurrence, a gated sum along time.
+    """Apply the strongly-typed recurrence, a gated sum over time.
 
     For every sequence, time step and channel it computes
 
@@ -20,30 +20,30 @@ def strnn(f: Input, x: Input, h0: Input | None = None,
 
         h_t = f_t h_{t-1} + x_t,
 
-    from :math:`h_0` on, or, with ``reverse=True``,
-    :math:`h_t = f_t h_{t+1} + x_t` from the last step down, where ``h0`` is
-    the state after the last step. It is the only sequential part of a
-    quasi-recurrent layer, and the root of all poolings: with
-    :math:`x_t = (1 - f_t) z_t` it is f-pooling.
+    where :math:`h_0` is ``h0``. With ``reverse=True`` it computes
+    :math:`h_t = f_t h_{t+1} + x_t` from the last step to the first, and ``h0``
+    is the state after the last step.
 
-    Its gradient is the same recurrence run the other way, so derivatives of
-    every order exist.
+    This recurrence is the only sequential part of a quasi-recurrent layer. All
+    poolings are special cases: f-pooling has :math:`x_t = (1 - f_t) z_t`. Its
+    gradient is the same recurrence in the opposite direction, so that it can
+    be differentiated any number of times.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates,
             ``(B, T, C)``, of dtype float16, float32 or float64.
-        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, of the shape
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs with the shape
             and dtype of ``f``.
         h0 (:class:`~chainer.Variable` or :ref:`ndarray`): State before the
             first step, ``(B, C)``. Zero if omitted.
         reverse (bool): Whether to run from the last step to the first.
 
     Returns:
-        ~chainer.Variable: All states :math:`h_t`, ``(B, T, C)``. The carry
-        from step to step is held in float32 at least.
+        ~chainer.Variable: All states :math:`h_t`, ``(B, T, C)``. The
+        recurrence is computed in float32 or wider.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
 
     See: `Strongly-Typed Recurrent Neural Networks
     <https://arxiv.org/abs/1602.02218>`_ and `Quasi-Recurrent Neural Networks
@@ -66,7 +66,7 @@ def strnn(f: Input, x: Input, h0: Input | None = None,
 def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
               h0: numpy.ndarray | None = None,
               reverse: bool = False) -> numpy.ndarray:
-    """Reference of :func:`strnn`: plain NumPy, float64, one step at a time.
+    """Reference of :func:`strnn` in NumPy and float64.
 
     ======  =============  =======================
     array   shape          meaning
@@ -92,8 +92,8 @@ def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
 class STRNNFunction(Node):
     """The function node behind :func:`strnn`.
 
-    ``STRNNFunction()(f, x, h0)`` applies it, as in the authors' published
-    core.
+    ``STRNNFunction()(f, x, h0)`` applies it, as in the code published by the
+    paper's authors.
     """
 
     def __init__(self, reverse: bool = False) -> None:
@@ -150,8 +150,7 @@ class STRNNFunction(Node):
                 gh if i < 2 else chainer.as_variable(h0.array * 0)
                 for i in indexes)
 
-        # dL/dh_t is the gradient of h_t itself plus that of the next state
-        # times the gate between them.
+        # dL/dx_t = gh_t + f_{t+1} dL/dx_{t+1}
         gx = strnn(_delay(f, h0 * 0, not self.reverse), gh,
                    reverse=not self.reverse)
         grads = []
@@ -167,7 +166,7 @@ class STRNNFunction(Node):
 
 
 def _delay(h, h0, reverse):
-    """Return the state before each step of a (reversed) recurrence."""
+    """Return the values of the previous step: h0 and all but the last of h."""
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)

@@ -11,38 +11,42 @@ from qrnn.types import NDArray
 
 def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
             expectation: bool = False) -> chainer.Variable:
-    """Apply zoneout to forget gates, to keep the state of random channels.
+    """Apply zoneout to forget gates: set random gates to 1.
 
-    With probability ``ratio`` a channel's gate is set to 1 at that step, so
-    that its state is copied on unchanged,
+    If a gate is 1, its channel keeps its state at that step. Equation 6 of the
+    paper,
 
     .. math::
 
         F = 1 - \\mathrm{dropout}(1 - f),
 
-    where dropout does not rescale: no gate exceeds 1 (equation 6 of the
-    paper). The choice is fresh for every step and channel.
+    uses dropout without rescaling, so that no gate exceeds 1. Gates are
+    selected with probability ``ratio``, independently for every step and
+    channel.
 
     In evaluation (``chainer.config.train`` is ``False``) the gates are
-    returned unchanged, or with ``expectation=True`` as their expectation under
-    zoneout, :math:`p + (1 - p) f` for a ``ratio`` of :math:`p`. The paper does
-    not state which of the two it uses; torchqrnn uses the expectation.
+    returned unchanged. With ``expectation=True`` they are replaced by their
+    expectation under zoneout, :math:`p + (1 - p) f` for a ``ratio`` of
+    :math:`p`. The paper does not state which of the two it uses; torchqrnn
+    uses the expectation.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates in
             [0, 1], of any shape.
-        ratio (float): Probability of a channel being zoned out, in [0, 1].
+        ratio (float): Probability that a gate is set to 1, in [0, 1].
         mask (:ref:`ndarray`): Booleans of the shape of ``f``, true where the
-            gate becomes 1. Drawn from the array module's global generator
-            (:func:`numpy.random.seed` fixes it) if omitted.
+            gate is set to 1. If omitted, drawn from the global generator of
+            NumPy or CuPy, which :func:`numpy.random.seed` or
+            :func:`cupy.random.seed` seeds.
         expectation (bool): Whether evaluation uses the expectation.
 
     Returns:
         ~chainer.Variable: The gates with zoneout, of the shape of ``f``.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If ``mask`` does not fit ``f``.
-        ValueError: If ``ratio`` is not a probability.
+        chainer.utils.type_check.InvalidType: If ``mask`` does not have the
+            shape of ``f``.
+        ValueError: If ``ratio`` is not in [0, 1].
 
     See: `Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations
     <https://arxiv.org/abs/1606.01305>`_.
@@ -84,11 +88,11 @@ def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
     array     shape     meaning
     ========  ========  =============================================
     ``f``     any       forget gates
-    ``mask``  as ``f``  true where the gate becomes 1, or None
+    ``mask``  as ``f``  true where the gate is set to 1, or None
     return    as ``f``  gates with zoneout, float64
     ========  ========  =============================================
 
-    Without a mask it computes the gates of evaluation.
+    Without ``mask`` it computes the gates as in evaluation.
     """
     f = numpy.asarray(f, numpy.float64)
     if mask is not None:
@@ -102,10 +106,10 @@ def expected_gate(f, ratio):
 
 
 def check_ratio(ratio):
-    """Return a zoneout probability, or raise ValueError if it is none."""
+    """Return a zoneout ratio, or raise ValueError if it is not in [0, 1]."""
     if not 0 <= ratio <= 1:
         raise ValueError(
-            f'zoneout is a probability between 0 and 1, not {ratio}')
+            f'zoneout must be a probability between 0 and 1, not {ratio}')
     return ratio
 
 

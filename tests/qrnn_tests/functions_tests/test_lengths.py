@@ -44,7 +44,7 @@ def test_as_lengths_leaves_what_fits():
 @pytest.mark.parametrize('wrong, message', [
     ([1], '2 integers'), ([1, 2, 3], '2 integers'), ([[1, 2]], '2 integers'),
     (2, '2 integers'), ([1., 2.], '2 integers'), (['1', '2'], '2 integers'),
-    ([0, 4], 'the 3 steps'), ([-1, 3], 'from -1 to 3')])
+    ([0, 4], 'between 0 and 3, the'), ([-1, 3], 'from -1 to 3')])
 def test_wrong_lengths(wrong, message):
     with pytest.raises(ValueError, match=message):
         lengths.as_lengths(wrong, 2, 3)
