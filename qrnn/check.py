@@ -1,8 +1,9 @@
-"""Check a machine: ``python -m qrnn.check``.
+"""Check that qrnn works on a machine: ``python -m qrnn.check``.
 
-Each line is one check. The CPU's loops are compared with the references, and
-everything else with the CPU's loops in float64. The GPU's kernels are checked
-if CuPy is installed. The exit status is 1 if a check fails.
+The command prints one line per check. CPU results in float64 are compared with
+the NumPy references; all other results are compared with CPU results in
+float64. GPU kernels are checked if CuPy is installed. The exit status is 1 if
+a check fails.
 """
 import functools
 import itertools
@@ -35,11 +36,11 @@ INSTALL = ("install CuPy with CUDA's libraries: pip install "
            "'cupy-cuda13x[ctk]', or for a GPU before compute capability 7.5, "
            "such as a V100, 'cupy-cuda12x[ctk]>=14'")
 
-#: Largest error by dtype, relative to the largest value.
+#: Largest allowed error by dtype, relative to the largest value.
 TOLERANCE = {'float64': 1e-12, 'float32': 4e-6, 'float16': 4e-3}
 
-#: Numbers of steps: each of a GPU's launch regimes is chosen for one of them.
-#: The loops divide the last among threads.
+#: Numbers of steps. Each selects a different launch regime on a GPU, and the
+#: last is large enough for several threads on a CPU.
 STEPS = 8, 40, 4096
 
 _SEED = 2 ** 63 + 12345
@@ -51,7 +52,8 @@ def main():
           f'NumPy {numpy.__version__}, Python {platform.python_version()}')
     passed = _check_device('CPU', chainer.get_device('@numpy'))
     if not cuda.available:
-        print(f'No GPU is checked, because CuPy is not installed; {INSTALL}')
+        print('GPUs are not checked, because CuPy is not installed; '
+              f'{INSTALL}')
     else:
         passed &= _check_gpu()
     if not passed:
@@ -64,8 +66,8 @@ def _check_gpu():
     try:
         n_devices = runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:
-        print(f'CuPy {version} finds no usable GPU: {error}; nvidia-smi shows '
-              'what the driver finds')
+        print(f'CuPy {version} finds no usable GPU: {error}; check the driver '
+              'with nvidia-smi')
         return False
     print(f'CuPy {version}, CUDA runtime {runtime.runtimeGetVersion()}, '
           f'driver for CUDA {runtime.driverGetVersion()}')
@@ -84,7 +86,7 @@ def _check_gpu():
 
 
 def _check_device(name, device):
-    """Run all checks of a device, and return whether they passed."""
+    """Run all checks of a device, and return whether all passed."""
     passed = True
     for dtype in TOLERANCE:
         for operations in zip(*map(_operations, STEPS)):
@@ -115,7 +117,7 @@ def _passes(name, check, *args):
 def _check_compiler():
     from cupy.cuda import nvrtc
     nvrtc.getVersion()
-    a = cuda.cupy.arange(5, dtype='e')  # includes the headers for float16
+    a = cuda.cupy.arange(5, dtype='e')  # needs the headers for float16
     assert float((a * a).sum()) == 30
 
 
@@ -132,7 +134,7 @@ class _Operation(typing.NamedTuple):
     name: str
     function: typing.Callable
     reference: typing.Callable
-    shapes: list  # of the inputs
+    shapes: list  # shapes of the inputs
 
 
 def _operations(T):
@@ -178,8 +180,8 @@ def _loss_ref(x, W, b):
 
 
 def _check_with_reference(operations, device, dtype):
-    """Compare outputs with the reference, gradients with differences."""
-    for operation in operations[:2]:  # references of many steps take long
+    """Compare outputs with the reference, and gradients numerically."""
+    for operation in operations[:2]:  # the references are slow for many steps
         inputs = _uniform(operation.shapes, dtype)
         outputs = _tuple(operation.function(*inputs))
         expected = _tuple(operation.reference(*inputs))
@@ -192,7 +194,7 @@ def _check_with_reference(operations, device, dtype):
 
 
 def _check_with_float64(operations, device, dtype):
-    """Compare outputs and gradients with those of the CPU in float64."""
+    """Compare outputs and gradients with CPU results in float64."""
     host = chainer.get_device('@numpy')
     for operation in operations:
         inputs = _uniform(operation.shapes, dtype)
@@ -203,10 +205,11 @@ def _check_with_float64(operations, device, dtype):
 
 
 def _gradients(operation, inputs, device, dtype):
-    """Return outputs and gradients of an operation."""
+    """Return the outputs and the gradients of an operation."""
     inputs = [chainer.Variable(device.send(x.astype(dtype))) for x in inputs]
     outputs = _tuple(operation.function(*inputs))
-    grads = _uniform([y.shape for y in outputs], 'float16')  # exact in any
+    # Rounded to float16, so that they are the same numbers in every dtype.
+    grads = _uniform([y.shape for y in outputs], 'float16')
     return *outputs, *chainer.grad(outputs, inputs, [
         chainer.Variable(device.send(g.astype(y.dtype)))
         for g, y in zip(grads, outputs)])
@@ -252,7 +255,8 @@ def _compare(actual, expected, dtype):
     error = numpy.abs(actual - expected).max() / max(
         1, numpy.abs(expected).max())
     assert error < TOLERANCE[dtype], (
-        f'off by {error:.1e} of the largest value')
+        f'the error is {error:.1e} of the largest value, but the limit is '
+        f'{TOLERANCE[dtype]:.0e}')
 
 
 if __name__ == '__main__':

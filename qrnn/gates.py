@@ -1,31 +1,31 @@
-"""The gates of every pooling and their activations."""
+"""Gates of the poolings, and their activations."""
 
 
-#: The gates of every pooling, in the order in which they are stacked.
+#: Gates of each pooling, in the order in which they are stacked.
 GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
 
-#: The activation of every gate, unless others are asked for.
+#: Default activation of each gate.
 ACTIVATIONS = {'f': 'sigmoid', 'z': 'tanh', 'o': 'sigmoid', 'i': 'sigmoid'}
 
 _NAMES = 'tanh', 'sigmoid', 'identity'
 
 
 def check_pooling(pooling, activations=None, gated=True):
-    """Check a pooling, and return the activation of every gate.
+    """Check a pooling and its activations, and fill in default activations.
 
     Args:
-        pooling (str): One of :data:`GATES`.
-        activations (dict): Activations of some of the gates z, o and i, by
-            name, in place of :data:`ACTIVATIONS`.
-        gated (bool): Whether the output is the gated state, or else the
-            output gate.
+        pooling (str): A key of :data:`GATES`.
+        activations (dict): Activations by gate, for some of the gates z, o and
+            i. Omitted gates have the activations of :data:`ACTIVATIONS`.
+        gated (bool): Whether outputs are states times output gates, or the
+            output gates themselves.
 
     Returns:
-        dict: The activation of each of the gates f, z, o and i, by name.
+        dict: Activation of each of the gates f, z, o and i.
 
     Raises:
-        ValueError: If ``pooling`` is unknown, ``activations`` names another
-            gate or activation, or there is no output gate to return.
+        ValueError: If the pooling, a gate or an activation is unknown, or if
+            ``gated`` is False and the pooling has no output gate.
 
     """
     if pooling not in GATES:
@@ -37,10 +37,9 @@ def check_pooling(pooling, activations=None, gated=True):
             "does not have: choose 'fo' or 'ifo'")
     for gate, name in (activations or {}).items():
         if (gate, name) == ('f', 'sigmoid'):
-            continue  # as it always is
+            continue  # the only activation of f
         if gate not in ('z', 'o', 'i') or name not in _NAMES:
             raise ValueError(
-                "activations must give 'tanh', 'sigmoid' or 'identity' for "
-                f"some of the gates 'z', 'o' and 'i', not {name!r} for "
-                f"{gate!r}")
+                "activations must map some of the gates 'z', 'o' and 'i' to "
+                f"'tanh', 'sigmoid' or 'identity', not {gate!r} to {name!r}")
     return {**ACTIVATIONS, **(activations or {})}

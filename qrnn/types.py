@@ -1,4 +1,4 @@
-"""The types in the signatures of the functions and links."""
+"""Types in the signatures of functions and links."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -8,7 +8,7 @@ from chainer.backends import cuda
 import numpy
 
 
-#: An array, NumPy's or CuPy's.
+#: A NumPy or CuPy array.
 NDArray: TypeAlias = numpy.ndarray | cuda.ndarray
 
 #: Input of a differentiable function.
@@ -17,17 +17,17 @@ Input: TypeAlias = chainer.Variable | NDArray
 #: Named arrays.
 Arrays: TypeAlias = Mapping[str, numpy.ndarray]
 
-#: Number of steps of every sequence of a batch.
+#: Number of steps of each sequence of a batch.
 Lengths: TypeAlias = Sequence[int] | NDArray
 
-#: Name of a pooling, its gates.
+#: Name of a pooling, which consists of the names of its gates.
 Pooling: TypeAlias = Literal['f', 'fo', 'if', 'ifo']
 
-#: The activation of some of the gates z, o and i, by name.
+#: Activations by gate, for some of the gates z, o and i.
 Activations: TypeAlias = Mapping[str, str]
 
-#: Initializer. Chainer's own alias leaves out float.
+#: An initializer. Chainer's own alias does not include float.
 Initializer: TypeAlias = Any
 
-#: A number for every layer, or one for each.
+#: One number for all layers, or a sequence with one number per layer.
 PerLayer: TypeAlias = int | Sequence[int]
