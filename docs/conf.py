@@ -1,4 +1,4 @@
-"""Sphinx: the reference from the docstrings, and pages around it."""
+"""Configuration of Sphinx."""
 
 import pathlib
 import sys
@@ -25,7 +25,7 @@ extensions = [
 exclude_patterns = ['_build']
 templates_path = ['_templates']
 
-# Docstrings say what the types in the signatures mean, in prose.
+# The docstrings describe the types of arguments.
 autodoc_typehints = 'none'
 autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
@@ -44,7 +44,7 @@ figures.draw(here / '_figures')
 
 
 def setup(app):
-    """Has equations written as MathML, which needs no script to be shown."""
+    """Render equations as MathML, which browsers show without a script."""
     app.add_html_math_renderer(
         'mathml', (_write_equation, None), (_write_equation, None))
 

@@ -1,4 +1,4 @@
-"""The pictures of the documentation, drawn whenever it is built."""
+"""Figures of the documentation, drawn at every build."""
 
 import matplotlib
 from matplotlib.colors import BoundaryNorm
@@ -12,21 +12,25 @@ from qrnn.kernels.cuda.plans import choose_regime
 from qrnn.kernels.cuda.plans import REGIMES
 
 
-PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # over time
+PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # colours of the boxes
 
-# What a regime's kernel is, in the order of REGIMES.
-COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'
+COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'  # in the order of REGIMES
 CAPTIONS = {
-    'sequential': 'sequential\na thread per channel',
-    'block_scan': 'block scan\ntime over the warps of a block',
-    'chunked_scan': 'chunked scan\ntime over blocks',
+    'sequential': 'sequential\none thread per channel',
+    'block_scan': 'block scan\ntime split over warps',
+    'chunked_scan': 'chunked scan\ntime split over blocks',
 }
 
 
 def draw(folder):
-    """Draws all into a folder, as SVG."""
+    """Write all figures as SVG files.
+
+    Args:
+        folder (pathlib.Path): Folder to write to.
+
+    """
     folder.mkdir(exist_ok=True)
-    # The same bytes at every build.
+    # A fixed salt and no date make builds reproducible.
     with matplotlib.rc_context({'svg.hashsalt': 'qrnn', 'font.size': 9}):
         for name, picture in (('data-flow', data_flow()),
                               ('regimes', regimes())):
@@ -35,7 +39,7 @@ def draw(folder):
 
 
 def data_flow(n_steps=4):
-    """What waits for what, in an LSTM layer and in a QRNN layer."""
+    """Draw the data dependencies in an LSTM layer and a QRNN layer."""
     figure = Figure(figsize=(7.5, 2.5))
     lstm, qrnn = figure.subplots(1, 2)
     _lanes(lstm, 'LSTM', n_steps, [
@@ -50,7 +54,7 @@ def data_flow(n_steps=4):
 
 
 def _lanes(axes, title, n_steps, lanes):
-    """A wide box for what is computed at once, one for each step otherwise."""
+    """Draw a wide box for each parallel part, and boxes by step for others."""
     width, height = .74, .6
     whole = n_steps - 1 + width
     rows = range(len(lanes))[::-1]
@@ -68,7 +72,7 @@ def _lanes(axes, title, n_steps, lanes):
             for x in numpy.arange(n_steps) + width / 2:
                 _arrow(axes, (x, y), (x, y - 1 + height))
     steps = [y for y, (_, colour) in zip(rows, lanes) if colour == SEQUENTIAL]
-    for t in range(n_steps - 1):  # from a step's last box to the next's first
+    for t in range(n_steps - 1):  # from a step's last box to the next step
         _arrow(axes, (t + width, min(steps) + height / 2),
                (t + 1, max(steps) + height / 2))
     axes.set(xlim=(-.1, n_steps), ylim=(-.4, len(lanes)), title=title)
@@ -83,34 +87,36 @@ def _arrow(axes, start, end):
 
 
 def regimes():
-    """The kernels' launch regime over the shape of what they compute."""
+    """Draw the launch regime by the number of recurrences and steps."""
     channels = numpy.unique(numpy.geomspace(32, 2 ** 18, 300).astype(int))
     steps = numpy.unique(numpy.geomspace(1, 2 ** 17, 300).astype(int))
-    chosen = numpy.array([
+    indexes = numpy.array([
         [REGIMES.index(choose_regime(c, T)) for c in channels]
         for T in steps])
     figure = Figure(figsize=(5.4, 3.4))
     axes = figure.subplots()
     axes.pcolormesh(
-        channels, steps, chosen, shading='nearest', rasterized=True,
+        channels, steps, indexes, shading='nearest', rasterized=True,
         cmap=ListedColormap(COLOURS), norm=BoundaryNorm(range(4), 3))
     for regime in REGIMES:
-        rows, columns = numpy.nonzero(chosen == REGIMES.index(regime))
-        # The L of the first is named on its foot.
-        foot = rows[columns == 0] if regime == 'sequential' else rows
-        axes.text(_middle(channels[columns]), _middle(steps[foot]),
+        rows, columns = numpy.nonzero(indexes == REGIMES.index(regime))
+        if regime == 'sequential':  # an L, whose caption is at its foot
+            y = _middle(steps[rows[columns == 0]])
+        else:
+            y = _middle(steps[rows])
+        axes.text(_middle(channels[columns]), y,
                   CAPTIONS[regime], ha='center', va='center',
                   color='white' if regime == 'chunked_scan' else 'black')
     for name, B, C, T in PAPER:
         axes.plot(B * C, T, 'o', color='#c0392b', markersize=4)
         axes.annotate(name, (B * C, T), (-6, -3), ha='right',
                       textcoords='offset points')
-    axes.set(xscale='log', yscale='log', xlabel='B C, recurrences at a time',
-             ylabel='T, steps')
+    axes.set(xscale='log', yscale='log', xlabel='B C, number of recurrences',
+             ylabel='T, number of steps')
     return figure
 
 
-#: Experiment, batch, channels, steps of a call.
+#: Model, batch size, channels and steps of the paper's experiments.
 PAPER = (
     ('language model', 20, 640, 105),
     ('sentiment', 24, 256, 231),
@@ -118,5 +124,5 @@ PAPER = (
 
 
 def _middle(values):
-    """The geometric middle."""
+    """Return the geometric mean of the smallest and the largest value."""
     return numpy.sqrt(float(values.min()) * float(values.max()))
