@@ -34,7 +34,7 @@ def check_pooling(pooling, activations=None, gated=True):
     if not gated and 'o' not in GATES[pooling]:
         raise ValueError(
             f'gated=False needs an output gate, which pooling {pooling!r} '
-            "does not have: choose 'fo' or 'ifo'")
+            "does not have; choose 'fo' or 'ifo'")
     for gate, name in (activations or {}).items():
         if (gate, name) == ('f', 'sigmoid'):
             continue  # the only activation of f

@@ -124,10 +124,11 @@ def linear(x, W, b=None):
 
 
 def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
-    """Return the results of one step, see :func:`qrnn.functions.qrnn_step`.
+    """Return the results of one step; see :func:`qrnn.functions.qrnn_step`.
 
-    On a GPU this is one product, with one launch before and one after it; on
-    a CPU one product and one compiled call.
+    On a GPU a step consists of a matrix product, a launch before it and a
+    launch after it. On a CPU it consists of a matrix product and one compiled
+    call.
 
     ===========  ============================  ===========================
     array        shape                         meaning
@@ -137,15 +138,16 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
     ``c0``       ``(B, C)``                    previous state, or None
     ``x0``       ``(B, k - 1, n)``             previous inputs, or None
-    return       two ``(B, C)``,               output, state and the last
-                 ``(B, k - 1, n)``             inputs, in memory of their own
+    return       two ``(B, C)``,               output, state, and a copy of
+                 ``(B, k - 1, n)``             the last inputs
     ..           ``(B, k n)``, ``(B, G C)``    windows and pre-activations,
-                                               for gradients; on a CPU in
-                                               float32 at least
+                                               for backward; in float32 or
+                                               wider on a CPU
     ===========  ============================  ===========================
 
-    The gradients are :func:`pooling_backward`'s and the product's. The other
-    arguments are as in :func:`pooling_forward`.
+    The other arguments are described in :func:`pooling_forward`. There is no
+    ``step_backward``: the gradients follow from :func:`pooling_backward` and
+    the matrix product.
     """
     return _backend(x).step_forward(
         x, W, b, c0, x0, pooling, zoneout, seed, activations, gated)

@@ -10,7 +10,7 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated,
     """See :func:`qrnn.kernels.step_forward`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernels.
 
     """
     k, n, channels = W.shape
