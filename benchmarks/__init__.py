@@ -1,2 +1,2 @@
-"""What measures: ``python -m benchmarks.run --help``."""
-import experiments  # noqa: F401  sets up the process as experiments do
+"""Benchmarks: ``python -m benchmarks.run --help``."""
+import experiments  # noqa: F401  sets up the process

@@ -1,4 +1,4 @@
-"""Import every benchmark, which registers it."""
+"""Import all benchmarks, which registers them."""
 from benchmarks import drop_in  # NOQA
 from benchmarks import imdb_step  # NOQA
 from benchmarks import iwslt_step  # NOQA

@@ -1,4 +1,4 @@
-"""Pictures of results: ``python -m benchmarks.draw FOLDER``."""
+"""Draw results: ``python -m benchmarks.draw FOLDER``."""
 import argparse
 import glob
 import os
@@ -10,26 +10,29 @@ from experiments.common.files import read_json
 
 
 def main(argv=None):
-    """Draw the results in a folder, from a machine without matplotlib."""
+    """Draw the results in a folder."""
     parser = argparse.ArgumentParser('python -m benchmarks.draw')
     parser.add_argument(
-        'folder', metavar='FOLDER', help='where NAME.json are')
+        'folder', metavar='FOLDER', help='folder that contains NAME.json')
     folder = parser.parse_args(argv).folder
     paths = sorted(glob.glob(os.path.join(folder, '*.json')))
     if not paths:
-        raise cli.UserError(f'there are no results in {folder}')
+        raise cli.UserError(
+            f'{folder} contains no results; run benchmarks.run first')
     for path in paths:
         result = read_json(path)
         draw(result['benchmark'], result['rows'], folder)
 
 
 def draw(name, rows, folder):
-    """Write ``NAME.png``, if the benchmark has one and matplotlib is there.
+    """Write ``NAME.png`` if the benchmark has a figure.
+
+    Nothing is written without matplotlib.
 
     Args:
-        name (str): The benchmark.
-        rows (list of dict): What it gave.
-        folder (str): Where to write.
+        name (str): Name of the benchmark.
+        rows (list of dict): Results of the benchmark.
+        folder (str): Folder to write to.
 
     """
     benchmark = BENCHMARKS[name]
@@ -38,14 +41,14 @@ def draw(name, rows, folder):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print('matplotlib is not installed, so nothing was drawn.')
+        print('No figure was drawn, because matplotlib is not installed.')
         return
     figure = Figure(figsize=(10, 5), layout='constrained')
     benchmark.draw(rows, figure)
     path = os.path.join(folder, name + '.png')
     with checkpoint.replacing(path) as f:
         figure.savefig(f, format='png', dpi=150)
-    print(f'Drawn in {path}')
+    print(f'Figure written to {path}')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Models written for Chainer's LSTMs, with a QRNN in the LSTM's place."""
+"""Models that use Chainer's LSTMs, with the LSTM replaced by a QRNN."""
 import functools
 
 import chainer
@@ -15,28 +15,28 @@ import qrnn
 
 
 _SIZE = 256  # units
-_CHECKED_ITERATIONS = 900  # of smaller models
+_CHECKED_ITERATIONS = 900  # iterations of smaller models, for the check
 
 
 @benchmark('drop-in')
 def drop_in(device):
-    """Four models for L.NStepLSTM, L.NStepBiLSTM or L.LSTM, name changed."""
+    """Four models with L.NStepLSTM, L.NStepBiLSTM or L.LSTM replaced."""
     for task in TASKS:
-        trainings = {name: Training(task, name, device, _SIZE)
-                     for name in (task.ours, task.theirs)}
+        trainers = {name: Training(task, name, device, _SIZE)
+                    for name in (task.qrnn, task.lstm)}
         yield Comparison(
             {'model': task.__name__, 'units': _SIZE},
-            {name: training.iterate for name, training in trainings.items()},
+            {name: trainer.iterate for name, trainer in trainers.items()},
             lambda: _check(task, device))
 
 
 class Training:
-    """A model of a task, on batches of its data.
+    """Training of the model of a task.
 
     Args:
-        task (Task): The class of the task.
+        task (type): Class of the task, a subclass of :class:`Task`.
         name (str): Name of the recurrent link.
-        device (chainer.backend.Device): Where to train.
+        device (chainer.backend.Device): Device to train on.
         size (int): Number of units.
         batch_size (int): Number of sequences.
 
@@ -44,7 +44,7 @@ class Training:
 
     def __init__(self, task, name, device, size=32, batch_size=32):
         numpy.random.seed(0)
-        rnn = getattr(qrnn if name == task.ours else L, name)
+        rnn = getattr(qrnn if name == task.qrnn else L, name)
         self.model = task(rnn, size)
         self.model.to_device(device)
         self._device = device
@@ -53,7 +53,7 @@ class Training:
         self._optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(5))
 
     def iterate(self):
-        """Do an iteration; return the loss before it."""
+        """Run an iteration, and return the loss before its update."""
         batch = [self._device.send(part) for part in next(self._batches)]
         self._optimizer.update(self._loss, *batch)
         self.loss.unchain_backward()
@@ -65,15 +65,15 @@ class Training:
 
 
 class Task(chainer.Chain):
-    """A model and its data, written for one of Chainer's links."""
+    """Model and data of a task, written for one of Chainer's links."""
 
     n_symbols = 10
 
 
 class Classifier(Task):
-    """Which of two symbols came last?"""
+    """Predict which of two symbols occurred last."""
 
-    theirs, ours = 'NStepLSTM', 'NStepQRNN'
+    lstm, qrnn = 'NStepLSTM', 'NStepQRNN'
 
     def __init__(self, rnn, size):
         super().__init__()
@@ -99,9 +99,9 @@ class Classifier(Task):
 
 
 class Tagger(Task):
-    """How many symbols ago was the last 0, and how far is the next?"""
+    """Predict the distances to the previous and to the next 0."""
 
-    theirs, ours = 'NStepBiLSTM', 'NStepBiQRNN'
+    lstm, qrnn = 'NStepBiLSTM', 'NStepBiQRNN'
     n_tags = 4
 
     def __init__(self, rnn, size):
@@ -135,9 +135,9 @@ class Tagger(Task):
 
 
 class EncoderDecoder(Task):
-    """The source backwards; 0 begins and ends a target."""
+    """Reverse the source; a target begins and ends with 0."""
 
-    theirs, ours = 'NStepLSTM', 'NStepQRNN'
+    lstm, qrnn = 'NStepLSTM', 'NStepQRNN'
 
     def __init__(self, rnn, size):
         super().__init__()
@@ -165,9 +165,9 @@ class EncoderDecoder(Task):
 
 
 class LanguageModel(Task):
-    """The next word, with truncated backpropagation."""
+    """Predict the next word, with truncated backpropagation."""
 
-    theirs, ours = 'LSTM', 'QRNN'
+    lstm, qrnn = 'LSTM', 'QRNN'
     n_steps = 20
 
     def __init__(self, rnn, size):
@@ -200,15 +200,15 @@ TASKS = Classifier, Tagger, EncoderDecoder, LanguageModel
 
 
 def final_loss(task, name, device, n_iterations):
-    """Return the mean loss of the last tenth of a short training."""
-    training = Training(task, name, device)
-    losses = [training.iterate() for _ in range(n_iterations)]
+    """Train a small model, and return the mean loss of the last tenth."""
+    trainer = Training(task, name, device)
+    losses = [trainer.iterate() for _ in range(n_iterations)]
     return float(numpy.mean(losses[-(n_iterations // 10):]))
 
 
 def _check(task, device):
-    """Check that the QRNN learns what the LSTM does."""
-    ours, theirs = (
+    """Check that the QRNN learns the task as well as the LSTM."""
+    qrnn_loss, lstm_loss = (
         final_loss(task, name, device, _CHECKED_ITERATIONS)
-        for name in (task.ours, task.theirs))
-    assert ours < 1.1 * theirs + .02, (ours, theirs)
+        for name in (task.qrnn, task.lstm))
+    assert qrnn_loss < 1.1 * lstm_loss + .02, (qrnn_loss, lstm_loss)

@@ -1,4 +1,4 @@
-"""A training iteration of the sentiment model beside its matrix products."""
+"""Training iteration of the sentiment model, relative to matrix products."""
 import functools
 
 import chainer
@@ -15,8 +15,8 @@ from experiments.imdb.rmsprop import RowwiseRMSpropRule
 from experiments.imdb.train import setup_optimizer
 
 
-_N_WORDS = 58175  # the vocabulary of IMDb
-_LENGTH = 268  # the mean length of a review
+_N_WORDS = 58175  # size of the vocabulary of IMDb
+_LENGTH = 268  # mean length of a review
 
 
 @benchmark('imdb-step')
@@ -50,15 +50,16 @@ def imdb_step(device):
 
 
 def _training(config, device):
-    """Return model, optimizer and a batch."""
+    """Return the model, the optimizer and a batch."""
     numpy.random.seed(0)
     model = SentimentClassifier(config, list(map(str, range(_N_WORDS))))
     model.to_device(device)
     optimizer = setup_optimizer(model, config)
-    # Words are about as frequent as the inverse of their rank.
-    odds = 1 / numpy.arange(1, _N_WORDS + 1)
+    # Zipf's law: a word's frequency is inversely proportional to its rank.
+    frequencies = 1 / numpy.arange(1, _N_WORDS + 1)
     words = numpy.random.choice(
-        _N_WORDS, (config.batch_size, _LENGTH), p=odds / odds.sum())
+        _N_WORDS, (config.batch_size, _LENGTH),
+        p=frequencies / frequencies.sum())
     lengths = numpy.full(config.batch_size, _LENGTH, 'i')
     labels = numpy.random.randint(0, 2, config.batch_size).astype('i')
     return model, optimizer, (
@@ -66,7 +67,7 @@ def _training(config, device):
 
 
 def _embedding(config, words, device):
-    """Return a parameter with gradients in the rows of some words."""
+    """Return an embedding with gradients in the rows of a batch's words."""
     shape = _N_WORDS, config.embed_size
     param = chainer.Parameter(numpy.zeros(shape, 'f'))
     param.to_device(device)
@@ -76,9 +77,9 @@ def _embedding(config, words, device):
 
 
 def _check_updates(rules, params):
-    """Check that both rules come to the same."""
+    """Check that both rules give the same result."""
     for _ in range(3):
         for rule, param in zip(rules, params):
             rule.update(param)
-    ours, theirs = (chainer.backends.cuda.to_cpu(p.array) for p in params)
-    numpy.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    rowwise, full = (chainer.backends.cuda.to_cpu(p.array) for p in params)
+    numpy.testing.assert_allclose(rowwise, full, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""A training iteration of the translator beside its matrix products."""
+"""Training iteration of the translator, relative to its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -10,7 +10,7 @@ from experiments.iwslt.train import setup_optimizer
 
 
 _N_CHARACTERS = 187
-_LENGTHS = 103, 94  # the means of the sources, and of the targets with an end
+_LENGTHS = 103, 94  # mean lengths of sources and of targets with their end
 
 
 @benchmark('iwslt-step')
@@ -40,13 +40,13 @@ def iwslt_step(device):
 
 
 def _shapes(config):
-    """Return the shapes of all maps, as ``matrix_products`` takes them."""
+    """Return the shapes of all products, for ``matrix_products``."""
     B, m, (S, T) = config.batch_size, config.n_units, _LENGTHS
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     k = config.decoder_kernel_size
     return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(
                 config.kernel_sizes, sizes)]
             + [(B * T, k * n, 3 * m) for n in sizes]
-            + len(sizes) * [(B, m, 3 * m)]  # of the encoder's last states
+            + len(sizes) * [(B, m, 3 * m)]  # last states of the encoder
             + [(B, T, m, S), (B, T, S, m)]  # attention
             + [(B * T, 2 * m, m), (B * T, m, _N_CHARACTERS)])

@@ -1,4 +1,4 @@
-"""One QRNN layer beside an LSTM (the right half of Figure 4)."""
+"""A QRNN layer compared with an LSTM (right half of Figure 4)."""
 import chainer
 from chainer.backends import cuda
 import chainer.functions as F
@@ -13,7 +13,7 @@ from experiments.paper import LAYER_SPEED
 import qrnn
 
 
-_SIZE = 320  # channels in and out, the paper's
+_SIZE = 320  # input and output channels in the paper
 _KERNEL_SIZE = 2
 _GRID = sorted(LAYER_SPEED)
 _BATCHES, _STEPS = (sorted(set(sizes)) for sizes in zip(*_GRID))
@@ -23,7 +23,7 @@ _PRODUCTS = 'matrix products'
 
 
 def _summary(rows):
-    """Return the grids in text, of every ratio that matters."""
+    """Return the grids of ratios as text."""
     lines = []
     for mode, title, factors in _grids(rows):
         lines.append(f'  {mode}: {title}')
@@ -63,19 +63,19 @@ def _draw(rows, figure):
 
 
 def _grids(rows):
-    """Return ``(mode, title, text by (B, T))`` of every grid to show."""
+    """Return ``(mode, title, {(B, T): text})`` for every grid."""
     names = list(rows[0]['milliseconds'])
     opponent = _TORCH if _TORCH in names else 'LSTMLayer'
     pairs = [(f'QRNNLayer / {opponent}', True,
-              f"times faster than {opponent} (the paper's: than cuDNN's, "
+              f'times faster than {opponent} (in the paper: than cuDNN, '
               'inference, K40)'),
              (f'QRNNLayer / {_PRODUCTS}', False,
-              'time over its bare matrix products')]
+              'time relative to its matrix products')]
     if {_TORCH, 'LSTMLayer'} <= set(names):
         pairs.append((f'LSTMLayer / {_TORCH}', False,
-                      f'time of LSTMLayer over that of {_TORCH}'))
+                      f'time of LSTMLayer relative to {_TORCH}'))
     grids = []
-    for kind, clock in (('', ''), ('device_', ", the GPU's own time")):
+    for kind, clock in (('', ''), ('device_', ', time on the GPU')):
         for pair, is_speed, title in pairs:
             for mode in _MODES:
                 cells = {
@@ -96,11 +96,11 @@ def _text(ratio, paper):
 
 @benchmark('layer', _summary, _draw)
 def layer(device):
-    """A 320-unit layer (k = 2) beside LSTMs and its own matrix products."""
+    """A 320-unit layer (k = 2), its matrix products, and LSTMs."""
     torch = find_torch(device)
     if torch is None:
-        print('PyTorch is not installed here, or sees no GPU: the LSTM is '
-              'LSTMLayer alone.')
+        print('PyTorch is not installed or finds no GPU; the only LSTM is '
+              'LSTMLayer.')
     for B, T in _GRID:
         x = device.send(
             numpy.random.RandomState(0).randn(B, T, _SIZE).astype('f'))
@@ -108,25 +108,26 @@ def layer(device):
                  qrnn.LSTMLayer(_SIZE, _SIZE)]
         for link in links:
             link.to_device(device)
-        theirs = torch and TorchLSTM(torch, links[1], x)
+        torch_lstm = torch and TorchLSTM(torch, links[1], x)
         for mode in _MODES:
             contestants = {
                 type(link).__name__: _call(link, x, mode) for link in links}
             if torch:
                 contestants[_TORCH] = (
-                    theirs.train if mode == 'training' else theirs.infer)
+                    torch_lstm.train if mode == 'training'
+                    else torch_lstm.infer)
                 if device.xp is not numpy:
-                    # Launched step by step, it is no opponent for cuDNN's.
+                    # It launches every step, so cuDNN is the fair comparison.
                     del contestants['LSTMLayer']
             contestants[_PRODUCTS] = matrix_products(
                 [(B * T, _KERNEL_SIZE * _SIZE, 3 * _SIZE)], device.xp,
                 mode == 'training')
             yield Comparison({'B': B, 'T': T, 'mode': mode}, contestants,
-                             lambda: _check(*links, theirs, x))
+                             lambda: _check(*links, torch_lstm, x))
 
 
 def _call(link, x, mode):
-    """Return a function that runs a link, in training to all gradients."""
+    """Return a function that runs a link, and in training its backward."""
     def train():
         link.cleargrads()
         F.sum(link(chainer.Variable(x))).backward()
@@ -138,16 +139,16 @@ def _call(link, x, mode):
     return train if mode == 'training' else infer
 
 
-def _check(layer, lstm, theirs, x):
+def _check(layer, lstm, torch_lstm, x):
     """Compare the layer with its references, and the two LSTMs."""
-    few = x[:2, :16]
+    x = x[:2, :16]
     W, b = (cuda.to_cpu(p.array) for p in (layer.W, layer.b))
-    u = qrnn.masked_convolution_ref(cuda.to_cpu(few), W)
+    u = qrnn.masked_convolution_ref(cuda.to_cpu(x), W)
     expected, _, _ = qrnn.qrnn_pooling_ref(u, b)
     with chainer.no_backprop_mode():
-        h, h_lstm = (cuda.to_cpu(link(few).array) for link in (layer, lstm))
+        h, h_lstm = (cuda.to_cpu(link(x).array) for link in (layer, lstm))
     numpy.testing.assert_allclose(h, expected, rtol=1e-3, atol=1e-4)
-    if theirs:
+    if torch_lstm:
         numpy.testing.assert_allclose(
-            h_lstm, theirs.infer().cpu().numpy()[:16, :2].swapaxes(0, 1),
+            h_lstm, torch_lstm.infer().cpu().numpy()[:16, :2].swapaxes(0, 1),
             rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The LSTM to be measured against, PyTorch's."""
+"""PyTorch's LSTM, for comparisons."""
 from chainer.backends import cuda
 import numpy
 
@@ -6,9 +6,9 @@ from experiments.common.result import blas
 
 
 def find_torch(device):
-    """Return PyTorch, or None where it is missing or has no such device.
+    """Return PyTorch, or None if it is not installed or lacks the device.
 
-    It gets as many threads as NumPy's matrix products have.
+    PyTorch gets the same number of threads as NumPy's matrix products.
     """
     try:
         import torch
@@ -22,21 +22,22 @@ def find_torch(device):
 
 
 class TorchLSTM:
-    """PyTorch's LSTM, on a GPU cuDNN's, with the weights of an LSTMLayer.
+    """``torch.nn.LSTM`` with the weights of an LSTMLayer.
 
-    In full float32 as ours, and in the layout that suits it, time first.
+    It runs in full float32 and in its preferred layout, time first. On a GPU
+    it uses cuDNN.
 
     Args:
         torch (module): PyTorch.
-        layer (~qrnn.LSTMLayer): The layer, on its device.
+        layer (~qrnn.LSTMLayer): Layer with the weights, on its device.
         x (:ref:`ndarray`): Input, ``(B, T, n)``.
 
     """
 
     def __init__(self, torch, layer, x):
-        place = 'cpu'
+        device = 'cpu'
         if layer.xp is not numpy:
-            place = f'cuda:{layer.device.device.id}'
+            device = f'cuda:{layer.device.device.id}'
             torch.backends.cudnn.allow_tf32 = False
         self._torch = torch
         m, n = layer.lateral.W.shape[1], x.shape[2]
@@ -47,12 +48,13 @@ class TorchLSTM:
             target.data.copy_(
                 torch.from_numpy(numpy.concatenate((i, f, z, o))))
         self._link.bias_hh_l0.data.zero_()
-        self._link.to(place)
-        x = torch.from_numpy(cuda.to_cpu(x)).to(place).transpose(0, 1)
+        self._link.to(device)
+        x = torch.from_numpy(cuda.to_cpu(x)).to(device).transpose(0, 1)
         self._x = x.contiguous().requires_grad_()
 
     def train(self):
-        """Do a forward and backward pass, to the input and all parameters."""
+        """Compute outputs and the gradients of the input and all parameters.
+        """
         self._link.train()
         self._link.zero_grad(set_to_none=True)
         self._x.grad = None

@@ -1,4 +1,4 @@
-"""Copies to measure memory against, and what keeps caches out of it."""
+"""Copies of memory for comparison, and working sets larger than caches."""
 import math
 
 
@@ -7,28 +7,32 @@ _BUFFER = 1 << 30
 
 
 def rounds_beyond_caches(n_bytes):
-    """Return how many sets of so many bytes no cache holds, at least two.
+    """Return how many sets of arrays exceed all caches, at least two.
 
-    Work that goes through as many sets in turn finds none of them cached.
+    Work that uses that many sets in turn finds none of them in a cache.
+
+    Args:
+        n_bytes (int): Bytes in a set.
+
     """
     return max(2, math.ceil(_BEYOND_CACHES / max(1, n_bytes)))
 
 
 def copy_of(n_bytes, calls, xp):
-    """Return a function that copies ``calls`` times.
+    """Return a function that copies memory ``calls`` times.
 
-    Half of the bytes are read, half are written. Many bytes are copied within
-    buffers that are beyond what caches hold.
+    Half of the bytes are read, half are written. To limit memory, many bytes
+    are copied within a pair of buffers that is larger than all caches.
 
     Args:
-        n_bytes (int): Bytes that one copy moves, read and written together.
-        calls (int): Number of copies when called.
+        n_bytes (int): Bytes read and written by one copy.
+        calls (int): Number of copies per call of the function.
         xp (module): NumPy or CuPy.
 
     """
-    whole, rest = divmod(n_bytes // 2, _BUFFER)
-    sizes = whole * [_BUFFER // 4] + [rest // 4] * (rest >= 4)
-    if whole:
+    n_buffers, remainder = divmod(n_bytes // 2, _BUFFER)
+    sizes = n_buffers * [_BUFFER // 4] + [remainder // 4] * (remainder >= 4)
+    if n_buffers:
         shared = _pair(_BUFFER // 4, xp)
         pairs = [[tuple(a[:size] for a in shared) for size in sizes]]
     else:
@@ -43,5 +47,5 @@ def copy_of(n_bytes, calls, xp):
 
 
 def _pair(size, xp):
-    source = xp.arange(size, dtype='f')  # not zeros: some chips are faster so
+    source = xp.arange(size, dtype='f')  # zeros are faster on some hardware
     return source, xp.empty_like(source)

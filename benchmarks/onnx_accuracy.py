@@ -1,4 +1,4 @@
-"""The accuracy that int8 costs, on trained models."""
+"""Accuracy of trained models exported in float32 and int8."""
 import os
 import subprocess
 import sys
@@ -23,8 +23,8 @@ from experiments.ptb import export as ptb_export
 from experiments.ptb import model as ptb_model
 
 
-# Folders of trained models, by experiment. What is missing is trained on the
-# embedded sample; others may be put there.
+# Folder of trained models, one per experiment. A missing model is trained on
+# the embedded sample; to evaluate another model, copy it there.
 _MODELS = 'out/onnx-accuracy'
 _TRAINING = ['--config', 'small']
 
@@ -54,7 +54,7 @@ def onnx_accuracy(device):
 
 
 def _classifier(folder):
-    """Return data, measure, exported models, and a function that scores."""
+    """Return data, measure, exported models, and a scoring function."""
     model, description = imdb_model.load(folder)
     source = description['data']['source']
     reviews = imdb_data.load(source, number=model.number).test

@@ -1,4 +1,4 @@
-"""Exported models in onnxruntime, float32 and int8, next to Chainer."""
+"""Exported models in onnxruntime, float32 and int8, compared with Chainer."""
 import os
 
 import chainer
@@ -21,10 +21,10 @@ _CONFIGS = {'imdb': imdb_model.CONFIGS['qrnn'],
             'iwslt': iwslt_model.CONFIGS['qrnn']}
 _N_WORDS = 10000
 _N_CHARACTERS = 187
-_SHAPES = {'imdb': [(1, 268), (24, 268)],  # the mean length of a review
+_SHAPES = {'imdb': [(1, 268), (24, 268)],  # mean length of a review
            'ptb': [(1, 1), (20, 105)],  # a step of generation, and a chunk
-           'iwslt-encoder': [(1, 103), (16, 103)],  # the mean length
-           'iwslt-decoder': [(1, 1), (16, 1)]}  # a step
+           'iwslt-encoder': [(1, 103), (16, 103)],  # mean length of a source
+           'iwslt-decoder': [(1, 1), (16, 1)]}  # a step of generation
 
 
 @benchmark('onnx')
@@ -40,25 +40,26 @@ def onnx_models(device):
 
 
 def is_available(device):
-    """Return whether exported models run here; if not, print the reason."""
+    """Return whether onnxruntime can be measured; if not, print the reason."""
     if device.xp is not numpy:
-        print('onnxruntime is measured on the CPU only: --device -1.')
+        print('This benchmark runs on the CPU only; use --device -1.')
         return False
     try:
-        import onnx  # NOQA  makes the models
+        import onnx  # NOQA  needed for export
         import onnxruntime  # NOQA
     except ImportError:
-        print('This benchmark requires onnx and onnxruntime.')
+        print('This benchmark requires onnx and onnxruntime; install them '
+              'with "pip install onnx onnxruntime".')
         return False
     return True
 
 
 def load_session(exported):
-    """Return an onnxruntime session with as many threads as NumPy has."""
+    """Return an onnxruntime session with the number of threads of NumPy."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = int(  # 0, as many as there are cores
+    options.intra_op_num_threads = int(  # 0 means one per core
         os.environ.get('OPENBLAS_NUM_THREADS')
         or os.environ.get('OMP_NUM_THREADS', 0))
     return onnxruntime.InferenceSession(
@@ -69,9 +70,9 @@ def load_session(exported):
 def _comparisons(name, exported, outputs, prepare):
     models = {'onnxruntime int8': exporting.quantize(exported),
               'onnxruntime': exported}
-    sessions = {each: load_session(model) for each, model in models.items()}
-    megabytes = {each: model.ByteSize() / 1e6
-                 for each, model in models.items()}
+    sessions = {form: load_session(model) for form, model in models.items()}
+    megabytes = {form: model.ByteSize() / 1e6
+                 for form, model in models.items()}
     for B, T in _SHAPES[name]:
         inputs, call = prepare(B, T)
         yield _comparison(
@@ -90,7 +91,7 @@ def _comparison(case, sessions, outputs, inputs, call):
 
     def check():
         expected, int8, float32 = (
-            each() for each in (in_chainer, *contestants.values()))
+            run() for run in (in_chainer, *contestants.values()))
         numpy.testing.assert_allclose(
             float32, expected, atol=1e-5, rtol=1e-5)
         numpy.testing.assert_allclose(int8, expected, atol=.1)
@@ -99,7 +100,10 @@ def _comparison(case, sessions, outputs, inputs, call):
 
 
 def _classifier():
-    """Yield a name, a model, its outputs, and inputs and call by shape."""
+    """Yield a name, a model, its outputs, and a function of the shape.
+
+    The function returns the inputs of the model and a call of Chainer's model.
+    """
     words = list(map(str, range(_N_WORDS)))
     model = imdb_model.build(_CONFIGS['imdb'], words)
 
@@ -162,6 +166,9 @@ def _translator():
 
 
 def _outputs(exported, first):
-    """Return all outputs, as Chainer computes the state, too."""
+    """Return the names of all outputs, including the state, ``first`` first.
+
+    Chainer's call computes the state, too.
+    """
     return sorted((output.name for output in exported.graph.output),
                   key=lambda name: name != first)

@@ -1,4 +1,4 @@
-"""Gates and pooling beside a copy of the bytes that they must move."""
+"""Gates and pooling, compared with a copy of the same number of bytes."""
 import chainer
 from chainer.backends import cuda
 import numpy
@@ -14,7 +14,7 @@ from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda import traffic
 
 
-# Name, (B, T, C) and zoneout; the kernels' three regimes among them.
+# Name, (B, T, C) and zoneout. They include all three launch regimes.
 _SIZES = [
     ('many channels', (128, 512, 512), 0.),
     ('PTB', (20, 105, 640), 0.),
@@ -34,8 +34,8 @@ _TOLERANCE = {'float32': 1e-4, 'float16': 1e-2}
 
 
 def _summary(rows):
-    """Return the shares of a copy's bandwidth, a line for every size."""
-    lines = ['  share of the bandwidth of a copy, in %',
+    """Return the bandwidth relative to a copy, one line per size."""
+    lines = ['  bandwidth relative to a copy, in %',
              ' ' * 41 + ''.join(f'{p:>6}' for p in _POOLINGS)]
     for (size, dtype, direction), shares in _shares(rows).items():
         lines.append(f'  {size:<20}{dtype:<9}{direction:<10}' + ''.join(
@@ -53,26 +53,27 @@ def _draw(rows, figure):
     axes.set_yticks(range(len(shares)), [', '.join(key) for key in shares],
                     fontsize='small')
     axes.invert_yaxis()
-    axes.set_xlabel('share of the bandwidth of a copy, in %')
+    axes.set_xlabel('bandwidth relative to a copy, in %')
     figure.legend(title='pooling', loc='outside right upper')
 
 
 def _shares(rows):
-    """Return percentages by pooling, by size, dtype and direction."""
+    """Return percentages as ``{(size, dtype, direction): {pooling: %}}``."""
     shares = {}
     for row in rows:
-        ours, copy = row['gigabytes_per_second'].values()
+        kernel, copy = row['gigabytes_per_second'].values()
         key = row['size'], row['dtype'], row['direction']
-        shares.setdefault(key, {})[row['pooling']] = 100 * ours / copy
+        shares.setdefault(key, {})[row['pooling']] = 100 * kernel / copy
     return shares
 
 
 @benchmark('pooling', _summary, _draw)
 def pooling(device):
-    """Gates and pooling, each way, as a share of a copy's bandwidth.
+    """Gates and pooling, forward and backward, compared with a copy.
 
-    The copy moves the least bytes that the operation can do with; the share
-    counts those that it moves, which are more where time is split.
+    The copy moves the least possible number of bytes for the operation. The
+    bandwidth of the operation counts the bytes that it moves, which are more
+    if time is split.
     """
     on_cpu = device.xp is numpy
     for size in _ON_CPU if on_cpu else _SIZES:
@@ -88,29 +89,29 @@ def _compare(device, size, shape, zoneout, dtype, name, direction):
     operation = 'pooling_' + direction
     regime = plans.choose_regime(B * C, T)
     least, moved = (B * T * C * traffic.bytes_per_element(
-        operation, name, way, itemsize) for way in ('block_scan', regime))
+        operation, name, r, itemsize) for r in ('block_scan', regime))
     if device.xp is numpy:
         regime, moved = 'CPU', least
     n = rounds_beyond_caches(least)
-    sets = [_Set(device, shape, dtype, name, zoneout) for _ in range(n)]
+    calls = [_Call(device, shape, dtype, name, zoneout) for _ in range(n)]
     if direction == 'backward':
-        for each in sets:
-            each.forward()
+        for call in calls:
+            call.forward()
 
     def run():
-        for each in sets:
-            getattr(each, direction)()
+        for call in calls:
+            getattr(call, direction)()
 
     return Comparison(
         {'size': size, 'B': B, 'T': T, 'C': C, 'regime': regime,
          'dtype': dtype, 'pooling': name, 'direction': direction},
         {operation: run, 'copy': copy_of(least, n, device.xp)},
-        lambda: sets[0].check(direction), calls=n,
+        lambda: calls[0].check(direction), calls=n,
         gigabytes={operation: moved / 1e9, 'copy': least / 1e9})
 
 
-class _Set:
-    """Inputs of a call, and its outputs, kept until the next call."""
+class _Call:
+    """Inputs and outputs of a call."""
 
     def __init__(self, device, shape, dtype, pooling, zoneout):
         B, T, C = shape
@@ -125,7 +126,7 @@ class _Set:
         self.gh = xp.random.uniform(-1, 1, shape).astype(dtype)
 
     def forward(self):
-        self.outputs = None  # gives the memory back first
+        self.outputs = None  # frees the memory first
         self.outputs = kernels.pooling_forward(
             self.u, self.b, pooling=self.pooling, zoneout=self.zoneout,
             seed=_SEED)
@@ -139,15 +140,15 @@ class _Set:
     def check(self, direction):
         """Compare two channels of the last sequence with the reference."""
         self.forward()
-        u, gh, h = map(self._some, (self.u, self.gh, self.outputs[0]))
-        b = self._some(self.b[None, None])[0, 0]
-        mask = None if self.mask is None else self._some(self.mask)
+        u, gh, h = map(self._sample, (self.u, self.gh, self.outputs[0]))
+        b = self._sample(self.b[None, None])[0, 0]
+        mask = None if self.mask is None else self._sample(self.mask)
         if direction == 'forward':
             actual, expected = h, qrnn.qrnn_pooling_ref(
                 u, b, pooling=self.pooling, mask=mask)[0]
         else:
             self.backward()
-            actual = self._some(self.grads[0])
+            actual = self._sample(self.grads[0])
             u, b, gh = (chainer.Variable(a.astype('d')) for a in (u, b, gh))
             y = qrnn.qrnn_pooling(u, b, pooling=self.pooling, mask=mask)[0]
             expected = chainer.grad([y], [u], [gh])[0].array
@@ -155,8 +156,8 @@ class _Set:
         numpy.testing.assert_allclose(
             actual, expected, rtol=tolerance, atol=tolerance)
 
-    def _some(self, array):
-        """Return the last two channels of every gate, on the CPU."""
+    def _sample(self, array):
+        """Return the last two channels of each gate, on the CPU."""
         C = self.gh.shape[2]
         return numpy.concatenate([
             cuda.to_cpu(array[-1:, :, end - 2:end])

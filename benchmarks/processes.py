@@ -1,7 +1,8 @@
-"""An iteration of the PTB model, shared by processes that mpiexec starts.
+"""Training iteration of the PTB model with several processes.
 
-``OMP_NUM_THREADS=1 mpiexec -n N python -m benchmarks.processes`` prints how
-long it takes. Efficiency is the time of one process over N times that of N.
+``OMP_NUM_THREADS=1 mpiexec -n N python -m benchmarks.processes`` prints the
+time of an iteration. The efficiency of N processes is the time of one process,
+divided by N times the time of N processes.
 """
 import statistics
 import time
@@ -17,8 +18,8 @@ from experiments.ptb.model import LanguageModel
 from experiments.ptb.train import setup_optimizer
 
 
-_N_WORDS = 10000  # the vocabulary of the Penn Treebank
-_N_ITERATIONS = 9  # the first is not counted
+_N_WORDS = 10000  # size of the vocabulary of the Penn Treebank
+_N_ITERATIONS = 9  # the first is a warm-up
 
 
 def main(name='naive'):
@@ -40,9 +41,9 @@ def main(name='naive'):
         start = time.perf_counter()
         updater.update()
         seconds.append(time.perf_counter() - start)
-    print(f'{processes.size} processes: {1000 * min(seconds[1:]):.0f} ms at '
-          f'least, {1000 * statistics.median(seconds[1:]):.0f} ms in the '
-          'median')
+    print(f'{processes.size} processes: minimum '
+          f'{1000 * min(seconds[1:]):.0f} ms, median '
+          f'{1000 * statistics.median(seconds[1:]):.0f} ms')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""A training iteration of the PTB model beside its matrix products."""
+"""Training iteration of the PTB model, relative to its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -10,17 +10,17 @@ from experiments.ptb.model import LanguageModel
 from experiments.ptb.train import setup_optimizer
 
 
-_N_WORDS = 10000  # the vocabulary of the Penn Treebank
+_N_WORDS = 10000  # size of the vocabulary of the Penn Treebank
 _N_PARAMETERS = 17729040
 
 _SOFTMAX = {'_LinearSoftmaxCrossEntropy', 'SoftmaxCrossEntropy'}
 
 
 def _summary(rows):
-    """Return Figure 4's bars beside ours."""
+    """Return the bars of Figure 4 with our times."""
     paper = BATCH_MILLISECONDS['QRNN']
     return '\n'.join(
-        f"  ms of {row['config']}, the paper's (K40) in brackets: "
+        f"  ms of {row['config']}, the paper's times (K40) in parentheses: "
         + ', '.join(f'{part} {ms:.1f} ({paper[part]})'
                     for part, ms in _parts(row).items())
         for row in rows)
@@ -41,10 +41,11 @@ def _draw(rows, figure):
 
 
 def _parts(row):
-    """Return milliseconds of Figure 4's three parts of an iteration.
+    """Return the milliseconds of the three parts of Figure 4.
 
-    The softmax is the last layer with its loss; the optimisation is decay,
-    clipping and descent; the RNN is all the rest.
+    The softmax includes the last layer and the loss; the optimisation consists
+    of weight decay, gradient clipping and the update; the RNN includes
+    everything else.
     """
     spent = row['breakdown']
     softmax = spent['forward softmax'] + spent['backward softmax']

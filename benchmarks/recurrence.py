@@ -1,4 +1,4 @@
-"""The recurrence alone, over ever longer sequences."""
+"""The recurrence strnn for sequences of increasing length."""
 import chainer
 from chainer.backends import cuda
 import numpy
@@ -15,16 +15,17 @@ from qrnn.kernels.cuda import traffic
 _CHANNELS = 512  # B * C
 _STEPS = [10 ** n for n in range(3, 8)]
 _ON_CPU = _STEPS[:3]
-_BLOCK = 10 ** 5  # steps that are random; longer sequences repeat them
-_EDGE = 1000  # steps at either end that are checked
+_BLOCK = 10 ** 5  # random steps, which longer sequences repeat
+_EDGE = 1000  # steps to check at either end
 
 
 @benchmark('strnn')
 def strnn(device):
-    """strnn at B C = 512 from T = 1e3 on, forward and backward, over a copy.
+    """strnn, forward and backward, with B C = 512, compared with a copy.
 
-    The copy moves the least bytes that the recurrence can do with: 12 of each
-    element forward and 20 backward. All sizes are there that fit the memory.
+    T increases from 1e3 as long as the arrays fit in memory. The copy moves
+    the least possible number of bytes for the recurrence: 12 per element
+    forward and 20 backward.
     """
     for T in _ON_CPU if device.xp is numpy else _STEPS:
         if _fits(T, device):
@@ -32,7 +33,7 @@ def strnn(device):
 
 
 def _fits(T, device):
-    """Return whether f, x, h, two gradients and scratch fit in memory."""
+    """Return whether f, x, h, two gradients and temporary arrays fit."""
     if device.xp is numpy:
         return True
     cuda.memory_pool.free_all_blocks()
@@ -62,7 +63,7 @@ def _compare(T, device):
 
 
 def _random(T, seed, device):
-    """Return uniform numbers, ``(1, T, C)``, that repeat every _BLOCK."""
+    """Return uniform numbers, ``(1, T, C)``, with a period of _BLOCK steps."""
     block = device.send(numpy.random.RandomState(seed).rand(
         1, min(T, _BLOCK), _CHANNELS).astype('f'))
     array = device.xp.empty((1, T, _CHANNELS), 'f')
@@ -72,9 +73,9 @@ def _random(T, seed, device):
 
 
 def _forward_and_backward(f, x):
-    """Return the states and the gradients of f and x, given x as that of h.
+    """Return the states and the gradients of f and x.
 
-    So no array is made beside those three.
+    x also serves as the gradient of h, to save memory.
     """
     h = qrnn.strnn(f, x)
     return [h.array] + [g.array for g in chainer.grad([h], [f, x], [x])]
@@ -96,7 +97,7 @@ def _check(f, x):
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)
-        # Backward, what arrives at the last step of all is x alone.
+        # In backward, the gradient of the very last step is x.
         last = end == f.shape[1]
         gates = f[:, start + 1:end + 1]
         if last:

@@ -1,30 +1,30 @@
-"""The benchmarks by name."""
+"""Registry of the benchmarks, and the types of their results."""
 from collections.abc import Callable
 import dataclasses
 
 
-#: Every :class:`Benchmark` by name.
+#: All benchmarks (:class:`Benchmark`) by name.
 BENCHMARKS = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Contestants that do the same work, timed in turn.
+    """Functions that do the same work, to be timed in turn.
 
     Attributes:
-        case (dict): What varies between the comparisons of a benchmark: sizes
-            and the like.
-        contestants (dict): A function without arguments for every name. The
-            first one is ours. The ratio of every two is kept.
+        case (dict): Parameters of the comparison, such as sizes.
+        contestants (dict): Functions without arguments by name. The first is
+            the implementation in qrnn. The results contain the ratio of the
+            times of every pair.
         check: Function without arguments that raises :class:`AssertionError`
-            if a contestant does not compute what it should. Nothing is timed
-            before it has passed.
-        breakdown: Function without arguments that returns where the time of
-            the first contestant goes, in milliseconds by name, or None.
-        calls (int): How many times a contestant does its work when called.
-            Milliseconds are those of one time.
-        gigabytes (dict): What a contestant moves to and from memory each
-            time, by name. None where memory is not the point.
+            if a contestant computes a wrong result. It is called before
+            anything is timed.
+        breakdown: Function without arguments that returns the milliseconds of
+            each part of the first contestant by name, or None.
+        calls (int): Number of repetitions of the work in a call of a
+            contestant. Times are divided by it.
+        gigabytes (dict): Gigabytes read and written per repetition, by
+            contestant. None if memory traffic is not measured.
 
     """
 
@@ -38,11 +38,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A result of a benchmark other than times.
+    """Values other than times, measured by a benchmark.
 
     Attributes:
-        case (dict): As in :class:`Comparison`.
-        values (dict): What was measured, by name.
+        case (dict): Parameters of the measurement, such as sizes.
+        values (dict): Measured values by name.
 
     """
 
@@ -52,14 +52,15 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """A benchmark: what it compares, and how its results are shown.
+    """Comparisons or measurements of a benchmark, and their presentation.
 
     Attributes:
-        comparisons: Generator function from a device to comparisons, or to
-            measurements. Its docstring tells what it is.
-        summary: Function from the rows of the results to a text, or None.
-        draw: Function that draws the rows into a figure of matplotlib, or
+        comparisons: Generator function that takes a device and yields
+            :class:`Comparison` or :class:`Measurement` objects. The first line
+            of its docstring is the title of the benchmark.
+        summary: Function that formats the rows of the results as text, or
             None.
+        draw: Function that draws the rows into a matplotlib figure, or None.
 
     """
 
@@ -73,7 +74,7 @@ class Benchmark:
 
 
 def benchmark(name, summary=None, draw=None):
-    """Register a generator of comparisons, as a decorator."""
+    """Return a decorator that registers a generator of comparisons."""
     def register(function):
         BENCHMARKS[name] = Benchmark(function, summary, draw)
         return function

@@ -18,7 +18,7 @@ from experiments.common.result import environment
 
 
 def main(argv=None):
-    """Run the benchmarks that are named."""
+    """Run the benchmarks that the command line names."""
     args = parse(argv)
     for n in args.threads or ():
         _run_with_threads(n, args)
@@ -33,26 +33,26 @@ def parse(argv=None):
     parser = argparse.ArgumentParser('python -m benchmarks.run')
     parser.add_argument(
         'names', nargs='*', metavar='NAME', type=_name,
-        help='what to measure (default: all): ' + ', '.join(
+        help='benchmarks to run (default: all): ' + ', '.join(
             sorted(BENCHMARKS)))
     cli.add_device(parser)
     parser.add_argument(
         '--repeats', metavar='N', type=cli.positive,
-        help='rounds that count (default: 7, on a GPU 25)')
+        help='number of rounds after a warm-up (default: 7, on a GPU 25)')
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out/benchmarks',
-        help='where results go (default: out/benchmarks)')
+        help='folder to write results to (default: out/benchmarks)')
     parser.add_argument(
         '--threads', metavar='N', nargs='+', type=cli.positive,
-        help='run once for each of these numbers of threads, into FOLDER/'
+        help='run once for each number of threads, and write to FOLDER/'
              'threads-N (default: once, with OMP_NUM_THREADS or all cores)')
     return parser.parse_args(argv)
 
 
 def _run_with_threads(n, args):
-    """Run the same in a process that OMP_NUM_THREADS allows n threads."""
+    """Run the same command in a process with OMP_NUM_THREADS=n."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(n))
-    environment.pop('OPENBLAS_NUM_THREADS', None)  # it would go first
+    environment.pop('OPENBLAS_NUM_THREADS', None)  # it takes precedence
     command = [sys.executable, '-m', 'benchmarks.run', *args.names,
                '--device', args.device,
                '--out', os.path.join(args.out, f'threads-{n}')]
@@ -60,21 +60,23 @@ def _run_with_threads(n, args):
         command += ['--repeats', str(args.repeats)]
     print(f'OMP_NUM_THREADS={n}', flush=True)
     if subprocess.run(command, env=environment).returncode:
-        raise cli.UserError(f'the run with {n} threads has failed')
+        raise cli.UserError(f'the run with {n} threads failed; see its output '
+                            'above')
 
 
 def _name(text):
     if text not in BENCHMARKS:
         raise argparse.ArgumentTypeError(
-            f"there is no {text}; choose from {', '.join(sorted(BENCHMARKS))}")
+            f'unknown benchmark {text}; choose from '
+            f"{', '.join(sorted(BENCHMARKS))}")
     return text
 
 
 def run(name, device, args):
-    """Run one benchmark and write ``NAME.json`` and perhaps ``NAME.png``."""
+    """Run a benchmark, and write ``NAME.json`` and, if any, ``NAME.png``."""
     benchmark = BENCHMARKS[name]
     print(f'{name}: {benchmark.title}', flush=True)
-    about = environment(device)  # before the source can change
+    about = environment(device)  # the revision at the start of the run
     repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
     for comparison in benchmark.comparisons(device):
@@ -90,7 +92,7 @@ def run(name, device, args):
             rows[-1]['breakdown'] = comparison.breakdown()
             for part, milliseconds in rows[-1]['breakdown'].items():
                 print(f'    {milliseconds:9.3f} ms  {part}')
-        comparison = None  # with its arrays, before the next one makes its own
+        comparison = None  # frees its arrays before the next are allocated
     summary = benchmark.summary(rows) if benchmark.summary and rows else None
     if summary:
         print(summary)
@@ -107,14 +109,14 @@ def run(name, device, args):
 
 
 def _row(comparison, times):
-    """Return a comparison's row of the results.
+    """Return the row of a comparison in the results.
 
-    Wall-clock times have no prefix. On a GPU those of the host and of the
-    device follow, with the prefixes ``host_`` and ``device_``.
+    Keys of wall-clock times have no prefix. On a GPU, times of the host and of
+    the device have the prefixes ``host_`` and ``device_``.
     """
-    ours = next(iter(comparison.contestants))
+    first = next(iter(comparison.contestants))
     row = dict(comparison.case)
-    for kind in times[ours]:
+    for kind in times[first]:
         prefix = '' if kind == 'wall' else kind + '_'
         row[prefix + 'milliseconds'] = {
             name: spread(series[kind]) for name, series in times.items()}
@@ -122,7 +124,7 @@ def _row(comparison, times):
             f'{a} / {b}': spread(times[a][kind] / times[b][kind])
             for a, b in itertools.combinations(comparison.contestants, 2)}
     if comparison.gigabytes:
-        kind = 'device' if 'device' in times[ours] else 'wall'
+        kind = 'device' if 'device' in times[first] else 'wall'
         row['gigabytes_per_second'] = {
             name: float(size / numpy.median(times[name][kind]) * 1e3)
             for name, size in comparison.gigabytes.items()}

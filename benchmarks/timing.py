@@ -1,4 +1,4 @@
-"""Functions timed in turn, so that the machine's changes hit all alike."""
+"""Timing of functions in turn, so that changes of speed affect all of them."""
 import functools
 import time
 
@@ -9,24 +9,25 @@ import numpy
 def time_in_turn(contestants, device, repeats, calls=1):
     """Time functions in turn, round by round.
 
-    Three things are measured, all of them in milliseconds:
+    These times are measured, in milliseconds:
 
-    - ``'wall'``: until the result is there;
-    - ``'host'`` (on a GPU): until the call returns, which is when all work
-      has been sent. Where this is most of ``'wall'``, Python is too slow to
-      keep the GPU busy;
-    - ``'device'`` (on a GPU): from the first kernel's start to the last one's
-      end, the queue being filled in advance so that none waits for the host.
-      What asks for a result midway waits nevertheless.
+    - ``'wall'``: time until the result is available.
+    - ``'host'`` (GPU only): time until the call returns, when all work has
+      been launched. If it is close to ``'wall'``, Python is too slow to keep
+      the GPU busy.
+    - ``'device'`` (GPU only): time from the start of the first kernel to the
+      end of the last. All kernels are launched before the first starts, so
+      that none waits for the host, unless the function synchronises.
 
     Args:
         contestants (dict): Functions without arguments by name.
-        device (chainer.backend.Device): Where they run.
-        repeats (int): Number of rounds, after one that does not count.
-        calls (int): How many times a function does its work when called.
+        device (chainer.backend.Device): Device on which they run.
+        repeats (int): Number of rounds after a warm-up round.
+        calls (int): Number of repetitions of the work in a call of a function.
 
     Returns:
-        dict: By name a dict of arrays of ``(repeats,)``, those above.
+        dict: Times of each function by name: a dict with an array
+        ``(repeats,)`` for each of the times above.
 
     """
     clock = Clock(device)
@@ -40,19 +41,19 @@ def time_in_turn(contestants, device, repeats, calls=1):
 
 
 def spread(values):
-    """Return median, least and largest of a series."""
+    """Return the median, the minimum and the maximum of an array."""
     return {'median': float(numpy.median(values)),
             'min': float(values.min()), 'max': float(values.max())}
 
 
 class Clock:
-    """Reads the time where the work is done.
+    """Clock of a device.
 
-    On a GPU a reading is an event of the device: take as many as you like, and
-    ask for differences once all work is done.
+    On a GPU a reading is a CUDA event, which does not synchronise. Compute
+    differences after all work has been launched.
 
     Args:
-        device (chainer.backend.Device): Where the work is done.
+        device (chainer.backend.Device): Device that does the work.
 
     """
 
@@ -67,19 +68,19 @@ class Clock:
         return event
 
     def between(self, start, end):
-        """Return the milliseconds from one reading to another."""
+        """Return the milliseconds between two readings."""
         if not self.on_gpu:
             return 1e3 * (end - start)
         end.synchronize()
         return cuda.cupy.cuda.get_elapsed_time(start, end)
 
     def wait(self):
-        """Wait until a GPU has done all that it was sent."""
+        """Wait until a GPU has finished all launched work."""
         if self.on_gpu:
             cuda.cupy.cuda.runtime.deviceSynchronize()
 
     def hold(self, milliseconds):
-        """Keep a GPU from starting while the host fills its queue."""
+        """Delay work on a GPU while the host fills its queue."""
         if self.on_gpu:
             nanoseconds = int(1e6 * min(milliseconds, _LONGEST))
             _hold()((1,), (1,), (numpy.int64(nanoseconds),))
@@ -103,13 +104,13 @@ def _measure(function, clock):
             'device': clock.between(start, clock.now())}
 
 
-# Seconds after which the idle threads of another contestant's library have
-# stopped spinning on the cores of this one.
+# Seconds to wait before each measurement, until the idle threads of another
+# contestant's library stop spinning on the cores.
 _PAUSE = .02
 
-_LONGEST = 500  # milliseconds to hold a GPU
+_LONGEST = 500  # maximum delay of a GPU in milliseconds
 
-#: Spins on the device's own clock.
+#: Kernel that waits, using the clock of the device.
 HOLD = r'''
 extern "C" __global__ void hold(long long nanoseconds) {
   long long start, now;

@@ -1,4 +1,4 @@
-"""Memory of trainings: whether it grows, and how much a step takes at most."""
+"""Memory of training: growth over iterations, and peak of a step."""
 import contextlib
 import gc
 import importlib
@@ -21,12 +21,12 @@ from qrnn import LSTMLayer
 from qrnn import QRNNLayer
 
 
-_GROWTH = {  # arguments of the trainings that are watched
+_GROWTH = {  # arguments of the training scripts, by experiment
     name: ['--config', 'small', '--epoch', '1000', '--snapshot-every', '100']
     for name in ('ptb', 'imdb', 'iwslt')}
-_WARM_UP = 400  # iterations, more than an epoch of each
-_ITERATIONS = 1000  # that count
-_B = 4  # sequences in a step
+_WARM_UP = 400  # iterations, more than an epoch of each experiment
+_ITERATIONS = 1000  # iterations over which growth is measured
+_B = 4  # batch size
 _STEPS = 500, 1000, 2000, 4000, 8000
 _SIZE = 32  # channels of a layer
 
@@ -36,20 +36,20 @@ def _summary(rows):
     for row in rows:
         peaks.setdefault(row['model'], []).append(row)
     return '\n'.join(
-        f"{model}: {first['bytes_per_element']:.0f} bytes an element at T = "
-        f"{first['T']}, {last['bytes_per_element']:.0f} at {last['T']}"
+        f"{model}: {first['bytes_per_element']:.0f} bytes per element at T = "
+        f"{first['T']}, {last['bytes_per_element']:.0f} at T = {last['T']}"
         for model, (first, *_, last) in peaks.items())
 
 
 @benchmark('memory', _summary)
 def memory(device):
-    """Peak of the memory that a training step allocates, over T.
+    """Peak memory of a training step by T.
 
-    Bytes an element are those of a step for each element of a layer's output,
-    B x T x 32, in all of the model.
+    The peak is divided by the number of elements of a layer's output,
+    B x T x 32.
     """
     if device.xp is not numpy:
-        return  # CuPy's pool is not seen from here
+        return  # tracemalloc does not trace CuPy's memory
     for name, make in _STEPS_OF.items():
         for T in _STEPS:
             n_bytes = peak(make(T))
@@ -70,50 +70,55 @@ def memory_growth(device):
 
 
 def growth(experiment):
-    """Return the growth of memory and objects over a training's iterations.
+    """Return the growth of memory and objects over training iterations.
+
+    Args:
+        experiment (str): Name of the experiment.
 
     Returns:
-        dict: Bytes of resident memory, bytes and objects allocated.
+        dict: Growth of resident memory and allocated memory in bytes, and of
+        the number of objects.
 
     """
     module = importlib.import_module(f'experiments.{experiment}.train')
-    found = []
+    usages = []
 
-    def look(updater):
+    def measure(updater):
         if updater.iteration in (_WARM_UP, _WARM_UP + _ITERATIONS):
             _free_last_batch(updater.get_optimizer('main').target)
-            found.append(_in_use())
-        if len(found) == 2:
-            raise _Enough
+            usages.append(_usage())
+        if len(usages) == 2:
+            raise _Finished
 
-    with tempfile.TemporaryDirectory() as out, _traced(), _watched(look):
-        with contextlib.suppress(_Enough):
+    with tempfile.TemporaryDirectory() as out, _traced(), _after_update(
+            measure):
+        with contextlib.suppress(_Finished):
             module.main(_GROWTH[experiment] + ['--out', out])
-    before, after = found
-    return {name: after[name] - before[name] for name in after}
+    start, end = usages
+    return {name: end[name] - start[name] for name in end}
 
 
 def peak(step):
-    """Return the peak of the bytes that are allocated during a step."""
-    step()  # once before: what stays is no part of it
+    """Return the peak number of bytes that a step allocates."""
+    step()  # allocates memory that later steps reuse, such as optimizer states
     with _traced():
-        before = tracemalloc.get_traced_memory()[0]
+        start = tracemalloc.get_traced_memory()[0]
         step()
-        return tracemalloc.get_traced_memory()[1] - before
+        return tracemalloc.get_traced_memory()[1] - start
 
 
-class _Enough(Exception):
+class _Finished(Exception):
     pass
 
 
 @contextlib.contextmanager
-def _watched(look):
+def _after_update(function):
     """Call a function with the updater after every iteration."""
     update = updaters.StandardUpdater.update
 
     def updated(self):
         update(self)
-        look(self)
+        function(self)
 
     updaters.StandardUpdater.update = updated
     try:
@@ -133,13 +138,13 @@ def _traced():
 
 
 def _free_last_batch(model):
-    """Free the last batch, as the next one would: they differ in size."""
+    """Free the last batch in the layers, because batches differ in size."""
     for link in model.links():
         if isinstance(link, (LSTMLayer, QRNNLayer)) and not link.save_state:
             link.init()
 
 
-def _in_use():
+def _usage():
     gc.collect()
     with open('/proc/self/statm') as f:
         pages = int(f.read().split()[1])
@@ -167,7 +172,7 @@ def _layer(pooling, **options):
 
 
 def _ptb(T):
-    # As many words for each channel as the paper's model has
+    # The same number of words per channel as in the paper's model.
     config = ptb_model.Config(n_units=_SIZE, zoneout=.1)
     n_words = 10000 * _SIZE // 640
     model = ptb_model.LanguageModel(config, n_words)
@@ -206,7 +211,7 @@ def _iwslt(n_source):
     return make
 
 
-#: Functions from T to a step, by name.
+#: Functions that take T and return a training step, by name.
 _STEPS_OF = {
     **{'QRNNLayer, ' + pooling: _layer(pooling)
        for pooling in ('f', 'fo', 'if', 'ifo')},

@@ -10,24 +10,24 @@ from benchmarks import drop_in
     (drop_in.EncoderDecoder, 60, 1.),
     (drop_in.LanguageModel, 60, 5.2),
 ])
-def test_learns_in_the_lstm_s_place(task, n_iterations, loss):
+def test_qrnn_learns(task, n_iterations, loss):
     device = chainer.get_device('@numpy')
-    assert drop_in.final_loss(task, task.ours, device, n_iterations) < loss
+    assert drop_in.final_loss(task, task.qrnn, device, n_iterations) < loss
 
 
 @pytest.mark.parametrize('task', drop_in.TASKS)
-def test_runs_with_chainer_s_link(task):
+def test_runs_with_lstm(task):
     training = drop_in.Training(
-        task, task.theirs, chainer.get_device('@numpy'), size=4, batch_size=2)
+        task, task.lstm, chainer.get_device('@numpy'), size=4, batch_size=2)
     first = training.iterate()
     assert all(training.iterate() != first for _ in range(3))
 
 
 def test_data():
-    """What the models are asked can be told from the input."""
+    """The labels follow from the inputs."""
     xs, ts = next(drop_in.Classifier.batches(50))
     for x, t in zip(xs, ts):
-        assert [each for each in x if each < 2][-1] == t
+        assert [symbol for symbol in x if symbol < 2][-1] == t
     xs, ts = next(drop_in.Tagger.batches(50))
     for x, t in zip(xs, ts):
         zeros = [i for i in range(len(x)) if x[i] == 0]

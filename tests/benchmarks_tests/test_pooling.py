@@ -1,4 +1,4 @@
-"""The benchmark's check of the kernels, run on the host."""
+"""The check of the benchmark pooling, with kernels that run on the host."""
 import functools
 import types
 
@@ -23,9 +23,9 @@ def test_benchmark_checks_the_kernels(direction, zoneout, monkeypatch):
                 getattr(cuda, name), device=host_device.HostDevice())
             for name in ('pooling_forward', 'pooling_backward')})
     monkeypatch.setattr(kernels, '_backend', lambda array: backend)
-    each = pooling._Set(
+    call = pooling._Call(
         chainer.get_device('@numpy'), (2, 5, 4), 'float32', 'fo', zoneout)
-    each.check(direction)
-    each.mask = numpy.ones_like(each.gh, bool)
+    call.check(direction)
+    call.mask = numpy.ones_like(call.gh, bool)
     with pytest.raises(AssertionError):
-        each.check(direction)
+        call.check(direction)

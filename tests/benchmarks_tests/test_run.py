@@ -1,4 +1,4 @@
-"""Every benchmark from end to end, at sizes that prove nothing but that."""
+"""Every benchmark from end to end, with small sizes."""
 import dataclasses
 import json
 import sys
@@ -65,7 +65,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(training_memory, '_WARM_UP', 1)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
     monkeypatch.setattr(training_memory, '_STEPS', (2, 3))
-    name = 'QRNNLayer, f'  # test_training_memory has the others
+    name = 'QRNNLayer, f'  # test_training_memory tests the others
     monkeypatch.setattr(training_memory, '_STEPS_OF', {
         name: training_memory._STEPS_OF[name]})
     monkeypatch.setattr(training_memory, '_SIZE', 64)
@@ -97,14 +97,14 @@ def test_run(name, tmp_path, capsys):
         BENCHMARKS[name].draw)
 
 
-def test_draws_what_was_measured_elsewhere(tmp_path):
+def test_draw_existing_results(tmp_path):
     run.main(['pooling', '--repeats', '1', '--out', str(tmp_path)])
     (tmp_path / 'pooling.png').unlink()
     draw.main([str(tmp_path)])
     assert (tmp_path / 'pooling.png').stat().st_size > 1000
 
 
-def test_shares_of_the_copy(tmp_path, capsys):
+def test_bandwidth_relative_to_copy(tmp_path, capsys):
     rows = [{'size': 'PTB', 'dtype': 'float32', 'direction': 'forward',
              'pooling': p, 'gigabytes_per_second': {'ours': n, 'copy': 4}}
             for p, n in (('f', 1), ('fo', 2), ('ifo', 3))]
@@ -126,7 +126,7 @@ def test_grid_of_figure_4():
     assert '20.00 (16.9)' in summary and '1.25' in summary
     assert '1.75' in summary and '2.50' not in summary
     rows[0]['device_ratios'] = ratios
-    assert "the GPU's own time" in layer._summary(rows)
+    assert 'time on the GPU' in layer._summary(rows)
 
 
 def test_lstms_compute_the_same():
@@ -138,12 +138,12 @@ def test_lstms_compute_the_same():
     first.check()
     link = qrnn.LSTMLayer(3, 3)
     x = numpy.random.randn(2, 5, 3).astype('f')
-    theirs = lstm.TorchLSTM(lstm.find_torch(device), link, x)
+    torch_lstm = lstm.TorchLSTM(lstm.find_torch(device), link, x)
     numpy.testing.assert_allclose(
-        theirs.infer().numpy().swapaxes(0, 1), link(x).array, atol=1e-6)
+        torch_lstm.infer().numpy().swapaxes(0, 1), link(x).array, atol=1e-6)
     link.lateral.W.array *= 2
     link.reset_state()
-    assert abs(theirs.infer().numpy().swapaxes(0, 1)
+    assert abs(torch_lstm.infer().numpy().swapaxes(0, 1)
                - link(x).array).max() > 1e-3
 
 
@@ -165,7 +165,7 @@ def test_threads(monkeypatch):
 
     monkeypatch.setattr(run.subprocess, 'run', started)
     monkeypatch.setenv('OPENBLAS_NUM_THREADS', '3')
-    with pytest.raises(cli.UserError, match='with 1 threads has failed'):
+    with pytest.raises(cli.UserError, match='with 1 threads failed'):
         run.main(['layer', '--repeats', '5', '--threads', '2', '1'])
     (command, n), (_, m) = commands
     assert (n, m) == ('2', '1')
@@ -176,7 +176,7 @@ def test_threads(monkeypatch):
 
 @pytest.mark.parametrize('name', ['imdb', 'iwslt', 'ptb'])
 def test_breakdown_counts_everything_once(name, tmp_path, monkeypatch):
-    """The parts add up to what a clock that only counts has shown."""
+    """The sum of the parts is the total number of clock readings."""
     class Counting(timing.Clock):
         readings = 0
 
@@ -191,7 +191,7 @@ def test_breakdown_counts_everything_once(name, tmp_path, monkeypatch):
     assert all(parts[part] > 0 for part in (
         'forward EmbedIDFunction', 'backward EmbedIDFunction', 'update',
         'between nodes', "optimizer's hooks"))
-    # Between the first reading and the last one of each of two stretches.
+    # From the first to the last reading of each of two intervals.
     assert sum(parts.values()) == pytest.approx(Counting.readings / 5 - 2)
     if name == 'ptb':
         assert not any('Softmax' in part for part in parts)

@@ -1,4 +1,4 @@
-"""Times of functions, on a stand-in for a GPU too."""
+"""Timing of functions, also on a fake GPU."""
 import chainer
 import numpy
 import pytest
@@ -9,36 +9,36 @@ from qrnn.kernels.cuda import resources
 
 class FakeGpu(timing.Clock):
 
-    """Notes what it is asked for, and whose event is which."""
+    """Clock that records its calls."""
 
     def __init__(self, device):
         self.on_gpu = True
-        self.asked = []
+        self.calls = []
 
     def now(self):
-        self.asked.append('event')
-        return len(self.asked)
+        self.calls.append('event')
+        return len(self.calls)
 
     def between(self, start, end):
-        assert self.asked[start - 1:end] == ['event', 'work', 'event']
+        assert self.calls[start - 1:end] == ['event', 'work', 'event']
         return 4.
 
     def wait(self):
-        self.asked.append('wait')
+        self.calls.append('wait')
 
     def hold(self, milliseconds):
         assert milliseconds > .1
-        self.asked.append('hold')
+        self.calls.append('hold')
 
 
-def test_host_and_device_are_measured_apart(monkeypatch):
+def test_host_and_device_times(monkeypatch):
     clock = FakeGpu(None)
     monkeypatch.setattr(timing, 'Clock', lambda device: clock)
     times = timing.time_in_turn(
-        {'ours': lambda: clock.asked.append('work')}, None, 2, calls=4)
+        {'ours': lambda: clock.calls.append('work')}, None, 2, calls=4)
     numpy.testing.assert_array_equal(times['ours']['device'], [1, 1])
     assert (times['ours']['host'] <= times['ours']['wall']).all()
-    assert clock.asked == 3 * [
+    assert clock.calls == 3 * [
         'wait', 'work', 'wait', 'hold', 'event', 'work', 'event']
 
 

@@ -19,13 +19,13 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
 def test_no_growth(experiment):
     grown = training_memory.growth(experiment)
-    # The log has an entry for every epoch, and there are two at most.
+    # The log grows by one entry per epoch, at most two here.
     assert grown['allocated'] < 30e3, grown
     assert grown['objects'] < 100, grown
 
 
-def test_growth_is_seen(monkeypatch):
-    """A state that is not cut off its history drags all chunks along."""
+def test_growth_is_detected(monkeypatch):
+    """A state that is never unchained keeps the graphs of all chunks."""
     monkeypatch.setattr(LanguageModel, 'unchain_state', lambda self: None)
     monkeypatch.setattr(training_memory, '_WARM_UP', 2)
     monkeypatch.setattr(training_memory, '_ITERATIONS', 20)
@@ -40,22 +40,22 @@ def test_growth_is_seen(monkeypatch):
     ('QRNNLayer, fo, zoneout', 58), ('ptb', 173), ('imdb', 240),
     ('iwslt, S = 200', 293)])
 def test_peak_is_linear_in_time(name, limit, monkeypatch):
-    """Bytes for each more step; what any number of them takes is left out."""
-    # How many blocks several threads have at a time is chance.
+    """Bytes per additional step, without the constant part."""
+    # With several threads, the number of blocks in use at a time is random.
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     make = training_memory._STEPS_OF[name]
     steps = [make(T) for T in (800, 1200, 1600)]
-    # Whatever else allocates meanwhile does so once.
+    # The minimum excludes memory that is allocated once, such as caches.
     peaks = [min(training_memory.peak(step) for _ in range(2))
              for step in steps]
     elements = training_memory._B * 400 * training_memory._SIZE
     first, second = (
-        (after - before) / elements for before, after in zip(peaks, peaks[1:]))
+        (b - a) / elements for a, b in zip(peaks, peaks[1:]))
     assert abs(first - second) < .05 * second
     assert second < limit
 
 
-def test_peak_counts_all_that_is_there_at_a_time():
+def test_peak_counts_simultaneous_arrays():
     array = chainer.Variable(training_memory.numpy.zeros(10000, 'f'))
     assert 80000 <= training_memory.peak(
         lambda: (array * 2) * 3) < 90000
