@@ -85,24 +85,6 @@ class BiQRNNLayer(_Bidirectional):
         >>> layer(np.zeros((4, 7, 3), np.float32)).shape
         (4, 7, 10)
 
-        The conditioning network of Deep Voice's vocoder has two such layers,
-        and repeats every step as often as the waveform has samples in it:
-
-        >>> import chainer
-        >>> import chainer.functions as F
-        >>> class Conditioner(chainer.ChainList):
-        ...     def __init__(self, in_size, size, n_samples):
-        ...         super().__init__(BiQRNNLayer(in_size, size),
-        ...                          BiQRNNLayer(2 * size, size))
-        ...         self.n_samples = n_samples
-        ...     def forward(self, x, lengths=None):
-        ...         for layer in self:
-        ...             x = layer(x, lengths)
-        ...         return F.repeat(x, self.n_samples, axis=1)
-        >>> conditioner = Conditioner(80, 16, n_samples=300)
-        >>> conditioner(np.zeros((2, 10, 80), np.float32)).shape
-        (2, 3000, 32)
-
     """
 
     def __init__(self, in_size: int | None, out_size: int,

@@ -137,7 +137,7 @@ class Nvrtc:
         """Return registers and spilled bytes by kernel of a module."""
         log = self.compile(
             launch.source(module.family), launch.options(module) + (
-                '-arch=' + architecture, '--ptxas-options=-v')).decode()
+                '-arch=' + architecture, '--ptxas-options=-v'))
         return {
             kernel: (int(registers), int(stores) + int(loads))
             for kernel, stores, loads, registers in re.findall(
@@ -145,14 +145,8 @@ class Nvrtc:
                 r'.* (\d+) bytes spill stores, (\d+) bytes spill loads\n'
                 r'.*Used (\d+) registers', log)}
 
-    def cubin(self, module, architecture):
-        """Return the machine code of a module."""
-        return self.compile(
-            launch.source(module.family),
-            launch.options(module) + ('-arch=' + architecture,), 'CUBIN')
-
-    def compile(self, text, options, output='ProgramLog'):
-        """Compile a source, and return the log or another output."""
+    def compile(self, text, options):
+        """Compile to machine code and return the compiler's log."""
         program = ctypes.c_void_p()
         self._call('nvrtcCreateProgram', ctypes.byref(program), text.encode(),
                    b'kernels.cu', 0, None, None)
@@ -161,18 +155,19 @@ class Nvrtc:
             failed = self._library.nvrtcCompileProgram(
                 program, len(options),
                 (ctypes.c_char_p * len(options))(*options))
-            if failed:
-                raise RuntimeError(self._get(program, 'ProgramLog').decode())
-            return self._get(program, output)
+            log = self._log(program)
         finally:
             self._call('nvrtcDestroyProgram', ctypes.byref(program))
+        if failed:
+            raise RuntimeError(log)
+        return log
 
-    def _get(self, program, output):
+    def _log(self, program):
         size = ctypes.c_size_t()
-        self._call(f'nvrtcGet{output}Size', program, ctypes.byref(size))
+        self._call('nvrtcGetProgramLogSize', program, ctypes.byref(size))
         content = ctypes.create_string_buffer(size.value)
-        self._call('nvrtcGet' + output, program, content)
-        return content.raw
+        self._call('nvrtcGetProgramLog', program, content)
+        return content.value.decode()
 
     def _call(self, name, *args):
         status = getattr(self._library, name)(*args)
