@@ -9,6 +9,7 @@ from chainer import training
 import numpy
 
 from experiments.common.cli import UserError
+from qrnn import functions
 
 
 #: What ``--dtype`` takes. TF32 are float32 products of shortened factors.
@@ -38,8 +39,8 @@ def at_least_float32(x):
 def linear(link, x):
     """Apply a linear link to the last axis, in float32 at least."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)
-    return F.linear(_cast(x, dtype), _cast(link.W, dtype),
-                    _cast(link.b, dtype), n_batch_axes=x.ndim - 1)
+    return functions.linear(
+        _cast(x, dtype), _cast(link.W, dtype), _cast(link.b, dtype))
 
 
 def _cast(x, dtype):  # F.cast would add a node that does nothing

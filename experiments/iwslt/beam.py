@@ -104,32 +104,35 @@ def _translate_batch(model, characters, lines, search):
     sources = [characters.source(line) for line in lines]
     results = len(lines) * [None]
 
-    # Of R lines that are not done yet: index and length; and of K hypotheses
-    # of each, best first: start and characters so far, whether the last one is
-    # the end, log-probability, score. At first all are the same, so only one
-    # of them counts.
+    # Of R lines that are not done yet: index, length and length limit; and of
+    # K hypotheses of each, best first: last character, whether it is the end,
+    # log-probability, score. At first all are the same, so only one of them
+    # counts.
     index = numpy.arange(len(lines))  # (R,)
-    n_source = numpy.array([[[len(line)]] for line in lines])  # (R, 1, 1)
-    texts = numpy.full((len(lines), K, 1), eos, 'i')  # (R, K, 1 + T)
+    n_source = numpy.array([len(line) for line in lines])  # (R,)
+    limit = length_limit(n_source)  # (R,)
+    character = numpy.full((len(lines), K), eos)
     finished = numpy.zeros((len(lines), K), bool)
     log_p = numpy.tile([0.] + (K - 1) * [-numpy.inf], (len(lines), 1))
     score = log_p
+    paths = _Paths(limit.max(), len(lines), K)
 
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         model.encode(*chainer.dataset.concat_examples(
             [(source, len(source)) for source in sources], model.device,
             padding=-1))
-        while len(index):
-            step = cuda.to_cpu(
-                model.step(xp.asarray(texts[:, :, -1].ravel())).array)
-            (R, _, T), V = texts.shape, step.shape[1]
+        for T in itertools.count(1):
+            step = cuda.to_cpu(model.step(
+                xp.asarray(character.ravel().astype('i'))).array)
+            R, V = len(index), step.shape[1]
 
             # Score all continuations; at the limit only the end may follow. A
             # finished hypothesis is continued by its end alone, at no cost.
             next_log_p = log_p[:, :, None] + step.reshape(R, K, V)
-            numpy.copyto(next_log_p, -numpy.inf, where=(
-                (numpy.arange(V) != eos) & (T >= length_limit(n_source))))
-            next_score = search.score(next_log_p, T, n_source)
+            if T >= limit.min():
+                numpy.copyto(next_log_p, -numpy.inf, where=(
+                    (numpy.arange(V) != eos) & (T >= limit)[:, None, None]))
+            next_score = search.score(next_log_p, T, n_source[:, None, None])
             next_score[finished] = next_log_p[finished] = -numpy.inf
             next_score[finished, eos] = score[finished]
             next_log_p[finished, eos] = log_p[finished]
@@ -137,39 +140,84 @@ def _translate_batch(model, characters, lines, search):
             # Choose the best K.
             next_score, next_log_p = (
                 each.reshape(R, K * V) for each in (next_score, next_log_p))
-            best = numpy.argsort(-next_score, axis=1, kind='stable')[:, :K]
+            best = _largest(next_score, K)
             score, log_p = (numpy.take_along_axis(each, best, axis=1)
                             for each in (next_score, next_log_p))
             parent, character = numpy.divmod(best, V)
-            texts = numpy.concatenate((
-                numpy.take_along_axis(texts, parent[:, :, None], axis=1),
-                character[:, :, None].astype('i')), axis=2)
+            paths.extend(index, parent, character)
             finished = character == eos
 
             # Take the lines out that are done.
-            done = _are_done(search, score, log_p, finished, n_source)
+            done = _are_done(
+                search, score, log_p, finished, n_source, limit)
             for row in numpy.flatnonzero(done):
                 kept = numpy.flatnonzero(
                     finished[row] & (log_p[row] > -numpy.inf))
                 results[index[row]] = [Hypothesis(
-                    characters.text(texts[row, k, 1:]), float(score[row, k]),
-                    float(log_p[row, k])) for k in kept[:search.n_best]]
+                    characters.text(paths.read(index[row], k)),
+                    float(score[row, k]), float(log_p[row, k]))
+                    for k in kept[:search.n_best]]
+            if done.all():
+                return results
             rows = numpy.arange(R)[~done]
-            index, n_source, texts, finished, log_p, score = (
-                each[rows] for each in (
-                    index, n_source, texts, finished, log_p, score))
+            if done.any():
+                index, n_source, limit, parent, character = (
+                    each[rows] for each in (
+                        index, n_source, limit, parent, character))
+                finished, log_p, score = (
+                    each[rows] for each in (finished, log_p, score))
             model.decoder.reorder_state(
-                xp.asarray((rows[:, None] * K + parent[rows]).ravel()),
+                xp.asarray((rows[:, None] * K + parent).ravel()),
                 encoder=done.any())
-    return results
 
 
-def _are_done(search, score, log_p, finished, n_source):
+class _Paths:
+    """The characters of all hypotheses, as a tree of steps.
+
+    A step stores the predecessor and the character of each hypothesis, so
+    that its cost does not depend on the length of the texts.
+    """
+
+    def __init__(self, n_steps, n_lines, width):
+        self._n_steps = 0
+        self._parents, self._characters = (
+            numpy.empty((n_steps, n_lines, width), 'i') for _ in range(2))
+
+    def extend(self, lines, parents, characters):
+        """Add a step of some lines, ``(R, K)`` each."""
+        self._parents[self._n_steps, lines] = parents
+        self._characters[self._n_steps, lines] = characters
+        self._n_steps += 1
+
+    def read(self, line, k):
+        """Return the characters of a line's k-th hypothesis."""
+        numbers = []
+        for step in reversed(range(self._n_steps)):
+            numbers.append(self._characters[step, line, k])
+            k = self._parents[step, line, k]
+        return numbers[::-1]
+
+
+def _largest(scores, K):
+    """Return the columns of the K largest scores of each row, largest first.
+
+    Equal scores stay in order. Few scores are sorted, because sorting all
+    takes as long as a layer's product.
+    """
+    # Those not below the K-th largest; NaN counts as the smallest.
+    costs = -scores
+    bound = numpy.partition(costs, K - 1, axis=1)[:, K - 1:K]
+    rows, columns = numpy.nonzero(~(costs > bound))
+    order = numpy.lexsort((costs[rows, columns], rows))  # stable
+    first = numpy.searchsorted(rows, numpy.arange(len(scores)))
+    return columns[order[first[:, None] + numpy.arange(K)]]
+
+
+def _are_done(search, score, log_p, finished, n_source, limit):
     """Return for which lines nothing can get into the ``n_best`` any more."""
     # A longer one is less probable; at best it scores like one of the same
     # probability at the limit, for length never counts against it.
-    bound = search.score(
-        log_p[:, :, None], length_limit(n_source), n_source)[:, :, 0]
+    bound = search.score(log_p, limit[:, None], n_source[:, None])
     bound = numpy.where(finished, -numpy.inf, bound)
     best = -numpy.sort(numpy.where(finished, -score, numpy.inf), axis=1)
     return best[:, search.n_best - 1] >= bound.max(axis=1)

@@ -117,6 +117,29 @@ def unpad_sequence(
     return _UnpadSequence(lengths).apply((x,))
 
 
+def take_rows(x, indices):
+    """Return the rows of a Variable with given numbers, a copy."""
+    return _TakeRows(indices).apply((x,))[0]
+
+
+class _TakeRows(Node):
+
+    def __init__(self, indices):
+        self.indices = indices
+
+    def forward(self, inputs):
+        x, = inputs
+        self.shape = x.shape
+        return x.take(self.indices, axis=0),
+
+    def backward(self, indexes, grad_outputs):
+        gy, = grad_outputs
+        xp = backend.get_array_module(gy)
+        with chainer.using_device(gy.device):
+            zeros = xp.zeros(self.shape, gy.dtype)
+        return F.scatter_add(zeros, self.indices, gy),
+
+
 class _Node(Node):
     """Base class of functions of a padded batch and its lengths."""
 

@@ -8,6 +8,7 @@ import numpy
 from qrnn.functions.lengths import send_lengths
 from qrnn.functions.linear import linear
 from qrnn.functions.sequences import last_valid_step
+from qrnn.functions.sequences import take_rows
 from qrnn.links.encoder import Encoder
 from qrnn.links.hooks import with_hooks
 from qrnn.links.parameters import check_source
@@ -287,8 +288,9 @@ class RecurrentLayer(link.Chain):
             if sources is not None:
                 sources = sources.reorder(numbers, batch_size, encoder)
             # Assigned together, after all that may raise
+            numbers = self.xp.asarray(numbers)
             self._state = map_parts(
-                lambda part: part[self.xp.asarray(numbers)], state)
+                lambda part: take_rows(part, numbers), state)
             self.encoder = sources
 
     def unchain_state(self) -> None:

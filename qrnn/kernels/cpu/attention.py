@@ -4,6 +4,7 @@ import math
 import numpy
 
 from qrnn.kernels.cpu.compilation import compiled
+from qrnn.kernels.cpu.rows import computed_in
 from qrnn.kernels.cpu.rows import ends_of
 from qrnn.kernels.cpu.softmax import exp
 from qrnn.kernels.cpu.threads import share
@@ -11,11 +12,13 @@ from qrnn.kernels.cpu.threads import share
 
 def clear_padding(x, lengths):
     """Return a padded batch whose padding is finite, a copy if necessary."""
-    if lengths is None or all(
-            numpy.isfinite(row[end:]).all() for row, end in zip(x, lengths)):
+    if lengths is None:
+        return x
+    ends = ends_of(lengths, *x.shape[:2])
+    if x.dtype == computed_in(x.dtype) and _is_padding_finite(x, ends):
         return x
     x = x.copy()
-    for row, end in zip(x, lengths):
+    for row, end in zip(x, ends):
         row[end:] = 0
     return x
 
@@ -35,6 +38,18 @@ def attention_weights_backward(weights, gweights):
 
 
 _LANES = 16  # maxima and sums side by side, so that they are vectors
+
+
+@compiled
+def _is_padding_finite(x, ends):
+    for s in range(len(x)):
+        for t in range(ends[s], x.shape[1]):
+            row, n_others = x[s, t], 0
+            for j in range(len(row)):
+                n_others += row[j] - row[j] != 0  # NaN if it is not finite
+            if n_others:
+                return False
+    return True
 
 
 @compiled

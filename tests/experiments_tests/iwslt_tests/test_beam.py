@@ -146,3 +146,18 @@ def test_memory_does_not_grow_with_the_lines(random_model, monkeypatch):
         assert lines.__length_hint__() == 200 - 6 * (i // 6 + 1)
     assert [len(batch) for batch in beam._batches(
         [100, 2000, 3, 800, 0, 1600, 100, 3], 8)] == [1, 1, 2, 3]
+
+
+@pytest.mark.parametrize('kind', ['any', 'tied', 'infinite', 'nan'])
+@pytest.mark.parametrize('K', [1, 3, 8])
+def test_largest_keeps_the_order_of_ties(kind, K):
+    random = numpy.random.RandomState(0)
+    scores = random.normal(size=(5, 40))
+    if kind == 'tied':
+        scores = scores.round()
+    elif kind == 'infinite':
+        scores[scores < 1.5] = -numpy.inf
+    elif kind == 'nan':
+        scores[:3, 2:] = numpy.nan
+    expected = numpy.argsort(-scores, axis=1, kind='stable')[:, :K]
+    assert (beam._largest(scores, K) == expected).all()

@@ -16,6 +16,7 @@ from qrnn.functions import lstm
 from qrnn.functions import lstm_ref
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
+from qrnn.functions.sequences import take_rows
 from qrnn_tests import strategies
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.strategies import arrays
@@ -248,6 +249,13 @@ def test_reverse_sequences(data, dtype):
                 lambda x: reversed_ref(x, ends), [x])
         assert_equal(
             reverse_sequences(reverse_sequences(x, ends), ends), x, 0)
+
+
+@given(st.data(), st.integers(1, 4), n_steps, sizes, dtypes)
+def test_take_rows(data, B, T, n, dtype):
+    x = data.draw(arrays(B, T, n, dtype=dtype))
+    rows = numpy.array(data.draw(st.lists(st.integers(0, B - 1))), 'i')
+    compare(data, lambda x: take_rows(x, rows), lambda x: x[rows], [x])
 
 
 @given(st.data(), dtypes)
