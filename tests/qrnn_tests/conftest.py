@@ -9,9 +9,9 @@ try:
 except ImportError:  # the property tests are skipped
     pass
 else:
-    # For all tests. ``QRNN_EXAMPLES=1000 pytest -k properties`` tries that
-    # many examples for each property, different ones in every run. By default
-    # they are few and always the same. No test depends on the clock.
+    # By default, each property is tested with a few fixed examples.
+    # ``QRNN_EXAMPLES=1000 pytest -k properties`` tests each with 1,000 random
+    # ones. No test depends on the clock.
     n_examples = os.environ.get('QRNN_EXAMPLES')
     hypothesis.settings.register_profile(
         'qrnn', deadline=None, database=None, derandomize=not n_examples,
@@ -21,7 +21,7 @@ else:
 
 
 def pytest_collection_modifyitems(items):
-    # cuda.available says that CuPy imports, which it does without a GPU too.
+    # cuda.available is also true if CuPy is installed without a GPU.
     if not (cuda.available and cuda.cupy.is_available()):
         for item in items:
             if item.get_closest_marker('gpu'):

@@ -6,7 +6,7 @@ import numpy
 
 DTYPES = [numpy.float16, numpy.float32, numpy.float64]
 
-#: What a result may be off by, and what its numerical derivatives may.
+#: Tolerances of results and of numerical derivatives, by dtype.
 TOLERANCES = {
     numpy.float16: ({'atol': 2e-3, 'rtol': 2e-3},
                     {'atol': 1e-2, 'rtol': 1e-2}),
@@ -44,7 +44,7 @@ def variables(*arrays):
 
 
 def gradients(ys, xs, gys, double=False):
-    """Gradients of the sum of all gy * y, as arrays."""
+    """Return the gradients of the sum of all gy * y, as arrays."""
     with chainer.using_config('enable_backprop', True):
         gxs = chainer.grad(ys, xs, gys, enable_double_backprop=double)
     return [numpy.zeros_like(x.array) if gx is None else gx.array
@@ -52,7 +52,7 @@ def gradients(ys, xs, gys, double=False):
 
 
 def assert_equal(actual, expected, atol=1e-12):
-    """Compares (lists of) arrays or Variables, None where None is."""
+    """Compare arrays, Variables, None, or lists of these."""
     if expected is None:
         assert actual is None
     elif isinstance(expected, (list, tuple)):
@@ -67,14 +67,23 @@ def assert_equal(actual, expected, atol=1e-12):
 
 
 def randomize(link):
-    """Fills all parameters, biases included, and returns the link."""
+    """Set all parameters to random values, and return the link."""
     for param in link.params():
         param.array[...] = numpy.random.uniform(-1, 1, param.shape)
     return link
 
 
 def feed(layer, x, chunks, lengths=None):
-    """Runs sequences in chunks of so many steps, or of one 'step', (B, n)."""
+    """Run sequences in chunks.
+
+    Args:
+        layer (~chainer.Link): The link.
+        x: Sequences, ``(B, T, n)``.
+        chunks (list): Number of steps of each chunk, or ``'step'`` for one
+            step of shape ``(B, n)``.
+        lengths: Number of steps of each sequence.
+
+    """
     ys, start = [], 0
     for size in chunks:
         if size == 'step':
@@ -88,7 +97,10 @@ def feed(layer, x, chunks, lengths=None):
 
 
 def backward(layer, ys, gys, xs):
-    """Gradients of the sum of all gy * y: to xs, and to all parameters."""
+    """Return the gradients of the sum of all gy * y.
+
+    They are those of xs, followed by those of all parameters.
+    """
     layer.cleargrads()
     sum(F.sum(y * gy) for y, gy in zip(ys, gys) if y is not None).backward()
     return [None if v is None else

@@ -1,4 +1,7 @@
-"""Examples for the property tests; ``conftest.py`` sets their number."""
+"""Hypothesis strategies of the property tests.
+
+``conftest.py`` sets the number of examples.
+"""
 import numpy
 import pytest
 
@@ -10,16 +13,17 @@ hypothesis = pytest.importorskip('hypothesis')
 given, st = hypothesis.given, hypothesis.strategies
 
 
-#: Poolings and the number of their gates.
+#: Number of gates by pooling.
 POOLINGS = {'f': 2, 'fo': 3, 'if': 3, 'ifo': 4}
 
 batch_sizes = st.integers(0, 4)
 n_steps = st.integers(0, 9)
-sizes = st.integers(0, 4)  # of channels
+sizes = st.integers(0, 4)  # numbers of channels
 kernel_sizes = st.integers(1, 5)
 poolings = st.sampled_from(list(POOLINGS))
 dtypes = st.sampled_from(list(TOLERANCES)[::-1])
-# With the default, each gate has each function; a loop is compiled for each.
+# With the defaults, each gate has every activation. There are no more
+# combinations, because each requires the compilation of a loop.
 activations = st.sampled_from([
     {'z': 'identity', 'o': 'tanh', 'i': 'tanh'},
     {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}])
@@ -32,9 +36,9 @@ def maybe(strategy):
 
 @st.composite
 def arrays(draw, *shape, dtype=numpy.float64):
-    """Numbers from -1 to 1, with any strides.
+    """Draw an array of numbers from -1 to 1, with any strides.
 
-    One axis may be broadcast, so that numbers repeat.
+    Sometimes one axis is broadcast.
     """
     random = numpy.random.RandomState(draw(st.integers(0, 99)))
     array = numpy.asarray(random.uniform(-1, 1, shape)).astype(dtype)
@@ -48,20 +52,20 @@ def arrays(draw, *shape, dtype=numpy.float64):
 
 @st.composite
 def layouts(draw, array):
-    """An array in memory in any order, inside a buffer of NaN.
+    """Draw a memory layout for an array, inside a buffer of NaN.
 
-    It is read-only: nothing may write to its inputs.
+    The result is read-only, because functions must not modify their inputs.
     """
     axes = range(array.ndim)
     if array.ndim and draw(st.booleans()):
-        order = draw(st.permutations(axes))  # in memory
+        order = draw(st.permutations(axes))  # order of the axes in memory
         steps = [draw(st.sampled_from([1, 2, -1, -2])) for _ in axes]
-        before = [draw(st.integers(0, 1)) for _ in axes]
+        offsets = [draw(st.integers(0, 1)) for _ in axes]
         buffer = numpy.full(
-            [before[i] + abs(steps[i]) * array.shape[i] for i in order],
+            [offsets[i] + abs(steps[i]) * array.shape[i] for i in order],
             numpy.nan, array.dtype)
         view = buffer.transpose(numpy.argsort(order))[
-            tuple(slice(n, None) for n in before)][
+            tuple(slice(n, None) for n in offsets)][
             tuple(slice(None, None, step) for step in steps)]
         view[...] = array
         array = view
@@ -70,7 +74,7 @@ def layouts(draw, array):
 
 
 def lengths(B, T):
-    """Lengths of B sequences, as a list, a tuple or an array."""
+    """Return a strategy for the lengths of B sequences."""
     return st.lists(st.integers(0, T), min_size=B, max_size=B).flatmap(
         lambda ns: st.sampled_from(
             [ns, tuple(ns), numpy.array(ns, 'i'), numpy.array(ns, 'i8')]))
@@ -78,18 +82,21 @@ def lengths(B, T):
 
 @st.composite
 def pieces(draw, T):
-    """Sizes of the pieces that T steps are cut into, some of them empty."""
+    """Draw the sizes of the pieces into which T steps are split.
+
+    Pieces may be empty.
+    """
     cuts = sorted(draw(st.lists(st.integers(0, T), max_size=4)))
     return [stop - start for start, stop in zip([0] + cuts, cuts + [T])]
 
 
 def orders(B):
-    """The sequences of a batch in another order."""
+    """Return a strategy for permutations of the sequences of a batch."""
     return st.permutations(range(B)).map(lambda order: numpy.array(order, 'i'))
 
 
 def spoiled(array, ends, value):
-    """An array ``(B, T, ...)`` with that value past the sequences' ends."""
+    """Return a copy of ``(B, T, ...)`` with the padding set to a value."""
     array = numpy.array(array)
     if ends is not None:
         for row, end in zip(array, ends):
@@ -98,16 +105,16 @@ def spoiled(array, ends, value):
 
 
 def compare(data, function, reference, inputs):
-    """Compares values and gradients with a reference, in any precision.
+    """Compare values and gradients with a reference.
 
-    The gradients' product with a direction is to be the derivative of the
-    reference along it, found numerically.
+    The inner product of the gradients and a random direction must equal the
+    numerical derivative of the reference in that direction.
 
     Args:
-        data: What further choices are drawn from.
-        function (callable): What is tested.
-        reference (callable): The same in float64.
-        inputs (list): Arrays, or None.
+        data: Source of random choices, from ``st.data()``.
+        function (callable): Function to test.
+        reference (callable): Reference in float64.
+        inputs (list): Arrays of any floating-point dtype, or None.
 
     """
     dtype = inputs[0].dtype
@@ -120,35 +127,35 @@ def compare(data, function, reference, inputs):
         numpy.testing.assert_allclose(y.array, e, **tolerance)
 
     gys = variables(*(data.draw(arrays(*y.shape, dtype=dtype)) for y in ys))
-    arrived = data.draw(st.sets(
+    given = data.draw(st.sets(
         st.sampled_from(range(len(ys))), min_size=1).map(sorted))
     vs = [v for v in vs if v is not None]
-    gxs = gradients([ys[i] for i in arrived], vs, [gys[i] for i in arrived],
+    gxs = gradients([ys[i] for i in given], vs, [gys[i] for i in given],
                     data.draw(st.booleans()))
     random = numpy.random.RandomState(0)
     directions = [random.uniform(-1, 1, v.shape) for v in vs]
     change = derivative(reference, inputs, directions)
-    along = sum(numpy.vdot(gys[i].array.astype('d'), change[i])
-                for i in arrived)
+    expected = sum(numpy.vdot(gys[i].array.astype('d'), change[i])
+                   for i in given)
     terms = [gx * d for gx, d in zip(gxs, directions)]
     assert [(gx.dtype, gx.shape) for gx in gxs] == [
         (dtype, v.shape) for v in vs]
-    # The terms' rounding errors add up.
+    # The tolerance allows for the sum of the rounding errors of all terms.
     numpy.testing.assert_allclose(
-        sum(term.sum() for term in terms), along, rtol=0,
+        sum(term.sum() for term in terms), expected, rtol=0,
         atol=max(1e-8, 10 * tolerance['rtol']) * (
             1 + sum(abs(term).sum() for term in terms)))
 
 
 def derivative(function, inputs, directions, eps=1e-5):
-    """Derivatives of a function's outputs along directions, in float64."""
-    ends = []
+    """Return numerical derivatives of the outputs along directions."""
+    outputs = []
     for step in eps, -eps:
-        rest = list(directions)
-        ends.append(_tuple(function(*(
-            None if a is None else a.astype('d') + step * rest.pop(0)
+        remaining = list(directions)
+        outputs.append(_tuple(function(*(
+            None if a is None else a.astype('d') + step * remaining.pop(0)
             for a in inputs))))
-    return [(after - before) / (2 * eps) for after, before in zip(*ends)]
+    return [(upper - lower) / (2 * eps) for upper, lower in zip(*outputs)]
 
 
 def _tuple(ys):

@@ -1,4 +1,4 @@
-"""Uses every patched place of Chainer as Chainer's own tests do."""
+"""All patched functions of Chainer, used as in Chainer's own tests."""
 import collections
 import importlib.util
 import multiprocessing
@@ -22,7 +22,7 @@ import pytest
 import qrnn
 from qrnn import chainer_compat
 
-# Of the checkout, or of what is installed.
+# Folder of the checkout or of the installed package.
 ROOT = pathlib.Path(qrnn.__file__).parents[1]
 
 
@@ -31,7 +31,7 @@ def uniform(*shape):
 
 
 def run(code, *arguments, options=(), path=(ROOT,)):
-    """Run code in a Python of its own, started outside the project."""
+    """Run code in a separate Python process, outside the project's folder."""
     environ = dict(
         os.environ, PYTHONPATH=os.pathsep.join(map(str, path)))
     return subprocess.run(
@@ -45,7 +45,7 @@ def succeed(*args, **kwargs):
     return done
 
 
-# What is patched
+# Patched functions
 
 
 @pytest.mark.parametrize('module, lines', [
@@ -186,7 +186,7 @@ def test_fix():
 
 @pytest.mark.filterwarnings('error::DeprecationWarning')
 def test_maxout():
-    """Initializers that are functions see the axes that they are for."""
+    """Initializers that are functions receive arrays with the right axes."""
     def fill(array):
         shapes.append(array.shape)
         array[...] = numpy.arange(array.size).reshape(array.shape)
@@ -199,8 +199,8 @@ def test_maxout():
     numpy.testing.assert_array_equal(link.linear.b.array, numpy.arange(12))
 
 
-# Programs that start processes. These do not import qrnn by themselves,
-# because the program is not a file that they could import.
+# Programs that start processes. The processes cannot import the program, which
+# is not a file, so that they do not import qrnn.
 
 ITERATOR = '''
     iterator = chainer.iterators.MultiprocessIterator(
@@ -266,13 +266,13 @@ def test_processes(method, code):
 
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])
 def test_processes_of_an_updater(method):
-    """Without NCCL they end where they would use it."""
+    """Without NCCL the processes stop at its first use."""
     lines = run_processes(method, UPDATER).stderr.splitlines()
     assert lines[-1] == "NameError: name 'nccl' is not defined"
 
 
 def test_caffe(tmp_path):
-    """A network goes out and in, by the protobuf that is installed."""
+    """A network is written and read with the installed protobuf."""
     from chainer.exporters import caffe
     from chainer.links.caffe import CaffeFunction
     model = chainer.Sequential(L.Linear(3, 4), F.relu, L.Linear(4, 2))
@@ -301,7 +301,7 @@ def test_hyperparameter_of_numpy(normalization):
 
 
 class Communicator:
-    """Ranks of one thread: what the root sends waits for the others."""
+    """Fake communicator, whose ranks share one thread and a queue."""
 
     sent = collections.deque()
 
@@ -335,7 +335,7 @@ def chainermn(monkeypatch):
 def test_multi_node_iterator(chainermn, shuffle):
     dataset = [(numpy.float32(i), numpy.int32(i)) for i in range(5)]
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)  # It is experimental.
+        warnings.simplefilter('ignore', FutureWarning)  # experimental feature
         master, slave = [
             chainermn.iterators.create_multi_node_iterator(
                 chainer.iterators.SerialIterator(dataset, 2, shuffle=shuffle),
@@ -390,17 +390,17 @@ def test_testing_without_pkg_resources():
     ''')
 
 
-def test_numpy_is_not_asked_for_accelerate():
+def test_no_check_for_accelerate():
     from chainer import _environment_check
     with mock.patch('sys.platform', 'darwin'), warnings.catch_warnings():
         warnings.simplefilter('error')
         _environment_check._check_osx_numpy_backend()
 
 
-# How it is patched
+# Patching
 
 
-def test_patch_again():
+def test_patch_twice():
     functions = [F.as_strided, D.Categorical.log_prob, F.resize_images]
     before = list(sys.meta_path), [f.__code__ for f in functions], set(
         sys.modules)
@@ -424,7 +424,7 @@ def test_namespaces_stay_clean():
     ''')
 
 
-def test_imported_before():
+def test_modules_imported_before():
     succeed('''
     import sys, types
     import numpy
@@ -462,7 +462,7 @@ def test_imported_before():
     ''')
 
 
-def test_import_that_failed_before():
+def test_import_failed_before():
     succeed('''
     import sys
     sys.modules['chainer._environment_check'] = None
@@ -503,7 +503,7 @@ def test_child_processes(method, tmp_path):
     assert (done.stdout, done.stderr) == ('done\n', '')
 
 
-# What is said
+# Messages
 
 
 def _check_sentence(done, start, option=''):
@@ -519,7 +519,7 @@ def _check_sentence(done, start, option=''):
 
 
 def test_chainer_missing(tmp_path):
-    # -S leaves out site-packages.
+    # -S excludes site-packages.
     tmp_path.joinpath('qrnn').symlink_to(ROOT / 'qrnn')
     _check_sentence(run('import qrnn', options=['-S'], path=[tmp_path]),
                     'qrnn needs Chainer, which is not installed')
@@ -541,7 +541,7 @@ def test_chainer_broken(reason, sentence, tmp_path):
 
 @pytest.mark.parametrize('setting', ['', WITHOUT_PKG_RESOURCES])
 def test_import_is_silent(setting, tmp_path):
-    # A CuPy that was not installed as a wheel goes by the plain name.
+    # CuPy built from source has the name "cupy".
     metadata = tmp_path / 'cupy-14.2.0.dist-info' / 'METADATA'
     metadata.parent.mkdir()
     metadata.write_text('Metadata-Version: 2.1\nName: cupy\nVersion: 14.2.0\n')
@@ -564,10 +564,10 @@ def __getattr__(name):
 '''
 
 
-@pytest.mark.parametrize('has_cudnn, wanted, warns', [
+@pytest.mark.parametrize('has_cudnn, setting, warns', [
     (False, '1', False), (True, '1', True), (True, '0', False)])
-def test_import_with_cupy(has_cudnn, wanted, warns, tmp_path, monkeypatch):
-    monkeypatch.setenv('CHAINER_CUDNN', wanted)
+def test_import_with_cupy(has_cudnn, setting, warns, tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_CUDNN', setting)
     for package in 'cupy', 'cupy/cuda', 'cupy/lib', 'cupyx', 'cupyx/scipy':
         tmp_path.joinpath(package).mkdir()
         tmp_path.joinpath(package, '__init__.py').write_text(CUPY)
@@ -576,7 +576,7 @@ def test_import_with_cupy(has_cudnn, wanted, warns, tmp_path, monkeypatch):
         tmp_path.joinpath(module + '.py').write_text(CUPY)
     tmp_path.joinpath('cupy', 'cuda', 'nccl.py').write_text(
         'import warnings; warnings.warn("NCCL is missing"); raise ImportError')
-    if has_cudnn:  # CuPy 13 has the module; the library is another matter.
+    if has_cudnn:  # CuPy 13 has the module, even without the library
         tmp_path.joinpath('cupy', 'cudnn.py').touch()
         tmp_path.joinpath('cupy', 'cuda', 'cudnn.py').write_text(
             'import warnings; warnings.warn("libcudnn"); raise ImportError')

@@ -1,4 +1,4 @@
-"""The check of a machine, ``python -m qrnn.check``."""
+"""The command ``python -m qrnn.check``."""
 import subprocess
 import sys
 from unittest import mock
@@ -19,7 +19,7 @@ def few(monkeypatch):
 
 
 def run(capsys):
-    """Return the exit status and the lines of a check by name."""
+    """Return the exit status, and the printed lines by name of the check."""
     try:
         check.main()
         status = 0

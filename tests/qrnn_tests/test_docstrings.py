@@ -27,7 +27,7 @@ NAMES = [name for name, value in vars(qrnn).items()
 
 
 @pytest.mark.parametrize('name', MODULES)
-def test_examples_hold(name):
+def test_examples(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
@@ -42,7 +42,7 @@ def test_examples_are_found():
 def test_public_names_are_documented(module, name):
     value = getattr(module, name)
     doc = inspect.getdoc(value) or ''
-    if name.endswith('_ref'):  # arguments are in a table
+    if name.endswith('_ref'):  # a table describes the arguments
         assert doc.startswith('Reference of :func:')
         return
     assert f'>>> from {module.__name__} import' in doc
@@ -68,7 +68,7 @@ def test_public_methods_are_documented(module, name):
             assert inspect.getdoc(function), method
 
 
-def test_public_names_are_those_of_the_packages():
+def test_public_names():
     assert {'QRNNLayer', 'QRNNStack', 'LSTMLayer', 'LSTMStack', 'strnn',
             'STRNNFunction', 'qrnn_pooling', 'masked_convolution',
             'attention_sum', 'zoneout'} <= set(NAMES)
@@ -76,8 +76,8 @@ def test_public_names_are_those_of_the_packages():
         value = getattr(qrnn, name)
         assert len((value.__doc__ or '').split()) > 5
         if inspect.isfunction(value) and not name.endswith('_ref'):
-            # Beside every function, a reference of the same signature; it
-            # takes and returns NumPy's arrays alone.
+            # Every function has a reference with the same signature; it
+            # takes and returns NumPy arrays only.
             reference = getattr(qrnn, name + '_ref')
             assert _arguments(reference) == _arguments(value)
 

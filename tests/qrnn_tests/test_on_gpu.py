@@ -1,4 +1,4 @@
-"""What only a GPU can get wrong, beside what runs on both alike."""
+"""Tests of devices and streams that need a GPU."""
 import warnings
 
 import chainer
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 cupy = cuda.cupy
 
 
-# A function of Variables, and the shapes of its inputs.
+# Functions of Variables, and the shapes of their inputs.
 FUNCTIONS = {
     'attention_sum': (
         lambda e, q: functions.attention_sum(e, q, [5, 3]),
@@ -73,7 +73,7 @@ def test_reorder_state(kind, to_indices, to_lengths):
     actual = run(cupy, to_lengths(lengths),
                  to_indices([1, 1]), to_indices([0, 1]))
     assert_equal(actual, expected, 1e-5)
-    layer.to_device('@numpy')  # with what it holds
+    layer.to_device('@numpy')  # with its state
     assert layer(y[:2]).shape == (2, 4)
 
 
@@ -83,7 +83,7 @@ def test_reorder_state(kind, to_indices, to_lengths):
     lambda: QRNNStack(2, 3, 4, attention=True),
     lambda: LSTMStack(2, 3, 4, attention=True),
     lambda: BiQRNNLayer(3, 4, 2), lambda: NStepQRNN(2, 3, 4, 0.)])
-def test_device_that_is_not_the_current_one(make):
+def test_other_device(make):
     link, lengths = make(), [5, 3]
     link.to_device('@cupy:1')
     with chainer.using_device('@cupy:1'):
@@ -107,7 +107,7 @@ def test_device_that_is_not_the_current_one(make):
 
 @pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
 @pytest.mark.parametrize('name', list(FUNCTIONS))
-def test_function_of_arrays_of_another_device(name):
+def test_arrays_on_other_device(name):
     function, shapes = FUNCTIONS[name]
     arrays = [numpy.random.rand(*shape) for shape in shapes]
 
@@ -131,15 +131,15 @@ def test_function_of_arrays_of_another_device(name):
 
 
 @pytest.mark.skipif(count_devices() < 2, reason='needs two GPUs')
-def test_zoneout_is_drawn_on_the_device_of_the_gates():
+def test_zoneout_on_the_device_of_the_gates():
     f = chainer.get_device('@cupy:1').send(numpy.zeros((2, 3), 'f'))
     with chainer.using_device('@cupy:0'), chainer.using_config('train', True):
         assert functions.zoneout(f, 1.).array.device.id == 1
 
 
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
-def test_nccl_gradients_are_packed(dtype):
-    """By kernels of ChainerMN, with a header that CuPy 14 moved."""
+def test_packed_nccl_gradients(dtype):
+    """ChainerMN's kernels include a header that CuPy 14 moved."""
     utility = pytest.importorskip(
         'chainermn.communicators._memory_utility', exc_type=ImportError)
     params = [chainer.Parameter(numpy.random.rand(*shape).astype('f'))
@@ -163,7 +163,7 @@ def test_nccl_gradients_are_packed(dtype):
 
 @pytest.mark.skipif(getattr(cupy, '__version__', '14') < '14',
                     reason='CuPy 13 does not warn')
-def test_gradient_of_indexing_does_not_warn():
+def test_no_warning_for_gradient_of_indexing():
     x = chainer.Variable(cupy.zeros((3, 2), 'f'))
     y = x[cupy.array([0, 2, 2])]
     with warnings.catch_warnings(action='error'):

@@ -1,7 +1,7 @@
-"""What the functions hand to the kernels, on a machine without a GPU.
+"""Functions with CUDA kernels, on a machine without a GPU.
 
-NumPy's arrays pass for the device's, and the kernels run compiled for the
-host, so that all but the launch itself is what a GPU sees.
+Arrays are NumPy arrays, and the kernels are compiled for the host. Everything
+except the launch is the same as on a GPU.
 """
 import functools
 import types
@@ -100,7 +100,7 @@ def test_activations(device, pooling, activations):
 
 @pytest.mark.parametrize('train', [True, False])
 def test_zoneout_is_drawn_once(device, train):
-    """Forward, backward and second derivatives see one and the same mask."""
+    """Forward, backward and second derivatives use the same mask."""
     u = chainer.Variable(uniform(2, 9, 9, dtype='d'))
     numpy.random.seed(3)
     seed = numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64)

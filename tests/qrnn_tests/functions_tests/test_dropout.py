@@ -33,8 +33,8 @@ def test_gradients():
 
 @pytest.mark.gpu
 @pytest.mark.parametrize('dtype', DTYPES)
-def test_a_seed_draws_the_same_on_a_gpu(dtype):
-    """Forward and backward."""
+def test_mask_is_the_same_on_a_gpu(dtype):
+    """The masks of forward and backward equal those on a CPU."""
     x = numpy.random.uniform(-1, 1, (3, 5, 700)).astype(dtype)
     results = []
     for array in x, cuda.to_gpu(x):
@@ -48,7 +48,7 @@ def test_a_seed_draws_the_same_on_a_gpu(dtype):
         numpy.testing.assert_array_equal(of_cpu, of_gpu)
 
 
-def test_outside_training():
+def test_evaluation():
     x = numpy.ones((3, 5), 'f')
     with chainer.using_config('train', False):
         numpy.testing.assert_array_equal(dropout(x, .9).array, x)
@@ -56,7 +56,7 @@ def test_outside_training():
 
 
 @pytest.mark.parametrize('ratio', [-.1, 1, 1.5, float('nan')])
-def test_ratio_must_be_a_probability(ratio):
+def test_invalid_ratio(ratio):
     for function in dropout, F.dropout:
         with pytest.raises((ValueError, chainer.utils.type_check.InvalidType)):
             function(numpy.ones(3, 'f'), ratio)

@@ -18,7 +18,7 @@ def test_valid_steps(kind):
 
 
 @pytest.mark.parametrize('shape', [(0, 3), (0, 0), (2, 0)])
-def test_nothing(shape):
+def test_empty_batch(shape):
     valid = lengths.valid_steps(shape[0] * [0], numpy.zeros(shape))
     assert valid.shape == shape
 
@@ -30,21 +30,21 @@ def test_as_lengths(kind):
     assert_equal(actual, numpy.array([0, 3]))
 
 
-def test_booleans_mean_all_steps_or_none():
+def test_boolean_lengths():
     actual = lengths.as_lengths(numpy.array([True, False]), 2, 3)
     assert actual.dtype == numpy.int32
     assert_equal(actual, numpy.array([3, 0]))
 
 
-def test_as_lengths_leaves_what_fits():
+def test_int32_lengths_are_not_copied():
     array = numpy.array([0, 3], numpy.int32)
     assert lengths.as_lengths(array, 2, 3) is array
 
 
-@pytest.mark.parametrize('wrong, message', [
+@pytest.mark.parametrize('invalid, message', [
     ([1], '2 integers'), ([1, 2, 3], '2 integers'), ([[1, 2]], '2 integers'),
     (2, '2 integers'), ([1., 2.], '2 integers'), (['1', '2'], '2 integers'),
     ([0, 4], 'between 0 and 3, the'), ([-1, 3], 'from -1 to 3')])
-def test_wrong_lengths(wrong, message):
+def test_invalid_lengths(invalid, message):
     with pytest.raises(ValueError, match=message):
-        lengths.as_lengths(wrong, 2, 3)
+        lengths.as_lengths(invalid, 2, 3)

@@ -48,7 +48,7 @@ def test_large_logits():
 
 
 @pytest.mark.parametrize('label', [-2, 4, 10 ** 9])
-def test_labels_that_there_are_not(label):
+def test_invalid_labels(label):
     with pytest.raises(ValueError, match='between 0 and 3'):
         linear_softmax_cross_entropy(
             numpy.zeros((2, 1), 'f'), numpy.array([0, label]),
@@ -57,7 +57,7 @@ def test_labels_that_there_are_not(label):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize('double', [False, True])
-def test_labels_that_there_are_not_are_ignored_on_a_gpu(double):
+def test_invalid_labels_are_ignored_on_a_gpu(double):
     arrays = [cuda.to_gpu(uniform(*shape))
               for shape in ((5, 3), (4, 3), (4,))]
     results = []
@@ -75,7 +75,7 @@ def test_labels_that_there_are_not_are_ignored_on_a_gpu(double):
 @pytest.mark.parametrize('shapes', [
     ((2, 3), (2,), (4, 2), (4,)), ((2, 3), (1,), (4, 3), (4,)),
     ((2, 3), (2,), (4, 3), (3,)), ((2, 3, 1), (2,), (4, 3), (4,))])
-def test_wrong_shapes(shapes):
+def test_invalid_shapes(shapes):
     x, t, W, b = (numpy.zeros(s, 'f') for s in shapes)
     with pytest.raises(type_check.InvalidType):
         linear_softmax_cross_entropy(x, t.astype('i'), W, b)

@@ -29,7 +29,7 @@ from qrnn_tests.helpers import variables
 class TestLSTM(helpers.FunctionTestCase):
 
     lengths = None
-    given = 1, 1, 1  # which of the outputs' gradients are there
+    given = 1, 1, 1  # which outputs have a gradient
 
     def generate_inputs(self):
         B, T, m = self.shape
@@ -51,7 +51,7 @@ class TestLSTM(helpers.FunctionTestCase):
 
 
 @pytest.mark.parametrize('double', [False, True])
-def test_padding_may_hold_anything(double):
+def test_padding_is_arbitrary(double):
     lengths = 1, 4, 0
 
     def run(inputs):
@@ -83,11 +83,11 @@ def test_strided_output_gradients(which):
 @pytest.mark.parametrize('shapes', [
     [(2, 8), (8, 2)], [(2, 3, 8), (8, 3)], [(2, 3, 8), (4, 2)],
     [(2, 3, 8), (8, 2), (3, 2)], [(2, 3, 8), (8, 2), (2, 2), (2, 3)]])
-def test_wrong_shapes(shapes):
+def test_invalid_shapes(shapes):
     with pytest.raises(type_check.InvalidType):
         lstm(*(numpy.zeros(shape, 'f') for shape in shapes))
 
 
-def test_wrong_lengths():
+def test_invalid_lengths():
     with pytest.raises(ValueError, match='between 0 and 4, the'):
         lstm(*arrays(), lengths=[5, 1, 1])

@@ -72,7 +72,7 @@ def test_definition():
 
 @pytest.mark.parametrize('lookahead', [0, 1, 2])
 @pytest.mark.parametrize('double', [False, True])
-def test_padding_may_hold_anything(lookahead, double):
+def test_padding_is_arbitrary(lookahead, double):
     lengths = numpy.array([2, 4, 0])
     x, W = uniform(3, 4, 2), uniform(3, 2, 3)
 
@@ -86,7 +86,7 @@ def test_padding_may_hold_anything(lookahead, double):
     assert_equal(run(x), expected)
 
 
-def test_wrong_arguments():
+def test_invalid_arguments():
     x, W = numpy.zeros((2, 5, 3), 'f'), numpy.zeros((3, 3, 4), 'f')
     for options in [{'lookahead': 3}, {'lookahead': -1}, {'lengths': [1]},
                     {'lookahead': 1, 'x0': numpy.zeros((2, 2, 3), 'f')},
@@ -100,13 +100,13 @@ def test_wrong_arguments():
     [(2, 5, 3), (0, 3, 4)], [(2, 5, 3), (3, 3, 4), (2, 3, 3)],
     [(2, 5, 3), (3, 3, 4), (1, 2, 3)], [(2, 5, 3), (3, 3, 4), (2, 2, 4)],
     [(2, 5, 3), (3, 3, 4), (2, 3)]])
-def test_wrong_shapes(shapes):
+def test_invalid_shapes(shapes):
     with pytest.raises(type_check.InvalidType):
         masked_convolution(*(numpy.zeros(s, 'f') for s in shapes))
 
 
 @pytest.mark.parametrize('dtypes', ['fdf', 'ffd', 'iii'])
-def test_wrong_dtypes(dtypes):
+def test_invalid_dtypes(dtypes):
     shapes = (2, 5, 3), (3, 3, 4), (2, 2, 3)
     with pytest.raises(type_check.InvalidType):
         masked_convolution(*(

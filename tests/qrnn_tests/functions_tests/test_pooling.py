@@ -23,7 +23,7 @@ poolings = pytest.mark.parametrize('pooling', list(GATES))
 
 def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
               dtype=numpy.float64):
-    """Returns the arrays (u, b, c0) and the options of a call."""
+    """Return the arrays (u, b, c0) and the options of a call."""
     B, T, C = shape
     channels = GATES[pooling] * C
     bias_shape = {'one': (channels,), 'each': (B, channels)}.get(bias)
@@ -74,9 +74,9 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # in expectation
+    zoneout = 0.  # used as an expectation
     gated = True
-    given = 1, 1, 1  # which of the outputs' gradients are there
+    given = 1, 1, 1  # which outputs have a gradient
 
     def generate_inputs(self):
         arrays, self.options = arguments(
@@ -109,7 +109,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
 
 
 def run(arrays, options, gys, double=False):
-    """Outputs and gradients of a call."""
+    """Return the outputs and the gradients of a call."""
     inputs = variables(*arrays)
     ys = qrnn_pooling(*inputs, **options)
     given = [(y, chainer.Variable(gy)) for y, gy in zip(ys, gys)
@@ -125,7 +125,7 @@ def output_gradients(shape):
 
 
 def test_definition():
-    # Gates at their ends: f = 0 takes z, f = 1 keeps the state.
+    # Saturated gates: the state becomes z if f = 0, and is kept if f = 1.
     u = {'f': [-99, 99, -99], 'z': [99, 99, -99], 'o': [99, -99, 99],
          'i': [99, 99, -99]}
     c0 = numpy.array([[5.]])
@@ -143,8 +143,8 @@ def test_definition():
 
 
 @poolings
-def test_gradients_of_outputs_that_are_equal(pooling):
-    """Those of h and c add up, also where h is c."""
+def test_gradients_of_h_and_c_are_added(pooling):
+    """Gradients of h and c are added, also if h and c are equal."""
     shape = 1, 1, 1
     arrays, options = arguments(shape, pooling)
     gys = output_gradients(shape)
@@ -169,7 +169,7 @@ def test_gradients_of_some_inputs_only(pooling, bias):
 
 
 @poolings
-def test_backward_spoils_nothing(pooling):
+def test_backward_does_not_modify_its_inputs(pooling):
     shape = 3, 5, 2
     arrays, options = arguments(shape, pooling, 'one', True, (2, 5, 0), True)
     inputs = variables(*arrays)
@@ -184,8 +184,8 @@ def test_backward_spoils_nothing(pooling):
 @poolings
 @pytest.mark.parametrize('shape', [
     (2, 700, 201), (2, 3, 70001), (701, 3, 201)])
-def test_more_than_fits_in_the_cache(pooling, shape, monkeypatch):
-    # Steps, channels or sequences too many to be worked on in one go.
+def test_shapes_larger_than_blocks(pooling, shape, monkeypatch):
+    # More steps, channels or sequences than a loop processes at once.
     B, T, C = shape
     lengths = numpy.random.randint(T + 1, size=B)
     arrays, options = arguments(shape, pooling, 'each', True, lengths, True)
@@ -199,7 +199,7 @@ def test_more_than_fits_in_the_cache(pooling, shape, monkeypatch):
 
 @poolings
 @pytest.mark.parametrize('double', [False, True])
-def test_padding_may_hold_anything(pooling, double):
+def test_padding_is_arbitrary(pooling, double):
     shape = 3, 4, 2
     lengths = 1, 4, 0
     (u, b, c0), options = arguments(shape, pooling, 'one', True, lengths)
@@ -210,26 +210,27 @@ def test_padding_may_hold_anything(pooling, double):
 
 
 @pytest.mark.parametrize('pooling', ['f', 'fo'])
-def test_zoneout_copies_the_state_bit_by_bit(pooling):
+def test_zoneout_copies_the_state(pooling):
     shape = 20, 30, 40
     (u, b, c0), _ = arguments(shape, pooling, 'one', True, dtype='f')
 
     def kept():
         c = qrnn_pooling(u, b, c0, pooling=pooling, zoneout=.3)[1].array
-        before = numpy.concatenate((c0[:, None], c[:, :-1]), axis=1)
-        return c == before
+        previous = numpy.concatenate((c0[:, None], c[:, :-1]), axis=1)
+        return c == previous
 
     first, second = kept(), kept()
     assert abs(first.mean() - .3) < .01  # four standard deviations
-    assert abs((first & second).mean() - .09) < .01  # drawn anew
-    assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01  # each step
+    # Calls, steps and channels are independent.
+    assert abs((first & second).mean() - .09) < .01
+    assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01
     assert abs((first[..., 1:] & first[..., :-1]).mean() - .09) < .01
     with chainer.using_config('train', False):
         assert not kept().any()
 
 
 @poolings
-def test_zoneout_only_closes_gates(pooling):
+def test_zoneout_mask_of_the_seed(pooling):
     arrays, options = arguments((2, 9, 3), pooling)
     options.pop('mask')
     numpy.random.seed(5)
@@ -240,7 +241,7 @@ def test_zoneout_only_closes_gates(pooling):
     assert_equal(actual, qrnn_pooling_ref(*arrays, **options, mask=mask))
 
 
-def test_expectation_is_for_evaluation_only():
+def test_expectation_in_evaluation_only():
     arrays, options = arguments((2, 9, 3), 'fo')
     options.pop('mask')
     with chainer.using_config('train', False):
@@ -257,9 +258,9 @@ def test_expectation_is_for_evaluation_only():
 
 
 @poolings
-def test_float16_is_carried_in_float32(pooling):
+def test_float16_has_a_float32_carry(pooling):
     u = numpy.zeros((1, 4096, GATES[pooling]), numpy.float16)
-    u[:, :, 0] = 8  # f = 0.9997: close to no change in float16
+    u[:, :, 0] = 8  # f = 0.9997, so that changes vanish in float16
     u[:, :, 1] = .5
     inputs = u, None, numpy.zeros((1, 1), numpy.float16)
     actual = qrnn_pooling(*inputs, pooling=pooling)
@@ -283,7 +284,7 @@ def test_saturated_gates(pooling, dtype):
         numpy.testing.assert_allclose(y.array, e, rtol=2e-3, atol=2e-3)
 
 
-def test_wrong_arguments():
+def test_invalid_arguments():
     u = numpy.zeros((2, 3, 12), 'f')
     for options in [{'pooling': 'of'}, {'pooling': ''}, {'zoneout': 1.5},
                     {'zoneout': -.1}, {'lengths': [1]}, {'lengths': [1, 4]},
@@ -301,27 +302,27 @@ def test_wrong_arguments():
     [(2, 3, 12), (1, 1, 12)], [(2, 3, 12), (12,), (2, 12)],
     [(2, 3, 12), (12,), (3, 4)], [(2, 3, 12), (12,), (4,)]])
 @pytest.mark.parametrize('zoneout', [0, .1])
-def test_wrong_shapes(inputs, zoneout):
+def test_invalid_shapes(inputs, zoneout):
     with pytest.raises(type_check.InvalidType):
         qrnn_pooling(*(numpy.zeros(s, 'f') for s in inputs), zoneout=zoneout)
 
 
 @pytest.mark.parametrize('shape', [(2, 3, 5), (2, 1, 4), (2, 4)])
-def test_wrong_mask(shape):
+def test_invalid_mask(shape):
     with pytest.raises(type_check.InvalidType):
         qrnn_pooling(numpy.zeros((2, 3, 12), 'f'),
                      mask=numpy.zeros(shape, bool))
 
 
 @pytest.mark.parametrize('dtypes', ['fdf', 'ffd', 'iff'])
-def test_wrong_dtypes(dtypes):
+def test_invalid_dtypes(dtypes):
     shapes = (2, 3, 12), (12,), (2, 4)
     with pytest.raises(type_check.InvalidType):
         qrnn_pooling(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))
 
 
 def test_float16_bias_is_added_in_float32():
-    # In float16 1024 + 0.25 is 1024.
+    # In float16, 1024 + 0.25 equals 1024.
     u = numpy.array([[[0, 1024]]], 'e')
     b = numpy.array([0, .25], 'e')
     c0 = numpy.array([[-1024]], 'e')
@@ -331,7 +332,7 @@ def test_float16_bias_is_added_in_float32():
 
 
 def test_float16_bias_gradient_is_summed_in_float32():
-    # In float16 the sum would stop growing: 1 + 0.0005 is 1 there.
+    # In float16, the sum would stop growing, because 1 + 0.0005 equals 1.
     u = numpy.zeros((4, 2000, 3), 'e')
     b = chainer.Variable(numpy.array([0, 1, 0], 'e'))
     h, _, _ = qrnn_pooling(u, b)

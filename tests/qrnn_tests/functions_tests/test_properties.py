@@ -1,4 +1,4 @@
-"""What holds of the functions for any shapes, dtypes, lengths and strides."""
+"""Properties of the functions for random shapes, dtypes and strides."""
 import numpy
 
 from qrnn import attention_sum
@@ -62,7 +62,7 @@ def test_strnn_in_pieces(data, B, T, C, reverse):
 
 
 @given(st.data(), batch_sizes, n_steps, sizes)
-def test_strnn_in_the_other_direction(data, B, T, C):
+def test_strnn_reversed(data, B, T, C):
     f, x, h = (data.draw(arrays(*shape)) for shape in [
         (B, T, C), (B, T, C), (B, C)])
     assert_equal(strnn(f, x, h, reverse=True),
@@ -71,7 +71,7 @@ def test_strnn_in_the_other_direction(data, B, T, C):
 
 @st.composite
 def pooling_calls(draw, dtype=numpy.float64):
-    """Arrays (u, b, c0) and options of a call."""
+    """Draw arrays (u, b, c0) and options of a call."""
     B, T, C = shape = draw(st.tuples(batch_sizes, n_steps, sizes))
     pooling = draw(strategies.poolings)
     channels = strategies.POOLINGS[pooling] * C
@@ -178,7 +178,7 @@ def test_attention_sum(data, B, S, T, C, dtype, padding):
 
 
 @given(st.data(), batch_sizes, st.integers(1, 9), n_steps, sizes)
-def test_attention_does_not_depend_on_the_order(data, B, S, T, C):
+def test_attention_of_permuted_sources(data, B, S, T, C):
     encoding, query = data.draw(arrays(B, S, C)), data.draw(arrays(B, T, C))
     order = data.draw(orders(S))
     assert_equal(attention_sum(encoding[:, order], query),
@@ -195,7 +195,7 @@ def test_zoneout(data, shape, dtype):
 
 @st.composite
 def lstm_calls(draw, dtype=numpy.float64):
-    """Arrays (u, W, c0, h0) of a call."""
+    """Draw arrays (u, W, c0, h0) and lengths of a call."""
     B, T, m = draw(st.tuples(batch_sizes, n_steps, sizes))
     return [draw(arrays(B, T, 4 * m, dtype=dtype)),
             draw(arrays(4 * m, m, dtype=dtype)),
@@ -225,7 +225,7 @@ def test_lstm_in_pieces(data, call):
 
 @st.composite
 def batches(draw, dtype=numpy.float64):
-    """Padded sequences, and their lengths."""
+    """Draw padded sequences and their lengths."""
     B, T = draw(batch_sizes), draw(n_steps)
     shape = draw(st.lists(sizes, max_size=2))
     return draw(arrays(B, T, *shape, dtype=dtype)), draw(lengths(B, T))
@@ -266,8 +266,8 @@ def test_unpad_sequence(data, dtype):
 
 
 @given(st.data(), dtypes, strategies.paddings)
-def test_order_of_the_batch(data, dtype, padding):
-    """Sequences know nothing of each other, nor of what follows their end."""
+def test_permuted_batch(data, dtype, padding):
+    """Results depend neither on other sequences nor on the padding."""
     (u, b, c0), options = data.draw(pooling_calls(dtype))
     B, T, _ = u.shape
     ends = data.draw(lengths(B, T))

@@ -58,7 +58,7 @@ class TestUnpadSequence(helpers.FunctionTestCase):
 
 
 @pytest.mark.parametrize('function', [reverse_sequences, unpad_sequence])
-def test_complaints(function):
+def test_invalid_lengths(function):
     with pytest.raises(ValueError, match='between 0 and 5, the'):
         function(uniform(2, 5, 3), [6, 2])
     with pytest.raises(ValueError, match='one for each sequence'):
@@ -88,7 +88,7 @@ class TestLastValidStep(helpers.FunctionTestCase):
 
     def setUp(self):
         super().setUp()
-        # Inputs on which the output does not depend have no gradient.
+        # Inputs that do not affect the output have no gradient.
         self.skip_double_backward_test = self.shape[1] == 0 or (
             self.with_default and self.lengths is None)
 

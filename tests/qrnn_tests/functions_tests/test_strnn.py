@@ -47,7 +47,7 @@ def test_definition():
                      numpy.array([[[7.5], [13.], [5.]]]))
 
 
-def test_call_of_the_original():
+def test_call_as_in_published_code():
     f, x, h0 = uniform(2, 3, 32), uniform(2, 3, 32), uniform(2, 32)
     assert_equal(STRNNFunction()(f, x, h0), strnn_ref(f, x, h0))
     assert_equal(STRNNFunction(reverse=True)(f, x), strnn_ref(
@@ -55,21 +55,21 @@ def test_call_of_the_original():
 
 
 @pytest.mark.parametrize('reverse', [False, True])
-@pytest.mark.parametrize('wanted', [(0,), (1,), (2,), (0, 2)])
-def test_gradients_of_some_inputs_only(wanted, reverse):
+@pytest.mark.parametrize('indexes', [(0,), (1,), (2,), (0, 2)])
+def test_gradients_of_some_inputs_only(indexes, reverse):
     inputs = variables(
         uniform(2, 4, 3), uniform(2, 4, 3), uniform(2, 3))
     gh = chainer.Variable(uniform(2, 4, 3))
     h = strnn(*inputs, reverse=reverse)
     expected = gradients([h], inputs, [gh])
-    inputs = [v if i in wanted else v.array for i, v in enumerate(inputs)]
+    inputs = [v if i in indexes else v.array for i, v in enumerate(inputs)]
     h = strnn(*inputs, reverse=reverse)
-    assert_equal(gradients([h], [inputs[i] for i in wanted], [gh]),
-                 [expected[i] for i in wanted])
+    assert_equal(gradients([h], [inputs[i] for i in indexes], [gh]),
+                 [expected[i] for i in indexes])
 
 
-def test_float16_is_carried_in_float32():
-    # In float16 both sums come to a halt at a half.
+def test_float16_has_a_float32_carry():
+    # In float16, both sums would stop growing at 0.5.
     f, x = variables(
         numpy.ones((1, 4096, 1), numpy.float16),
         numpy.full((1, 4096, 1), 2. ** -12, numpy.float16))
@@ -82,13 +82,13 @@ def test_float16_is_carried_in_float32():
 @pytest.mark.parametrize('shapes', [
     [(2, 3, 4), (2, 3, 5)], [(2, 3), (2, 3)], [(2, 3, 4)] * 3,
     [(2, 3, 4), (2, 3, 4), (1, 4)], [(2, 3, 4), (2, 3, 4), (2, 5)]])
-def test_wrong_shapes(shapes):
+def test_invalid_shapes(shapes):
     with pytest.raises(type_check.InvalidType):
         strnn(*(numpy.zeros(s) for s in shapes))
 
 
 @pytest.mark.parametrize('dtypes', ['fdf', 'ffd', 'iii'])
-def test_wrong_dtypes(dtypes):
+def test_invalid_dtypes(dtypes):
     shapes = (2, 3, 4), (2, 3, 4), (2, 4)
     with pytest.raises(type_check.InvalidType):
         strnn(*(numpy.zeros(s, d) for s, d in zip(shapes, dtypes)))

@@ -24,7 +24,7 @@ class TestZoneout(helpers.FunctionTestCase):
         return numpy.random.rand(*self.shape).astype(self.dtype),
 
     def before_test(self, test_name):
-        # Without one, nothing is zoned out here: ratio 0.
+        # Without a mask the ratio is 0, so that no gate changes.
         self.mask_array = (
             numpy.random.rand(*self.shape) < .4 if self.mask else None)
 
@@ -35,14 +35,14 @@ class TestZoneout(helpers.FunctionTestCase):
         return zoneout_ref(*inputs, mask=self.mask_array).astype(self.dtype),
 
 
-def test_gates_are_one_or_as_they_were():
+def test_gates_are_one_or_unchanged():
     f = numpy.random.rand(50, 40, 30).astype('f') * .9
     F = zoneout(f, .2).array
     kept = F == 1
-    assert (F[~kept] == f[~kept]).all()  # nothing is rescaled
+    assert (F[~kept] == f[~kept]).all()  # gates are not rescaled
     assert abs(kept.mean() - .2) < .01
     assert abs((kept & (zoneout(f, .2).array == 1)).mean() - .04) < .005
-    for axis in range(3):  # fresh for each sequence, step and channel
+    for axis in range(3):  # sequences, steps and channels are independent
         both = numpy.roll(kept, 1, axis) & kept
         assert abs(both.mean() - .04) < .005
 
@@ -52,13 +52,13 @@ def test_default_ratio():
 
 
 @pytest.mark.parametrize('shape', [(3, 4, 5), ()])
-def test_ends(shape):
+def test_ratio_of_zero_and_one(shape):
     f = numpy.asarray(numpy.random.rand(*shape))
     assert_equal(zoneout(f, 0), f, 0)
     assert_equal(zoneout(f, 1), numpy.ones_like(f), 0)
 
 
-def test_only_in_training():
+def test_training_only():
     f = numpy.random.rand(3, 4, 5)
     with chainer.using_config('train', False):
         assert_equal(zoneout(f, 1), f, 0)
@@ -83,7 +83,7 @@ class TestExpectation(helpers.FunctionTestCase):
         return F.astype(self.dtype),
 
 
-def test_expectation_is_the_mean_of_draws():
+def test_expectation_is_the_mean_of_masks():
     f = uniform(5, 7) ** 2
     mean = sum(zoneout(f, .3, expectation=True).array
                for _ in range(4000)) / 4000
@@ -92,14 +92,14 @@ def test_expectation_is_the_mean_of_draws():
     assert abs(mean - expected).max() < .05  # seven standard deviations
 
 
-def test_seeded_by_numpy():
+def test_numpy_seed():
     f = numpy.random.rand(3, 4, 5)
     first, second = (
         numpy.random.seed(3) or zoneout(f, .5).array for _ in range(2))
     assert_equal(first, second, 0)
 
 
-def test_drawn_mask_stops_the_gradient():
+def test_gradient_of_drawn_mask():
     f = chainer.Variable(numpy.random.rand(3, 4, 5) * .9)
     F = zoneout(f, .5)
     gf, = gradients([F], [f], [F])
@@ -107,11 +107,11 @@ def test_drawn_mask_stops_the_gradient():
 
 
 @pytest.mark.parametrize('ratio', [-.1, 1.1, float('nan')])
-def test_wrong_ratio(ratio):
+def test_invalid_ratio(ratio):
     with pytest.raises(ValueError):
         zoneout(uniform(2, 3, 4), ratio)
 
 
-def test_wrong_mask():
+def test_invalid_mask():
     with pytest.raises(type_check.InvalidType):
         zoneout(uniform(2, 3, 4), mask=numpy.zeros((2, 3, 1), bool))

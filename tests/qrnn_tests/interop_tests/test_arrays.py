@@ -9,8 +9,8 @@ import pytest
 from qrnn import interop
 
 
-def test_names_may_be_anything(tmp_path):
-    """Those of numpy.savez's own arguments, too."""
+def test_any_names(tmp_path):
+    """Names may equal arguments of numpy.savez."""
     arrays = {'file': numpy.arange(3.), 'a/b': numpy.float32(2.),
               'a/b.npy': numpy.float32(3.),
               'layers.0.weight': numpy.ones((2, 3)).T}
@@ -22,7 +22,7 @@ def test_names_may_be_anything(tmp_path):
         assert numpy.array_equal(read[name], array)
 
 
-def test_nothing_is_unpickled(tmp_path):
+def test_pickle_is_not_read(tmp_path):
     path = tmp_path / 'arrays.npz'
     numpy.savez(path, a=numpy.array([print], object))
     with pytest.raises(ValueError, match='arrays.npz cannot be read: .*ickle'):
@@ -39,7 +39,7 @@ def test_damaged_files(tmp_path, kind):
         interop.read_arrays(path)
 
 
-def test_other_files(tmp_path):
+def test_unsupported_files(tmp_path):
     with pytest.raises(ValueError, match='not model.pth'):
         interop.read_arrays('model.pth')
     with pytest.raises(ValueError, match='not model.pth'):
@@ -84,7 +84,7 @@ def test_bfloat16(tmp_path):
     assert numpy.signbit(array[1, 0])
 
 
-def test_dtypes_that_numpy_has_not(tmp_path):
+def test_unsupported_dtypes(tmp_path):
     pytest.importorskip('safetensors')
     path = tmp_path / 'a.safetensors'
     write_safetensors(path, 'F8_E4M3', [2], b'..')
@@ -92,8 +92,8 @@ def test_dtypes_that_numpy_has_not(tmp_path):
         interop.read_arrays(path)
 
 
-def test_renamed_checkpoint_of_pytorch(tmp_path):
-    """Of PyTorch's archives, and of its pickles of old."""
+def test_renamed_pytorch_checkpoint(tmp_path):
+    """Both formats, archives and the older pickles, are rejected."""
     path = tmp_path / 'model.npz'
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('model/data.pkl', b'...')

@@ -29,8 +29,10 @@ def weights(n, m, k, attention=False, prefix=''):
 
 
 def core(x, a, k, c=None, encoding=None):
-    """A layer as the published core computes it (but trimmed to the steps
-    that a causal filter gives)."""
+    """Compute a layer as in the published core.
+
+    In contrast to it, the output has no steps after the end of the input.
+    """
     if k == 1:
         u = x @ a['W/W'].T + a['W/b']
     elif k == 2:
@@ -85,7 +87,7 @@ def test_attention(k):
 
 
 def test_decoder():
-    """Without attention it only starts from where the encoder ended."""
+    """Without attention, a decoder only starts from the encoder's last c."""
     arrays, x, encoding = weights(3, 4, 2), uniform(B, T, 3), uniform(B, S, 4)
     layer = randomize(QRNNLayer(3, 4, decoder=True))
     interop.load_chainer_core(arrays, layer)
@@ -94,7 +96,7 @@ def test_decoder():
 
 
 def test_file_of_a_model(tmp_path):
-    """As Chainer's serializer writes it: numbered layers of a list."""
+    """Chainer's serializer writes the layers of a list with their index."""
     arrays = dict(weights(3, 4, 2, prefix='rnn/0/'),
                   **weights(4, 4, 1, prefix='rnn/1/'))
     path = tmp_path / 'model.npz'
@@ -110,7 +112,7 @@ def test_file_of_a_model(tmp_path):
     assert_equal(stack(x), h)
 
 
-@pytest.mark.parametrize('layer, complaint', [
+@pytest.mark.parametrize('layer, message', [
     (lambda: QRNNLayer(3, 4, 1), r'W/b is missing'),
     (lambda: QRNNLayer(3, 4, 3), r'conv/b is missing'),
     (lambda: QRNNLayer(5, 4), r'V/W has shape \(12, 3\), .*\(12, 5\)'),
@@ -118,23 +120,23 @@ def test_file_of_a_model(tmp_path):
     (lambda: QRNNLayer(3, 4, attention=True), r'U/W is missing.*\(12, 4\)'),
     (lambda: QRNNLayer(3, 4, pooling='f'), "pooling 'f'"),
     (lambda: QRNNLayer(3, 4, lookahead=1), 'lookahead 1'),
-    (lambda: NStepQRNN(1, 3, 4, 0.), 'not of NStepQRNN'),
+    (lambda: NStepQRNN(1, 3, 4, 0.), 'not NStepQRNN'),
 ])
-def test_what_does_not_fit(layer, complaint):
+def test_invalid_arrays(layer, message):
     layer = layer()
     before = [param.array.copy() for param in layer.params()]
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=message):
         interop.load_chainer_core(weights(3, 4, 2), layer)
     assert_equal(list(layer.params()), before, atol=0)
 
 
-def test_attention_into_a_layer_without():
+def test_attention_weights_for_layer_without_attention():
     with pytest.raises(ValueError, match='U/W belongs'):
         interop.load_chainer_core(weights(4, 4, 2, True), QRNNLayer(4, 4))
 
 
 @pytest.mark.parametrize('name', ['W', 'V', 'attend'])
-def test_weights_that_a_hook_replaces_are_not_loaded(name):
+def test_parameters_replaced_by_a_hook(name):
     layer = QRNNLayer(4, 4, attention=True)
     hooked = layer if name == 'W' else getattr(layer, name)
     hooked.add_hook(SpectralNormalization())
@@ -142,8 +144,8 @@ def test_weights_that_a_hook_replaces_are_not_loaded(name):
         interop.load_chainer_core(weights(4, 4, 2, attention=True), layer)
 
 
-def test_sizes_are_those_of_the_weights():
-    """Of a link that has its weights from another one."""
+def test_sizes_of_copied_weights():
+    """The weights of a link may be copied from another link."""
     source, layer = QRNNLayer(4, 5), QRNNLayer(None, 5)
     layer.copyparams(source)
     with pytest.raises(ValueError, match=r'needs shape \(15, 4\)'):

@@ -1,4 +1,4 @@
-"""What holds of weights of any size on their way out and in."""
+"""Export and import of weights with random sizes."""
 import os
 import tempfile
 
@@ -26,7 +26,7 @@ prefixes = st.sampled_from(['', '0.', 'encoder.rnn.'])
 @given(st.data(), windows, sizes, sizes, st.sampled_from(['f', 'fo']),
        st.sampled_from(['torchqrnn', 'fastai', 'awd-lstm-lm']), prefixes)
 def test_state_dicts(data, kernel_sizes, n, m, pooling, style, prefix):
-    """Exported weights give the same link, and are themselves the same."""
+    """Exported weights are imported and exported again without change."""
     size = len(kernel_sizes), n, m
     links = [QRNNStack(*size, kernel_sizes, pooling=pooling) for _ in '12']
     links += [NStepQRNN(*size, 0., kernel_size=kernel_sizes, pooling=pooling)]
@@ -50,7 +50,7 @@ def test_state_dicts(data, kernel_sizes, n, m, pooling, style, prefix):
 
 @given(st.data(), st.integers(1, 5), sizes, sizes, prefixes)
 def test_chainer_core(data, k, n, m, prefix):
-    """The filters of the published core's linear or convolution layers."""
+    """Filters are imported from linear layers and from convolutions."""
     names = {1: ['W/W'], 2: ['V/W', 'W/W']}.get(k, ['conv/W'])
     bias = {1: 'W/b', 2: 'V/b'}.get(k, 'conv/b')
     shape = (3 * m, n, k) if k > 2 else (3 * m, n)
@@ -73,7 +73,7 @@ names = st.lists(st.sampled_from(
 @given(st.data(), kinds, st.lists(names, max_size=3, unique=True),
        strategies.dtypes)
 def test_files(data, kind, names, dtype):
-    """Arrays of any shape, layout and name."""
+    """Arrays of any shape, layout and name are written and read."""
     if kind == '.safetensors':
         pytest.importorskip('safetensors')
     written = {

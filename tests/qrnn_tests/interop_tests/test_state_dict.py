@@ -23,15 +23,15 @@ def sigmoid(a):
 
 
 def torchqrnn(x, weight, bias, window, output_gate, hidden=None, zoneout=0.):
-    """A layer as torchqrnn computes it in evaluation: (T, B, n)."""
+    """Compute a layer of torchqrnn in evaluation, ``(T, B, n)``."""
     source = x
     if window == 2:
-        before = numpy.concatenate([0 * x[:1], x[:-1]], 0)
-        source = numpy.concatenate([x, before], 2)
+        previous = numpy.concatenate([0 * x[:1], x[:-1]], 0)
+        source = numpy.concatenate([x, previous], 2)
     y = source @ weight.T + bias
     chunks = numpy.split(y, 3 if output_gate else 2, axis=2)
     z, f = numpy.tanh(chunks[0]), sigmoid(chunks[1])
-    f *= 1 - zoneout  # f is the share of what is new
+    f *= 1 - zoneout  # f is the weight of the new value
     states = []
     for t in range(len(x)):
         new = f[t] * z[t]
@@ -42,7 +42,7 @@ def torchqrnn(x, weight, bias, window, output_gate, hidden=None, zoneout=0.):
 
 
 def fastai(x, arrays, weight, bias, windows, output_gate):
-    """Layers as fastai has them, batch first."""
+    """Compute the layers of fastai, ``(B, T, n)``."""
     for i, window in enumerate(windows):
         y, last = torchqrnn(
             x.swapaxes(0, 1), arrays[weight.format(i)],
@@ -51,10 +51,11 @@ def fastai(x, arrays, weight, bias, windows, output_gate):
     return x
 
 
-def fastai_both(x, arrays, windows, output_gate):
-    """Its bidirectional QRNN: two stacks, the second of which turns time.
+def fastai_bidirectional(x, arrays, windows, output_gate):
+    """Compute fastai's bidirectional QRNN, which consists of two stacks.
 
-    Its layers run backwards and see the step after, not the step before.
+    The layers of the second stack run backwards, and their window contains the
+    next step instead of the previous step.
     """
     def backward(x, weight, bias, window):
         source = x
@@ -90,7 +91,7 @@ def weights(sizes, windows, output_gate, weight='layers.{}.linear.weight',
 
 
 def assert_same(actual, expected):
-    """The same names and dtypes, and the same bits."""
+    """Check that names, dtypes and bits of arrays are the same."""
     assert set(actual) == set(expected)
     for name, array in expected.items():
         assert actual[name].dtype == array.dtype
@@ -149,7 +150,7 @@ def test_zoneout_in_evaluation(kind, output_gate):
 
 
 @pytest.mark.parametrize('window', [1, 2])
-def test_goes_on_from_hidden(window):
+def test_initial_hidden_state(window):
     arrays = weights([3, 4], [window], True)
     x, hidden = uniform(T, B, 3), uniform(B, 4)
     expected, _ = torchqrnn(x, *arrays.values(), window, True, hidden)
@@ -165,11 +166,11 @@ def test_goes_on_from_hidden(window):
                      'rnns.{}.linear.module.bias'))])
 @pytest.mark.parametrize('prefix', ['', '0.', '0.module.'])
 def test_language_models(style, names, prefix):
-    """Layers of different sizes, beside arrays that are not theirs."""
+    """Layers have different sizes, and the file contains other arrays."""
     names = [prefix + name for name in names]
     windows, sizes = (2, 1, 1), (4, 6, 6, 4)
     layers = weights(sizes, windows, True, *names)
-    if style == 'fastai':  # a second copy, which dropout has gone over
+    if style == 'fastai':  # a second copy of the weights, with dropout
         layers.update({
             name.replace('weight_raw', 'module.weight'): array.copy()
             for name, array in layers.items() if 'raw' in name})
@@ -181,7 +182,7 @@ def test_language_models(style, names, prefix):
     assert_same(interop.to_state_dict(stack, style, prefix), layers)
 
 
-def test_dropped_copy_is_not_read():
+def test_copy_with_dropout_is_not_read():
     names = ('rnns.{}.layers.0.linear.weight_raw',
              'rnns.{}.layers.0.linear.module.bias')
     arrays = weights([3, 4], [1], True, *names)
@@ -194,7 +195,7 @@ def test_dropped_copy_is_not_read():
 
 @pytest.mark.parametrize('dtype', [numpy.float16, numpy.float32])
 @pytest.mark.parametrize('kind', ['.npz', '.safetensors'])
-def test_through_files(tmp_path, dtype, kind):
+def test_files(tmp_path, dtype, kind):
     if kind == '.safetensors':
         pytest.importorskip('safetensors')
     arrays = weights([3, 4, 4], [2, 1], True, dtype=dtype)
@@ -207,7 +208,7 @@ def test_through_files(tmp_path, dtype, kind):
     assert_same(interop.read_arrays(other), arrays)
 
 
-def test_numbers_are_converted():
+def test_dtype_is_converted():
     arrays = weights([3, 4], [2], True)
     layer = QRNNLayer(None, 4)
     interop.load_state_dict(arrays, layer)
@@ -229,17 +230,18 @@ def both_directions(sizes, windows, output_gate=True, prefix=''):
 @pytest.mark.parametrize('output_gate', [True, False])
 @pytest.mark.parametrize('windows', [(2,), (2, 1), (2, 2), (1, 1, 1)])
 def test_both_directions(windows, output_gate):
-    """Values and gradients of fastai's formulae, differences' gradients."""
+    """Values equal fastai's formulae, gradients their finite differences."""
     arrays = both_directions(
         [3] + len(windows) * [4], windows, output_gate)
     rnn = interop.from_state_dict(arrays, 3, output_gate)
     assert isinstance(rnn, BiQRNNStack)
     x, gh = uniform(B, T, 3), uniform(B, T, 8)
-    assert_equal(rnn(x), fastai_both(x, arrays, windows, output_gate))
+    assert_equal(rnn(x), fastai_bidirectional(x, arrays, windows, output_gate))
     assert_same(interop.to_state_dict(rnn), arrays)
 
     def loss(x, arrays):
-        return (fastai_both(x, arrays, windows, output_gate) * gh).sum()
+        h = fastai_bidirectional(x, arrays, windows, output_gate)
+        return (h * gh).sum()
 
     def slope(function, eps=1e-6):
         return (function(eps) - function(-eps)) / (2 * eps)
@@ -253,7 +255,7 @@ def test_both_directions(windows, output_gate):
     numpy.testing.assert_allclose(
         (variable.grad * direction).sum(),
         slope(lambda eps: loss(x + eps * direction, arrays)), rtol=1e-7)
-    # The gradients have the layout of the weights.
+    # Gradients are converted in the same way as weights.
     grads = rnn.copy(mode='copy')
     for param, source in zip(grads.params(), rnn.params()):
         param.array[...] = source.grad
@@ -276,7 +278,7 @@ def test_one_layer_in_both_directions():
     assert_same(interop.to_state_dict(layer, prefix='encoder.'), arrays)
 
 
-def test_half_of_both_directions():
+def test_wrong_number_of_directions():
     both = both_directions([3, 4, 4], [2, 1])
     one = weights([3, 4, 4], [2, 1], True)
     for link in QRNNStack(2, 3, 4, (2, 1)), NStepQRNN(
@@ -298,13 +300,13 @@ def test_half_of_both_directions():
         interop.to_state_dict(BiQRNNStack(2, 3, 4), 'fastai')
 
 
-# What shapes leave open
+# Ambiguous shapes
 
-def test_rows_of_two_or_three_gates():
+def test_ambiguous_number_of_gates():
     """12 rows are 4 channels with an output gate, or 6 without."""
     arrays = weights([3, 6], [2], False)
     with pytest.raises(ValueError, match=r'\(12, 6\): a layer of 4 channels '
-                       'with an output gate, or of 6 without; give'):
+                       'with an output gate, or of 6 channels without'):
         interop.from_state_dict(arrays, 3)
     x = uniform(B, T, 3)
     expected, _ = torchqrnn(
@@ -317,14 +319,14 @@ def test_rows_of_two_or_three_gates():
 
 
 @pytest.mark.parametrize('output_gate', [True, False])
-def test_layers_tell_each_other_s_gates(output_gate):
+def test_next_layer_determines_gates(output_gate):
     arrays = weights([3, 6, 6], [2, 1], output_gate)
     stack = interop.from_state_dict(arrays, 3)
     assert [layer.pooling for layer in stack] == 2 * [
         'fo' if output_gate else 'f']
 
 
-def test_window_is_checked():
+def test_expected_window():
     arrays = weights([4, 5], [2], True)  # 8 columns
     assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
     with pytest.raises(ValueError, match=r'\(15, 8\), but a layer of 8 input '
@@ -338,7 +340,7 @@ def test_window_is_checked():
 
 
 @pytest.mark.parametrize('prefix', ['', 'encoder.0.'])
-def test_layer_by_itself(prefix):
+def test_single_layer(prefix):
     arrays = weights([3, 5], [2], True, prefix + 'linear.weight',
                      prefix + 'linear.bias')
     x = uniform(B, T, 3)
@@ -353,7 +355,7 @@ def test_layer_by_itself(prefix):
         interop.to_state_dict(QRNNStack(2, 3, 5), 'torchqrnn-layer')
 
 
-def test_one_layer_of_several_by_its_prefix():
+def test_prefix_of_one_layer():
     arrays = weights([3, 5, 5], [2, 2], True)
     layer = interop.from_state_dict(arrays, 5, prefix='layers.1.')
     assert_same(
@@ -361,7 +363,7 @@ def test_one_layer_of_several_by_its_prefix():
         {name: array for name, array in arrays.items() if '.1.' in name})
 
 
-def test_parameters_of_pytorch():
+def test_pytorch_parameters():
     torch = pytest.importorskip('torch')
 
     class Layer(torch.nn.Module):
@@ -386,7 +388,7 @@ def test_other_byte_order():
         numpy.testing.assert_array_equal(array, arrays[name])
 
 
-def test_one_of_several():
+def test_several_qrnns():
     arrays = weights([3, 4], [1], True)
     both = {prefix + name: array + i for i, prefix in enumerate(
         ('encoder.', 'decoder.')) for name, array in arrays.items()}
@@ -402,7 +404,7 @@ def without(arrays, name):
     return {key: array for key, array in arrays.items() if key != name}
 
 
-@pytest.mark.parametrize('change, complaint', [
+@pytest.mark.parametrize('change, message', [
     (lambda a: dict(a, **{'layers.1.linear.weight': uniform(12, 6)}),
      r'layers\.1\.linear\.weight has shape \(12, 6\), but layer 1 .*'
      r'kernel_size 2 needs shape \(12, 8\)'),
@@ -420,16 +422,16 @@ def without(arrays, name):
     (lambda a: {'module.weight': uniform(3)}, 'no QRNN .* module.weight'),
     (lambda a: {}, r'\(none\)'),
 ])
-def test_what_does_not_fit(change, complaint):
+def test_invalid_arrays(change, message):
     stack = QRNNStack(2, 3, 4)
     before = [param.array.copy() for param in stack.params()]
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=message):
         interop.load_state_dict(
             change(weights([3, 4, 4], [2, 2], True)), stack)
     assert_equal(list(stack.params()), before, atol=0)
 
 
-@pytest.mark.parametrize('link, complaint', [
+@pytest.mark.parametrize('link, message', [
     (lambda: QRNNStack(2, 3, 4, dense=True), 'dense'),
     (lambda: QRNNStack(2, 3, 4, pooling='ifo'), 'layer 0'),
     (lambda: QRNNLayer(3, 4, lookahead=1), 'layer 0'),
@@ -437,15 +439,15 @@ def test_what_does_not_fit(change, complaint):
     (lambda: QRNNLayer(3, 4, activations={'z': 'identity'}), 'layer 0'),
     (lambda: NStepBiQRNN(1, 3, 4, 0.), 'NStepBiQRNN'),
 ])
-def test_links_that_they_have_not(link, complaint):
+def test_unsupported_links(link, message):
     link = link()
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=message):
         interop.load_state_dict(weights([3, 4, 4], [2, 2], True), link)
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=message):
         interop.to_state_dict(link)
 
 
-def test_layers_that_cannot_be_written():
+def test_unsupported_layers():
     with pytest.raises(ValueError, match='kernel_size 3'):
         interop.to_state_dict(QRNNLayer(3, 4, kernel_size=3))
     with pytest.raises(ValueError, match='in_size'):
@@ -454,17 +456,17 @@ def test_layers_that_cannot_be_written():
         interop.to_state_dict(QRNNLayer(3, 4), 'keras')
 
 
-@pytest.mark.parametrize('in_size, output_gate, complaint', [
+@pytest.mark.parametrize('in_size, output_gate, message', [
     (4, True, r'layers\.0\.linear\.weight has shape \(12, 6\), .* 4 input'),
     (3, False, r'layers\.1\.linear\.weight has shape \(12, 8\), .* 6 input'),
 ])
-def test_sizes_that_do_not_fit(in_size, output_gate, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_wrong_sizes(in_size, output_gate, message):
+    with pytest.raises(ValueError, match=message):
         interop.from_state_dict(
             weights([3, 4, 4], [2, 2], True), in_size, output_gate)
 
 
-def test_layers_of_one_size_only():
+def test_kind_with_equal_sizes():
     arrays = weights([3, 5, 4], [1, 1], True)
     with pytest.raises(ValueError, match=r'1\.linear\.weight .*\(12, 5\)'):
         interop.from_state_dict(arrays, 3, kind=NStepQRNN)
@@ -472,8 +474,8 @@ def test_layers_of_one_size_only():
         interop.from_state_dict(arrays, 3, kind=chainer.ChainList)
 
 
-def test_hooks_are_written():
-    """The arrays are what the link computes with."""
+def test_values_replaced_by_a_hook():
+    """The arrays contain the values that the link uses."""
     layer, x = QRNNLayer(4, 5), uniform(B, T, 4, dtype=numpy.float32)
     layer.W.array[...] *= 10
     layer.add_hook(SpectralNormalization(20))
@@ -483,7 +485,7 @@ def test_hooks_are_written():
 
 
 @pytest.mark.parametrize('in_size', [4, None])
-def test_weights_that_a_hook_replaces_are_not_loaded(in_size):
+def test_parameters_replaced_by_a_hook(in_size):
     arrays = weights([4, 5, 5], [2, 2], True)
     stack = QRNNStack(2, in_size, 5)
     stack[0].add_hook(SpectralNormalization())
@@ -496,8 +498,8 @@ def test_weights_that_a_hook_replaces_are_not_loaded(in_size):
 
 
 @pytest.mark.parametrize('source', ['copy', 'copyparams'])
-def test_sizes_are_those_of_the_weights(source):
-    """Of a link that has its weights from another one."""
+def test_sizes_of_copied_weights(source):
+    """The weights of a link may be copied from another link."""
     link, new = QRNNLayer(None, 5), QRNNLayer(None, 5)
     twin = link.copy()
     link(uniform(B, T, 4, dtype=numpy.float32))
@@ -510,7 +512,7 @@ def test_sizes_are_those_of_the_weights(source):
         15, 8)
 
 
-def test_sizes_of_numpy():
+def test_numpy_integers():
     arrays = weights([4, 5, 5], [2, 2], True)
     four, five, two = map(numpy.int64, (4, 5, 2))
     stack = interop.from_state_dict(arrays, four, out_size=five, window=two)

@@ -1,4 +1,4 @@
-"""What the kernels are checked on, with and without a GPU."""
+"""Test cases of the kernels, with and without a GPU."""
 import collections
 import itertools
 
@@ -20,7 +20,7 @@ from qrnn.kernels import philox
 from qrnn.kernels.cuda import plans
 
 
-#: Relative to the largest value, in half precision to its rounding.
+#: Tolerance by dtype, relative to the largest value.
 TOLERANCE = {'float16': 4e-3, 'float32': 4e-6, 'float64': 1e-12}
 
 SIZES = {'B': [1, 3, 24], 'T': [0, 1, 17, 105, 1000], 'C': [1, 7, 33, 320]}
@@ -57,13 +57,17 @@ POOLING = {
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
-    """Yield cases in which every two values of any two factors meet.
+    """Yield cases that contain all pairs of values of any two factors.
 
-    Values of the factors in ``full`` meet in every combination. ``most`` is
-    the number of elements B T C that a case may have.
+    Args:
+        factors (dict): Values of each factor by name.
+        full (tuple of str): Factors whose values are combined completely.
+        most (int): Largest number of elements B T C of a case.
+
     """
-    # As many cases from Hypothesis have 30 % of the pairs of STRNN and 20 % of
-    # POOLING's, twelve times as many 84 % and 78 %; these have 99 %.
+    # These cases cover 99 % of the pairs. The same number of cases drawn by
+    # Hypothesis covers 30 % of the pairs in STRNN and 20 % in POOLING; twelve
+    # times as many cover 84 % and 78 %.
     random = numpy.random.RandomState(0)
     names = list(factors)
     Case = collections.namedtuple('Case', names)
@@ -98,7 +102,7 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
         if 'B' not in chosen or (
                 chosen['B'] * chosen['T'] * chosen['C'] <= most):
             yield Case(**chosen)
-        else:  # the largest sizes meet each other in the full matrix only
+        else:  # the full matrix alone combines the largest sizes
             chosen['B'] = min(factors['B'])
             if chosen['T'] * chosen['C'] > most:
                 chosen['C'] = 33
@@ -115,9 +119,9 @@ def name_of(case):
 
 def check_strnn(case, device=None, to_device=lambda a: a,
                 to_host=lambda a: a):
-    """Check forward and backward of a case against the reference.
+    """Compare forward and backward of a case with the reference.
 
-    The loops of the CPU run where there is no device.
+    Without a device, CPU loops are checked.
     """
     kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
@@ -149,7 +153,7 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 
 def check_pooling(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check forward and backward of a case, as :func:`check_strnn`."""
+    """Compare forward and backward of a case; see :func:`check_strnn`."""
     kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
@@ -166,7 +170,7 @@ def check_pooling(case, device=None, to_device=lambda a: a,
         lengths = random.randint(0, T + 1, B).astype('i')
         lengths[::2] = {'none at all': 0, 'some': T,
                         'one short': max(0, T - 1)}[case.lengths]
-        for s in range(B):  # what lies behind an end must not matter
+        for s in range(B):  # the padding is arbitrary
             u[s, lengths[s]:] = numpy.nan
     expectation = case.zoneout == 'expectation'
     ratio = {'seed': .3, 'everywhere': 1., 'expectation': .3}.get(
@@ -218,14 +222,14 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived],
-                           # By way of strnn
+                           # The gradients of a graph that uses strnn
                            enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
 
 def check_windows(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check the windows and their adjoint against the reference."""
+    """Compare windows and their adjoint with the reference."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, n, k = case.B, case.T, case.C, case.k
@@ -243,7 +247,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
     inputs = [_moved(a, to_device) for a in given]
     windows = to_host(kernels.unfold(
         inputs[0], inputs[1], k, lookahead, inputs[2], **options))
-    # A convolution with filters that copy one tap each
+    # A convolution whose filters copy one tap each
     W = numpy.eye(k * n).reshape(k, n, k * n)
     expected = masked_convolution_ref(clean, W, x0, lengths, lookahead)
     numpy.testing.assert_array_equal(
@@ -286,7 +290,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
 
 def check_lstm(case, device=None, to_device=lambda a: a,
                to_host=lambda a: a):
-    """Check all steps of an LSTM against the reference."""
+    """Compare all steps of an LSTM with the reference."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, T, m = case.B, case.T, case.C
@@ -318,7 +322,7 @@ def check_lstm(case, device=None, to_device=lambda a: a,
     ys = lstm(*variables, lengths)
     arrived = [(y, chainer.Variable(g.astype('d')))
                for y, g in zip(ys, grads) if g is not None]
-    # By way of Chainer's own functions
+    # The gradients of Chainer's functions
     expected = chainer.grad([y for y, _ in arrived], variables,
                             [g for _, g in arrived],
                             enable_double_backprop=True)
@@ -339,18 +343,18 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
     for regime in REGIMES:
         h = to_host(cuda.strnn_forward(
             f_, x_, h0_, regime=regime, device=device))
-        # The sum with 0 makes -0 to 0, and NaN has many bits.
+        # Adding 0 converts -0 to 0, and NaN has many representations.
         numpy.testing.assert_array_equal(h, expected)
 
 
 def backend(device, **options):
-    """Return the kernels, and keyword arguments for them."""
+    """Return the module of the kernels, and keyword arguments for them."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})
 
 
 def _rows(array, case):
-    """Return the values as a slice of wider rows if strided."""
+    """Return the values, as a slice of wider rows if the case is strided."""
     array = array.astype(case.dtype)
     if not case.strided:
         return array
@@ -361,7 +365,7 @@ def _rows(array, case):
 
 
 def _moved(array, to_device):
-    """Return the array on the device, with its strides."""
+    """Send an array to the device without changing its strides."""
     if array is None:
         return None
     base = array if array.base is None else array.base
@@ -376,7 +380,7 @@ def _compare(actual, expected, dtype):
             assert a is None
             continue
         assert a.dtype == dtype and a.shape == e.shape
-        # A value's error is relative to those that it was made of.
+        # Errors are relative to the values that were added.
         allowed = TOLERANCE[dtype] * max(1, abs(e).max(initial=0))
         numpy.testing.assert_allclose(a, e, rtol=0, atol=allowed)
 

@@ -1,7 +1,7 @@
-"""A device for the kernels' plans on a machine without a GPU.
+"""A device that runs CUDA kernels on a machine without a GPU.
 
-The kernels' own text, the launcher's options and the launches of
-``qrnn.kernels.cuda.plans`` go to g++ and to a process of its own, under the
+g++ compiles the sources of the kernels with the options of the launcher. The
+launches of ``qrnn.kernels.cuda.plans`` run in a separate process under the
 address and undefined-behaviour sanitizers. Only ``device.cu`` is replaced, by
 ``host/device.h``.
 """
@@ -32,28 +32,27 @@ compiler = shutil.which('g++')
 
 
 class KernelError(AssertionError):
-    """A kernel did what a sanitizer or the host's barrier forbids."""
+    """Error of a kernel that a sanitizer or a barrier on the host reports."""
 
 
 class HostDevice:
-    """Where kernels run: a sanitized process per module.
+    """Device that runs each module in a process with sanitizers.
 
     Args:
-        order (str): In which order blocks, and threads between barriers, take
-            turns.
-        edit: Changes a family's source text before it is compiled, so as to
-            plant a fault.
+        order (str): Order in which blocks run, and threads between barriers.
+        edit (callable): Function that modifies the source of a family before
+            it is compiled, to insert a fault.
 
     """
 
     xp = numpy
-    last_only = False  # of the blocks along channels
+    last_only = False  # whether to run only the last block along channels
 
     def __init__(self, order='up', edit=None):
         self.order = ORDERS[order]
         self.edit = edit
-        self.kernels = []  # launched so far
-        self.bytes = [0, 0]  # that they read and wrote
+        self.kernels = []  # names of launched kernels
+        self.bytes = [0, 0]  # bytes read and written by them
 
     def empty(self, shape, dtype):
         return numpy.full(shape, numpy.nan, dtype)
@@ -67,12 +66,12 @@ class HostDevice:
 
 
 class LargeDevice(HostDevice):
-    """The same with arrays that no memory would hold: files with holes.
+    """Host device for arrays larger than the memory, stored in sparse files.
 
-    Of a launch, it runs the last channels alone.
+    Only the last channels of a launch are computed.
 
     Args:
-        folder (pathlib.Path): Where the files go.
+        folder (pathlib.Path): Folder for the files.
 
     """
 
@@ -99,7 +98,7 @@ def start(module, edit=None):
 
 
 class Process:
-    """A driver with the kernels of one module; see ``host/driver.cc``."""
+    """Process that runs the kernels of a module; see ``host/driver.cc``."""
 
     def __init__(self, executable):
         self.executable = executable
@@ -111,7 +110,7 @@ class Process:
                 [self.executable], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0'))
-            atexit.register(self.process.communicate)  # it ends with its input
+            atexit.register(self.process.communicate)  # closes its input
         name = launch.kernel.encode()
         job = [_words(len(name)), name, _words(
             *launch.grid, *launch.block, launch.shared, order, last_only,
@@ -161,7 +160,7 @@ def _words(*numbers):
 
 
 def _span(array):
-    """Return the bytes from an array's first element to its last."""
+    """Return the memory from the first to the last element of an array."""
     if array.size == 0:
         return 0
     return array.itemsize + sum(
@@ -169,7 +168,7 @@ def _span(array):
 
 
 def build(text, definitions):
-    """Compile and link a module, unless the same was built before."""
+    """Compile and link a module, or reuse a build of the same source."""
     driver = _compile('driver.cc', [])
     inc = _folder() / f'kernels-{_digest(text)}.inc'
     if not inc.exists():
@@ -200,7 +199,7 @@ def _gcc(target, arguments):
             stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise RuntimeError('g++ failed:\n' + done.stderr[:4000])
-        os.replace(made, target)  # whole, also for who builds beside us
+        os.replace(made, target)  # atomic, as other processes may build it too
 
 
 def _write(path, text):

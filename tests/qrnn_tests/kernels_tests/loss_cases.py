@@ -1,4 +1,4 @@
-"""What dropout and the softmaxes are checked on."""
+"""Test cases of dropout, the softmax loss and attention."""
 import numpy
 
 from qrnn.kernels import philox
@@ -26,11 +26,11 @@ ATTENTION = {
 
 def check_dropout(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check dropout against the generator's reference, to the bit."""
+    """Check that dropout uses exactly the bits of the reference generator."""
     kernels, options = backend(device)
     x = numpy.random.RandomState(1).normal(size=case.shape).astype(case.dtype)
     if case.strided:
-        x = numpy.stack([x, -x], axis=-1)  # of the same dtype in NumPy 1, too
+        x = numpy.stack([x, -x], axis=-1)  # keeps the dtype in NumPy 1
     x_ = to_device(x)
     if case.strided:
         x, x_ = x[..., 0], x_[..., 0]
@@ -52,7 +52,7 @@ def check_dropout(case, device=None, to_device=lambda a: a,
 
 def check_softmax(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check losses, gradients and weights against NumPy in float64."""
+    """Compare losses, gradients and weights with NumPy in float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     N, V = case.N, case.V
@@ -100,7 +100,10 @@ def check_softmax(case, device=None, to_device=lambda a: a,
 
 
 def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
-    """Check that NaN and inf show in their row and, but -inf, in the loss."""
+    """Check that NaN and inf in a row give NaN or inf in its loss.
+
+    With a logit of -inf the loss is finite.
+    """
     kernels, options = backend(device)
     for bad in numpy.nan, numpy.inf, -numpy.inf:
         logits = numpy.zeros((2, 100), 'f')
@@ -115,7 +118,7 @@ def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
 
 def check_attention(case, device=None, to_device=lambda a: a,
                     to_host=lambda a: a):
-    """Check the weights of attention and their gradients in float64."""
+    """Compare attention weights and their gradients with float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     shape = *case.rows, case.S

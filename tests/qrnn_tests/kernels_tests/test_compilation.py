@@ -1,4 +1,4 @@
-"""Compiled code on disk, which may be missing, damaged or foreign."""
+"""The cache of compiled code, with missing, damaged and foreign files."""
 import errno
 import logging
 import os
@@ -27,7 +27,7 @@ def files_of(folder):
 
 
 def add(number):
-    """Return a loop that has not been compiled in this process."""
+    """Return a loop that this process has not compiled yet."""
     @compilation.compiled
     def loop(array):
         for j in range(len(array)):
@@ -37,7 +37,7 @@ def add(number):
 
 
 def is_cached(number=1., dtype='d'):
-    """Call a new loop, check its result, and return if it was cached."""
+    """Call a new loop, check its result, and return whether it was cached."""
     loop, array = add(number), numpy.zeros(3, dtype)
     loop(array)
     assert array.tolist() == 3 * [number]
@@ -50,7 +50,7 @@ def test_cache(folder):
     assert len(files_of(folder)) == 1
 
 
-def test_each_constant_and_dtype_has_its_file(folder):
+def test_separate_files_for_constants_and_dtypes(folder):
     for n_files, args in enumerate([(1., 'd'), (2., 'd'), (1., 'f')]):
         assert not is_cached(*args)
         assert len(files_of(folder)) == n_files + 1
@@ -92,8 +92,8 @@ def test_damaged_files_are_replaced(folder, damage):
     assert is_cached()
 
 
-def test_code_that_cannot_be_loaded_is_replaced(folder, monkeypatch):
-    """As that of a Numba whose classes differ under the same version."""
+def test_unloadable_code_is_replaced(folder, monkeypatch):
+    """Code of another Numba with the same version may not be loadable."""
     monkeypatch.setattr(compilation, 'dumps', lambda data: b'no pickle')
     assert not is_cached()
     monkeypatch.undo()
@@ -103,14 +103,14 @@ def test_code_that_cannot_be_loaded_is_replaced(folder, monkeypatch):
 
 
 def test_index_of_numba_is_ignored(folder):
-    """An older version of this package wrote one."""
+    """Older versions of qrnn wrote an index of Numba."""
     assert not is_cached()
     path, = files_of(folder)
     path.with_name(path.name.split('.py')[0] + '.nbi').write_bytes(b'')
     assert is_cached()
 
 
-def test_folder_in_place_of_a_file(folder):
+def test_folder_instead_of_a_file(folder):
     assert not is_cached()
     for path in files_of(folder):
         path.unlink()
@@ -128,7 +128,7 @@ def test_folder_deleted_later(folder):
 
 @pytest.mark.parametrize('number', [
     'EACCES', 'EDQUOT', 'EIO', 'EMFILE', 'ENOSPC', 'EROFS'])
-def test_folder_that_cannot_be_written(folder, monkeypatch, number):
+def test_read_only_folder(folder, monkeypatch, number):
     def fail(*args):
         raise OSError(getattr(errno, number), 'failure for testing')
 
@@ -154,7 +154,7 @@ def test_full_disk(folder):
 
 
 def test_no_folder(monkeypatch, tmp_path):
-    """As where a library is installed for all users, with no home."""
+    """The library may be installed in a read-only folder, without a home."""
     file = tmp_path / 'file'
     file.touch()
     monkeypatch.setattr(numba.config, 'CACHE_DIR', str(file / 'missing'))
@@ -165,8 +165,8 @@ def test_no_folder(monkeypatch, tmp_path):
     assert not is_cached()
 
 
-def test_processes_that_start_at_once(folder):
-    """On an empty cache each process computes with its own dtype."""
+def test_simultaneous_processes(folder):
+    """Processes with different dtypes share an empty cache."""
     code = '''if True:
         import sys, numpy, qrnn
         x = numpy.full((1, 2, 3), .5, sys.argv[1])

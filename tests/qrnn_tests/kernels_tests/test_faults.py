@@ -1,7 +1,4 @@
-"""Faults planted in the kernels' text are caught by the checks on the host.
-
-A check that has never failed proves little.
-"""
+"""Faults inserted into the sources of the kernels are detected on the host."""
 import types
 
 import pytest
@@ -55,7 +52,7 @@ FAULTS = {
         'chunked_scan'),
 }
 
-#: In what :mod:`loss_cases` checks.
+#: Faults that :mod:`loss_cases` detects.
 LOSS_FAULTS = {
     'an element past the last': (
         'if (at < size)', 'if (first < size)', KernelError, 'dropout'),
@@ -81,7 +78,7 @@ LOSS_FAULTS = {
 
 
 class Edit:
-    """Plant a fault in a source text."""
+    """Function that inserts a fault into a source."""
 
     def __init__(self, old, new):
         self.old, self.new = old, new
@@ -95,7 +92,7 @@ class Edit:
 @pytest.mark.parametrize('name', FAULTS)
 def test_fault(name, order):
     old, new, error, regime = FAULTS[name]
-    key = name, old, new  # one build for all orders
+    key = name, old, new  # the build is shared by all orders
     device = HostDevice(order, _edits.setdefault(key, Edit(old, new)))
     with pytest.raises(error):
         cases.check_strnn(_case(regime), device)
@@ -103,7 +100,7 @@ def test_fault(name, order):
 
 @pytest.mark.parametrize('name', LOSS_FAULTS)
 def test_fault_of_losses(name):
-    """In one order at least: where threads go up, some barriers are idle."""
+    """Some missing barriers are detected in one order of threads only."""
     old, new, error, check = LOSS_FAULTS[name]
     with pytest.raises(error):
         for order in 'down', 'up', 'shuffled':

@@ -1,4 +1,4 @@
-"""Index arithmetic on arrays of 130 GB, which are files with holes."""
+"""Index arithmetic for arrays of 130 GB, stored in sparse files."""
 import shutil
 
 import chainer
@@ -18,9 +18,9 @@ from qrnn_tests.kernels_tests.test_faults import Edit
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-# Offsets beyond 2 ** 32, and counters too: there is one for four steps.
+# Offsets exceed 2 ** 32, and so do counters, of which each covers four steps.
 SHAPE = B, T, C = 5, 128, 2 ** 25
-LAST = 32  # channels that every regime's last block has
+LAST = 32  # number of channels in the last block of every regime
 ZONEOUT, SEED = .3, 12345
 
 
@@ -89,7 +89,7 @@ def check_dropout(folder, edit=None):
     quarter = philox.CHUNK // 4
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
-    # The last block draws for the end of each quarter.
+    # The last block draws the mask at the end of each quarter.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

@@ -1,4 +1,4 @@
-"""The cases of ``test_on_host`` on a real device, and Chainer's own checks."""
+"""The cases of ``test_on_host`` on a GPU, and numerical gradient checks."""
 import os
 
 import chainer
@@ -92,7 +92,7 @@ def test_real_sizes(shape):
     h, c, c_last = kernels.pooling_forward(u, *settings)
     gu, _, _ = kernels.pooling_backward(u, *settings, c, gh, None, None)
 
-    def some(array):  # of each gate the last two channels of the last row
+    def some(array):  # the last two channels of each gate in the last row
         return numpy.concatenate([
             array[-1:, :, end - 2:end].get()
             for end in range(C, array.shape[2] + 1, C)], axis=2)
@@ -110,7 +110,7 @@ def test_real_sizes(shape):
 
 def test_offsets_beyond_32_bits():
     B, T, C = 3, 1024, 2 ** 20
-    # An emulated GPU's memory is the host's.
+    # An emulated GPU uses the memory of the host.
     free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     if min(cupy.cuda.Device().mem_info[0], free) < 40 << 30:
         pytest.skip('needs 40 GiB of free memory, of the GPU and the host')
@@ -166,15 +166,15 @@ def test_gradients_of_pooling(T, pooling):
 
 @pytest.mark.parametrize('kind, launches, products', [
     (qrnn.QRNNLayer, 6, 3),
-    (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])  # one of each a step, each way
+    (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])  # two of each per step
 def test_launches(kind, launches, products):
-    """Forward and backward of a layer, 9 steps, in no more launches."""
+    """The number of launches of forward and backward, for 9 steps."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     layer = kind(8, 12)
     layer.to_device('@cupy:0')
     gy = cupy.ones((3, 9, 12), 'f')
-    for _ in range(2):  # the first call initialises and compiles
+    for _ in range(2):  # the first call initializes and compiles
         layer.reset_state()
         layer.cleargrads()
         x = chainer.Variable(cupy.ones((3, 9, 8), 'f'))

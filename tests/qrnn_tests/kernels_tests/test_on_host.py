@@ -1,4 +1,4 @@
-"""The kernels' own text, compiled for the host, under sanitizers."""
+"""The kernels, compiled for the host, under sanitizers."""
 import os
 
 import pytest
@@ -13,7 +13,7 @@ from qrnn_tests.kernels_tests.host_device import HostDevice
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-#: Every combination of sizes instead of every pair; half an hour on one core.
+#: Whether to test all combinations instead of all pairs (half an hour).
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 

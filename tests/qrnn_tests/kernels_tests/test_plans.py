@@ -12,10 +12,10 @@ from qrnn.kernels.cuda import plans
     (20, 640, 105, 'block_scan'),      # the paper's language model
     (16, 320, 300, 'block_scan'),      # translation
     (24, 256, 231, 'block_scan'),      # sentiment
-    (8, 320, 32, 'block_scan'),        # Figure 4, from the smallest
-    (256, 320, 512, 'sequential'),     # to the largest
+    (8, 320, 32, 'block_scan'),        # smallest shape of Figure 4
+    (256, 320, 512, 'sequential'),     # largest shape of Figure 4
     (1, 512, 131072, 'chunked_scan'),  # one very long sequence
-    (16, 320, 1, 'sequential'),        # a decoder's step
+    (16, 320, 1, 'sequential'),        # a step of a decoder
 ])
 def test_regimes(B, C, T, regime):
     assert plans.choose_regime(B * C, T) == regime
@@ -38,11 +38,11 @@ def test_launches_cover_channels_and_time(name, dtype, regime):
             assert launch_.grid[0] * x >= channels
             assert (launch_.grid[0] - 1) * x < channels
             assert x * y <= 512 and launch_.shared <= 48 * 1024
-            if launch_.kernel.endswith('reduce'):  # equal parts for all warps
+            if launch_.kernel.endswith('reduce'):  # warps have equal parts
                 assert scan.chunk % (y * scan.slice) == 0
 
 
-def test_nothing_is_launched_for_no_channels():
+def test_no_launches_without_channels():
     scan = plans.Scan('strnn_forward', numpy.dtype('f'), 0, 5)
     assert scan.launches((), None, None) == []
 
@@ -53,7 +53,7 @@ def test_too_many_steps():
 
 
 @pytest.mark.parametrize('dtype', ['int32', 'bool', 'complex64', 'longdouble'])
-def test_dtypes_without_kernels(dtype):
+def test_unsupported_dtypes(dtype):
     with pytest.raises(TypeError):
         plans.bits_of(dtype)
 
@@ -67,7 +67,7 @@ def test_modules():
 
 def test_activations_of_a_module():
     module = launch.pooling_module('f', 'if', {'z': 'identity', 'o': 'tanh'})
-    # That of a gate which is not there makes no other module.
+    # Activations of missing gates do not change the module.
     assert module == launch.pooling_module('f', 'if', {'z': 'identity'})
     assert {'-DQRNN_HAS_O=0', '-DQRNN_HAS_I=1', '-DQRNN_Z=2', '-DQRNN_I=1'
             } < set(launch.options(module))
@@ -75,7 +75,7 @@ def test_activations_of_a_module():
         launch.pooling_module('f', 'fo', {'f': 'tanh'})
 
 
-def test_the_expectation_under_zoneout_has_its_own_module():
+def test_expectation_has_a_separate_module():
     module = launch.pooling_module('f', 'fo')
     assert '-DQRNN_EXPECTATION=0' in launch.options(module)
     assert '-DQRNN_EXPECTATION=1' in launch.options(

@@ -1,4 +1,4 @@
-"""Every kernel compiled for real devices, which needs NVRTC but no GPU."""
+"""Compilation of every kernel by NVRTC, which does not need a GPU."""
 import json
 import os
 import sys
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.skipif(
     resources.find_nvrtc() is None,
     reason='needs NVRTC (pip install nvidia-cuda-nvrtc)')
 
-#: Every kernel for every architecture at once.
+#: Whether to compile every kernel for every architecture.
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 
 def _compiled():
-    # A module takes a second or two. In float32, all of the usual three
-    # architectures; otherwise one of them, a different one with every version
-    # of Python, so that CI's three leave out none.
+    # Compiling a module takes one or two seconds. float32 modules are compiled
+    # for all three usual architectures. Other modules are compiled for one of
+    # them, which depends on the Python version, so that CI covers all three.
     usual = resources.ARCHITECTURES[1:4]
     for i, module in enumerate(sorted(launch.modules(), key=str)):
         turn = usual[(i + sys.version_info.minor) % 3]
@@ -73,7 +73,7 @@ def test_compiles_through_cupy(module, monkeypatch):
     name = '_get_arch_for_options_for_nvrtc'
     if not hasattr(compiler, name):
         pytest.skip('this CuPy asks for the architecture in another way')
-    # All of CuPy's way but its question to a device that is not there.
+    # Everything in CuPy's compiler except for the query of a device.
     monkeypatch.setattr(
         compiler, name, lambda arch=None: ('-arch=sm_80', 'cubin'))
     binary = compiler.compile_using_nvrtc(

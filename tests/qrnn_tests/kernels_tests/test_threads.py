@@ -1,4 +1,4 @@
-"""The threads of the CPU's loops, and what happens without them."""
+"""Threads of the CPU loops, and loops without threads."""
 import collections
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ from qrnn.kernels.cpu import threads
 
 
 def outputs_of(size):
-    """Return what all loops do for inputs that are large enough to share."""
+    """Return the outputs of all loops, for inputs of the given size."""
     B, T, C = size
     random = numpy.random.RandomState(0)
     u, x = (random.normal(size=(B, T, n)).astype('f') for n in (3 * C, C))
@@ -36,7 +36,7 @@ def outputs_of(size):
 
 
 @pytest.mark.parametrize('size', [(5, 60, 130), (16, 40, 70)])
-def test_threads_give_the_same_bits(size, monkeypatch):
+def test_results_do_not_depend_on_threads(size, monkeypatch):
     first, *others = (
         monkeypatch.setattr(threads, 'n_cores', lambda: n) or outputs_of(size)
         for n in (1, 2, 3))
@@ -53,7 +53,7 @@ def test_n_cores(monkeypatch, limit, expected):
 
 
 @pytest.mark.filterwarnings('ignore:.*multi-threaded:DeprecationWarning')
-def test_a_fork_after_a_large_call_is_harmless(monkeypatch):
+def test_fork_after_a_large_call(monkeypatch):
     monkeypatch.setattr(threads, 'n_cores', lambda: 2)
     expected = outputs_of((5, 60, 130))
     context = multiprocessing.get_context('fork')
@@ -69,13 +69,13 @@ def test_a_fork_after_a_large_call_is_harmless(monkeypatch):
 
 @pytest.fixture
 def pool(monkeypatch):
-    """Share among four threads of a new pool."""
+    """Use a new pool of four threads."""
     monkeypatch.setattr(threads, 'n_cores', lambda: 4)
     monkeypatch.setattr(threads, '_pool', None)
 
 
 class Items:
-    """Stand in for a loop: count the calls for each item."""
+    """Fake loop that counts the calls for each item."""
 
     def __init__(self):
         self.counts = collections.Counter()
@@ -97,7 +97,7 @@ def test_every_item_is_computed_once(pool):
 
 
 @pytest.mark.parametrize('n_started', [0, 1, 2])
-def test_threads_that_cannot_be_started(pool, monkeypatch, n_started):
+def test_threads_cannot_be_started(pool, monkeypatch, n_started):
     def start(thread):
         if len(started) == n_started:
             raise RuntimeError("can't start new thread")
@@ -110,11 +110,11 @@ def test_threads_that_cannot_be_started(pool, monkeypatch, n_started):
         Items().check()
     monkeypatch.undo()
     monkeypatch.setattr(threads, 'n_cores', lambda: 4)
-    for _ in range(3):  # they can be started again
+    for _ in range(3):  # later calls start threads again
         Items().check()
 
 
-def test_arrays_are_freed_when_no_thread_can_be_started(pool, monkeypatch):
+def test_arrays_are_freed_without_threads(pool, monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")
 
@@ -126,7 +126,7 @@ def test_arrays_are_freed_when_no_thread_can_be_started(pool, monkeypatch):
     assert reference() is None
 
 
-def test_threads_that_are_busy(pool):
+def test_busy_threads(pool):
     free = threading.Event()
     Items().check()
     for _ in range(os.cpu_count()):
@@ -137,7 +137,7 @@ def test_threads_that_are_busy(pool):
     free.set()
 
 
-def test_pool_that_is_shut_down(pool):
+def test_pool_is_shut_down(pool):
     Items().check()
     threads._pool.shutdown()
     Items().check()

@@ -1,4 +1,4 @@
-"""The bytes that kernels move, as counted while they run on the host."""
+"""Memory traffic of the kernels, counted while they run on the host."""
 import numpy
 import pytest
 
@@ -29,8 +29,8 @@ class TestTraffic:
         return numpy.zeros((B, T, channels), 'f')
 
     def close(self, actual, *args):
-        # States and chunks' maps come to little beside the rest, and the last
-        # of the chunks is not read twice.
+        # Initial states and the maps of chunks add a few bytes, and the last
+        # chunk is not read twice.
         expected = traffic.bytes_per_element(*args)
         assert abs(actual / expected - 1) < .06
 

@@ -17,13 +17,13 @@ def session(model):
 
 
 def run(session, **inputs):
-    """Outputs by name."""
+    """Run a model, and return its outputs by name."""
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs)))
 
 
 def next_state(outputs):
-    """State inputs for the next call."""
+    """Return the state inputs for the next call."""
     return {name.removeprefix('next_'): array
             for name, array in outputs.items() if name.startswith('next_')}
 
@@ -36,10 +36,10 @@ def assert_close(actual, expected, atol=1e-5):
 
 
 def shapes_of_h(model, path, cases):
-    """Shape of the output h for inputs of zeros, None after an exception.
+    """Return the shape of h for inputs of zeros, or None after an exception.
 
-    Inputs of one axis are lengths. The model runs in another process, which
-    onnxruntime may kill.
+    One-dimensional inputs are lengths. The model runs in another process,
+    because onnxruntime may crash.
     """
     path.write_bytes(model.SerializeToString())
     process = subprocess.run(
@@ -69,7 +69,7 @@ print(json.dumps(shapes))
 
 
 class Halve(chainer.LinkHook):
-    """Halves a parameter of every link that has one of that name."""
+    """Link hook that halves the parameter of a given name."""
 
     name = 'Halve'
 

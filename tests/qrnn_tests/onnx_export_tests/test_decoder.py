@@ -1,4 +1,4 @@
-"""Encoders and decoders, in one graph and in two."""
+"""Export of encoders and decoders, as one graph and as two graphs."""
 import chainer
 import numpy
 import pytest
@@ -25,7 +25,7 @@ def evaluation():
 
 
 def one_graph(encoder, decoder, lengths, state=False):
-    """Both in one model."""
+    """Return a model with encoder and decoder."""
     graph = onnx_export.Graph('both')
     n, m = encoder[0].W.shape[1], 5
     x = graph.input('x', 'f', ('batch', 'source', n))
@@ -80,7 +80,7 @@ def test_whole_sequences(options):
 
 
 def two_graphs(encoder, decoder):
-    """The encoder's outputs are inputs of every step of the decoder."""
+    """Return two models; the encoder's outputs are inputs of the decoder."""
     graph = onnx_export.Graph('encoder')
     x = graph.input('x', 'f', ('batch', 'source', 4))
     lengths = graph.input('lengths', numpy.int64, ('batch',))
@@ -115,7 +115,7 @@ def test_step_by_step():
         state = next_state(outputs)
 
 
-def test_one_source_for_all():
+def test_shared_source():
     encoder, decoder = links(attention=True)
     first, step = two_graphs(encoder, decoder)
     x, lengths = batch(1, 7, 5)[0], numpy.array([6])
@@ -128,7 +128,7 @@ def test_one_source_for_all():
 @pytest.mark.parametrize('options', OPTIONS)
 @pytest.mark.parametrize('lengths', [False, True])
 def test_without_sequences_or_steps(options, lengths, tmp_path):
-    """No sequences are as in Chainer; no steps are that or an exception."""
+    """B = 0 gives the shape of Chainer; T = 0 may raise an exception."""
     model = one_graph(*links(**options), lengths, state=True)
     shapes = (0, 7, 5), (3, 0, 5), (3, 7, 0), (0, 0, 0), (2, 3, 4)
     found = shapes_of_h(model, tmp_path / 'model.onnx', [
@@ -152,7 +152,7 @@ def test_hooks(name):
     assert_close(run(model, x=x, y=y)['h'], expected)
 
 
-def test_decoder_that_does_not_fit():
+def test_invalid_decoder():
     encoder, decoder = links(attention=True)
     for other in encoder, decoder[-1]:
         with pytest.raises(ValueError, match='as many decoder layers'):

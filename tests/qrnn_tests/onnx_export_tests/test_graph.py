@@ -11,7 +11,7 @@ from qrnn import QRNNLayer
 
 @pytest.mark.parametrize('module', ['graph', 'links'])
 def test_examples_hold(module):
-    """Those that are skipped elsewhere, as onnx may not be installed."""
+    """Examples are skipped by doctest, because they require onnx."""
     pytest.importorskip('onnx')
     module = importlib.import_module('qrnn.onnx_export.' + module)
     tests = [test for test in doctest.DocTestFinder(
@@ -30,7 +30,7 @@ def test_without_onnx(monkeypatch):
         onnx_export.export(QRNNLayer(3, 4))
 
 
-def test_what_is_wrong_is_found():
+def test_invalid_graph():
     onnx = pytest.importorskip('onnx')
     graph = onnx_export.Graph('wrong')
     x = graph.input('x', numpy.float32, ('batch', 3))
@@ -51,8 +51,8 @@ def test_names_are_unique():
         graph.output('add_0', x, numpy.float32, ('batch', 3))
 
 
-def test_names_inside_of_a_body():
-    """Values outside may have the names that the body gives its own."""
+def test_names_in_a_body():
+    """The names in a body may be in use outside."""
     pytest.importorskip('onnx')
     graph = onnx_export.Graph('body')
     x = graph.input('kept', numpy.float32, ('batch', 'time', 3))

@@ -116,7 +116,7 @@ def test_both_directions(link):
 
 @pytest.mark.parametrize('kernel_size', [(1, 2), (3, 4)])
 def test_state(kernel_size):
-    """Cut anywhere, also into chunks shorter than the window."""
+    """Sequences are split into chunks, some shorter than the window."""
     stack = randomize(QRNNStack(2, 4, 5, kernel_size=kernel_size))
     model = session(onnx_export.export(stack, state=True))
     x, _ = batch(5, 17)
@@ -133,7 +133,7 @@ def test_state(kernel_size):
 
 
 def test_state_with_lengths():
-    """Every sequence goes on from its own end."""
+    """The state is that of the last step of each sequence."""
     layer = randomize(QRNNLayer(4, 5, 3, save_state=True))
     model = session(onnx_export.export(layer, state=True, lengths=True))
     state = {}
@@ -160,18 +160,18 @@ def test_file(tmp_path):
     assert path.read_bytes() == model.SerializeToString()
 
 
-@pytest.mark.parametrize('link, state, complaint', [
+@pytest.mark.parametrize('link, state, message', [
     (lambda: QRNNLayer(4, 4, attention=True), False, 'add_encoder'),
     (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'add_encoder'),
     (lambda: QRNNLayer(None, 4), False, 'in_size'),
     (lambda: QRNNLayer(4, 4, lookahead=1), True, 'lookahead'),
     (lambda: BiQRNNLayer(4, 4), True, 'both directions'),
     (lambda: BiQRNNStack(1, 4, 4), True, 'both directions'),
-    (lambda: QRNNStack(0, 4, 4), False, 'not of QRNNStack'),
-    (lambda: LSTMLayer(4, 4), False, 'not of LSTMLayer'),
+    (lambda: QRNNStack(0, 4, 4), False, 'not QRNNStack'),
+    (lambda: LSTMLayer(4, 4), False, 'not LSTMLayer'),
 ])
-def test_what_cannot_be_exported(link, state, complaint):
-    with pytest.raises(ValueError, match=complaint):
+def test_unsupported_links(link, state, message):
+    with pytest.raises(ValueError, match=message):
         onnx_export.export(link(), state=state)
 
 
@@ -189,7 +189,7 @@ EMPTY = {
 @pytest.mark.parametrize('lengths', [False, True])
 @pytest.mark.parametrize('kind', EMPTY)
 def test_without_sequences_or_steps(kind, lengths, tmp_path):
-    """No sequences are as in Chainer; no steps are that or an exception."""
+    """B = 0 gives the shape of Chainer; T = 0 may raise an exception."""
     link = EMPTY[kind]()
     with_state = kind.split()[-1] not in ('lookahead', 'directions')
     model = onnx_export.export(link, state=with_state, lengths=lengths)
@@ -203,7 +203,7 @@ def test_without_sequences_or_steps(kind, lengths, tmp_path):
 
 
 def test_two_stateful_links():
-    """Their layers are numbered through the graph, as they are added."""
+    """All layers of the graph are numbered in the order of addition."""
     graph = onnx_export.Graph('two')
     links = [randomize(QRNNStack(2, 4, 5)), randomize(QRNNLayer(5, 3))]
     h = graph.input('x', numpy.float32, ('batch', 'time', 4))
@@ -231,7 +231,7 @@ def test_two_stateful_links():
     (lambda: BiQRNNLayer(4, 5), lambda link: link.back),
     (lambda: BiQRNNStack(1, 4, 5), lambda link: link.ahead[0])])
 def test_hooks(make, find, hook):
-    """The model has the parameters that the link computes with."""
+    """The model contains the values that the link uses."""
     link = randomize(make())
     find(link).W.array[...] *= 10
     find(link).add_hook(hook())
@@ -257,15 +257,15 @@ def test_hooks_of_all_links():
     lambda layer: layer.copy(),
     lambda layer: (lambda new: new.copyparams(layer) or new)(
         QRNNLayer(None, 5))])
-def test_sizes_are_those_of_the_weights(make):
-    """Of a link that has its weights from another one."""
+def test_sizes_of_copied_weights(make):
+    """The weights of a link may be copied from another link."""
     layer = QRNNLayer(None, 5)
     layer(batch(3, 7)[0])
     other, (x, _) = make(layer), batch(3, 7)
     assert_close(run(session(onnx_export.export(other)), x=x)['h'], other(x))
 
 
-def test_sizes_of_numpy():
+def test_numpy_integers():
     four, five, two = map(numpy.int64, (4, 5, 2))
     link, (x, _) = QRNNLayer(four, five, two), batch(3, 7)
     model = session(onnx_export.export(link, state=True))

@@ -1,10 +1,11 @@
-// Stands in for CUDA, and for the kernels' device.cu, when they are compiled
-// for the host: the grid's indices, barriers, shared memory, intrinsics, half.
+// Replaces CUDA and device.cu if the kernels are compiled for the host: indices
+// of the grid, barriers, shared memory, intrinsics and float16.
 //
-// The threads of a block are fibers on one real thread. One runs until it
-// reaches a barrier or returns; then another. In which order they take turns
-// is chosen per launch, so that a missing barrier shows as a difference between
-// orders, or as the poison that fills shared memory when a block starts.
+// The threads of a block are fibers on a single real thread. A fiber runs until
+// it reaches a barrier or returns, then the next one runs. Their order is a
+// parameter of the launch, so that a missing barrier causes a difference
+// between orders, or a NaN, because shared memory is filled with NaN at the
+// start of a block.
 
 #pragma once
 #include <cstdint>
@@ -17,13 +18,13 @@ extern Dim threadIdx, blockIdx, blockDim, gridDim;
 
 namespace host {
 extern long long bytes_read, bytes_written;
-extern unsigned char* shared;  // as many bytes as the launch asked for
+extern unsigned char* shared;  // of the size that the launch requests
 void barrier(int line);
 
 struct Kernel {
-  const char* name;  // null behind the last
+  const char* name;  // null after the last kernel
   size_t n_args;
-  void (*run)(const int64_t* words);  // each argument as 64 bits
+  void (*run)(const int64_t* words);  // every argument has 64 bits
 };
 extern const Kernel kernels[];
 }
@@ -71,7 +72,7 @@ inline unsigned short float_to_half(float value) {
   const float size = fabs(value);
   if (isnan(value)) return 0x7fff;
   if (size >= 65520.f) return sign | 0x7c00;
-  if (size < 0x1p-14f)  // below the normal numbers, steps of 2 ** -24
+  if (size < 0x1p-14f)  // subnormal numbers, in steps of 2 ** -24
     return sign | (unsigned short) nearbyint(ldexp(size, 24));
   int exponent;
   frexp(size, &exponent);  // size = m 2 ** exponent, m in [1/2, 1)

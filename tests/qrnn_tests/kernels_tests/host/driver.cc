@@ -1,9 +1,9 @@
-// Runs kernels compiled for the host, as a process that reads launches from
-// standard input and answers with what they left in the arrays.
+// Runs kernels compiled for the host. The process reads launches from standard
+// input and writes the resulting arrays to standard output.
 //
-// Every array of a launch is an allocation of its own and of its exact size,
-// so that the address sanitizer sees each access past its end. All numbers of
-// the protocol are 64-bit; see host_device.py for the other side.
+// Each array of a launch has a separate allocation of its exact size, so that
+// the address sanitizer detects accesses past its end. All numbers of the
+// protocol have 64 bits. host_device.py is the other side of the protocol.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -32,7 +32,7 @@
 Dim threadIdx, blockIdx, blockDim, gridDim;
 long long host::bytes_read, host::bytes_written;
 unsigned char* host::shared;
-static bool last_only;  // of the blocks along x
+static bool last_only;  // whether to run only the last block along x
 
 static void fail(const char* what) {
   std::fprintf(stderr, "host device: %s\n", what);
@@ -45,17 +45,17 @@ struct Fiber {
   ucontext_t context;
   const void* bottom = nullptr;
   size_t size = 0;
-  void* kept = nullptr;  // the sanitizer's own stack for it
-  int line = 0;          // of the barrier where it waits; 0 once it is done
+  void* kept = nullptr;  // the sanitizer's stack for this fiber
+  int line = 0;          // line of the barrier where it waits; 0 if finished
 };
 
-// The sanitizer walks the shadow of a whole stack at every switch: keep it small.
+// Small, because the sanitizer scans the shadow of the stack at every switch.
 static const size_t STACK = 32 << 10;
 static Fiber scheduler;
 static std::vector<Fiber*> fibers;
 static Fiber* running;
 static const host::Kernel* kernel;
-static std::vector<int64_t> words;  // its arguments
+static std::vector<int64_t> words;  // arguments of the kernel
 
 static void give_way() {
   Fiber* self = running;
@@ -64,7 +64,7 @@ static void give_way() {
   ARRIVE(self->kept);
 }
 
-// A fiber serves one thread of one block after the other.
+// A fiber runs one thread in each block, block after block.
 static void serve() {
   ARRIVE(nullptr);
   for (;;) {
@@ -105,7 +105,7 @@ static Fiber* new_fiber() {
 
 // --- blocks ----------------------------------------------------------------
 
-// Indices 0 to n - 1, up (order 0), down (order 1) or shuffled by the order.
+// Indices 0 to n - 1, ascending (order 0), descending (order 1) or shuffled.
 static std::vector<unsigned> turns(size_t n, uint64_t order) {
   static uint64_t state = 0;
   std::vector<unsigned> indices(n);
@@ -195,7 +195,7 @@ static int64_t read_word() {
   return word;
 }
 
-// An array that is a file, far too large to be sent.
+// An array in a sparse file, too large to be sent.
 static int64_t map_file(size_t size) {
   std::string path(read_word(), ' ');
   read_input(&path[0], path.size());

@@ -1,4 +1,5 @@
-// The kernels of one module, KERNELS, as the driver finds them by name.
+// Table of the kernels of a module by name, for driver.cc. KERNELS is the file
+// that contains their source.
 
 #include <type_traits>
 #include <utility>
