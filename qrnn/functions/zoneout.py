@@ -114,10 +114,10 @@ def check_ratio(ratio):
 
 
 def draw_seed(ratio, expectation):
-    """Return the ratio and the seed of a call's zoneout.
+    """Return the zoneout ratio and the seed for the kernels.
 
-    The seed is None where f is replaced by its expectation, and the ratio is 0
-    where zoneout does nothing.
+    The seed is None if f is replaced by its expectation. The ratio is 0 if
+    zoneout has no effect.
     """
     if ratio and chainer.config.train:
         return ratio, int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))

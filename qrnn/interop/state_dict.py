@@ -225,14 +225,11 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
         link (~chainer.Link): A link that :func:`load_state_dict` supports. Its
             windows must be 1 or 2, because the other libraries support no
             others.
-        style (str): Format of the names:
-
-            - ``'torchqrnn'`` for ``QRNN`` of torchqrnn and fastai, the only
-              format for two directions,
-            - ``'torchqrnn-layer'`` for a single layer,
-            - ``'fastai'`` for fastai's language model, which contains two
-              copies of each weight,
-            - ``'awd-lstm-lm'`` for the language model of awd-lstm-lm.
+        style (str): Format of the names. ``'torchqrnn'``: ``QRNN`` of
+            torchqrnn and fastai, the only format for two directions.
+            ``'torchqrnn-layer'``: a single layer. ``'fastai'``: fastai's
+            language model, which contains two copies of each weight.
+            ``'awd-lstm-lm'``: the language model of awd-lstm-lm.
         prefix (str): Prefix of the names.
 
     Returns:

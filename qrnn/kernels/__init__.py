@@ -259,41 +259,45 @@ def last_steps(x, x0, n_steps, lengths):
 
 
 def clear_padding(x, lengths):
-    """Return a padded batch ``(B, T, n)`` without NaN past sequences' ends.
+    """Return a padded batch without infinity and NaN in the padding.
 
-    On a GPU the padding becomes 0. On a CPU it also does if it is not finite;
-    otherwise ``x`` itself is returned, because 0 times the padding is 0.
+    On a GPU the padding is set to 0. On a CPU it is set to 0 only if it is not
+    finite. Otherwise ``x`` is returned, because 0 times its padding is 0.
 
     Args:
-        x (:ref:`ndarray`): Padded batch.
-        lengths (:ref:`ndarray`): Steps of every sequence, ``(B,)``, or None
-            for T.
+        x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.
+        lengths (:ref:`ndarray`): Number of steps of each sequence, ``(B,)``,
+            or None for T.
+
+    Returns:
+        :ref:`ndarray`: Batch, ``(B, T, n)``.
 
     """
     return _backend(x).clear_padding(x, lengths)
 
 
 def attention_weights(scores, lengths):
-    """Turn scores into their softmax along the last axis, in place.
+    """Replace scores by their softmax along the last axis, in place.
 
     ===========  =============  ==============================================
     array        shape          meaning
     ===========  =============  ==============================================
-    ``scores``   ``(B, T, S)``  contiguous, in float32 or float64
-    ``lengths``  ``(B,)``       valid scores of every row, or None for S; the
-                                others get the weight 0, whatever they are
+    ``scores``   ``(B, T, S)``  scores, contiguous, in float32 or float64
+    ``lengths``  ``(B,)``       number of valid scores, or None for S; the
+                                weights of the others are 0
     ===========  =============  ==============================================
     """
     _backend(scores).attention_weights(scores, lengths)
 
 
 def attention_weights_backward(weights, gweights):
-    """Turn gradients of weights into gradients of the scores, in place.
+    """Replace the gradients of weights by those of the scores, in place.
 
     Args:
-        weights (:ref:`ndarray`): From :func:`attention_weights`.
-        gweights (:ref:`ndarray`): Their gradients, contiguous and of the same
-            shape and dtype.
+        weights (:ref:`ndarray`): Weights from :func:`attention_weights`,
+            ``(B, T, S)``.
+        gweights (:ref:`ndarray`): Gradients of the weights, contiguous, of the
+            same shape and dtype.
 
     """
     _backend(weights).attention_weights_backward(weights, gweights)

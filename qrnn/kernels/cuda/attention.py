@@ -8,7 +8,7 @@ def clear_padding(x, lengths, device=launch.device):
     """See :func:`qrnn.kernels.clear_padding`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     if lengths is None:
@@ -20,7 +20,7 @@ def attention_weights(scores, lengths, device=launch.device):
     """See :func:`qrnn.kernels.attention_weights`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     B, T, S = scores.shape
@@ -32,7 +32,7 @@ def attention_weights_backward(weights, gweights, device=launch.device):
     """See :func:`qrnn.kernels.attention_weights_backward`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that runs the kernel.
 
     """
     _run(device, 'attention_weights_backward', weights,
@@ -42,7 +42,9 @@ def attention_weights_backward(weights, gweights, device=launch.device):
 def _checked(array):
     if array.dtype.itemsize < 4 or not array.flags.c_contiguous:
         raise ValueError(
-            'scores and weights must be contiguous, in float32 or float64')
+            'scores and weights must be contiguous and of dtype float32 or '
+            f'float64, but the dtype is {array.dtype} and the strides are '
+            f'{array.strides}')
     return array
 
 

@@ -114,8 +114,8 @@ extern "C" __global__ void mean_loss(
                          ? weight : Carry(0));
 }
 
-// The weights of attention, in place of the scores: (B, T, S). Scores past the
-// end of a source get the weight 0. Grid: (B T).
+// Replaces attention scores, (B, T, S), by weights. Weights past the end of a
+// source are 0. Grid: (B T).
 extern "C" __global__ void attention_weights(
     Carry* scores, const int* lengths, Index T, Index S) {
   const Index n = blockIdx.x;
@@ -131,7 +131,7 @@ extern "C" __global__ void attention_weights(
     put(row + s, s < end ? exp(row[s] - all.largest) * inverse : 0);
 }
 
-// Gradients of the scores, in place of those of the weights.
+// Replaces the gradients of attention weights by those of the scores.
 extern "C" __global__ void attention_weights_backward(
     const Carry* weights, Carry* gweights, Index S) {
   const int i = threadIdx.x, threads = blockDim.x;
