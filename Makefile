@@ -1,10 +1,11 @@
-# make demo   trains a small language model on text that the project makes
-# make test   runs the tests, or those in $(TESTS)
-# make check  checks style, types and the files that hosts read
-# make docs   builds the documentation, out/docs/index.html
-# make clean  removes what they set up
+# make demo   trains a small language model on generated text
+# make test   runs all tests, or the tests in $(TESTS)
+# make check  checks style, types, wording and configuration files of hosts
+# make docs   builds the documentation in out/docs/index.html
+# make clean  removes the files that these commands create
 #
-# Each sets up what it needs in $(VENV), once, with $(PYTHON).
+# The commands create the virtual environment $(VENV) with $(PYTHON) if it does
+# not exist.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,8 +15,8 @@ schema := $(python) -m check_jsonschema --quiet --builtin-schema vendor.
 
 .PHONY: demo test check docs clean
 
-# Matrices as small as the demo's gain nothing from a second thread, and lose
-# much by it on a busy machine.
+# One thread, because the matrices are too small for several threads, which slow
+# the demo down on a busy machine.
 demo: $(VENV)/.has-experiments
 	OPENBLAS_NUM_THREADS=1 $(python) -m experiments.ptb.train --config small --data sample \
 		--out out/demo --overwrite
@@ -26,6 +27,7 @@ test: $(VENV)/.has-test
 check: $(VENV)/.has-dev
 	$(python) -m flake8
 	$(python) -m mypy
+	$(VENV)/bin/codespell *.md docs qrnn experiments benchmarks tests
 	$(schema)readthedocs .readthedocs.yaml
 	$(schema)github-workflows .github/workflows/*.yml
 	$(schema)github-issue-forms .github/ISSUE_TEMPLATE/*.yml
@@ -36,15 +38,15 @@ docs: $(VENV)/.has-docs
 clean:
 	rm -rf $(VENV) out/demo out/docs
 
-# qrnn with one of the extras in setup.cfg. No build isolation: Chainer builds
-# with the setuptools of the environment alone.
+# Installs qrnn with an extra of setup.cfg. Without build isolation, because
+# building Chainer requires the version of setuptools in the environment.
 $(VENV)/.has-%: $(VENV)/.made pyproject.toml setup.cfg
 	$(pip) --no-build-isolation --editable ".[$*]"
 	@touch $@
 
 $(VENV)/.made:
 	@$(PYTHON) -c "$$check"
-	@echo "Setting up $(VENV), which takes about a minute, once"
+	@echo "Creating $(VENV), which takes about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(pip) "setuptools<81" wheel
 	@touch $@
