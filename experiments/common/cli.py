@@ -129,6 +129,21 @@ def launched(name):
     return None
 
 
+def report_rate(n, unit, start):
+    """Write a rate to standard error if it is a terminal.
+
+    Args:
+        n (int): Number of items.
+        unit (str): Name of the items, ``'words'`` for example.
+        start (float): :func:`time.perf_counter` before the first one.
+
+    """
+    if sys.stderr.isatty() and n:
+        seconds = time.perf_counter() - start
+        print(f'{n} {unit} in {seconds:.1f} s, {n / seconds:.1f} per second',
+              file=sys.stderr)
+
+
 class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are a single line."""
 

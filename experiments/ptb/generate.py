@@ -1,5 +1,6 @@
 """Writes text: ``python -m experiments.ptb.generate --help``."""
 import sys
+import time
 
 import chainer
 import numpy
@@ -38,6 +39,7 @@ def main(argv=None):
     eos = words.index(EOS)
     _write(args.prompt)
     is_new_line = prompt[-1:] in ([], [eos])
+    start = time.perf_counter()
     for word in generate(model, prompt, eos, args.words, args.temperature,
                          numpy.random.RandomState(args.seed)):
         if word == eos:
@@ -47,6 +49,7 @@ def main(argv=None):
         is_new_line = word == eos
     if not is_new_line:
         _write('\n')
+    cli.report_rate(args.words, 'words', start)
 
 
 def generate(model, prompt, eos, n_words, temperature, random):

@@ -138,3 +138,13 @@ def test_import_has_no_effect_but_a_program_has(python):
             'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"))')
     for argv, expected in ("'-c'", 'None\n'), ("'-m'", '4\n'):
         assert python('-c', code.format(argv)).stdout == expected
+
+
+@pytest.mark.parametrize('is_terminal', [False, True])
+def test_report_rate(is_terminal, monkeypatch, capsys):
+    monkeypatch.setattr('sys.stderr.isatty', lambda: is_terminal)
+    monkeypatch.setattr('time.perf_counter', lambda: 14.)
+    cli.report_rate(6, 'words', start=10.)
+    cli.report_rate(0, 'words', start=14.)
+    assert capsys.readouterr().err == is_terminal * (
+        '6 words in 4.0 s, 1.5 per second\n')
