@@ -14,20 +14,19 @@ from experiments.ptb.stream import StreamIterator
 import qrnn
 
 
-_SIZE = 256  # units
-_CHECKED_ITERATIONS = 900  # iterations of smaller models, for the check
-
-
 @benchmark('drop-in')
-def drop_in(device):
-    """Four models with L.NStepLSTM, L.NStepBiLSTM or L.LSTM replaced."""
+def drop_in(device, size=256, n_checked=900):
+    """Four models with L.NStepLSTM, L.NStepBiLSTM or L.LSTM replaced.
+
+    Smaller models are checked after ``n_checked`` iterations.
+    """
     for task in TASKS:
-        trainers = {name: Training(task, name, device, _SIZE)
+        trainers = {name: Training(task, name, device, size)
                     for name in (task.qrnn, task.lstm)}
         yield Comparison(
-            {'model': task.__name__, 'units': _SIZE},
+            {'model': task.__name__, 'units': size},
             {name: trainer.iterate for name, trainer in trainers.items()},
-            lambda: _check(task, device))
+            lambda: _check(task, device, n_checked))
 
 
 class Training:
@@ -206,9 +205,9 @@ def final_loss(task, name, device, n_iterations):
     return float(numpy.mean(losses[-(n_iterations // 10):]))
 
 
-def _check(task, device):
+def _check(task, device, n_iterations):
     """Check that the QRNN learns the task as well as the LSTM."""
     qrnn_loss, lstm_loss = (
-        final_loss(task, name, device, _CHECKED_ITERATIONS)
+        final_loss(task, name, device, n_iterations)
         for name in (task.qrnn, task.lstm))
     assert qrnn_loss < 1.1 * lstm_loss + .02, (qrnn_loss, lstm_loss)

@@ -15,60 +15,58 @@ from experiments.imdb.rmsprop import RowwiseRMSpropRule
 from experiments.imdb.train import setup_optimizer
 
 
-_N_WORDS = 58175  # size of the vocabulary of IMDb
-_LENGTH = 268  # mean length of a review
-
-
 @benchmark('imdb-step')
-def imdb_step(device):
-    """One iteration of qrnn, 24 x 268, over its matrix products."""
-    config = CONFIGS['qrnn']
-    model, optimizer, batch = _training(config, device)
+def imdb_step(device, config=CONFIGS['qrnn'], n_words=58175, length=268):
+    """One iteration of qrnn, 24 x 268, over its matrix products.
+
+    These are the vocabulary and the mean length of a review of IMDb.
+    """
+    model, optimizer, batch = _training(config, device, n_words, length)
 
     def loss():
         return model(*batch)
 
-    rows = config.batch_size * _LENGTH
+    rows = config.batch_size * length
     sizes = [config.embed_size + i * config.n_units
              for i in range(config.n_layers)]
     yield step(
         {'what': 'iteration', 'config': 'qrnn', 'B': config.batch_size,
-         'T': _LENGTH}, optimizer, loss,
+         'T': length}, optimizer, loss,
         [(rows, config.kernel_size * n, 3 * config.n_units) for n in sizes],
         lambda iteration: check_learning(
             lambda: float(loss().array), iteration, numpy.log(2)), device)
 
     rules = {'rows with a gradient': RowwiseRMSpropRule(),
              'all rows': RMSpropRule()}
-    params = [_embedding(config, batch[0], device) for _ in rules]
+    params = [_embedding((n_words, config.embed_size), batch[0], device)
+              for _ in rules]
     yield Comparison(
-        {'what': 'update of the embedding', 'words': _N_WORDS,
+        {'what': 'update of the embedding', 'words': n_words,
          'size': config.embed_size},
         {name: functools.partial(rule.update, param)
          for (name, rule), param in zip(rules.items(), params)},
         lambda: _check_updates(rules.values(), params))
 
 
-def _training(config, device):
+def _training(config, device, n_words, length):
     """Return the model, the optimizer and a batch."""
     numpy.random.seed(0)
-    model = SentimentClassifier(config, list(map(str, range(_N_WORDS))))
+    model = SentimentClassifier(config, list(map(str, range(n_words))))
     model.to_device(device)
     optimizer = setup_optimizer(model, config)
     # Zipf's law: a word's frequency is inversely proportional to its rank.
-    frequencies = 1 / numpy.arange(1, _N_WORDS + 1)
+    frequencies = 1 / numpy.arange(1, n_words + 1)
     words = numpy.random.choice(
-        _N_WORDS, (config.batch_size, _LENGTH),
+        n_words, (config.batch_size, length),
         p=frequencies / frequencies.sum())
-    lengths = numpy.full(config.batch_size, _LENGTH, 'i')
+    lengths = numpy.full(config.batch_size, length, 'i')
     labels = numpy.random.randint(0, 2, config.batch_size).astype('i')
     return model, optimizer, (
         device.send(words.astype('i')), lengths, device.send(labels))
 
 
-def _embedding(config, words, device):
+def _embedding(shape, words, device):
     """Return an embedding with gradients in the rows of a batch's words."""
-    shape = _N_WORDS, config.embed_size
     param = chainer.Parameter(numpy.zeros(shape, 'f'))
     param.to_device(device)
     param.grad = device.xp.zeros(shape, 'f')

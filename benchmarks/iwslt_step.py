@@ -10,13 +10,14 @@ from experiments.iwslt.train import setup_optimizer
 
 
 _N_CHARACTERS = 187
-_LENGTHS = 103, 94  # mean lengths of sources and of targets with their end
 
 
 @benchmark('iwslt-step')
-def iwslt_step(device):
-    """One iteration of qrnn, 16 x (103 + 94), over its matrix products."""
-    config = CONFIGS['qrnn']
+def iwslt_step(device, config=CONFIGS['qrnn'], lengths=(103, 94)):
+    """One iteration of qrnn, 16 x (103 + 94), over its matrix products.
+
+    These are the mean lengths of sources and of targets with their end.
+    """
     numpy.random.seed(0)
     model = Translator(config, _N_CHARACTERS)
     model.to_device(device)
@@ -25,23 +26,23 @@ def iwslt_step(device):
     source, target = (
         device.send(numpy.random.randint(
             0, _N_CHARACTERS, (B, length)).astype('i'))
-        for length in _LENGTHS)
-    S, T = (numpy.full(B, length, 'i') for length in _LENGTHS)
+        for length in lengths)
+    S, T = (numpy.full(B, length, 'i') for length in lengths)
 
     def loss():
         return model(source, target, S, T)
 
     yield step(
-        {'config': 'qrnn', 'B': B, 'S': _LENGTHS[0], 'T': _LENGTHS[1]},
-        optimizer, loss, _shapes(config),
+        {'config': 'qrnn', 'B': B, 'S': lengths[0], 'T': lengths[1]},
+        optimizer, loss, _shapes(config, *lengths),
         lambda iteration: check_learning(
             lambda: float(loss().array), iteration,
             numpy.log(_N_CHARACTERS)), device)
 
 
-def _shapes(config):
+def _shapes(config, S, T):
     """Return the shapes of all products, for ``matrix_products``."""
-    B, m, (S, T) = config.batch_size, config.n_units, _LENGTHS
+    B, m = config.batch_size, config.n_units
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     k = config.decoder_kernel_size
     return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(

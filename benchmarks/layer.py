@@ -13,7 +13,6 @@ from experiments.paper import LAYER_SPEED
 import qrnn
 
 
-_SIZE = 320  # input and output channels in the paper
 _KERNEL_SIZE = 2
 _GRID = sorted(LAYER_SPEED)
 _BATCHES, _STEPS = (sorted(set(sizes)) for sizes in zip(*_GRID))
@@ -95,17 +94,17 @@ def _text(ratio, paper):
 
 
 @benchmark('layer', _summary, _draw)
-def layer(device):
+def layer(device, size=320, grid=_GRID):
     """A 320-unit layer (k = 2), its matrix products, and LSTMs."""
     torch = find_torch(device)
     if torch is None:
         print('PyTorch is not installed or finds no GPU; the only LSTM is '
               'LSTMLayer.')
-    for B, T in _GRID:
+    for B, T in grid:
         x = device.send(
-            numpy.random.RandomState(0).randn(B, T, _SIZE).astype('f'))
-        links = [qrnn.QRNNLayer(_SIZE, _SIZE, _KERNEL_SIZE),
-                 qrnn.LSTMLayer(_SIZE, _SIZE)]
+            numpy.random.RandomState(0).randn(B, T, size).astype('f'))
+        links = [qrnn.QRNNLayer(size, size, _KERNEL_SIZE),
+                 qrnn.LSTMLayer(size, size)]
         for link in links:
             link.to_device(device)
         torch_lstm = torch and TorchLSTM(torch, links[1], x)
@@ -120,7 +119,7 @@ def layer(device):
                     # It launches every step, so cuDNN is the fair comparison.
                     del contestants['LSTMLayer']
             contestants[_PRODUCTS] = matrix_products(
-                [(B * T, _KERNEL_SIZE * _SIZE, 3 * _SIZE)], device.xp,
+                [(B * T, _KERNEL_SIZE * size, 3 * size)], device.xp,
                 mode == 'training')
             yield Comparison({'B': B, 'T': T, 'mode': mode}, contestants,
                              lambda: _check(*links, torch_lstm, x))

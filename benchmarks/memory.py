@@ -2,23 +2,23 @@
 import math
 
 
-_BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
-_BUFFER = 1 << 30
+BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 
 
-def rounds_beyond_caches(n_bytes):
+def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
     """Return how many sets of arrays exceed all caches, at least two.
 
     Work that uses that many sets in turn finds none of them in a cache.
 
     Args:
         n_bytes (int): Bytes in a set.
+        beyond_caches (int): Bytes that exceed all caches.
 
     """
-    return max(2, math.ceil(_BEYOND_CACHES / max(1, n_bytes)))
+    return max(2, math.ceil(beyond_caches / max(1, n_bytes)))
 
 
-def copy_of(n_bytes, calls, xp):
+def copy_of(n_bytes, calls, xp, buffer=1 << 30):
     """Return a function that copies memory ``calls`` times.
 
     Half of the bytes are read, half are written. To limit memory, many bytes
@@ -28,12 +28,13 @@ def copy_of(n_bytes, calls, xp):
         n_bytes (int): Bytes read and written by one copy.
         calls (int): Number of copies per call of the function.
         xp (module): NumPy or CuPy.
+        buffer (int): Bytes of the buffers.
 
     """
-    n_buffers, remainder = divmod(n_bytes // 2, _BUFFER)
-    sizes = n_buffers * [_BUFFER // 4] + [remainder // 4] * (remainder >= 4)
+    n_buffers, remainder = divmod(n_bytes // 2, buffer)
+    sizes = n_buffers * [buffer // 4] + [remainder // 4] * (remainder >= 4)
     if n_buffers:
-        shared = _pair(_BUFFER // 4, xp)
+        shared = _pair(buffer // 4, xp)
         pairs = [[tuple(a[:size] for a in shared) for size in sizes]]
     else:
         pairs = [[_pair(size, xp) for size in sizes] for _ in range(calls)]

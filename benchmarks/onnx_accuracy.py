@@ -23,25 +23,25 @@ from experiments.ptb import export as ptb_export
 from experiments.ptb import model as ptb_model
 
 
-# Folder of trained models, one per experiment. A missing model is trained on
-# the embedded sample; to evaluate another model, copy it there.
-_MODELS = 'out/onnx-accuracy'
-_TRAINING = ['--config', 'small']
-
-
 @benchmark('onnx-accuracy')
-def onnx_accuracy(device):
-    """Accuracy of exported models, float32 and int8."""
+def onnx_accuracy(device, folder='out/onnx-accuracy',
+                  options=('--config', 'small')):
+    """Accuracy of exported models, float32 and int8.
+
+    The folder contains a trained model for each experiment. A missing model
+    is trained on the embedded sample with these options; to evaluate another
+    model, copy it there.
+    """
     if not is_available(device):
         return
     for name, load in (('imdb', _classifier), ('ptb', _language_model),
                        ('iwslt', _translator)):
-        folder = os.path.join(_MODELS, name)
-        if not os.path.exists(os.path.join(folder, 'result.json')):
+        path = os.path.join(folder, name)
+        if not os.path.exists(os.path.join(path, 'result.json')):
             subprocess.run(
                 [sys.executable, '-m', f'experiments.{name}.train',
-                 '--overwrite', '--out', folder, *_TRAINING], check=True)
-        source, measure, models, score = load(folder)
+                 '--overwrite', '--out', path, *options], check=True)
+        source, measure, models, score = load(path)
         values = {}
         for form, convert in (('float32', lambda model: model),
                               ('int8', exporting.quantize)):

@@ -19,8 +19,6 @@ from experiments.ptb import model as ptb_model
 _CONFIGS = {'imdb': imdb_model.CONFIGS['qrnn'],
             'ptb': ptb_model.CONFIGS['qrnn'],
             'iwslt': iwslt_model.CONFIGS['qrnn']}
-_N_WORDS = 10000
-_N_CHARACTERS = 187
 _SHAPES = {'imdb': [(1, 268), (24, 268)],  # mean length of a review
            'ptb': [(1, 1), (20, 105)],  # a step of generation, and a chunk
            'iwslt-encoder': [(1, 103), (16, 103)],  # mean length of a source
@@ -28,15 +26,17 @@ _SHAPES = {'imdb': [(1, 268), (24, 268)],  # mean length of a review
 
 
 @benchmark('onnx')
-def onnx_models(device):
+def onnx_models(device, configs=_CONFIGS, n_words=10000, n_characters=187):
     """Inference of exported models in onnxruntime, int8 and float32."""
     if not is_available(device):
         return
-    for make in _classifier, _language_model, _translator:
+    for name, make, size in (('imdb', _classifier, n_words),
+                             ('ptb', _language_model, n_words),
+                             ('iwslt', _translator, n_characters)):
         numpy.random.seed(0)
         with chainer.using_config('train', False), chainer.no_backprop_mode():
-            for name, exported, outputs, prepare in make():
-                yield from _comparisons(name, exported, outputs, prepare)
+            for arguments in make(configs[name], size):
+                yield from _comparisons(*arguments)
 
 
 def is_available(device):
@@ -99,16 +99,16 @@ def _comparison(case, sessions, outputs, inputs, call):
     return Comparison(case, {**contestants, 'Chainer': in_chainer}, check)
 
 
-def _classifier():
+def _classifier(config, n_words):
     """Yield a name, a model, its outputs, and a function of the shape.
 
     The function returns the inputs of the model and a call of Chainer's model.
     """
-    words = list(map(str, range(_N_WORDS)))
-    model = imdb_model.build(_CONFIGS['imdb'], words)
+    words = list(map(str, range(n_words)))
+    model = imdb_model.build(config, words)
 
     def prepare(B, T):
-        words = numpy.random.randint(0, _N_WORDS, (B, T))
+        words = numpy.random.randint(0, n_words, (B, T))
         lengths = numpy.full(B, T)
         return {'words': words, 'lengths': lengths}, lambda: model.logits(
             words.astype('i'), lengths)
@@ -116,12 +116,12 @@ def _classifier():
     yield 'imdb', imdb_export.export(model, words), ['logit'], prepare
 
 
-def _language_model():
-    model = ptb_model.LanguageModel(_CONFIGS['ptb'], _N_WORDS)
-    exported = ptb_export.export(model, list(map(str, range(_N_WORDS))))
+def _language_model(config, n_words):
+    model = ptb_model.LanguageModel(config, n_words)
+    exported = ptb_export.export(model, list(map(str, range(n_words))))
 
     def prepare(B, T):
-        words = numpy.random.randint(0, _N_WORDS, (B, T))
+        words = numpy.random.randint(0, n_words, (B, T))
 
         def call():
             model.reset_state()
@@ -133,10 +133,10 @@ def _language_model():
     yield 'ptb', exported, _outputs(exported, 'logits'), prepare
 
 
-def _translator():
+def _translator(config, n_characters):
     characters = Characters('\n' + ''.join(
-        map(chr, range(0x100, 0xff + _N_CHARACTERS))))
-    model = iwslt_model.Translator(_CONFIGS['iwslt'], len(characters))
+        map(chr, range(0x100, 0xff + n_characters))))
+    model = iwslt_model.Translator(config, len(characters))
     exported = iwslt_export.export(model, characters, {})
     encoder, decoder = exported['-encoder'], exported['-decoder']
 

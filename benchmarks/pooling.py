@@ -3,6 +3,7 @@ import chainer
 from chainer.backends import cuda
 import numpy
 
+from benchmarks.memory import BEYOND_CACHES
 from benchmarks.memory import copy_of
 from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
@@ -15,7 +16,7 @@ from qrnn.kernels.cuda import traffic
 
 
 # Name, (B, T, C) and zoneout. They include all three launch regimes.
-_SIZES = [
+_ON_GPU = [
     ('many channels', (128, 512, 512), 0.),
     ('PTB', (20, 105, 640), 0.),
     ('PTB, zoneout', (20, 105, 640), .1),
@@ -68,7 +69,7 @@ def _shares(rows):
 
 
 @benchmark('pooling', _summary, _draw)
-def pooling(device):
+def pooling(device, sizes=None, beyond_caches=BEYOND_CACHES):
     """Gates and pooling, forward and backward, compared with a copy.
 
     The copy moves the least possible number of bytes for the operation. The
@@ -76,14 +77,16 @@ def pooling(device):
     if time is split.
     """
     on_cpu = device.xp is numpy
-    for size in _ON_CPU if on_cpu else _SIZES:
+    for size in sizes or (_ON_CPU if on_cpu else _ON_GPU):
         for dtype in ['float32'] if on_cpu else ['float32', 'float16']:
             for name in _POOLINGS:
                 for direction in 'forward', 'backward':
-                    yield _compare(device, *size, dtype, name, direction)
+                    yield _compare(
+                        device, *size, dtype, name, direction, beyond_caches)
 
 
-def _compare(device, size, shape, zoneout, dtype, name, direction):
+def _compare(device, size, shape, zoneout, dtype, name, direction,
+             beyond_caches):
     B, T, C = shape
     itemsize = numpy.dtype(dtype).itemsize
     operation = 'pooling_' + direction
@@ -92,7 +95,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction):
         operation, name, r, itemsize) for r in ('block_scan', regime))
     if device.xp is numpy:
         regime, moved = 'CPU', least
-    n = rounds_beyond_caches(least)
+    n = rounds_beyond_caches(least, beyond_caches)
     calls = [_Call(device, shape, dtype, name, zoneout) for _ in range(n)]
     if direction == 'backward':
         for call in calls:

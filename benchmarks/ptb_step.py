@@ -10,9 +10,6 @@ from experiments.ptb.model import LanguageModel
 from experiments.ptb.train import setup_optimizer
 
 
-_N_WORDS = 10000  # size of the vocabulary of the Penn Treebank
-_N_PARAMETERS = 17729040
-
 _SOFTMAX = {'_LinearSoftmaxCrossEntropy', 'SoftmaxCrossEntropy'}
 
 
@@ -55,17 +52,18 @@ def _parts(row):
 
 
 @benchmark('ptb-step', _summary, _draw)
-def ptb_step(device):
-    """One iteration of qrnn-zoneout, 20 x 105, over its matrix products."""
-    config = CONFIGS['qrnn-zoneout']
+def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
+    """One iteration of qrnn-zoneout, 20 x 105, over its matrix products.
+
+    The vocabulary has the size of that of the Penn Treebank.
+    """
     numpy.random.seed(0)
-    model = LanguageModel(config, _N_WORDS)
-    assert model.count_params() == _N_PARAMETERS
+    model = LanguageModel(config, n_words)
     model.to_device(device)
     optimizer = setup_optimizer(model, config)
     shape = 2, config.batch_size, config.n_steps
     x, t = device.send(
-        numpy.random.randint(0, _N_WORDS, shape).astype('i'))
+        numpy.random.randint(0, n_words, shape).astype('i'))
 
     def check(iteration):
         def loss():
@@ -75,7 +73,7 @@ def ptb_step(device):
             return value
 
         check_learning(loss, iteration,
-                       config.batch_size * numpy.log(_N_WORDS), 1)
+                       config.batch_size * numpy.log(n_words), 1)
 
     def label(node, in_data):
         is_last = any(a is model.output.W.array for a in in_data)
@@ -86,5 +84,5 @@ def ptb_step(device):
         {'config': 'qrnn-zoneout', 'B': config.batch_size,
          'T': config.n_steps}, optimizer, lambda: model(x, t),
         config.n_layers * [(rows, config.kernel_size * n, 3 * n)] + [
-            (rows, n, _N_WORDS)],
+            (rows, n, n_words)],
         check, device, label, model.unchain_state)

@@ -3,6 +3,7 @@ import chainer
 from chainer.backends import cuda
 import numpy
 
+from benchmarks.memory import BEYOND_CACHES
 from benchmarks.memory import copy_of
 from benchmarks.memory import rounds_beyond_caches
 from benchmarks.registry import benchmark
@@ -12,63 +13,61 @@ from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda import traffic
 
 
-_CHANNELS = 512  # B * C
-_STEPS = [10 ** n for n in range(3, 8)]
-_ON_CPU = _STEPS[:3]
-_BLOCK = 10 ** 5  # random steps, which longer sequences repeat
-_EDGE = 1000  # steps to check at either end
-
-
 @benchmark('strnn')
-def strnn(device):
+def strnn(device, n_channels=512, steps=(10**3, 10**4, 10**5, 10**6, 10**7),
+          period=10**5, edge=1000, beyond_caches=BEYOND_CACHES):
     """strnn, forward and backward, with B C = 512, compared with a copy.
 
     T increases from 1e3 as long as the arrays fit in memory. The copy moves
     the least possible number of bytes for the recurrence: 12 per element
-    forward and 20 backward.
+    forward and 20 backward. The inputs are random with a period of ``period``
+    steps; ``edge`` steps at either end are checked.
     """
-    for T in _ON_CPU if device.xp is numpy else _STEPS:
-        if _fits(T, device):
-            yield _compare(T, device)
+    for T in steps:
+        if _fits(T * n_channels, device):
+            yield _compare((1, T, n_channels), device, period, edge,
+                           beyond_caches)
 
 
-def _fits(T, device):
+def _fits(size, device):
     """Return whether f, x, h, two gradients and temporary arrays fit."""
     if device.xp is numpy:
-        return True
+        return size <= 512 * 10 ** 5
     cuda.memory_pool.free_all_blocks()
-    return 4 * 5 * T * _CHANNELS + (6 << 30) < device.device.mem_info[0]
+    return 4 * 5 * size + (6 << 30) < device.device.mem_info[0]
 
 
-def _compare(T, device):
-    least, moved = (T * _CHANNELS * sum(
+def _compare(shape, device, period, edge, beyond_caches):
+    _, T, n_channels = shape
+    least, moved = (T * n_channels * sum(
         traffic.bytes_per_element('strnn_' + direction, None, regime)
         for direction in ('forward', 'backward'))
-        for regime in ('block_scan', plans.choose_regime(_CHANNELS, T)))
+        for regime in ('block_scan', plans.choose_regime(n_channels, T)))
     if device.xp is numpy:
         moved = least
-    n = 1 if T > 10 ** 4 else rounds_beyond_caches(least)
-    sets = [[chainer.Variable(_random(T, i, device)) for i in pair]
-            for pair in numpy.arange(2 * n).reshape(n, 2)]
+    n = 1 if T > 10 ** 4 else rounds_beyond_caches(least, beyond_caches)
+    sets = [[chainer.Variable(_random(shape, period, i, device))
+             for i in pair] for pair in numpy.arange(2 * n).reshape(n, 2)]
 
     def run():
         for f, x in sets:
             _forward_and_backward(f, x)
 
     return Comparison(
-        {'B C': _CHANNELS, 'T': T}, {
+        {'B C': n_channels, 'T': T}, {
             'strnn': run, 'copy': copy_of(least, n, device.xp)},
-        lambda: _check(*sets[0]), calls=n,
+        lambda: _check(*sets[0], edge), calls=n,
         gigabytes={'strnn': moved / 1e9, 'copy': least / 1e9})
 
 
-def _random(T, seed, device):
-    """Return uniform numbers, ``(1, T, C)``, with a period of _BLOCK steps."""
+def _random(shape, period, seed, device):
+    """Return uniform numbers, ``(1, T, C)``, with a period of some steps."""
+    _, T, C = shape
     block = device.send(numpy.random.RandomState(seed).rand(
-        1, min(T, _BLOCK), _CHANNELS).astype('f'))
-    array = device.xp.empty((1, T, _CHANNELS), 'f')
-    for start in range(0, T, _BLOCK):
-        array[:, start:start + _BLOCK] = block[:, :T - start]
+        1, min(T, period), C).astype('f'))
+    array = device.xp.empty(shape, 'f')
+    for start in range(0, T, period):
+        array[:, start:start + period] = block[:, :T - start]
     return array
 
 
@@ -81,7 +80,7 @@ def _forward_and_backward(f, x):
     return [h.array] + [g.array for g in chainer.grad([h], [f, x], [x])]
 
 
-def _check(f, x):
+def _check(f, x, edge):
     """Compare both ends of the states and of the gradient of x."""
     h, _, gx = _forward_and_backward(f, x)
     f, x = f.array, x.array
@@ -92,8 +91,8 @@ def _check(f, x):
             cuda.to_cpu(actual[:, steps]),
             qrnn.strnn_ref(f_, x_, start, **options), rtol=1e-4)
 
-    for start in sorted({0, max(0, f.shape[1] - _EDGE)}):
-        end = min(start + _EDGE, f.shape[1])
+    for start in sorted({0, max(0, f.shape[1] - edge)}):
+        end = min(start + edge, f.shape[1])
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)

@@ -72,14 +72,17 @@ def _name(text):
     return text
 
 
-def run(name, device, args):
-    """Run a benchmark, and write ``NAME.json`` and, if any, ``NAME.png``."""
+def run(name, device, args, **sizes):
+    """Run a benchmark, and write ``NAME.json`` and, if any, ``NAME.png``.
+
+    ``sizes`` are further arguments of the benchmark.
+    """
     benchmark = BENCHMARKS[name]
     print(f'{name}: {benchmark.title}', flush=True)
     about = environment(device)  # the revision at the start of the run
     repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
-    for comparison in benchmark.comparisons(device):
+    for comparison in benchmark.comparisons(device, **sizes):
         if isinstance(comparison, Measurement):
             rows.append(dict(comparison.case, **comparison.values))
             _print(rows[-1])

@@ -21,13 +21,7 @@ from qrnn import LSTMLayer
 from qrnn import QRNNLayer
 
 
-_GROWTH = {  # arguments of the training scripts, by experiment
-    name: ['--config', 'small', '--epoch', '1000', '--snapshot-every', '100']
-    for name in ('ptb', 'imdb', 'iwslt')}
-_WARM_UP = 400  # iterations, more than an epoch of each experiment
-_ITERATIONS = 1000  # iterations over which growth is measured
 _B = 4  # batch size
-_STEPS = 500, 1000, 2000, 4000, 8000
 _SIZE = 32  # channels of a layer
 
 
@@ -42,7 +36,7 @@ def _summary(rows):
 
 
 @benchmark('memory', _summary)
-def memory(device):
+def memory(device, names=None, steps=(500, 1000, 2000, 4000, 8000)):
     """Peak memory of a training step by T.
 
     The peak is divided by the number of elements of a layer's output,
@@ -50,9 +44,9 @@ def memory(device):
     """
     if device.xp is not numpy:
         return  # tracemalloc does not trace CuPy's memory
-    for name, make in _STEPS_OF.items():
-        for T in _STEPS:
-            n_bytes = peak(make(T))
+    for name in names or _STEPS_OF:
+        for T in steps:
+            n_bytes = peak(_STEPS_OF[name](T))
             yield Measurement(
                 {'model': name, 'B': _B, 'T': T, 'C': _SIZE},
                 {'bytes': n_bytes,
@@ -60,20 +54,26 @@ def memory(device):
 
 
 @benchmark('memory-growth')
-def memory_growth(device):
+def memory_growth(device, experiments=('ptb', 'imdb', 'iwslt'),
+                  warm_up=400, n_iterations=1000, options=(
+                      '--config', 'small', '--epoch', '1000',
+                      '--snapshot-every', '100')):
     """Growth of memory and objects over 1,000 iterations."""
     if device.xp is numpy:
-        for experiment in _GROWTH:
+        for experiment in experiments:
             yield Measurement(
-                {'experiment': experiment, 'iterations': _ITERATIONS},
-                growth(experiment))
+                {'experiment': experiment, 'iterations': n_iterations},
+                growth(experiment, warm_up, n_iterations, options))
 
 
-def growth(experiment):
+def growth(experiment, warm_up, n_iterations, options):
     """Return the growth of memory and objects over training iterations.
 
     Args:
         experiment (str): Name of the experiment.
+        warm_up (int): Number of iterations before, more than an epoch.
+        n_iterations (int): Number of iterations to measure.
+        options (sequence of str): Options of the training script.
 
     Returns:
         dict: Growth of resident memory and allocated memory in bytes, and of
@@ -84,7 +84,7 @@ def growth(experiment):
     usages = []
 
     def measure(updater):
-        if updater.iteration in (_WARM_UP, _WARM_UP + _ITERATIONS):
+        if updater.iteration in (warm_up, warm_up + n_iterations):
             _free_last_batch(updater.get_optimizer('main').target)
             usages.append(_usage())
         if len(usages) == 2:
@@ -93,7 +93,7 @@ def growth(experiment):
     with tempfile.TemporaryDirectory() as out, _traced(), _after_update(
             measure):
         with contextlib.suppress(_Finished):
-            module.main(_GROWTH[experiment] + ['--out', out])
+            module.main([*options, '--out', out])
     start, end = usages
     return {name: end[name] - start[name] for name in end}
 

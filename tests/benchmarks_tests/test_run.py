@@ -1,6 +1,7 @@
 """Every benchmark from end to end, with small sizes."""
 import dataclasses
 import json
+import os
 import sys
 import types
 
@@ -10,21 +11,13 @@ import pytest
 import threadpoolctl
 
 from benchmarks import draw
-from benchmarks import drop_in
-from benchmarks import imdb_step
-from benchmarks import iwslt_step
 from benchmarks import layer
 from benchmarks import lstm
 from benchmarks import memory
-from benchmarks import onnx_accuracy
-from benchmarks import onnx_models
 from benchmarks import pooling
 from benchmarks import ptb_step
 from benchmarks import recurrence
 from benchmarks import run
-from benchmarks import step
-from benchmarks import timing
-from benchmarks import training_memory
 from benchmarks.all import BENCHMARKS
 from experiments.common import cli
 from experiments.common import result
@@ -34,51 +27,48 @@ from experiments.ptb.model import Config
 import qrnn
 
 
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, '_BEYOND_CACHES', 1)
-    monkeypatch.setattr(layer, '_SIZE', 3)
-    monkeypatch.setattr(layer, '_GRID', [(8, 32)])
-    monkeypatch.setattr(pooling, '_ON_CPU', [
-        ('PTB', (2, 5, 4), 0.), ('PTB, zoneout', (2, 5, 4), .5)])
-    monkeypatch.setattr(onnx_accuracy, '_MODELS', str(tmp_path / 'models'))
-    monkeypatch.setattr(onnx_accuracy, '_TRAINING', ['--test'])
-    monkeypatch.setattr(onnx_models, '_CONFIGS', {
-        'imdb': imdb_model.TINY, 'ptb': Config(n_units=4),
-        'iwslt': iwslt_model.TINY})
-    monkeypatch.setattr(onnx_models, '_N_WORDS', 7)
-    monkeypatch.setattr(onnx_models, '_N_CHARACTERS', 9)
-    monkeypatch.setattr(recurrence, '_CHANNELS', 2)
-    monkeypatch.setattr(recurrence, '_ON_CPU', [50, 300])
-    monkeypatch.setattr(recurrence, '_BLOCK', 80)
-    monkeypatch.setattr(recurrence, '_EDGE', 100)
-    monkeypatch.setattr(drop_in, '_SIZE', 4)
-    monkeypatch.setattr(drop_in, '_CHECKED_ITERATIONS', 1)
-    monkeypatch.setattr(imdb_step, 'CONFIGS', {'qrnn': dataclasses.replace(
-        imdb_model.TINY, dropout=0., lr=.01)})
-    monkeypatch.setattr(imdb_step, '_N_WORDS', 50)
-    monkeypatch.setattr(imdb_step, '_LENGTH', 6)
-    monkeypatch.setattr(
-        iwslt_step, 'CONFIGS', {'qrnn': iwslt_model.TINY})
-    monkeypatch.setattr(iwslt_step, '_LENGTHS', (6, 5))
-    monkeypatch.setattr(training_memory, '_GROWTH', {'ptb': ['--test']})
-    monkeypatch.setattr(training_memory, '_WARM_UP', 1)
-    monkeypatch.setattr(training_memory, '_ITERATIONS', 2)
-    monkeypatch.setattr(training_memory, '_STEPS', (2, 3))
-    name = 'QRNNLayer, f'  # test_training_memory tests the others
-    monkeypatch.setattr(training_memory, '_STEPS_OF', {
-        name: training_memory._STEPS_OF[name]})
-    monkeypatch.setattr(training_memory, '_SIZE', 64)
-    config = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
-    monkeypatch.setattr(ptb_step, 'CONFIGS', {'qrnn-zoneout': config})
-    monkeypatch.setattr(ptb_step, '_N_WORDS', 7)
-    monkeypatch.setattr(ptb_step, '_N_PARAMETERS', 279)
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+PTB = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
+IMDB = dataclasses.replace(imdb_model.TINY, dropout=0., lr=.01)
+IWSLT = iwslt_model.TINY
+SIZES = {
+    'drop-in': {'size': 4, 'n_checked': 1},
+    'imdb-step': {'config': IMDB, 'n_words': 50, 'length': 6},
+    'iwslt-step': {'config': IWSLT, 'lengths': (6, 5)},
+    'layer': {'size': 3, 'grid': [(8, 32)]},
+    # test_training_memory tests the other models.
+    'memory': {'names': ['QRNNLayer, f'], 'steps': [2, 3]},
+    'memory-growth': {'experiments': ['ptb'], 'warm_up': 1, 'n_iterations': 2,
+                      'options': ['--test']},
+    'onnx': {'configs': {'imdb': IMDB, 'ptb': PTB, 'iwslt': IWSLT},
+             'n_words': 7, 'n_characters': 9},
+    'onnx-accuracy': {'options': ['--test']},
+    'pooling': {'sizes': [('PTB', (2, 5, 4), 0.),
+                          ('PTB, zoneout', (2, 5, 4), .5)],
+                'beyond_caches': 1},
+    'ptb-step': {'config': PTB, 'n_words': 7},
+    'strnn': {'n_channels': 2, 'steps': [50, 300], 'period': 80, 'edge': 100,
+              'beyond_caches': 1},
+}
+
+
+@pytest.fixture
+def run_tiny(tmp_path, monkeypatch):
+    """Run a benchmark on tiny models, and return what it has written."""
+    def start(name):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv('PYTHONPATH', ROOT)
+        args = run.parse(['--repeats', '2', '--out', str(tmp_path)])
+        run.run(name, chainer.get_device('@numpy'), args, **SIZES[name])
+        return json.loads((tmp_path / (name + '.json')).read_text())
+    return start
 
 
 @pytest.mark.parametrize('name', sorted(BENCHMARKS))
-def test_run(name, tmp_path, capsys):
-    run.main([name, '--repeats', '2', '--out', str(tmp_path)])
-    written = json.loads((tmp_path / (name + '.json')).read_text())
+def test_run(name, run_tiny, tmp_path, capsys):
+    written = run_tiny(name)
     assert written['benchmark'] == name and written['repeats'] == 2
     assert written['versions']['numpy'] == numpy.__version__
     for row in written['rows']:
@@ -97,8 +87,8 @@ def test_run(name, tmp_path, capsys):
         BENCHMARKS[name].draw)
 
 
-def test_draw_existing_results(tmp_path):
-    run.main(['pooling', '--repeats', '1', '--out', str(tmp_path)])
+def test_draw_existing_results(run_tiny, tmp_path):
+    run_tiny('pooling')
     (tmp_path / 'pooling.png').unlink()
     draw.main([str(tmp_path)])
     assert (tmp_path / 'pooling.png').stat().st_size > 1000
@@ -132,7 +122,7 @@ def test_grid_of_figure_4():
 def test_lstms_compute_the_same():
     pytest.importorskip('torch')
     device = chainer.get_device('@numpy')
-    first = next(layer.layer(device))
+    first = next(layer.layer(device, **SIZES['layer']))
     assert list(first.contestants) == [
         'QRNNLayer', 'LSTMLayer', 'torch.nn.LSTM', 'matrix products']
     first.check()
@@ -175,40 +165,26 @@ def test_threads(monkeypatch):
 
 
 @pytest.mark.parametrize('name', ['imdb', 'iwslt', 'ptb'])
-def test_breakdown_counts_everything_once(name, tmp_path, monkeypatch):
-    """The sum of the parts is the total number of clock readings."""
-    class Counting(timing.Clock):
-        readings = 0
-
-        def now(self):
-            Counting.readings += 1
-            return Counting.readings / 1e3
-
-    monkeypatch.setattr(step, 'Clock', Counting)
-    run.main([f'{name}-step', '--repeats', '1', '--out', str(tmp_path)])
-    rows = json.loads((tmp_path / f'{name}-step.json').read_text())['rows']
-    parts = rows[0]['breakdown']
+def test_breakdown(name, run_tiny):
+    parts = run_tiny(f'{name}-step')['rows'][0]['breakdown']
     assert all(parts[part] > 0 for part in (
         'forward EmbedIDFunction', 'backward EmbedIDFunction', 'update',
         'between nodes', "optimizer's hooks"))
-    # From the first to the last reading of each of two intervals.
-    assert sum(parts.values()) == pytest.approx(Counting.readings / 5 - 2)
     if name == 'ptb':
         assert not any('Softmax' in part for part in parts)
-        assert sum(ptb_step._parts(rows[0]).values()) == pytest.approx(
-            sum(parts.values()))
+        assert sum(ptb_step._parts({'breakdown': parts}).values()) == (
+            pytest.approx(sum(parts.values())))
 
 
-def test_a_wrong_result_is_not_timed(monkeypatch, tmp_path):
+def test_a_wrong_result_is_not_timed(monkeypatch, run_tiny):
     monkeypatch.setattr(recurrence.qrnn, 'strnn_ref',
                         lambda f, *args, **kwargs: f + 1)
     with pytest.raises(AssertionError):
-        run.main(['strnn', '--out', str(tmp_path)])
+        run_tiny('strnn')
 
 
 @pytest.mark.parametrize('n_bytes', [0, 8, 800, 808])
-def test_copy_moves_as_many_bytes(n_bytes, monkeypatch):
-    monkeypatch.setattr(memory, '_BUFFER', 80)
+def test_copy_moves_as_many_bytes(n_bytes):
     moved = []
 
     class Counting:
@@ -218,7 +194,7 @@ def test_copy_moves_as_many_bytes(n_bytes, monkeypatch):
         def copyto(target, source):
             moved.append(target.nbytes + source.nbytes)
 
-    memory.copy_of(n_bytes, 3, Counting)()
+    memory.copy_of(n_bytes, 3, Counting, buffer=80)()
     assert sum(moved) == 3 * n_bytes
 
 

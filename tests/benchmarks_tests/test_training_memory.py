@@ -6,19 +6,17 @@ from experiments.common import extensions
 from experiments.ptb.model import LanguageModel
 
 
+OPTIONS = '--test', '--epoch', '99', '--snapshot-every', '10'
+
+
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch):
-    monkeypatch.setattr(training_memory, '_GROWTH', {
-        name: ['--test', '--epoch', '99', '--snapshot-every', '10']
-        for name in training_memory._GROWTH})
+def no_picture(monkeypatch):
     monkeypatch.setattr(extensions.Curves, '__call__', lambda *_: None)
-    monkeypatch.setattr(training_memory, '_WARM_UP', 40)
-    monkeypatch.setattr(training_memory, '_ITERATIONS', 30)
 
 
 @pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
 def test_no_growth(experiment):
-    grown = training_memory.growth(experiment)
+    grown = training_memory.growth(experiment, 40, 30, OPTIONS)
     # The log grows by one entry per epoch, at most two here.
     assert grown['allocated'] < 30e3, grown
     assert grown['objects'] < 100, grown
@@ -27,9 +25,7 @@ def test_no_growth(experiment):
 def test_growth_is_detected(monkeypatch):
     """A state that is never unchained keeps the graphs of all chunks."""
     monkeypatch.setattr(LanguageModel, 'unchain_state', lambda self: None)
-    monkeypatch.setattr(training_memory, '_WARM_UP', 2)
-    monkeypatch.setattr(training_memory, '_ITERATIONS', 20)
-    grown = training_memory.growth('ptb')
+    grown = training_memory.growth('ptb', 2, 20, OPTIONS)
     assert grown['allocated'] > 300e3, grown
     assert grown['objects'] > 1000, grown
 
