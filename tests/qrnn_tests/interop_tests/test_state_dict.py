@@ -329,7 +329,7 @@ def test_next_layer_determines_gates(output_gate):
 def test_expected_window():
     arrays = weights([4, 5], [2], True)  # 8 columns
     assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
-    with pytest.raises(ValueError, match=r'\(15, 8\), but a layer of 8 input '
+    with pytest.raises(ValueError, match=r'\(15, 8\), but a layer with 8 input '
                        r'channels, window 2 and 3 gates needs shape '
                        r'\(3 \* m, 16\)'):
         interop.from_state_dict(arrays, 8, window=2)
@@ -351,7 +351,7 @@ def test_single_layer(prefix):
         assert_equal(link(x), expected.swapaxes(0, 1))
         assert_same(
             interop.to_state_dict(link, 'torchqrnn-layer', prefix), arrays)
-    with pytest.raises(ValueError, match='one layer, but the link has 2'):
+    with pytest.raises(ValueError, match='a single layer, but the link has 2'):
         interop.to_state_dict(QRNNStack(2, 3, 5), 'torchqrnn-layer')
 
 
