@@ -328,9 +328,9 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
   put(out + column, sum);
 }
 
-// Defines the three kernels of an operation. The launch bounds limit the
-// registers of a thread: in scans to what a single block can use, and in
-// sequential kernels such that several blocks fit on a multiprocessor.
+// Defines the three kernels of an operation. The launch bounds limit the number
+// of registers per thread. In scans a single block may use all registers of a
+// multiprocessor; sequential kernels leave registers for several blocks.
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
       __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \

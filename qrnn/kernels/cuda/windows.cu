@@ -15,7 +15,7 @@ __device__ inline int length_of(const int* lengths, Index b, int T) {
   return lengths ? max(0, min(T, fetch(lengths + b))) : T;
 }
 
-// Values are copied bit by bit, so that a Real may also stand for two or four
+// Values are copied bit by bit, so that a Real may also represent two or four
 // elements of a narrower dtype.
 extern "C" __global__ void unfold(
     const Real* x, Index x_batch, Index x_row, const Real* x0,

@@ -329,8 +329,8 @@ def test_next_layer_determines_gates(output_gate):
 def test_expected_window():
     arrays = weights([4, 5], [2], True)  # 8 columns
     assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
-    with pytest.raises(ValueError, match=r'\(15, 8\), but a layer with 8 input '
-                       r'channels, window 2 and 3 gates needs shape '
+    with pytest.raises(ValueError, match=r'\(15, 8\), but a layer with 8 '
+                       'input channels, window 2 and 3 gates needs shape '
                        r'\(3 \* m, 16\)'):
         interop.from_state_dict(arrays, 8, window=2)
     arrays = weights([4, 5, 5], [2, 1], True)

@@ -1,4 +1,4 @@
-"""What a single step is checked on."""
+"""Test cases of a single step."""
 import numpy
 
 from qrnn.functions.masked_convolution import masked_convolution_ref
@@ -21,7 +21,7 @@ STEP = {
 
 def check_step(case, device=None, to_device=lambda a: a,
                to_host=lambda a: a):
-    """Check the forward pass of a step against the reference."""
+    """Compare the forward pass of a step with the reference."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     B, n, C, k = case.rows, case.n, case.C, case.k
