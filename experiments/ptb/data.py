@@ -122,12 +122,15 @@ class Corpus:
 def _in_folder(folder):
     paths = {part: files.plain_or_gzipped(os.path.join(
         folder, f'ptb.{part}.txt')) for part in PARTS}
-    missing = [f'ptb.{part}.txt' for part in PARTS if paths[part] is None]
+    missing = ' and no '.join(
+        f'ptb.{part}.txt' for part in PARTS if paths[part] is None)
     if missing:
+        missing = (f'{missing} in {folder}' if os.path.isdir(folder)
+                   else f'folder {folder}')
         raise UserError(
-            f"there is no {' and no '.join(missing)} in {folder}; --data "
-            "takes 'sample', 'download' or a folder with ptb.train.txt, "
-            'ptb.valid.txt and ptb.test.txt (gzipped or not)')
+            f"there is no {missing}; --data takes 'sample', 'download' or a "
+            'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
+            '(gzipped or not)')
     return paths
 
 

@@ -25,7 +25,7 @@ def test_attention(random_model, monkeypatch, layer):
     states = model.decoder[-1].encoder.h.array[0, ::-1]
     numpy.testing.assert_allclose(
         weights @ states, numpy.concatenate([
-            each.array[0] for each in contexts]), rtol=1e-4, atol=1e-6)
+            each.array for each in contexts]), rtol=1e-4, atol=1e-6)
 
 
 def test_picture(trained, tmp_path, capsys, monkeypatch):

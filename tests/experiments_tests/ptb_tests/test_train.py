@@ -68,7 +68,7 @@ def test_both_evaluations_of_zoneout(tmp_path, monkeypatch):
 def test_as_a_command(python):
     process = python('-m', 'experiments.ptb.train', '--data', 'nowhere')
     assert process.returncode == 1 and not process.stdout
-    assert process.stderr.startswith('error: there is no ptb.train.txt')
+    assert process.stderr.startswith('error: there is no folder')
     assert process.stderr.count('\n') == 1
 
 
