@@ -55,9 +55,10 @@ class Benchmark:
     """Comparisons or measurements of a benchmark, and their presentation.
 
     Attributes:
-        comparisons: Generator function that takes a device, and optional sizes,
-            and yields :class:`Comparison` or :class:`Measurement` objects. The first line
-            of its docstring is the title of the benchmark.
+        comparisons: Generator function that takes a device, and optional
+            sizes, and yields :class:`Comparison` or :class:`Measurement`
+            objects. The first line of its docstring is the title of the
+            benchmark.
         summary: Function that formats the rows of the results as text, or
             None.
         draw: Function that draws the rows into a matplotlib figure, or None.
