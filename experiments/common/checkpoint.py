@@ -1,6 +1,5 @@
 """Snapshots to resume from, the best model, and atomic file writes."""
 import contextlib
-import glob
 import json
 import os
 import re
@@ -52,34 +51,35 @@ def write_json(path, value):
 def prepare_folder(out, resume, overwrite):
     """Create the output folder of a run, and protect an earlier run in it."""
     os.makedirs(out, exist_ok=True)
-    results = [os.path.join(out, name) for name in (
-        'log', 'model.json', 'model.npz', 'result.json')]
-    earlier = snapshots(out) + list(filter(os.path.exists, results))
+    earlier = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
+    found = list(filter(earlier.fullmatch, os.listdir(out)))
     if overwrite:
-        for path in earlier:
-            os.remove(path)
-    elif earlier and not resume:
+        for name in found:
+            os.remove(os.path.join(out, name))
+    elif found and not resume:
         raise UserError(
             f'{out} contains an earlier run; resume it with --resume, start '
             'over with --overwrite, or choose another folder with --out')
-    elif os.path.join(out, 'model.npz') in earlier and not snapshots(out):
+    elif 'model.npz' in found and not snapshots(out):
         raise UserError(
             f'{out} contains a model, but no snapshot; start over with '
             '--overwrite or choose another folder with --out')
-    inside = os.path.join(glob.escape(out), '')
-    for path in glob.glob(inside + '*.tmp[0-9]*'):
-        os.remove(path)  # left by a run that was killed during a write
-    for path in glob.glob(inside + 'log' + 8 * '?'):  # by LogReport
-        shutil.rmtree(path, ignore_errors=True)
+    for name in os.listdir(out):  # left by a run that was killed in a write
+        if re.fullmatch(r'.*\.tmp\d+', name):
+            os.remove(os.path.join(out, name))
+        elif re.fullmatch('log.{8}', name):  # of LogReport
+            shutil.rmtree(os.path.join(out, name))
+
+
+_SNAPSHOT = r'snapshot_iter_(\d+)'
 
 
 def snapshots(out):
     """Return the snapshots in a folder by iteration, the newest first."""
-    paths = glob.glob(os.path.join(glob.escape(out), 'snapshot_iter_*'))
-    numbers = {path: re.fullmatch(r'snapshot_iter_(\d+)',
-                                  os.path.basename(path)) for path in paths}
-    return sorted(filter(numbers.get, paths),
-                  key=lambda path: -int(numbers[path][1]))
+    names = os.listdir(out) if os.path.isdir(out) else []
+    found = filter(None, (re.fullmatch(_SNAPSHOT, name) for name in names))
+    return [os.path.join(out, match[0]) for match in sorted(
+        found, key=lambda match: -int(match[1]))]
 
 
 class Snapshot(training.Extension):

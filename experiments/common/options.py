@@ -69,7 +69,7 @@ class TrainingParser(cli.Parser):
         if args.test:
             args.config = 'test'
             args.overwrite |= args.out is None and not args.resume
-            if args.data not in (None, 'sample'):
+            if getattr(args, 'data', None) not in (None, 'sample'):
                 print('warning: --test ignores --data', file=sys.stderr)
         args.out = args.out or f'out/{self._experiment}-{args.config}'
         changes = dict(args.set)

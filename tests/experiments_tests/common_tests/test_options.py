@@ -18,11 +18,13 @@ class Config:
     n_epochs: int = 5
 
 
-def parse(*arguments):
-    parser = TrainingParser('toy', {
+def make_parser():
+    return TrainingParser('toy', {
         'small': Config(), 'large': Config(lr=2.)}, Config(n_epochs=1))
-    parser.add_argument('--data')
-    return parser.parse_args(arguments)
+
+
+def parse(*arguments):
+    return make_parser().parse_args(arguments)
 
 
 def test_configuration():
@@ -42,7 +44,9 @@ def test_test(capsys):
     assert not parse('--test', '--resume').overwrite
     assert not parse('--test', '--out', 'folder').overwrite
     assert not capsys.readouterr().err
-    parse('--test', '--data', 'folder')
+    parser = make_parser()
+    parser.add_argument('--data')
+    parser.parse_args(['--test', '--data', 'folder'])
     assert capsys.readouterr().err == 'warning: --test ignores --data\n'
 
 

@@ -267,6 +267,17 @@ class TestResults:
         assert all(numpy.array_equal(a[name], b[name]) for name in b)
 
 
+def test_set_and_patience(run):
+    """Without a learning rate, no epoch is better than the first."""
+    for resume in [], ['--resume']:
+        result = run('--set', 'lr=0', '--epoch', '9', '--patience', '1',
+                     *resume)
+        assert (result['best_epoch'], result['epochs']) == (1, 2)
+        assert result['finished'] and result['patience'] == 1
+        assert result['settings']['lr'] == 0
+        assert result['settings']['n_epochs'] == 9
+
+
 def test_warns_that_data_are_ignored(run, capsys):
     run('--data', 'folder', '--epoch', '1')
     assert 'warning: --test ignores --data' in capsys.readouterr().err
