@@ -31,11 +31,6 @@ def using(name):
         yield
 
 
-def at_least_float32(x):
-    """Return a Variable in float32 at least, as losses should be."""
-    return _cast(x, numpy.promote_types(x.dtype, numpy.float32))
-
-
 def linear(link, x):
     """Apply a linear link to the last axis, in float32 at least."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)

@@ -83,7 +83,7 @@ def _lines(stream, characters):
         if unknown:
             warn(f'has {len(unknown)} characters that the model does not '
                  f"know: {' '.join(map(repr, unknown[:9]))}"
-                 + ' ...' * (len(unknown) > 9))
+                 + (' ...' if len(unknown) > 9 else ''))
         yield line
 
 

@@ -165,12 +165,9 @@ def test_small_gradients_and_updates_count():
     assert abs(link.W.array - 1.002).max() < 1e-3
 
 
-def test_scores_are_at_least_float32_at_least():
+def test_linear_is_at_least_float32():
     for dtype, expected in [('e', 'f'), ('f', 'f'), ('d', 'd')]:
         x = chainer.Variable(numpy.ones((2, 3, 4), dtype))
-        y = precision.at_least_float32(x)
-        assert y.dtype == expected
-        assert (y is x) == (dtype == expected)  # no node that does nothing
         with chainer.using_config('dtype', dtype):
             y = precision.linear(chainer.links.Linear(4, 5), x)
         assert (y.dtype, y.shape) == (expected, (2, 3, 5))
