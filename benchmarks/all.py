@@ -1,4 +1,5 @@
 """Import all benchmarks, which registers them."""
+from benchmarks import decode  # NOQA
 from benchmarks import drop_in  # NOQA
 from benchmarks import imdb_step  # NOQA
 from benchmarks import iwslt_step  # NOQA
@@ -8,5 +9,6 @@ from benchmarks import onnx_models  # NOQA
 from benchmarks import pooling  # NOQA
 from benchmarks import ptb_step  # NOQA
 from benchmarks import recurrence  # NOQA
+from benchmarks import single_step  # NOQA
 from benchmarks import training_memory  # NOQA
 from benchmarks.registry import BENCHMARKS  # NOQA

@@ -65,3 +65,42 @@ class TorchLSTM:
         self._link.eval()
         with self._torch.no_grad():
             return self._link(self._x)[0]
+
+
+class TorchLSTMSteps:
+    """Single steps of ``torch.nn.LSTM`` and ``torch.nn.LSTMCell``.
+
+    They have the weights of an LSTMLayer and carry their state.
+
+    Args:
+        torch (module): PyTorch.
+        layer (~qrnn.LSTMLayer): Layer with the weights, on its device.
+        x (:ref:`ndarray`): Input of every step, ``(B, n)``.
+
+    """
+
+    def __init__(self, torch, layer, x):
+        whole = TorchLSTM(torch, layer, x[:, None])
+        self._torch, self._link = torch, whole._link.eval()
+        self._x = whole._x.detach()
+        self._cell = torch.nn.LSTMCell(
+            self._link.input_size, self._link.hidden_size).to(self._x.device)
+        for target, source in zip(
+                self._cell.parameters(), self._link.parameters()):
+            target.data.copy_(source.data)
+        self.reset_state()
+
+    def reset_state(self):
+        self._layer_state = self._cell_state = None
+
+    def layer(self):
+        """Return the output of the next step, ``(B, m)``, by the layer."""
+        with self._torch.no_grad():
+            y, self._layer_state = self._link(self._x, self._layer_state)
+        return y[0]
+
+    def cell(self):
+        """Return the output of the next step, ``(B, m)``, by the cell."""
+        with self._torch.no_grad():
+            self._cell_state = self._cell(self._x[0], self._cell_state)
+        return self._cell_state[0]

@@ -34,6 +34,8 @@ PTB = Config(n_units=4, zoneout=.1, batch_size=2, n_steps=3)
 IMDB = dataclasses.replace(imdb_model.TINY, dropout=0., lr=.01)
 IWSLT = iwslt_model.TINY
 SIZES = {
+    'decode': {'config': IWSLT, 'language_config': PTB, 'n_sentences': 3,
+               'n_words': 9},
     'drop-in': {'size': 4, 'n_checked': 1},
     'imdb-step': {'config': IMDB, 'n_words': 50, 'length': 6},
     'iwslt-step': {'config': IWSLT, 'lengths': (6, 5)},
@@ -49,6 +51,7 @@ SIZES = {
                           ('PTB, zoneout', (2, 5, 4), .5)],
                 'beyond_caches': 1},
     'ptb-step': {'config': PTB, 'n_words': 7},
+    'step': {'sizes': [3], 'batches': [1, 2]},
     'strnn': {'n_channels': 2, 'steps': [50, 300], 'period': 80, 'edge': 100,
               'beyond_caches': 1},
 }
