@@ -1,4 +1,4 @@
-"""The paper's experiments, one folder each, and what they share."""
+"""The paper's experiments, one folder each, and their shared code."""
 import contextlib
 import ctypes
 import os
@@ -6,14 +6,14 @@ import sys
 
 
 def _set_up_process():
-    """Choose what a program has to before NumPy and Chainer are loaded."""
-    # OpenBLAS's idle threads would spin for a tenth of a second, on the cores
-    # that the elementwise work between two products is to use.
+    """Set what must be set before NumPy and Chainer are loaded."""
+    # Otherwise OpenBLAS's idle threads spin for a tenth of a second and slow
+    # down the elementwise work between two matrix products.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
     # The tests do not cover cuDNN's dropout and softmax (CuPy 13).
     os.environ.setdefault('CHAINER_CUDNN', '0')
-    # glibc would return large freed arrays to the system, which then has to
-    # clear the same memory in every iteration: a tenth of its time.
+    # Otherwise glibc returns large freed arrays to the system, which clears
+    # the same memory again in every iteration: a tenth of the time.
     with contextlib.suppress(AttributeError, OSError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
         top_pad, trim_threshold, mmap_max = -2, -1, -4
@@ -22,7 +22,7 @@ def _set_up_process():
         mallopt(top_pad, 2 ** 26)
 
 
-# So it is while Python locates the program that ``python -m`` names.
+# Python sets this while it locates the program that ``python -m`` names.
 if sys.argv[:1] == ['-m']:
     _set_up_process()
 

@@ -16,8 +16,8 @@ def main(argv=None):
     cli.add_model(parser)
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', required=True,
-        help='folder of the copy, which takes less than half the space; it '
-             'is loaded in the precision that the model was trained in')
+        help='folder of the copy, which is less than half as large; it is '
+             'loaded in the precision of the training run')
     args = parser.parse_args(argv)
     arrays = read_arrays(os.path.join(args.model, 'model.npz'))
     os.makedirs(args.out, exist_ok=True)

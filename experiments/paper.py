@@ -8,20 +8,21 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper, of one experiment.
+    """Table of the paper for one experiment.
 
     Attributes:
-        title (str): Its title.
-        data (str): Name of the data that its numbers belong to.
-        fingerprints (tuple of str): Their digests, in ``result.json``.
-        validation (tuple): How the best epoch is chosen: an entry of the log,
-            a factor to show it with, and ``min`` or ``max``.
-        columns (dict): Headings, and their entries in ``result.json``;
-            ``'validation'`` is the best epoch's score.
-        rows (dict): The paper's numbers, in the order of the columns, by
-            configuration.
-        settings (dict): The paper's settings by name, None where it gives
-            none, by configuration.
+        title (str): Title of the table.
+        data (str): Name of the data set.
+        fingerprints (tuple of str): Accepted fingerprints of the data in
+            ``result.json``.
+        validation (tuple): Criterion for the best epoch: an entry of the log,
+            a factor for display, and ``min`` or ``max``.
+        columns (dict): Entries of ``result.json`` by heading;
+            ``'validation'`` is the score of the best epoch.
+        rows (dict): The paper's numbers by configuration, in the order of the
+            columns.
+        settings (dict): The paper's settings by configuration and name, None
+            if the paper does not give them.
 
     """
 
@@ -38,7 +39,7 @@ class Table:
         return result['data'].get('fingerprint') in self.fingerprints
 
 
-# Settings that the rows of a table share
+# Settings shared by the rows of a table
 
 _IMDB = {
     'n_layers': 4, 'n_units': 256, 'dropout': .3, 'embed_size': 300,
@@ -64,7 +65,7 @@ _IWSLT = {
 TABLES = {
     'imdb': Table(
         'Table 1: sentiment, IMDb (accuracy in %)', 'IMDb',
-        # Numbered by a vocabulary of words that occur 2, 0 and 25 times
+        # For vocabularies of words that occur at least 2, 0 and 25 times
         ('a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c',
          '6d4380cb960af0061d8a8d7da50cc42ae12a3823e5bdc402a29c19631fcfccc1',
          '42324769e9585d261f25d7ca68df5565c7f88bbe380fe3168751568383468915'),

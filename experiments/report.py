@@ -10,16 +10,15 @@ from experiments.paper import TABLES
 
 
 def main(argv=None):
-    """Print a table for each experiment, or write the whole document."""
+    """Print a table for each experiment, or write the whole report."""
     parser = cli.Parser('report')
     parser.add_argument(
         '--results', metavar='FOLDER', default='results',
-        help='folder in which to look for results, at any depth (default: '
-             'results)')
+        help='folder that contains results, at any depth (default: results)')
     parser.add_argument(
         '--write', metavar='FILE', nargs='?', const='REPRODUCTION.md',
-        help='write all that is known of each run, and the figures, as '
-             'Markdown (default: REPRODUCTION.md)')
+        help='write the details of each run and the figures as Markdown '
+             '(default: REPRODUCTION.md)')
     args = parser.parse_args(argv)
     runs = load_runs(args.results)
     if args.write:
@@ -37,15 +36,15 @@ def main(argv=None):
 def load_runs(folder):
     """Return every ``result.json``, by experiment and folder of the run."""
     if not os.path.isdir(folder):
-        raise cli.UserError(f'there is no folder {folder}; --results takes '
-                            'one with results')
+        raise cli.UserError(f'there is no folder {folder}; choose another one '
+                            'with --results')
     runs = {experiment: {} for experiment in TABLES}
     for name in _find('**/result.json', folder):
         path = os.path.join(folder, name)
         result = read_json(path)
         if not isinstance(result, dict) or not _ENTRIES <= result.keys():
             raise cli.UserError(
-                f'{path} does not hold the result of an experiment, or is of '
+                f'{path} is not the result of an experiment, or is from '
                 f'another version of this program; move it out of {folder}')
         runs[result['experiment']][os.path.dirname(name) or '.'] = result
     return runs
@@ -60,10 +59,10 @@ def _find(pattern, folder):
 
 
 def document(runs, folder, start):
-    """Return all that is known of the runs and of Figure 4, in Markdown.
+    """Return the report on all runs and Figure 4 as Markdown.
 
-    The ``README.md`` in a run's folder explains its result.
-    Pictures in the results' folder are linked from the folder ``start``.
+    The ``README.md`` in a run's folder explains its result. Links to pictures
+    are relative to the folder ``start``.
     """
     link = os.path.relpath(folder, start)
 
@@ -98,10 +97,10 @@ def document(runs, folder, start):
 
 
 def table(paper, runs):
-    """Return a table of the paper's rows and ours, in Markdown.
+    """Return a Markdown table of the paper's numbers and ours.
 
-    It has a line for every run of :func:`_comparable`, and for every row of
-    the paper without one.
+    It has a line for each comparable run, and for each of the paper's rows
+    without a run.
     """
     ours = _comparable(paper, runs)
     rows = [['run', 'configuration', 'seed', *paper.columns, 'epochs', 'best',
@@ -129,7 +128,7 @@ def _comparable(paper, runs):
 
 
 def _scores(result, paper):
-    """Return a run's entries for the table's columns, and the paper's."""
+    """Return a run's scores, with the paper's scores in brackets."""
     reported = paper.rows.get(result['config'], itertools.repeat(None))
     values = {**result, 'validation': _validation(result, paper)}
     return [_number(values.get(entry)) + (f' ({number:,})' if number else '')
@@ -139,7 +138,7 @@ def _scores(result, paper):
 def _validation(result, paper, last_epoch=None):
     """Return the best validation score up to an epoch, or None."""
     score, factor, choose = paper.validation
-    return choose((factor * each[score] for each in
+    return choose((factor * entry[score] for entry in
                    result.get('curve', [])[:last_epoch]), default=None)
 
 
@@ -154,17 +153,16 @@ def _epochs(result):
 
 
 def equal_epochs(paper, runs):
-    """Return a line for every QRNN and LSTM, with their scores by one epoch.
-    """
+    """Return the scores of each QRNN and LSTM after equally many epochs."""
     lines = []
     for (qrnn, a), (lstm, b) in itertools.product(
             _comparable(paper, runs).items(), repeat=2):
         if a['config'] in paper.rows and a['config'] != b['config'] == 'lstm':
             epoch = min(a['epochs'], b['epochs'])
-            ours, theirs = (_number(_validation(each, paper, epoch))
-                            for each in (a, b))
-            lines.append(f'- by epoch {epoch}: {ours} (`{qrnn}`), {theirs} '
-                         f'(`{lstm}`)')
+            scores = [_number(_validation(result, paper, epoch))
+                      for result in (a, b)]
+            lines.append(f'- by epoch {epoch}: {scores[0]} (`{qrnn}`), '
+                         f'{scores[1]} (`{lstm}`)')
     heading = f'Best {next(iter(paper.columns))} by equal epochs:'
     return '\n'.join([heading, '', *lines] if lines else [])
 
@@ -186,7 +184,7 @@ def about(result, paper):
 
 
 def outcome(result, paper):
-    """Return a run's scores, and what limits them."""
+    """Return a run's scores and their limitations."""
     if not paper.has_data(result):
         result = dict(result, config=None)  # has no counterpart in the paper
     *scores, _ = map(' '.join, zip(paper.columns, _scores(result, paper)))
@@ -197,7 +195,7 @@ def outcome(result, paper):
     elif result['epochs'] < result['settings']['n_epochs'] and (
             not result.get('patience')):
         lines.append(f'- ended by hand after {_epochs(result)} epochs')
-    scored = [str(each['epochs']) for each in result.get('scored', [])]
+    scored = [str(entry['epochs']) for entry in result.get('scored', [])]
     if len(scored) > 1:
         lines.append(f'- the test part was scored {len(scored)} times, after '
                      f'epochs {", ".join(scored)}')
@@ -213,12 +211,12 @@ def outcome(result, paper):
 
 
 def _starts(result):
-    # Once only the last start was recorded.
+    # Older results record only the last start.
     return result.get('starts') or [result]
 
 
 def _environments(starts):
-    """Return a line for all starts in the same environment, with minutes."""
+    """Return a line for each environment, with its starts and minutes."""
     lines = []
     for line, group in itertools.groupby(starts, _environment):
         minutes = [start.get('minutes', 0) for start in group]
@@ -228,7 +226,7 @@ def _environments(starts):
 
 
 def _environment(start):
-    """Return command, revision, versions and hardware in a line."""
+    """Return command, revision, versions and hardware as one line."""
     parts = [f'- `{start["command"]}`']
     if start['git']:
         changes = ' with changes' if start['git']['dirty'] else ''
@@ -249,23 +247,23 @@ def _device(start):
 
 def compare(result, paper):
     """Return settings that differ, and settings that the paper omits."""
-    ours = _settings(result)
+    settings = _settings(result)
     differs, not_given = [], []
-    for name, value in paper.settings[result['config']].items():
+    for name, reported in paper.settings[result['config']].items():
         if name.startswith('beam') and not result.get('finished', True):
-            continue  # it has not translated yet
-        mine = ours.get(name, 'not recorded')
-        if value is None:
-            if isinstance(mine, float):
-                mine = float(f'{mine:.4g}')
-            not_given.append(f'{name} (here {mine})')
-        elif mine != value:
-            differs.append(f'{name} {mine} (paper: {value})')
+            continue  # the run has not been scored yet
+        value = settings.get(name, 'not recorded')
+        if reported is None:
+            if isinstance(value, float):
+                value = float(f'{value:.4g}')
+            not_given.append(f'{name} (here {value})')
+        elif value != reported:
+            differs.append(f'{name} {value} (paper: {reported})')
     return differs, not_given
 
 
 def _settings(result):
-    """Return a run's settings, by the names that the paper's have."""
+    """Return a run's settings under the names in ``Table.settings``."""
     settings = dict(result['settings'], n_epochs=result['epochs'],
                     dtype=result.get('dtype', 'float32'))
     if result['experiment'] == 'ptb':
@@ -279,7 +277,7 @@ def _settings(result):
             if glove else 'none')
     if result['experiment'] == 'iwslt':
         settings['training pairs'] = result['data']['pairs']['train']
-        # Without the end of a sentence
+        # The end of a sentence is not counted.
         settings['characters'] = result['data']['characters'] - 1
         for name, value in result.get('test_search', {}).items():
             settings[f'beam {name}'] = value

@@ -13,7 +13,7 @@ from experiments.paper import TABLES
 
 
 def main(argv=None):
-    """Run the rows that are not finished, one after the other."""
+    """Train all rows that are not finished, one after the other."""
     args = parse(argv)
     failed = []
     for folder, command in rows(args):
@@ -26,32 +26,32 @@ def main(argv=None):
             failed.append(folder)
             print(f'{folder} failed', file=sys.stderr)
     if failed:
-        raise cli.UserError(f'{", ".join(failed)} failed; the same command '
-                            'tries them again')
+        raise cli.UserError(f'{", ".join(failed)} failed; to try again, '
+                            'repeat the command')
 
 
 def parse(argv=None):
     parser = cli.Parser(
         'reproduce',
-        description='Train the rows of the tables whose data are given, each '
-        'with the command that it prints. What is finished is skipped, what '
-        'is begun goes on. Options that are not listed here are passed on to '
-        'every row: --device 0, --dtype mixed16, --seed 1, and so on.')
+        description='Train the rows of the tables whose data are given, and '
+        'print the command of each row. Finished rows are skipped, and '
+        'interrupted rows are resumed. Other options, for example --device 0 '
+        'or --seed 1, are passed on to every row.')
     parser.add_argument(
         '--data', metavar='NAME=SOURCE', nargs='+', required=True,
         type=_source,
-        help='ptb=SOURCE, imdb=SOURCE and iwslt=FOLDER, as --data of their '
-             'trainings takes it, and glove=FILE, word vectors for imdb')
+        help='ptb=SOURCE, imdb=SOURCE and iwslt=FOLDER, as in --data of the '
+             'training scripts, and glove=FILE, word vectors for imdb')
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', default='out',
-        help='where results go, each row in FOLDER/EXPERIMENT/CONFIG '
-             '(default: out)')
+        help='output folder; each row is written to '
+             'FOLDER/EXPERIMENT/CONFIG (default: out)')
     parser.add_argument('--dry-run', action='store_true',
                         help='only list the rows, their states and commands')
     args, args.options = parser.parse_known_args(argv)
     args.data = dict(args.data)
     if ('imdb' in args.data) != ('glove' in args.data):
-        parser.error('--data imdb=SOURCE and glove=FILE belong together')
+        parser.error('--data requires imdb=SOURCE and glove=FILE, or neither')
     return args
 
 
@@ -59,15 +59,14 @@ def _source(text):
     name, _, source = text.partition('=')
     if name not in (*TABLES, 'glove') or not source:
         raise argparse.ArgumentTypeError(
-            f'it takes {", ".join(TABLES)} or glove, = and where that is, not '
-            f'{text!r}')
+            f'{text!r} is not NAME=SOURCE with the name '
+            f'{", ".join(TABLES)} or glove')
     return name, source
 
 
 def rows(args):
-    """Return the folder of each row and the arguments for Python to train it.
-    """
-    found = []
+    """Return the folder and Python's arguments for each row."""
+    commands = []
     for experiment, table in TABLES.items():
         if experiment not in args.data:
             continue
@@ -76,42 +75,40 @@ def rows(args):
             data += ['--glove', args.data['glove']]
         for config in table.rows:
             folder = os.path.join(args.out, experiment, config)
-            found.append((folder, [
+            commands.append((folder, [
                 '-m', f'experiments.{experiment}.train', '--config', config,
                 *data, '--out', folder, '--resume', *args.options]))
-    return found
+    return commands
 
 
 def state(folder):
-    """Return how far the row in a folder is: ``'finished'`` if it is."""
+    """Return the state of the row in a folder, for example ``'finished'``."""
     path = os.path.join(folder, 'result.json')
     result = read_json(path) if os.path.exists(path) else {}
     if result.get('finished'):
         return 'finished'
     if glob.glob(os.path.join(glob.escape(folder), 'snapshot*')):
-        return f'begun, {result.get("epochs", 0)} epochs so far'
-    return 'not begun'
+        return f'started, {result.get("epochs", 0)} epochs so far'
+    return 'not started'
 
 
 def run(command):
-    """Run Python with some arguments; a signal is handed on and ends both."""
+    """Run Python with some arguments; a signal ends it and this process."""
     process = subprocess.Popen([sys.executable, *command])
     numbers = []
 
-    def hand_on(number, frame):
+    def forward(number, frame):
         numbers.append(number)
         process.send_signal(number)
 
-    before = {number: signal.signal(number, hand_on)
-              for number in (signal.SIGINT, signal.SIGTERM)
-              if signal.getsignal(number) != signal.SIG_IGN}
+    previous = {number: signal.signal(number, forward)
+                for number in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(number) != signal.SIG_IGN}
     process.wait()
-    for number, handler in before.items():
+    for number, handler in previous.items():
         signal.signal(number, handler)
     if numbers:
-        raise cli.Interrupted(
-            numbers[0], 'python -m experiments.reproduce with the same '
-            'arguments goes on from there')
+        raise cli.Interrupted(numbers[0], 'to resume, repeat the command')
 
 
 if __name__ == '__main__':

@@ -1,1 +1,1 @@
-"""What the experiments share: arguments, errors, snapshots, results."""
+"""Shared code of the experiments: arguments, errors, snapshots, results."""

@@ -12,9 +12,9 @@ class BucketIterator(chainer.iterators.SerialIterator):
     """Iterator over batches of examples of similar length.
 
     In every epoch the examples are shuffled and divided into pools of 100
-    batches; each pool is sorted by length, and all batches are shuffled. So
-    there is little padding, and the batches of two epochs differ. Iterators
-    with the same seed draw the same batches.
+    batches; each pool is sorted by length, and all batches are shuffled. The
+    batches need little padding and differ between epochs. Iterators with the
+    same seed return the same batches.
 
     Args:
         dataset: Examples.
@@ -47,7 +47,10 @@ class BucketIterator(chainer.iterators.SerialIterator):
 
 
 def longest_first(lengths):
-    """Return the order for an evaluation: it runs out of memory at once."""
+    """Return the order of sequences for an evaluation, the longest first.
+
+    If memory does not suffice, the evaluation fails at its start.
+    """
     return numpy.argsort(-numpy.asarray(lengths), kind='stable')
 
 
@@ -72,7 +75,7 @@ class SharingUpdater(updaters.StandardUpdater):
     def update_core(self):
         batch = self.get_iterator('main').next()
         part = share(batch, self._processes)
-        # The mean of all processes' losses is then the loss of the batch.
+        # The mean over all processes is then the loss of the whole batch.
         weight = (self._processes.size * self._count(part)
                   / self._count(batch))
         optimizer = self.get_optimizer('main')

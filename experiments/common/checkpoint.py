@@ -49,7 +49,7 @@ def write_json(path, value):
 
 
 def prepare_folder(out, resume, overwrite):
-    """Create the output folder of a run, and protect an earlier run in it."""
+    """Create the output folder of a run, unless it contains another run."""
     os.makedirs(out, exist_ok=True)
     earlier = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
     found = list(filter(earlier.fullmatch, os.listdir(out)))
@@ -91,9 +91,9 @@ class Snapshot(training.Extension):
     snapshot of a run with other settings is rejected.
 
     Args:
-        settings (dict): What the run depends on, as plain values. A resumed
-            run may have another ``n_epochs``, ``patience`` and ``source`` of
-            the same data.
+        settings (dict): Everything that the run depends on, as plain values.
+            Only ``n_epochs``, ``patience`` and ``source`` may differ when the
+            run is resumed.
         every (int): Iterations between snapshots, in addition to one after
             every epoch.
         processes (SingleProcess): The processes that train together.
@@ -113,17 +113,17 @@ class Snapshot(training.Extension):
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        arrays = _arrays(trainer)  # to which all processes contribute
+        arrays = _arrays(trainer)  # in all processes
         if self._processes.rank:
             return
         path = os.path.join(
             trainer.out, f'snapshot_iter_{trainer.updater.iteration}')
         with replacing(path) as f:
             numpy.savez(f, **arrays)
-        found = snapshots(trainer.out)
-        newer = found[:found.index(path)]  # of a past that the run has left
-        for each in newer + found[len(newer) + 2:]:
-            os.remove(each)
+        paths = snapshots(trainer.out)
+        n_newer = paths.index(path)  # the run was resumed from an older one
+        for obsolete in paths[:n_newer] + paths[n_newer + 2:]:
+            os.remove(obsolete)
 
     def resume(self, trainer):
         """Restore a trainer from the newest snapshot in its folder."""
@@ -137,15 +137,15 @@ class Snapshot(training.Extension):
         try:
             serializers.NpzDeserializer(arrays).load(trainer)
         except Exception as error:  # the file may contain anything
-            raise UserError(f'{path} does not fit this program '
-                            f'({describe(error)}); it may be from another '
-                            'version')
+            raise UserError(
+                f'{path} cannot be loaded ({describe(error)}); if it is from '
+                'another version of this program, start over with --overwrite')
         updater = trainer.updater
         length, unit = trainer.stop_trigger.get_training_length()
         if unit == 'epoch' and updater.epoch_detail > length:
             raise UserError(
                 f'{path} is from epoch {updater.epoch_detail:.2f}, after the '
-                f'end of {length} epochs; choose a larger --epoch, or start '
+                f'last epoch, {length}; choose a larger --epoch, or start '
                 'over with --overwrite')
         seed_device(updater.get_optimizer('main').target.device)
         print(f'Resumed from {path}: {updater.epoch_detail:.2f} epochs, '
@@ -154,21 +154,23 @@ class Snapshot(training.Extension):
     def _read(self, path):
         arrays = read_arrays(path)
         try:
-            theirs = json.loads(str(
+            settings = json.loads(str(
                 arrays[f'extensions/{self.name}/settings']))
         except (KeyError, ValueError):
-            raise UserError(f'{path} is not a snapshot of a training run')
-        difference = _difference(theirs, self._settings)
+            raise UserError(
+                f'{path} is not a snapshot of a training run; remove it')
+        difference = _difference(settings, self._settings)
         if difference:
             raise UserError(
-                f'{path} belongs to another run: its {difference}')
+                f'{path} belongs to another run: its {difference}; use the '
+                'same settings, or start over with --overwrite')
         return arrays
 
     def advice(self, out):
         """Return a clause that explains how to resume the run in a folder."""
-        found = snapshots(out)
-        return (f'to resume from {found[0]}, add --resume to the command'
-                if found else 'there is no snapshot yet to resume from')
+        paths = snapshots(out)
+        return (f'to resume from {paths[0]}, add --resume to the command'
+                if paths else 'there is no snapshot yet to resume from')
 
     def on_error(self, trainer, exc, tb):
         exc.add_note(self.advice(trainer.out))
@@ -183,39 +185,40 @@ class Snapshot(training.Extension):
         elif len(states) == size:
             numpy.random.set_state(tuple(states[rank]))
         else:
-            print(f'The snapshot is from {len(states)} processes; {size} '
-                  'draw other random numbers.')
+            print(f'The snapshot is from {len(states)} processes; the random '
+                  f'numbers of {size} differ.')
 
 
-def _difference(theirs, ours):
-    """Return how settings differ, '' if a run may continue with ours."""
-    for name, value in ours.items():
-        found = theirs.get(name)
-        if isinstance(found, dict) and isinstance(value, dict):
-            difference = _difference(found, value)
+def _difference(previous, settings):
+    """Return a difference that prevents resuming, '' if there is none."""
+    for name, value in settings.items():
+        previous_value = previous.get(name)
+        if isinstance(previous_value, dict) and isinstance(value, dict):
+            difference = _difference(previous_value, value)
             if difference:
                 return difference
-        elif found != value and name not in (
+        elif previous_value != value and name not in (
                 'source', 'n_epochs', 'patience'):
-            return f'{name} is {found}, not {value}'
+            return f'{name} is {previous_value}, not {value}'
     return ''
 
 
 class BestModel(training.Extension):
-    """Trainer extension that keeps the best model, also in ``model.npz``.
+    """Trainer extension that writes the best model to ``model.npz``.
 
-    The best model is part of the snapshot.
+    Snapshots include the best model.
 
     Args:
         model (chainer.Link): The model.
-        description (dict): What is required to build the model again, as
-            plain values; written to ``model.json``.
-        key (str): Observation that decides.
-        highest (bool): Whether its highest value is best, not its lowest.
+        description (dict): Everything needed to rebuild the model, as plain
+            values; written to ``model.json``.
+        key (str): Observation that is compared.
+        highest (bool): If ``True``, the highest value is the best; otherwise
+            the lowest.
 
     Attributes:
         epoch (int): Epoch of the best model, 0 if there is none yet.
-        value (float): Its observation.
+        value (float): The observation in that epoch.
 
     """
 
@@ -287,13 +290,13 @@ def load_model(folder, experiment, build):
                         f'{error.filename} is missing')
     try:
         if description['experiment'] != experiment:
-            raise ValueError('it is of another experiment')
+            raise ValueError('it belongs to another experiment')
         with precision.using(description['dtype']):
             model = build(description)
         if set(arrays) != set(_arrays(model)):
-            raise ValueError('model.npz is of another model')
+            raise ValueError('model.npz belongs to another model')
         serializers.NpzDeserializer(arrays).load(model)
     except Exception as error:  # the description may contain anything
-        raise UserError(f'{folder} does not hold a model of experiments.'
+        raise UserError(f'{folder} does not contain a model of experiments.'
                         f'{experiment} and this version ({describe(error)})')
     return model, description

@@ -1,4 +1,4 @@
-"""Command lines: what users give, and what they are told when it is wrong."""
+"""Command lines: arguments, errors, signals and exit statuses."""
 import argparse
 import contextlib
 import os
@@ -12,11 +12,11 @@ import numpy
 
 
 class UserError(Exception):
-    """What was wrong and what to do about it, in one sentence."""
+    """Error that a user can fix; the message says what is wrong and how."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal that ended a training, and how to go on."""
+    """Signal that ended a training run, with advice on how to resume."""
 
     def __init__(self, number, advice):
         super().__init__(number, advice)
@@ -25,17 +25,16 @@ class Interrupted(KeyboardInterrupt):
         self.message = f'interrupted by {name}; {advice}'
 
 
-#: Ends the program with a status; of several processes, all of them.
+#: Ends the program, all processes of it, with an exit status.
 end = sys.exit
 
 
 def run(main):
-    """Run a command, and turn what stops it into one line and a status.
+    """Run a command, and report errors and signals in one line.
 
-    A :class:`UserError` and what the operating system refuses (a full disk, a
-    folder that cannot be written) give a line on standard error and status
-    1; a signal gives a line and the status of a program that it killed.
-    Anything else is a fault of the program and keeps its traceback.
+    After a :class:`UserError` or an error of the operating system, such as a
+    full disk, the exit status is 1. After a signal, the process ends by that
+    signal. Other exceptions are bugs and keep their traceback.
     """
     _set_up_streams()
     try:
@@ -43,7 +42,7 @@ def run(main):
     except UserError as error:
         fail(_with_notes(str(error), error))
     except BrokenPipeError:
-        # The reader of our output (``head``, say) has seen enough.
+        # The reader of the output, for example ``head``, has closed it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         end(1)
     except OSError as error:
@@ -62,10 +61,10 @@ def _with_notes(message, error):
 
 
 def _set_up_streams():
-    """Replace closed standard streams, and escape what they cannot encode.
+    """Replace closed streams, and escape characters they cannot encode.
 
-    Without the null device in its place, the next file that is opened would
-    get the number of a closed stream.
+    The null device replaces a closed stream; otherwise the next file that is
+    opened would get its file descriptor.
     """
     for name, mode in ('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'):
         if getattr(sys, name) is None:
@@ -75,33 +74,34 @@ def _set_up_streams():
 
 
 def die(number):
-    """End the process by a signal, as if it had never been handled.
+    """End the process by a signal, without handling it.
 
-    So the shell sees 128 + ``number``, and a loop of commands ends, too.
+    The shell then sees the status 128 + ``number`` and ends a loop of
+    commands.
     """
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def fail(message, status=1):
-    """End the program with a line on standard error and a status."""
+    """Print an error and end the program with an exit status."""
     _say('error: ' + message)
     end(status)
 
 
 def _say(line):
     if launched('RANK'):
-        # The root process mostly has the same to say, and ends all.
+        # The root process usually reports the same error and ends all.
         time.sleep(2)
         line += f" (process {launched('RANK')})"
     for stream, text in (sys.stdout, ''), (sys.stderr, line + '\n'):
-        with contextlib.suppress(OSError):  # where this goes may be full, too
+        with contextlib.suppress(OSError):  # for example a full disk
             stream.write(text)
             stream.flush()
 
 
 def describe(error):
-    """Return an exception as one line, with the file where there is one."""
+    """Return an exception as one line, with its file name if it has one."""
     reason = getattr(error, 'strerror', None) or str(error) or repr(error)
     name = getattr(error, 'filename', None)
     reason = ' '.join(str(reason).split())
@@ -168,14 +168,14 @@ def add_model(parser, default=None):
     parser.add_argument(
         '--model', '-m', metavar='FOLDER', default=default,
         required=default is None,
-        help='output folder of the training' if default is None else
-        'output folder of a training (default: the trained model in '
-        '%(default)s)')
+        help='output folder of a training run' + (
+            '' if default is None else
+            ' (default: the trained model in %(default)s)'))
 
 
 def use_device(specifier):
     """Make a device of NumPy or CuPy the current one and return it."""
-    reason = 'it is of another kind'
+    reason = 'only NumPy and CuPy are supported'
     try:
         device = chainer.get_device(specifier)
         device.use()
@@ -184,8 +184,8 @@ def use_device(specifier):
     except Exception as error:  # Chainer's and CUDA's are of many kinds
         reason = describe(error)
     raise UserError(
-        f'device {specifier} cannot be used ({reason}); --device takes -1 for '
-        'the CPU and 0 for the first GPU')
+        f'device {specifier} cannot be used ({reason}); use --device -1 for '
+        'the CPU or 0 for the first GPU')
 
 
 def number(kind, low, high):
@@ -196,7 +196,7 @@ def number(kind, low, high):
                 return kind(text)
         name = {int: 'a whole number', float: 'a number'}[kind]
         raise argparse.ArgumentTypeError(
-            f'it takes {name} from {low} to {high}, not {text!r}')
+            f'{text!r} is not {name} from {low} to {high}')
     return convert
 
 
@@ -210,4 +210,4 @@ def text(argument):
 
 positive = number(int, 1, 2 ** 31 - 1)
 not_negative = number(float, 0, 10 ** 9)
-seed = number(int, 0, 2 ** 32 - 1)  # what NumPy takes
+seed = number(int, 0, 2 ** 32 - 1)  # NumPy's range

@@ -14,7 +14,7 @@ from qrnn import QRNNStack
 
 
 def parse(name, description, argv, model=None):
-    """Parse the command line of an export and check what it requires.
+    """Parse the command line of an export, and check required packages.
 
     ``model`` is the default of ``--model``.
     """
@@ -44,8 +44,8 @@ def prepare(model, *stacks):
 
     """
     if not all(isinstance(stack, QRNNStack) for stack in stacks):
-        raise UserError('only a model with QRNN layers, such as those of '
-                        '--config qrnn, can be exported')
+        raise UserError('the model has layers other than QRNN layers and '
+                        'cannot be exported; train one with --config qrnn')
     for param in model.params():
         param.array = param.array.astype(numpy.float32, copy=False)
 
@@ -64,13 +64,13 @@ def add_linear(graph, linear, x):
 
 
 def write(args, models):
-    """Write models, by what their file's name has before its extension.
+    """Write models to ``--out``, each with a suffix of the file's name.
 
-    ``{'': model}`` is written to ``--out``.
+    The keys of ``models`` are the suffixes, which precede the extension.
     """
-    for part, model in models.items():
+    for suffix, model in models.items():
         base, extension = os.path.splitext(args.out)
-        path = base + part + extension
+        path = base + suffix + extension
         with replacing(path) as f:
             f.write((quantize(model) if args.int8 else model)
                     .SerializeToString())
@@ -78,19 +78,19 @@ def write(args, models):
 
 
 def metadata(**values):
-    """Return metadata of a model, each value as JSON."""
+    """Return metadata of a model, with values encoded as JSON."""
     return {name: json.dumps(value) for name, value in values.items()}
 
 
 def quantize(model):
-    """Return a model with int8 weights, by onnxruntime's quantization.
+    """Quantize a model to int8 with onnxruntime.
 
-    Embeddings and the weights of matrix products are quantized once, weights
-    with a scale for each column; inputs of products when the model runs.
+    Embeddings and weights of matrix products are quantized once, weights with
+    a scale for each column. Inputs of products are quantized at run time.
     """
     import onnx
     quantization = _quantization()
-    logging.disable(logging.WARNING)  # it advises to optimize models first
+    logging.disable(logging.WARNING)  # advice to optimize the model first
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'model.onnx')

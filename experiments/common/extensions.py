@@ -16,10 +16,11 @@ from experiments.common.processes import SingleProcess
 
 
 class CheckFinite(training.Extension):
-    """Trainer extension that ends a run with a loss or parameter not finite.
+    """Trainer extension that ends a run if its values are not finite.
 
     It runs before snapshots are written. In contrast to Chainer's
-    ``FailOnNonNumber``, it checks observations too, and waits for a GPU once.
+    ``FailOnNonNumber``, it checks observations as well as parameters, and
+    synchronizes with a GPU only once.
     """
 
     priority = training.PRIORITY_WRITER - 1  # after evaluators
@@ -49,8 +50,8 @@ class CheckFinite(training.Extension):
 class Curves(training.Extension):
     """Trainer extension that draws entries of the log as ``curves.png``.
 
-    In contrast to Chainer's ``PlotReport``, it draws LogReport's log, which a
-    resumed run still has. Without matplotlib it does nothing.
+    In contrast to Chainer's ``PlotReport``, it draws the log of ``LogReport``,
+    which a resumed run restores. Without matplotlib it does nothing.
 
     Args:
         entries (sequence of str): Entries of the log.
@@ -82,8 +83,8 @@ class Curves(training.Extension):
 class Progress(training.Extension):
     """Trainer extension that reports progress on standard error.
 
-    It prints a line every minute, or updates a line of a terminal every
-    second. Chainer's ``ProgressBar`` is for terminals only.
+    It prints a line every minute or, on a terminal, updates a line every
+    second. Chainer's ``ProgressBar`` supports terminals only.
     """
 
     def initialize(self, trainer):
@@ -107,7 +108,8 @@ class DeferSignals(training.Extension):
     After SIGTERM, SIGINT (Ctrl-C), SIGHUP or SIGUSR1, the iteration is
     completed, a snapshot is written, and
     :class:`~experiments.common.cli.Interrupted` is raised. A second signal
-    ends the process at once. Ignored signals, as under ``nohup``, stay so.
+    ends the process at once. Signals that are ignored, for example under
+    ``nohup``, stay ignored.
 
     Args:
         snapshot (Snapshot): Extension that writes snapshots.
@@ -121,7 +123,7 @@ class DeferSignals(training.Extension):
     def __init__(self, snapshot, processes=SingleProcess()):
         self._snapshot = snapshot
         self._processes = processes
-        self._signal = 0  # number of the first one
+        self._signal = 0  # number of the first signal
         self._has_ended = False
         self._previous = {}
 
@@ -161,10 +163,11 @@ class DeferSignals(training.Extension):
 
 
 class EarlyStopping(triggers.IntervalTrigger):
-    """Stop trigger that ends a run if the best model is not recent.
+    """Stop trigger that ends a run when the model no longer improves.
 
-    The count of Chainer's ``EarlyStoppingTrigger`` restarts when a run is
-    resumed; here it follows from the best model, which snapshots include.
+    Chainer's ``EarlyStoppingTrigger`` starts to count again when a run is
+    resumed. This trigger uses the epoch of the best model, which snapshots
+    include.
 
     Args:
         n_epochs (int): Largest number of epochs.

@@ -53,9 +53,9 @@ def split_lines(stream):
 
 
 def decode(contents, name, line=1, offset=0):
-    """Return UTF-8 bytes as text; NUL or another byte raises UserError.
+    """Decode UTF-8 text; NUL and invalid bytes raise UserError.
 
-    The bytes start in a line and at an offset of the file ``name``.
+    The text starts in a line and at an offset of the file ``name``.
     """
     try:
         text = contents.decode()
@@ -73,7 +73,7 @@ def decode(contents, name, line=1, offset=0):
 
 @contextlib.contextmanager
 def opened(path):
-    """Open a file to read its bytes, uncompressed if it is gzipped."""
+    """Open a binary file for reading; a gzipped file is decompressed."""
     with explained(f'cannot read {path}: {{}}', gzip.BadGzipFile, EOFError,
                    zlib.error), open_binary(path) as f:
         is_gzipped = f.peek(2).startswith(_GZIP)
@@ -81,7 +81,7 @@ def opened(path):
 
 
 def open_binary(path):
-    """Open a file to read its bytes; a Git LFS pointer raises UserError."""
+    """Open a binary file for reading; Git LFS pointers raise UserError."""
     f = open(path, 'rb')
     if f.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
         f.close()
@@ -90,7 +90,7 @@ def open_binary(path):
 
 
 def plain_or_gzipped(path):
-    """Return the name of a file that may be gzipped, None if it is missing."""
+    """Return the name of a file or its gzipped version, None if missing."""
     return next(filter(os.path.exists, (path, path + '.gz')), None)
 
 
@@ -109,18 +109,18 @@ def read_arrays(path):
             with numpy.load(f, allow_pickle=False) as arrays:
                 return dict(arrays)
         except Exception:  # a damaged archive fails in many ways
-            raise UserError(f'{path} is damaged, or does not hold arrays')
+            raise UserError(f'{path} is damaged, or contains no arrays')
 
 
 def download(url, md5):
-    """Return the name of a file from the web in Chainer's dataset cache."""
+    """Download a file to Chainer's dataset cache and return its name."""
     socket.setdefaulttimeout(60)  # seconds without an answer
-    with explained(f'cannot download {url}: {{}}; try again later, or give a '
-                   'copy of your own with --data', OSError, EOFError):
+    with explained(f'cannot download {url}: {{}}; try again later, or use a '
+                   'local copy with --data', OSError, EOFError):
         path = chainer.dataset.cached_download(url)
     with open(path, 'rb') as f:
-        found = hashlib.file_digest(f, 'md5').hexdigest()
-    if found != md5:
+        digest = hashlib.file_digest(f, 'md5').hexdigest()
+    if digest != md5:
         os.remove(path)
         raise UserError(
             f'the download of {url} was damaged and has been removed from the '

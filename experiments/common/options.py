@@ -1,4 +1,4 @@
-"""The options that all training scripts share."""
+"""Options of all training scripts."""
 import argparse
 import dataclasses
 import inspect
@@ -33,11 +33,13 @@ class TrainingParser(cli.Parser):
             help='configuration to train (default: small)')
         add('--set', metavar='NAME=VALUE', nargs='+', action='extend',
             default=[], type=_setting(type(tiny)),
-            help='override settings of it, for example dropout=0.4')
+            help='override settings of the configuration, for example '
+                 'dropout=0.4')
         add('--epoch', '-e', metavar='N', type=cli.positive,
             help="total number of epochs (default: the configuration's)")
         add('--batch-size', metavar='N', type=cli.positive,
-            help="over all processes (default: the configuration's)")
+            help='batch size, summed over all processes (default: the '
+                 "configuration's)")
         add('--patience', metavar='N', type=cli.positive,
             help='end after N epochs without a better validation score')
         add('--seed', metavar='N', type=cli.seed, default=0,
@@ -98,7 +100,7 @@ def _setting(config):
             return name, _value(value, kinds[name])
         except (LookupError, ValueError):
             raise argparse.ArgumentTypeError(
-                f'{name} is {_describe(kinds[name])}, not {value!r}')
+                f'{name} must be {_describe(kinds[name])}, not {value!r}')
     return convert
 
 
@@ -115,7 +117,7 @@ def _value(text, kind):
     if type(None) in options:
         return None if text.lower() == 'none' else _value(text, options[0])
     if Ellipsis in options:  # a tuple
-        return tuple(_value(each, options[0]) for each in text.split(','))
+        return tuple(_value(item, options[0]) for item in text.split(','))
     if options:  # Literal
         return options[options.index(text)]
     value = kind(text)

@@ -50,10 +50,10 @@ class Packed(chainer.Chain):
 
 
 class _Pack(chainer.Parameter):
-    """A parameter whose array holds the arrays of others.
+    """A parameter whose array contains the arrays of several parameters.
 
-    Its gradient is gathered from theirs, in one launch, when it is first
-    read after the backward pass.
+    Their gradients are concatenated, in one launch, when the gradient of the
+    pack is first read after the backward pass.
     """
 
     def __init__(self, params):

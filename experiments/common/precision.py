@@ -12,19 +12,19 @@ from experiments.common.cli import UserError
 from qrnn import functions
 
 
-#: What ``--dtype`` takes. TF32 are float32 products of shortened factors.
-#: With mixed16, Chainer's own, links compute in float16, and the optimizer
-#: keeps parameters in float32.
+#: Values of ``--dtype``. With tf32, matrix products of float32 arrays round
+#: their factors to TF32. With mixed16, as in Chainer, links compute in float16
+#: and the optimizer keeps float32 parameters.
 DTYPES = {'float32': numpy.dtype('f'), 'tf32': numpy.dtype('f'),
           'mixed16': chainer.mixed16, 'float64': numpy.dtype('d')}
 
 
 @contextlib.contextmanager
 def using(name):
-    """Context in which links are made, and trained, in a precision."""
+    """Context in which links are created and trained in a precision."""
     if name == 'tf32':
         os.environ['CUPY_TF32'] = '1'  # read before the first product
-    # Gradients that are too large for float16 are noticed, and do no harm.
+    # The optimizer detects gradients that overflow in float16.
     ignored = {'over': 'ignore', 'invalid': 'ignore'}
     with chainer.using_config('dtype', DTYPES[name]), numpy.errstate(
             **(ignored if name == 'mixed16' else {})):
@@ -32,13 +32,13 @@ def using(name):
 
 
 def linear(link, x):
-    """Apply a linear link to the last axis, in float32 at least."""
+    """Apply a linear link to the last axis, in float32 or wider."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)
     return functions.linear(
         _cast(x, dtype), _cast(link.W, dtype), _cast(link.b, dtype))
 
 
-def _cast(x, dtype):  # F.cast would add a node that does nothing
+def _cast(x, dtype):  # without the node that F.cast always adds
     return x if x is None or x.dtype == dtype else F.cast(x, dtype)
 
 
@@ -46,9 +46,9 @@ class MixedPrecision(training.Extension):
     """Trainer extension for mixed16: parameters in float32, a scaled loss.
 
     It adds the scale and the float32 parameters to snapshots, from which
-    Chainer omits them; reports the scale as ``loss_scale``; and ends the run
-    if no scale helps. An iteration whose gradients overflow in float16 only
-    halves the scale.
+    Chainer omits them, reports the scale as ``loss_scale``, and ends the run
+    if the gradients of 50 successive iterations overflow. A single overflow
+    halves the scale and skips the update.
 
     Args:
         optimizer (chainer.Optimizer): Optimizer of a model in float16.
@@ -71,8 +71,8 @@ class MixedPrecision(training.Extension):
         if self._n_failed == 50:
             raise UserError(
                 'the gradients have not been finite for 50 iterations, up to '
-                f'iteration {trainer.updater.iteration}; a smaller learning '
-                'rate or --dtype float32 may help')
+                f'iteration {trainer.updater.iteration}; try a smaller '
+                'learning rate or --dtype float32')
 
     def serialize(self, serializer):
         optimizer = self._optimizer
@@ -93,10 +93,10 @@ class MixedPrecision(training.Extension):
 
 
 class GradientClipping(chainer.optimizer_hooks.GradientClipping):
-    """Chainer's hook, fit for gradients that are scaled and in float16.
+    """Gradient clipping that supports scaled gradients in float16.
 
-    Chainer's adds up their squares in float16, where they overflow, and does
-    not take the scale into account. In float32 the two do the same.
+    Chainer's hook sums squares in float16, where they overflow, and ignores
+    the loss scale. In float32, both compute the same.
     """
 
     def __call__(self, optimizer):
@@ -106,7 +106,7 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
             norm = device.xp.sqrt(sum(g.dot(g) for g in map(_flat, grads)))
             rate = self.threshold * (optimizer._loss_scale or 1) / norm
             if device.xp is not numpy:
-                rate = rate.clip(None, 1)  # a look would make the host wait
+                rate = rate.clip(None, 1)  # a comparison would synchronize
             elif not 0 < rate < 1:
                 return
             for grad in grads:

@@ -7,24 +7,25 @@ from experiments.common.cli import UserError
 
 
 def join(communicator, batch_size):
-    """Return the processes that share batches of a size.
+    """Return the processes that share batches of ``batch_size``.
 
     ``communicator`` is ``'naive'``, ``'pure_nccl'``, or None for a single
-    process, which needs no MPI.
+    process, which does not require MPI.
     """
     if communicator is not None:
         from experiments.common.multi_process import MultiProcess
         processes = MultiProcess(communicator)
     elif (cli.launched('SIZE') or 1) > 1:
         raise UserError(
-            f"mpiexec started {cli.launched('SIZE')} processes, which train "
-            'independently; to train one model together, add --communicator')
+            f"mpiexec started {cli.launched('SIZE')} processes, which would "
+            'train independently; to train one model, add --communicator')
     else:
         processes = SingleProcess()
     if batch_size % processes.size:
         raise UserError(
-            f'a batch size of {batch_size} is not divisible by '
-            f'{processes.size} processes; choose another --batch-size')
+            f'--batch-size {batch_size} is not divisible by '
+            f'{processes.size} processes; choose a multiple of '
+            f'{processes.size}')
     return processes
 
 
@@ -43,11 +44,11 @@ class SingleProcess:
         return function()
 
     def gather(self, value):
-        """Return the values from all processes, in each."""
+        """Return the values of all processes."""
         return [value]
 
     def prepare(self, optimizer, device):
-        """Return an optimizer for these processes; move its model."""
+        """Return an optimizer for these processes, with its model moved."""
         if device.xp is not numpy:
             from experiments.common.packed import Packed
             optimizer.target.to_device(device)
@@ -55,7 +56,7 @@ class SingleProcess:
         return optimizer
 
     def merge(self, model):
-        """Combine reported values and persistent values of all shares."""
+        """Combine reported and persistent values of all processes."""
 
 
 def share(batch, processes):

@@ -1,4 +1,4 @@
-"""What a run reached and everything that it depends on: ``result.json``."""
+"""Scores, settings and environment of a run: ``result.json``."""
 import contextlib
 import json
 import os
@@ -28,9 +28,9 @@ class WriteResult(training.Extension):
     """Trainer extension that writes ``result.json`` after every epoch.
 
     Args:
-        facts (dict): What the run depends on, as plain values.
-        best (BestModel): Extension that knows the epoch of the best model.
-        device (chainer.backend.Device): Where the model is trained.
+        facts (dict): Everything that the run depends on, as plain values.
+        best (BestModel): Extension with the epoch of the best model.
+        device (chainer.backend.Device): Device of the model.
         n_processes (int): Number of processes that train together.
 
     """
@@ -41,7 +41,7 @@ class WriteResult(training.Extension):
     def __init__(self, facts, best, device, n_processes=1):
         self._facts = facts
         self._best = best
-        self._starts = [  # of the run, the current one last
+        self._starts = [  # of this run; the current start is the last
             {**environment(device), 'processes': n_processes}]
 
     def initialize(self, trainer):
@@ -61,8 +61,8 @@ class WriteResult(training.Extension):
     def _write(self, outcome, finished):
         """Write ``result.json``.
 
-        If the run was finished before and then continued, ``scored`` lists
-        all scores on the test part.
+        If a finished run was continued, ``scored`` lists all scores on the
+        test part.
         """
         updater = self._trainer.updater
         model = updater.get_optimizer('main').target
@@ -72,12 +72,12 @@ class WriteResult(training.Extension):
                   'parameters': model.count_params(), 'epochs': updater.epoch,
                   'best_epoch': self._best.epoch, **outcome, 'scored': []}
         with contextlib.suppress(OSError, UserError, LookupError, TypeError):
-            result['scored'] = [each for each in read_json(path)['scored']
-                                if each['epochs'] != result['epochs']]
+            result['scored'] = [entry for entry in read_json(path)['scored']
+                                if entry['epochs'] != result['epochs']]
         scores = {name: result[name] for name in SCORES if name in result}
         if scores:
             result['scored'].append({**scores, 'epochs': result['epochs']})
-        # The median, which an interruption does not disturb
+        # The median is robust to interruptions.
         times = [0] + [entry['elapsed_time'] for entry in log]
         result['seconds_per_epoch'] = float(numpy.median(numpy.diff(times)))
         self._count_minutes()
@@ -96,9 +96,9 @@ class WriteResult(training.Extension):
 
 
 def environment(device):
-    """Return what a measurement depends on in addition to its settings.
+    """Return command, revision, versions and hardware of a measurement.
 
-    Call it at the start of a run: the source may change before its end.
+    Call it at the start of a run, because the source may change later.
     """
     main = getattr(sys.modules['__main__'], '__spec__', None)
     program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
@@ -117,7 +117,7 @@ def environment(device):
 
 
 def blas():
-    """Return version, kernels and threads of each BLAS in use."""
+    """Return the version, kernels and threads of each loaded BLAS."""
     keys = ('internal_api', 'version', 'architecture', 'threading_layer',
             'num_threads')
     return [{key: library[key] for key in keys if key in library}
@@ -126,16 +126,16 @@ def blas():
 
 
 def _git_revision():
-    """Return the source's revision and whether it was changed, if git can."""
+    """Return the revision and whether it has changes, None without git."""
     try:
-        found = subprocess.run(
+        revision = subprocess.run(
             ('git', 'describe', '--always', '--dirty', '--abbrev=40',
              '--exclude=*'), cwd=os.path.dirname(__file__), check=True,
             capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return {'revision': found.removesuffix('-dirty'),
-            'dirty': found.endswith('-dirty')}
+    return {'revision': revision.removesuffix('-dirty'),
+            'dirty': revision.endswith('-dirty')}
 
 
 def _cpu_model():

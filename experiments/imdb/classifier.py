@@ -1,10 +1,10 @@
-"""What the sentiment classifiers share: loss and accuracy."""
+"""Base class of the sentiment classifiers: loss and accuracy."""
 import chainer
 import chainer.functions as F
 
 
 class Classifier(chainer.Chain):
-    """Base class of classifiers of reviews.
+    """Base class of sentiment classifiers.
 
     A subclass defines ``logits(words, lengths)``, ``(B,)``, positive for a
     positive review, and ``number(word)``, the number of a word.

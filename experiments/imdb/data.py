@@ -1,4 +1,4 @@
-"""Reviews as numbers: tokenized once, split and numbered."""
+"""Reviews as word numbers, tokenized once and cached."""
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 import ctypes
@@ -22,21 +22,21 @@ from experiments.common.cli import UserError
 from experiments.imdb import reviews
 
 
-UNK = '<unk>'  # any word that the vocabulary does not have
-PAD = -1  # number that stands past the end of a review
+UNK = '<unk>'  # any word that is not in the vocabulary
+PAD = -1  # number of the padding after the end of a review
 PARTS = 'train', 'dev', 'test'
 
-_DEV_SHARE = .1  # of the training part; the paper does not say
+_DEV_SHARE = .1  # of the training part; not in the paper
 _DEV_SEED = 0  # the same development part in every run
 _ARRAYS = 'words', 'lengths', 'labels'  # of Reviews
 
 
 def load(source, min_count=1, number=None):
-    """Return split and numbered reviews, a :class:`Corpus`.
+    """Return the reviews of a source as a :class:`Corpus`.
 
     The source is ``'sample'`` or None for reviews that the project generates
-    itself, or one of :func:`experiments.imdb.reviews.find_files`. What was
-    tokenized is kept in Chainer's dataset cache.
+    itself, or a source of :func:`experiments.imdb.reviews.find_files`.
+    Tokenized reviews are kept in Chainer's dataset cache.
     """
     if source in (None, 'sample'):
         return sample(min_count=min_count, number=number)
@@ -58,16 +58,16 @@ def load(source, min_count=1, number=None):
     if number is None and all(numpy.array_equal(
             *(tokenized[f'{part}_{name}'] for part in reviews.PARTS))
             for name in _ARRAYS):
-        message = f'the train and test parts of {source} hold the same reviews'
+        message = f'the train and test parts of {source} are the same reviews'
         if len(names) == 2:
-            raise UserError(message + '; give other ones to test on')
+            raise UserError(message + '; use other reviews for the test')
         _warn(message)
     corpus = Corpus(source, tokenized, min_count, number)
-    alike = [part for part in PARTS
-             if numpy.ptp(getattr(corpus, part).labels) == 0]
-    if alike:
-        _warn(f"{' and '.join(alike)} of {source} hold reviews of one class "
-              'only, so their accuracy says little')
+    uniform = [part for part in PARTS
+               if numpy.ptp(getattr(corpus, part).labels) == 0]
+    if uniform:
+        _warn(f"{' and '.join(uniform)} of {source} contain reviews of one "
+              'class only, so their accuracy has little meaning')
     return corpus
 
 
@@ -83,17 +83,18 @@ def sample(n_train=4000, n_test=1000, min_count=1, number=None):
 
 
 class Corpus:
-    """Numbered reviews in three parts, and the words behind the numbers.
+    """Numbered reviews in three parts, with their vocabulary.
 
     Args:
-        source (str): Where they come from.
-        tokenized (dict): Arrays of :class:`Reviews`, ``'train_words'`` for
-            example, numbered by ``'types'``, UTF-8 with a word per line.
-        min_count (int): How often a word must occur in the training part to
-            be in the vocabulary.
-        number: Function from a word to its number, that of a trained model
-            for instance. By default words are numbered by the vocabulary of
-            the training part, without the development part.
+        source (str): Source of the reviews.
+        tokenized (dict): Arrays of :class:`Reviews`, for example
+            ``'train_words'``, and ``'types'``, the numbered words, UTF-8 with
+            a word per line.
+        min_count (int): Number of occurrences in the training part that a
+            word requires to be in the vocabulary.
+        number (callable): Function from a word to its number, for example of
+            a trained model. By default words are numbered by the vocabulary
+            of the training part, without the development part.
 
     Attributes:
         vocabulary (list of str): Word of each number, ``'<unk>'`` first and
@@ -115,7 +116,7 @@ class Corpus:
         n_dev = int(_DEV_SHARE * len(order))
         if not n_dev:
             raise UserError(f'{source} has {len(order)} reviews to train on, '
-                            'too few to hold some out')
+                            'too few for a development part; use at least 10')
         self.dev = train.subset(order[:n_dev])
         self.train = train.subset(order[n_dev:])
         self.vocabulary = None
@@ -131,7 +132,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """All that a training depends on, as plain values by name."""
+        """Facts about the data that runs depend on, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in self.train, self.dev, self.test:
             for name in _ARRAYS:
@@ -156,13 +157,17 @@ class Corpus:
 class Reviews(chainer.dataset.DatasetMixin):
     """Data set of pairs of int32 word numbers, ``(T,)``, and a label.
 
-    It is made of the concatenated words of all reviews, ``(n,)``, the length
-    of each, ``(N,)``, and its label, 0 or, if it is positive, 1, ``(N,)``.
+    Args:
+        words (numpy.ndarray): Concatenated words of all reviews, ``(n,)``.
+        lengths (numpy.ndarray): Length of each review, ``(N,)``.
+        labels (numpy.ndarray): 1 for a positive and 0 for a negative review,
+            ``(N,)``.
+
     """
 
     def __init__(self, words, lengths, labels):
         self.words, self.lengths, self.labels = (
-            numpy.asarray(each, 'i') for each in (words, lengths, labels))
+            numpy.asarray(array, 'i') for array in (words, lengths, labels))
         self._ends = numpy.cumsum(self.lengths)
 
     def __len__(self):
@@ -173,7 +178,7 @@ class Reviews(chainer.dataset.DatasetMixin):
         return self.words[end - self.lengths[i]:end], self.labels[i]
 
     def subset(self, indices):
-        """Return the reviews at an array of indices, which is not empty."""
+        """Return the reviews at an array of one or more indices."""
         return Reviews(numpy.concatenate([self[i][0] for i in indices]),
                        self.lengths[indices], self.labels[indices])
 
@@ -186,10 +191,10 @@ def number_of(vocabulary):
 
 @chainer.dataset.converter()
 def pad(examples, device):
-    """Make a batch of examples of :class:`Reviews`; a Chainer ``converter``.
+    """Converter of Chainer that makes a batch of examples of :class:`Reviews`.
 
-    It returns int32 words, ``(B, T)`` with one step at least, padded with -1,
-    lengths, ``(B,)``, which stay on the CPU, and labels, ``(B,)``.
+    It returns int32 words, ``(B, T)`` with T >= 1, padded with -1; lengths,
+    ``(B,)``, which stay on the CPU; and labels, ``(B,)``.
     """
     reviews, labels = zip(*examples)
     lengths = numpy.array([len(review) for review in reviews], 'i')
@@ -199,20 +204,20 @@ def pad(examples, device):
     return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
 
 
-# Words whose full stop ends no sentence; NLTK's trained list is a download.
+# Abbreviations; NLTK's trained list would be a download.
 _parameters = PunktParameters()
 _parameters.abbrev_types = set(
     'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())
 _sentence_tokenizer = PunktSentenceTokenizer(_parameters)
 _word_tokenizer = NLTKWordTokenizer()
-_TOKENIZER_VERSION = 1  # to be raised with every change: the cache's key
+_TOKENIZER_VERSION = 1  # increase it with each change: part of the key
 
 
 def tokenize(text):
     """Split a text into words and punctuation, cased, without HTML breaks.
 
-    Sentences are split first: the tokenizer of the Penn Treebank takes the
-    full stop off the last word only.
+    Sentences are split first, because the tokenizer of the Penn Treebank
+    splits off a full stop only at the end of its input.
 
     .. admonition:: Example
 
@@ -247,19 +252,19 @@ def _tokenize(texts):
     return arrays
 
 
-# To start processes takes as long as to tokenize this many characters.
+# Starting processes takes as long as tokenizing this many characters.
 _MANY = 10 ** 6
 
 
 def _map(function, texts):
-    """Yield a function's values of texts, computed in processes if many."""
+    """Apply a function to texts, in several processes if there are many."""
     n_processes = min(8, len(os.sched_getaffinity(0)))
     if n_processes == 1 or sum(map(len, texts)) < _MANY:
         yield from map(function, texts)
         return
-    # Started, not forked: this process may have threads.
-    with explained('a process that tokenized reviews was killed; is there '
-                   'enough memory?', BrokenProcessPool), \
+    # Spawned, not forked, because this process may have threads
+    with explained('a process that tokenized reviews was killed; free some '
+                   'memory and try again', BrokenProcessPool), \
             ProcessPoolExecutor(
                 n_processes, multiprocessing.get_context('spawn'),
                 _set_up_worker) as pool:
@@ -267,14 +272,14 @@ def _map(function, texts):
 
 
 def _set_up_worker():
-    """Make a process end with its parent, and leave Ctrl-C to the parent."""
+    """End this process with its parent, and let the parent handle Ctrl-C."""
     set_death_signal = 1
     ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _cache_key(names):
-    """Return a digest that changes when a file does, or the tokenizer."""
+    """Return a digest that changes with the files and the tokenizer."""
     facts = [_TOKENIZER_VERSION]
     for name in names:
         status = os.stat(name)
@@ -283,11 +288,11 @@ def _cache_key(names):
 
 
 def bag_of_words_accuracies(corpus, bigrams=False):
-    """Return the accuracy of a baseline on ``'dev'`` and ``'test'``, a dict.
+    """Return a baseline's accuracies on ``'dev'`` and ``'test'``, a dict.
 
-    It is a logistic regression on which words, and with ``bigrams`` also which
-    pairs of adjacent words, occur in a review, with L2, after 150 steps of
-    Adam on all reviews at once.
+    The baseline is a logistic regression with L2, trained by 150 steps of
+    Adam on all reviews at once. Its features are the words that occur in a
+    review and, with ``bigrams``, the pairs of adjacent words.
     """
     def logits(n_reviews):
         return w[-1] + numpy.bincount(rows, w[features], n_reviews)
@@ -319,9 +324,9 @@ def bag_of_words_accuracies(corpus, bigrams=False):
 
 
 def _occurrences(reviews, size, bigrams):
-    """Return row and number of each different n-gram of each review.
+    """Return the row and number of each distinct n-gram of each review.
 
-    A word's number is below the vocabulary's ``size``; those of pairs follow.
+    Numbers of words are below ``size``; numbers of pairs are larger.
     """
     rows = numpy.repeat(numpy.arange(len(reviews)), reviews.lengths)
     n_grams = words = reviews.words.astype('i8')

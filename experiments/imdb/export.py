@@ -11,9 +11,9 @@ from qrnn import onnx_export
 def main(argv=None):
     """Write a trained classifier as an ONNX model."""
     args = exporting.parse('imdb', (
-        'Writes the model as ONNX. Its inputs are the numbers of the words of '
-        'each review and how many there are; its outputs are the logit and '
-        'the probability that the review is positive.'), argv, PRETRAINED)
+        'Write the model as ONNX. Its inputs are the word numbers of reviews '
+        'and their lengths; its outputs are the logit and the probability '
+        'that a review is positive.'), argv, PRETRAINED)
     model, description = load(args.model)
     exporting.write(args, {'': export(model, description['words'])})
 

@@ -1,4 +1,4 @@
-"""Word vectors: GloVe's, and for other words random ones of their scale."""
+"""Word vectors from GloVe, and random vectors for other words."""
 import hashlib
 import re
 import zipfile
@@ -14,9 +14,10 @@ from experiments.common.cli import UserError
 def initial_vectors(path, corpus, seed):
     """Return a vector for each word of a corpus, and facts about them.
 
-    Rows of words without a vector in the file, see :func:`load`, are drawn
-    with mean and deviation of those found. The facts are how many were found,
-    their size, the share of running words that have one, and a fingerprint.
+    :func:`load` reads vectors from the file. For other words, vectors are
+    drawn with the mean and deviation of the vectors found. The facts are the
+    number and size of the vectors found, the share of running words that they
+    cover, and a fingerprint.
     """
     vectors, found = load(path, corpus.vocabulary)
     facts = {'vectors': int(found.sum()), 'size': vectors.shape[1],
@@ -31,7 +32,7 @@ def initial_vectors(path, corpus, seed):
 def load(path, vocabulary):
     """Read the vectors of the words of a vocabulary.
 
-    A word is looked up as it stands first, lower-cased second.
+    If a word is not in the file, its lower-case form is used.
 
     Args:
         path (str): A text file with a word and its vector on every line,
@@ -40,24 +41,24 @@ def load(path, vocabulary):
         vocabulary (list of str): The words.
 
     Returns:
-        tuple: The vectors, float32 of ``(V, D)``, and which words have one,
-        bool of ``(V,)``; the others' are 0.
+        tuple: The vectors, float32 of ``(V, D)``, 0 for words without a
+        vector, and bools, ``(V,)``: whether a word has a vector.
 
     """
-    wanted = {}  # form: rows that it goes to, and how good a match it is
+    targets = {}  # by form: pairs of a row and the rank of the match
     for row, word in enumerate(vocabulary):
         forms = word, word.lower(), "''" if word == '"' else None
         for rank, form in enumerate(forms):
-            wanted.setdefault(form, []).append((row, rank))
+            targets.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
-    # RuntimeError: an encrypted archive, or one that needs another program
+    # RuntimeError: an encrypted archive, or an unknown compression
     with explained(f'cannot read {path}: {{}}; {_FORMS}', OSError, EOFError,
                    zlib.error, zipfile.BadZipFile, RuntimeError):
-        for word, vector in _entries(path, wanted):
+        for word, vector in _entries(path, targets):
             if vectors is None:
                 vectors = numpy.zeros((len(vocabulary), len(vector)), 'f')
-            for row, rank in wanted[word]:
+            for row, rank in targets[word]:
                 if rank < best[row]:
                     best[row] = rank
                     vectors[row] = vector
@@ -66,8 +67,8 @@ def load(path, vocabulary):
     return vectors, best < 99
 
 
-def _entries(path, wanted):
-    """Yield pairs of a wanted word and its vector."""
+def _entries(path, targets):
+    """Yield the words of a file that are in ``targets``, with vectors."""
     if path.endswith('.npz'):
         arrays = files.read_arrays(path)
         words, vectors = (
@@ -75,37 +76,37 @@ def _entries(path, wanted):
         if ((words.dtype.kind, vectors.dtype.kind) != ('U', 'f')
                 or vectors.ndim != 2 or words.shape != vectors.shape[:1]
                 or not numpy.isfinite(vectors).all()):
-            raise UserError(f'{path} does not hold words, (N,), and vectors, '
-                            '(N, D), of finite numbers')
+            raise UserError(f'{path} does not contain words, (N,), and '
+                            f'finite vectors, (N, D); {_FORMS}')
         yield from (pair for pair in zip(words.tolist(), vectors)
-                    if pair[0] in wanted)
+                    if pair[0] in targets)
     elif path.endswith('.zip'):
         with files.open_binary(path) as f, zipfile.ZipFile(f) as archive:
-            # Without folders, and the file ._NAME that macOS adds
+            # Exclude folders and files ._NAME, which macOS adds.
             names = [name for name in archive.namelist()
                      if not re.search(r'(^|/)(\.[^/]*)?$', name)]
             if len(names) != 1:
                 raise UserError(
-                    f"{path} must hold one file, but it holds {len(names)}: "
-                    f"{', '.join(names)}; unpack it and give one of them")
+                    f"{path} contains {len(names)} files instead of one: "
+                    f"{', '.join(names)}; unpack it and use one of them")
             with archive.open(names[0]) as f:
-                yield from _parsed(path, f, wanted)
+                yield from _parsed(path, f, targets)
     else:
         with files.opened(path) as f:
-            yield from _parsed(path, f, wanted)
+            yield from _parsed(path, f, targets)
 
 
-_FORMS = ('--glove takes vectors as text, a word on each line (plain, .gz or '
-          '.zip), or as .npz')
+_FORMS = ('--glove accepts vectors as text, a word on each line (plain, .gz '
+          'or .zip), or as .npz')
 
 
-def _parsed(path, stream, wanted):
+def _parsed(path, stream, targets):
     size = None
     for line, number, _ in files.split_lines(stream):
         line = line.replace(b'\t', b' ').rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
-            continue  # how many words and numbers, as word2vec has it
-        # Some words hold spaces, so the vector is counted from the end.
+            continue  # word2vec's header: numbers of words and dimensions
+        # Words may contain spaces, so numbers are counted from the end.
         if size is None:
             size = line.count(b' ')
         word, *numbers = line.rsplit(b' ', size)
@@ -113,7 +114,7 @@ def _parsed(path, stream, wanted):
         try:
             if not 0 < size == len(numbers):
                 raise ValueError
-            if word in wanted:
+            if word in targets:
                 vector = numpy.array(numbers, 'f')
                 if not numpy.isfinite(vector).all():
                     raise ValueError

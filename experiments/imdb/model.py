@@ -21,7 +21,7 @@ from qrnn.functions import last_valid_step
 class Config:
     """Settings of a classifier and of its training.
 
-    The defaults are the paper's, where it gives them.
+    The defaults are the paper's if it gives them.
     """
 
     layer: Literal['qrnn', 'lstm', 'pqrnn'] = 'qrnn'  # kind of layer
@@ -30,18 +30,18 @@ class Config:
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
     dropout: float = 0.3  # after the embedding and between layers
-    embed_size: int = 300  # of the word vectors; --glove has its own
+    embed_size: int = 300  # of the word vectors; --glove overrides it
     min_count: int = 2  # rarer words are read as <unk>; not in the paper
     n_features: int = 0  # ternary features of a word's hash (pqrnn)
     distortion: float = 0.0  # probability of a misspelling (pqrnn)
 
     batch_size: int = 24  # reviews
-    n_epochs: int = 5  # unless --epoch says otherwise; not in the paper
+    n_epochs: int = 5  # overridden by --epoch; not in the paper
     lr: float = 0.001  # of RMSprop
-    alpha: float = 0.9  # its decay rate
+    alpha: float = 0.9  # decay rate of the mean square
     eps: float = 1e-8  # added to its root
     l2: float = 4e-6  # weight decay
-    # Whether the word vectors decay, too, as in the paper; see train.py.
+    # Whether word vectors have weight decay, as in the paper; see train.py.
     l2_embedding: bool = False
 
 
@@ -56,13 +56,13 @@ CONFIGS = {
     # small enough to be part of the repository
     'compact': Config(n_layers=2, n_units=128, dropout=0.4, embed_size=100,
                       min_count=25, n_epochs=8),
-    # Not in the paper: hashes in place of word vectors, 1.2M parameters. The
-    # bottleneck has embed_size; zoneout falls with depth.
+    # Not in the paper: hashes instead of word vectors, 1.2M parameters.
+    # embed_size is the size of the bottleneck; zoneout decreases with depth.
     'pqrnn': Config(
         layer='pqrnn', n_layers=3, n_units=112, kernel_size=3, zoneout=0.01,
         dropout=0.0, embed_size=128, min_count=0, n_features=512,
         distortion=0.25, l2=1e-5),
-    # For the embedded sample: a minute on a laptop
+    # For the embedded sample; trains in a minute on a laptop
     'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
                     min_count=1, n_epochs=6, lr=0.003),
 }
@@ -71,13 +71,13 @@ CONFIGS = {
 #: ``python -m experiments.compress``.
 PRETRAINED = os.path.join(os.path.dirname(__file__), 'compact')
 
-# What --test trains: nothing worth keeping, within seconds
+# Configuration of --test, which trains within seconds
 TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
               n_epochs=2)
 
 
 def load(folder):
-    """Return the best model of a training, and what ``model.json`` says."""
+    """Return the best model of a run, and the contents of ``model.json``."""
     def rebuild(description):
         return build(Config(**description['settings']), description['words'])
 
@@ -85,10 +85,10 @@ def load(folder):
 
 
 def build(config, words, vectors=None):
-    """Return the :class:`Classifier` of a configuration; see its classes."""
+    """Return the :class:`Classifier` of a configuration."""
     if config.layer == 'pqrnn':
         if vectors is not None:
-            raise UserError('pqrnn has no word vectors; leave out --glove')
+            raise UserError('pqrnn has no word vectors; remove --glove')
         from experiments.imdb.pqrnn import PQRNN
         return PQRNN(config, words)
     return SentimentClassifier(config, words, vectors)
@@ -97,13 +97,14 @@ def build(config, words, vectors=None):
 class SentimentClassifier(Classifier):
     """Classifier of densely connected layers over word vectors.
 
-    It decides by the last layer's output at the last word.
+    Its logit is computed from the last layer's output at the last word.
 
     Args:
         config (Config): Sizes and regularisation.
-        words (list of str): The vocabulary, ``V`` words, first ``'<unk>'``.
-        vectors (numpy.ndarray): Initial word vectors, float32 of
-            ``(V, embed_size)``. By default they are drawn.
+        words (list of str): Vocabulary of ``V`` words; the first is
+            ``'<unk>'``.
+        vectors (numpy.ndarray): Initial word vectors, float32,
+            ``(V, embed_size)``. By default they are drawn at random.
 
     """
 

@@ -1,4 +1,4 @@
-"""pQRNN: a classifier on hashes of words, in place of an embedding."""
+"""pQRNN: a classifier on hashes of words instead of an embedding."""
 import hashlib
 
 import chainer
@@ -13,17 +13,17 @@ from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
 
 
-# The four features in every byte of a hash, ``(256, 4)``; half of all are 0.
+# Four features for each byte of a hash, ``(256, 4)``; half of them are 0.
 _FEATURES = numpy.array([0, 1, -1, 0], 'f')[
     numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
 
 
 class PQRNN(Classifier):
-    """Classifier without an embedding table, and without unknown words.
+    """Classifier without an embedding and without unknown words.
 
-    Ternary features of the words go through a bottleneck with batch
-    normalisation, bidirectional layers whose zoneout falls with depth, and
-    attention over all words.
+    Ternary features of words are the input of a bottleneck with batch
+    normalisation. Bidirectional layers, whose zoneout decreases with depth,
+    and attention over all words follow.
     """
 
     def __init__(self, config, words):
@@ -53,7 +53,7 @@ class PQRNN(Classifier):
         """Return a logit for each review, ``(B,)``."""
         words = chainer.backends.cuda.to_cpu(words)
         B, T = words.shape
-        # Batch normalisation must not see the padding.
+        # The padding is excluded from batch normalisation.
         x = linear(self.bottleneck, self.project(words[words >= 0]))
         x = F.cast(F.relu(self.norm(x)), self.bottleneck.W.dtype)
         ends = numpy.cumsum(lengths)[:-1]
@@ -68,14 +68,13 @@ class PQRNN(Classifier):
 class Projection(chainer.Link):
     """Fixed features of words, each -1, 0 or 1.
 
-    A word's features are the bits of a hash of its lower-cased letters, two
-    bits each. So there is nothing to learn and no unknown word.
+    Each feature is computed from two bits of a hash of the lower-case word.
+    Features have no parameters, and no word is unknown.
 
     Args:
         words (list of str): Words by number.
         n_features (int): Number of features, a multiple of 4.
-        distortion (float): Probability with which, in training, a word is
-            misspelled.
+        distortion (float): Probability that a word is misspelled in training.
 
     """
 
@@ -114,7 +113,7 @@ class Projection(chainer.Link):
 
 
 def misspell(word):
-    """Leave out, swap with the next, or replace a random letter of a word."""
+    """Remove, replace, or swap with the next, a random letter of a word."""
     i = numpy.random.randint(len(word))
     kind = numpy.random.randint(3)
     if kind == 0 and len(word) > 1:

@@ -15,12 +15,11 @@ from experiments.imdb.model import PRETRAINED
 def main(argv=None):
     """Print the label and the probability of each review."""
     parser = cli.Parser('imdb.predict', description=(
-        'Prints a line for each review: positive or negative, and the '
-        'probability that it is positive. A review without any word gets a '
-        '"-".'))
+        'Print a line for each review: positive or negative, and the '
+        'probability that it is positive, or "-" if it has no words.'))
     parser.add_argument(
         'text', nargs='*', metavar='REVIEW', type=cli.text,
-        help='a review (default: standard input, one on each line)')
+        help='a review (default: lines of standard input)')
     cli.add_model(parser, PRETRAINED)
     cli.add_device(parser)
     args = parser.parse_args(argv)
@@ -37,9 +36,9 @@ def main(argv=None):
                 text = files.decode(contents, 'standard input', *start)
             words = [model.number(word) for word in tokenize(text)]
             if not words:
-                problem = 'there is no word in it'
-            elif not any(words) and description['words']:  # pqrnn has none
-                problem = 'the model knows none of its words'
+                problem = 'it has no words'
+            elif not any(words) and description['words']:  # not for pqrnn
+                problem = 'all of its words are unknown to the model'
         except UserError as error:
             words, problem = [], str(error)
         print(describe(probability(model, words)) if words else '-',
@@ -52,7 +51,7 @@ def main(argv=None):
 
 
 def probability(model, words):
-    """Return the probability that a review, a list of numbers, is positive."""
+    """Return the probability that a review is positive, given word numbers."""
     words, lengths, _ = pad([(words, 0)], model.device)
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         logits = model.logits(words, lengths)

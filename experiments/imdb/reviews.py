@@ -1,4 +1,4 @@
-"""Reviews as texts: from the web, an archive, a folder or a table."""
+"""Reviews as text: from the web, an archive, a folder or a table."""
 import csv
 import glob
 import itertools
@@ -26,7 +26,7 @@ _TEXTS = 'text', 'review', 'sentence'
 _CLASSES = 'label', 'sentiment'
 _CLASS_LABELS = {**_LABELS, 0: 0, 1: 1, '0': 0, '1': 1, 'negative': 0,
                  'positive': 1}
-_SOURCES = ("--data takes 'sample', 'download', the archive "
+_SOURCES = ("--data accepts 'sample', 'download', the archive "
             'aclImdb_v1.tar.gz, the folder in it, a .csv or .tsv file with '
             'the columns review and sentiment, or a folder with train and '
             'test as .jsonl, .csv or .tsv (gzipped or not)')
@@ -49,8 +49,8 @@ def find_files(source):
     if os.path.isfile(source):
         if _is_table(source) and (
                 os.path.basename(source).partition('.')[0] in PARTS):
-            raise UserError(f'{source} is one part of the reviews; --data '
-                            'takes the folder with both, train and test')
+            raise UserError(f'{source} is one part of the reviews; use the '
+                            'folder with both parts, train and test')
         return [source]
     for ending in _TABLES:
         names = [files.plain_or_gzipped(os.path.join(source, part + ending))
@@ -64,7 +64,7 @@ def find_files(source):
     if not trees:
         raise UserError(f'there are no reviews in {source}; {_SOURCES}')
     if len(trees) > 1:
-        raise UserError(f'{source} and the folder aclImdb in it both hold '
+        raise UserError(f'{source} and the folder aclImdb in it both contain '
                         'reviews; remove one of the two')
     return trees[0]
 
@@ -76,7 +76,7 @@ def read(names):
         dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
         0 for a negative and 1 for a positive review. Reviews of a folder or
         an archive are sorted by label and number of the review. A single
-        table is split in halves, at random but always in the same way.
+        table is split into random halves, always in the same way.
 
     """
     if all(map(_is_table, names)):
@@ -116,7 +116,7 @@ def read_table(path):
             text, label = (
                 next((row[name] for name in names if name in row), None)
                 for names in (_TEXTS, _CLASSES))
-            text.encode('utf-8')  # half a surrogate pair is no text
+            text.encode('utf-8')  # raises if a surrogate is unpaired
             label = _CLASS_LABELS[
                 label.strip().lower() if isinstance(label, str) else label]
         except (ValueError, LookupError, TypeError, AttributeError,
@@ -133,7 +133,7 @@ def _csv_rows(path):
     lines = files.read_lines(path)
     header = next(lines, '').lower()
     delimiter = max(',;\t', key=header.count)
-    # Quoted fields may hold line ends.
+    # Quoted fields may contain line ends.
     reader = csv.reader((f'{line}\n' for line in itertools.chain(
         [header], lines)), delimiter=delimiter)
     try:
@@ -145,15 +145,15 @@ def _csv_rows(path):
 
 
 def _sort_key(item):
-    # The development part is drawn by position, and an archive's members come
-    # in any order.
+    # The development part is drawn by position, but the order of an archive's
+    # members is arbitrary.
     name, _ = item
     _, label, file = name.split('/')[-3:]
     return label, [int(number) for number in re.findall(r'\d+', file)], name
 
 
 def _read_archive(path):
-    """Return names and texts of reviews; nothing is unpacked to the disk."""
+    """Return names and texts of reviews, without unpacking to the disk."""
     # macOS adds a file ._NAME for each file.
     is_review = re.compile(
         r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
@@ -173,12 +173,12 @@ def _read_archive(path):
                 texts[name] = files.decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
-        # To tarfile, one that breaks off between two members is whole.
+        # tarfile does not detect an end between two members.
         archive.fileobj.seek(archive.offset)
         if archive.fileobj.read(1) != tarfile.NUL:
-            raise EOFError('it breaks off or is damaged')
+            raise EOFError('it is truncated or damaged')
     if len(roots) > 1:
-        raise UserError(f"{path} holds reviews in several folders, "
+        raise UserError(f"{path} contains reviews in several folders, "
                         f"{', '.join(sorted(map(str, roots)))}; remove all "
                         'but one')
     return texts.items()

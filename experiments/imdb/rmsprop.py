@@ -1,4 +1,4 @@
-"""RMSprop for an embedding, of which a batch touches few rows."""
+"""RMSprop for an embedding, of which a batch uses few rows."""
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 
@@ -6,25 +6,25 @@ import numpy
 class RowwiseRMSpropRule(RMSpropRule):
     """RMSprop that updates only the rows with a gradient.
 
-    Where a row's gradient is 0, RMSprop leaves the row as it is and
-    multiplies the mean square by :math:`\\alpha`. Here, on the CPU, rows wait
-    until they have a gradient again, and then get :math:`\\alpha` to the
-    power of the steps since. The outcome is that of Chainer's rule, at a cost
-    that goes with the words of a batch instead of the vocabulary. On a GPU
-    Chainer's own kernel is fast enough.
+    If the gradient of a row is 0, RMSprop keeps the row and multiplies its
+    mean square by :math:`\\alpha`. On a CPU, this rule postpones that until
+    the row has a gradient again, and then multiplies by :math:`\\alpha^n` for
+    n steps. The result is the same as with Chainer's rule, but the cost
+    depends on the words of a batch instead of the vocabulary. On a GPU,
+    Chainer's kernel is fast enough.
     """
 
     is_elementwise = False
 
     def init_state(self, param):
         super().init_state(param)
-        # Step that each row's mean square belongs to
+        # Last step that updated the mean square of each row
         self.state['last'] = param.xp.zeros(len(param.array), 'i')
 
     def update_core_cpu(self, param):
         grad, ms, last = param.grad, self.state['ms'], self.state['last']
         if grad is None:
-            last += 1  # no step for this parameter
+            last += 1  # Chainer's rule skips this step
             return
         hp = self.hyperparam
         rows = numpy.flatnonzero(grad.any(axis=1))

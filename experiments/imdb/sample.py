@@ -1,4 +1,4 @@
-"""Generated reviews: what counts is order, not which words there are."""
+"""Generated reviews, whose sentiment depends on the order of words."""
 import random
 
 
@@ -12,8 +12,8 @@ _FILMS = ('film', 'movie', 'picture', 'story', 'thing')
 _PEOPLE = ('My brother', 'My sister', 'A friend', 'The man beside me',
            'My neighbour', 'Everyone at work', 'The paper', 'My teacher')
 
-# {yes} is the word that the label says, {no} its opposite. Each word has as
-# much to do with one label as with the other.
+# {yes} is a word for the label, {no} a word for the other label. Each of these
+# verdicts contains both.
 _VERDICTS = (
     'I expected something {no}, but it turned out {yes}.',
     'I thought it would be {no}, and yet it is {yes}.',
@@ -71,12 +71,14 @@ def _review(choices, label):
     kind = choices.choices(
         (_VERDICTS, _NEGATED, _PLAIN), weights=(70, 15, 15))[0]
     n_decoys = choices.choice((0, 1, 1, 2))
-    around = choices.sample(_OPENINGS, choices.randint(1, 3))
-    around += [choices.choice(_DECOYS) for _ in range(n_decoys)]
-    choices.shuffle(around)
-    # The verdict stands anywhere but at the very start.
-    around.insert(choices.randint(1, len(around)), choices.choice(kind))
-    return ' '.join(_filled(choices, each, label) for each in around)
+    sentences = choices.sample(_OPENINGS, choices.randint(1, 3))
+    sentences += [choices.choice(_DECOYS) for _ in range(n_decoys)]
+    choices.shuffle(sentences)
+    # The verdict is anywhere except at the very start.
+    sentences.insert(
+        choices.randint(1, len(sentences)), choices.choice(kind))
+    return ' '.join(_filled(choices, sentence, label)
+                    for sentence in sentences)
 
 
 def _filled(choices, template, label):

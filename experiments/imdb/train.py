@@ -135,11 +135,11 @@ def train(args, config):
 def setup_optimizer(model, config):
     """Return the optimizer of a model, with its regularisation.
 
-    Weight decay is part of the loss, and RMSprop rescales all gradients to
-    about the same size. The only gradient of a word that is not in the batch
-    is its decay, which would pull the word vector to 0 at the full learning
-    rate, whatever the factor of the decay. Therefore the embedding has no
-    weight decay unless ``config.l2_embedding`` is set.
+    RMSprop rescales all gradients to about the same size. For a word that is
+    not in the batch, the only gradient is the weight decay, so its vector
+    would move to 0 at the full learning rate, even if the decay is small.
+    Therefore the embedding has no weight decay unless ``config.l2_embedding``
+    is set.
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)

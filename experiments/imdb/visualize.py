@@ -21,24 +21,24 @@ from experiments.imdb.predict import describe
 from experiments.imdb.sample import sample
 
 
-_WORDS_PER_ROW = 66  # of the picture: three rows for the paper's review
+_WORDS_PER_ROW = 66  # the paper's review has three rows
 
 
 def main(argv=None):
     """Draw the states of the last layer over a review."""
     parser = cli.Parser('imdb.visualize', description=(
-        'Draws c_t of the last layer over a review.'))
+        'Draw the states c_t of the last layer over a review.'))
     parser.add_argument(
         'text', nargs='?', metavar='REVIEW', type=cli.text,
         help='the review (default: standard input)')
     parser.add_argument(
         '--find', metavar='PHRASE', type=cli.text,
-        help='draw the first test review that says this, instead; the '
-             "paper's says 'not exactly a bad story'")
+        help='draw the first test review that contains this phrase; for the '
+             "paper's review, use 'not exactly a bad story'")
     parser.add_argument(
         '--data', metavar='SOURCE',
-        help='where --find looks, as in training (default: what the model '
-             'was trained on)')
+        help='source of reviews for --find, as in training (default: the '
+             "model's training data)")
     cli.add_model(parser, PRETRAINED)
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='out/states.png',
@@ -46,13 +46,13 @@ def main(argv=None):
     cli.add_device(parser)
     args = parser.parse_args(argv)
     if args.find is not None and args.text is not None:
-        parser.error('give a review or --find, not both')
+        parser.error('--find cannot be used with a review; remove one of '
+                     'them')
     device = cli.use_device(args.device)
     model, description = load(args.model)
     if not isinstance(model, SentimentClassifier):
-        raise UserError('a model that reads in both directions has no states '
-                        'to follow along a review; choose one of another '
-                        'configuration')
+        raise UserError(f'{args.model} is a bidirectional model, whose states '
+                        'cannot be drawn; choose another configuration')
     model.to_device(device)
     if args.find is not None:
         text = find(args.data or description['data']['source'], args.find)
@@ -62,7 +62,7 @@ def main(argv=None):
         text = files.decode(sys.stdin.buffer.read(), 'standard input')
     words = tokenize(text)
     if not words:
-        raise UserError('there is no word in the review; give one as an '
+        raise UserError('the review has no words; pass a review as an '
                         'argument or on standard input')
     states, p = trace(model, [model.number(word) for word in words])
     os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
@@ -79,16 +79,20 @@ def find(source, phrase):
     for text, _ in texts['test']:
         if phrase in text:
             return text
-    raise UserError(f'no test review of {source} says {phrase!r}')
+    raise UserError(f'no test review of {source} contains {phrase!r}; try '
+                    'another phrase')
 
 
 def trace(model, words):
-    """Follow a model through a review, a list of ``T`` numbers of words.
+    """Return the states and predictions of a model after each word.
+
+    Args:
+        model (SentimentClassifier): The model.
+        words (list of int): Numbers of the ``T`` words of a review.
 
     Returns:
-        tuple: States c of the last layer, float32 of ``(T, m)``, and the
-        probability that the review is positive if it ended with each word,
-        ``(T,)``.
+        tuple: States c of the last layer, float32, ``(T, m)``, and the
+        probabilities that the review up to each word is positive, ``(T,)``.
 
     """
     states, probabilities = [], []
@@ -104,11 +108,11 @@ def trace(model, words):
 
 
 def channel_order(states):
-    """Return an order of channels in which similar ones are neighbours.
+    """Return an order of channels in which similar channels are adjacent.
 
-    Channels are points on a sphere, their courses over time, states of
-    ``(T, m)``, freed of mean and scale; they are sorted by their angle in the
-    plane of the first two principal axes.
+    The states of each channel over time, a column of ``(T, m)``, are
+    normalised. Channels are sorted by their angle in the plane of the first
+    two principal axes.
     """
     courses = states.T.astype('f8')
     courses -= courses.mean(axis=1, keepdims=True)
@@ -120,7 +124,7 @@ def channel_order(states):
 
 
 def draw(f, words, states, p, order):
-    """Draw what :func:`trace` returned for ``T`` words, in rows of words."""
+    """Draw states and predictions of :func:`trace`, in rows of words."""
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
         from PIL import Image

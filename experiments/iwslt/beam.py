@@ -10,8 +10,8 @@ import numpy
 from experiments.common.batches import longest_first
 
 
-# Scores that rank hypotheses, by log-probability, number of characters (the
-# end is one), number of source characters S, and alpha
+# Scores that rank hypotheses. Arguments: log-probability, number of characters
+# including the end, number of source characters S, and alpha
 CRITERIA = {
     # Equation 9, whose target length is S + 5
     'paper': lambda log_p, length, n_source, alpha: (
@@ -35,10 +35,10 @@ class Hypothesis(NamedTuple):
 class Search:
     """Settings of a beam search."""
 
-    width: int = 8  # hypotheses of a sentence that are followed at a time
+    width: int = 8  # hypotheses per sentence
     criterion: str = 'paper'  # name in CRITERIA
-    alpha: float = 0.6  # how much their length counts, from 0 to 1
-    n_best: int = 1  # translations to return, at most as many as the width
+    alpha: float = 0.6  # weight of the length, from 0 to 1
+    n_best: int = 1  # translations to return, at most the width
 
     def score(self, log_p, length, n_source):
         """Return scores by the criterion; see :data:`CRITERIA`."""
@@ -49,19 +49,20 @@ def translate(model, characters, lines, search=None, batch_size=32):
     """Translate lines, many at a time, in their order.
 
     Lines of similar length are translated together, ``batch_size`` at a time
-    or fewer if they are long; the outcome does not depend on that. Hypotheses
-    of the same score stay in the order of their predecessors, then of their
-    characters' numbers.
+    or fewer if they are long. Translations do not depend on the batch.
+    Hypotheses of the same score are sorted by their predecessors and by the
+    numbers of their last characters.
 
     Args:
-        model (Translator), characters (Characters): As ``load`` returns them.
-        lines (iterable of str): Sources, read as they are needed.
+        model (Translator), characters (Characters): Return values of
+            :func:`experiments.iwslt.model.load`.
+        lines (iterable of str): Sources, read only when needed.
         search (Search): Settings of the search, the paper's if None.
-        batch_size (int): Number of lines.
+        batch_size (int): Largest number of lines in a batch.
 
     Yields:
         list of Hypothesis: The best translations of a line, the best first.
-        An empty line has only one, which is empty.
+        An empty line has a single empty translation.
 
     """
     lines = iter(lines)
@@ -76,11 +77,11 @@ def translate(model, characters, lines, search=None, batch_size=32):
 
 
 _BATCHES = 16  # batches that are sorted by length together
-_LENGTH = 200  # characters above which a batch has fewer lines
+_LENGTH = 200  # length of a source above which a batch has fewer lines
 
 
 def _batches(lengths, batch_size):
-    """Yield the indices of lines that are not empty, batch by batch."""
+    """Yield batches of indices of lines that are not empty."""
     order = [int(i) for i in longest_first(lengths) if lengths[i]]
     while order:
         n = max(1, min(batch_size, _LENGTH * batch_size // lengths[order[0]]))
@@ -89,25 +90,25 @@ def _batches(lengths, batch_size):
 
 
 def length_limit(n_source):
-    """Return the most characters of a translation, its end included."""
+    """Return the maximum length of a translation, including its end."""
     return 3 * n_source // 2 + 50
 
 
 def _translate_batch(model, characters, lines, search):
-    """Return the best hypotheses of each line, none of them empty.
+    """Return the best hypotheses of lines that are not empty.
 
-    All hypotheses of all lines go through the model as one batch, one
-    character at a time. The choices are made on the host in float64, the same
-    on every device.
+    All hypotheses of all lines form one batch of the model, which computes one
+    character at a time. Hypotheses are selected on the host in float64, so
+    that all devices select the same.
     """
     K, eos, xp = search.width, characters.eos, model.xp
     sources = [characters.source(line) for line in lines]
     results = len(lines) * [None]
 
-    # Of R lines that are not done yet: index, length and length limit; and of
-    # K hypotheses of each, best first: last character, whether it is the end,
-    # log-probability, score. At first all are the same, so only one of them
-    # counts.
+    # For each of R unfinished lines: index, length and length limit. For each
+    # of its K hypotheses, best first: last character, whether it is the end,
+    # log-probability and score. At first all hypotheses are equal, so all but
+    # one have a log-probability of -inf.
     index = numpy.arange(len(lines))  # (R,)
     n_source = numpy.array([len(line) for line in lines])  # (R,)
     limit = length_limit(n_source)  # (R,)
@@ -126,8 +127,8 @@ def _translate_batch(model, characters, lines, search):
                 xp.asarray(character.ravel().astype('i'))).array)
             R, V = len(index), step.shape[1]
 
-            # Score all continuations; at the limit only the end may follow. A
-            # finished hypothesis is continued by its end alone, at no cost.
+            # Score all continuations. At the length limit, only the end is
+            # allowed. A finished hypothesis is kept with its score.
             next_log_p = log_p[:, :, None] + step.reshape(R, K, V)
             if T >= limit.min():
                 numpy.copyto(next_log_p, -numpy.inf, where=(
@@ -139,33 +140,32 @@ def _translate_batch(model, characters, lines, search):
 
             # Choose the best K.
             next_score, next_log_p = (
-                each.reshape(R, K * V) for each in (next_score, next_log_p))
+                array.reshape(R, K * V) for array in (next_score, next_log_p))
             best = _largest(next_score, K)
-            score, log_p = (numpy.take_along_axis(each, best, axis=1)
-                            for each in (next_score, next_log_p))
+            score, log_p = (numpy.take_along_axis(array, best, axis=1)
+                            for array in (next_score, next_log_p))
             parent, character = numpy.divmod(best, V)
             paths.extend(index, parent, character)
             finished = character == eos
 
-            # Take the lines out that are done.
+            # Remove finished lines.
             done = _are_done(
                 search, score, log_p, finished, n_source, limit)
             for row in numpy.flatnonzero(done):
-                kept = numpy.flatnonzero(
+                complete = numpy.flatnonzero(
                     finished[row] & (log_p[row] > -numpy.inf))
                 results[index[row]] = [Hypothesis(
                     characters.text(paths.read(index[row], k)),
                     float(score[row, k]), float(log_p[row, k]))
-                    for k in kept[:search.n_best]]
+                    for k in complete[:search.n_best]]
             if done.all():
                 return results
             rows = numpy.arange(R)[~done]
             if done.any():
-                index, n_source, limit, parent, character = (
-                    each[rows] for each in (
-                        index, n_source, limit, parent, character))
-                finished, log_p, score = (
-                    each[rows] for each in (finished, log_p, score))
+                (index, n_source, limit, parent, character, finished, log_p,
+                 score) = (array[rows] for array in (
+                     index, n_source, limit, parent, character, finished,
+                     log_p, score))
             model.decoder.reorder_state(
                 xp.asarray((rows[:, None] * K + parent).ravel()),
                 encoder=done.any())
@@ -174,8 +174,8 @@ def _translate_batch(model, characters, lines, search):
 class _Paths:
     """The characters of all hypotheses, as a tree of steps.
 
-    A step stores the predecessor and the character of each hypothesis, so
-    that its cost does not depend on the length of the texts.
+    Each step stores the predecessor and the character of each hypothesis, so
+    its cost does not depend on the length of the texts.
     """
 
     def __init__(self, n_steps, n_lines, width):
@@ -184,7 +184,7 @@ class _Paths:
             numpy.empty((n_steps, n_lines, width), 'i') for _ in range(2))
 
     def extend(self, lines, parents, characters):
-        """Add a step of some lines, ``(R, K)`` each."""
+        """Add a step for some lines; arrays have the shape ``(R, K)``."""
         self._parents[self._n_steps, lines] = parents
         self._characters[self._n_steps, lines] = characters
         self._n_steps += 1
@@ -201,10 +201,10 @@ class _Paths:
 def _largest(scores, K):
     """Return the columns of the K largest scores of each row, largest first.
 
-    Equal scores stay in order. Few scores are sorted, because sorting all
-    takes as long as a layer's product.
+    Equal scores stay in order. Only the largest scores are sorted, because
+    sorting all takes as long as the matrix product of a layer.
     """
-    # Those not below the K-th largest; NaN counts as the smallest.
+    # Select scores >= the K-th largest; NaN counts as the smallest.
     costs = -scores
     bound = numpy.partition(costs, K - 1, axis=1)[:, K - 1:K]
     rows, columns = numpy.nonzero(~(costs > bound))
@@ -214,9 +214,9 @@ def _largest(scores, K):
 
 
 def _are_done(search, score, log_p, finished, n_source, limit):
-    """Return for which lines nothing can get into the ``n_best`` any more."""
-    # A longer one is less probable; at best it scores like one of the same
-    # probability at the limit, for length never counts against it.
+    """Return for which lines the ``n_best`` hypotheses are final."""
+    # A continuation is less probable. Because length never lowers the score,
+    # its score is at most that of the same probability at the length limit.
     bound = search.score(log_p, limit[:, None], n_source[:, None])
     bound = numpy.where(finished, -numpy.inf, bound)
     best = -numpy.sort(numpy.where(finished, -score, numpy.inf), axis=1)

@@ -1,4 +1,4 @@
-"""Pairs of German and English sentences: a user's, or the embedded sample."""
+"""Pairs of German and English sentences: from files, or the sample."""
 import fnmatch
 import hashlib
 import html.parser
@@ -16,7 +16,7 @@ from experiments.common.cli import UserError
 EOS = '\n'  # the end of a sentence, predicted like a character
 IGNORE_LABEL = -1  # number of an unknown character, and of padding
 
-# Names of the set of each part, the first choice first
+# Names of the sets of each part, in order of preference
 PARTS = {'train': ('train', 'train.tags'),
          'dev': ('dev', 'val', 'TED.tst2013'),
          'test': ('test', 'test_*', 'TED.tst2014')}
@@ -29,8 +29,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         source (str): ``'sample'`` or None for pairs that the project
             generates itself, or a folder; see ``README.md``.
         max_length (int), characters (Characters): As in :class:`Corpus`.
-        extra (sequence of str): Beginnings of the names of further sets in
-            the folder to train on.
+        extra (sequence of str): Prefixes of the names of further sets to
+            train on.
         checked (bool): Whether to reject files with unmatched lines and, for
             training, parts with the same pairs.
 
@@ -40,22 +40,22 @@ def load(source, max_length, extra=(), characters=None, checked=True):
     """
     if source in (None, 'sample'):
         if extra:
-            raise UserError('--extra takes sets of a folder, see --data')
+            raise UserError('--extra requires --data with a folder')
         return sample(max_length, characters=characters)
     if not os.path.isdir(source):
         raise UserError(
-            f"there is no folder {source}; --data takes 'sample' or a folder "
-            'with pairs of files, see experiments/iwslt/README.md')
-    found = _find_files(source)
-    sets = _choose_sets(source, found, extra)
-    pairs = {name: _read_pairs(*found[name], checked)
+            f"there is no folder {source}; --data accepts 'sample' or a "
+            'folder with pairs of files, see experiments/iwslt/README.md')
+    paths = _find_files(source)
+    sets = _choose_sets(source, paths, extra)
+    pairs = {name: _read_pairs(*paths[name], checked)
              for name in itertools.chain(*sets.values())}
     train = sets['train'][0]
     for name in sets['dev'] + sets['test']:
         if checked and characters is None and pairs[name] == pairs[train]:
             raise UserError(
-                f'{found[train][0]} and {found[name][0]} hold the same pairs; '
-                'give other files, or --unchecked')
+                f'{paths[train][0]} and {paths[name][0]} contain the same '
+                'pairs; use other files, or add --unchecked')
     return Corpus(source, {
         part: [pair for name in names for pair in pairs[name]]
         for part, names in sets.items()}, max_length, characters, sets)
@@ -69,15 +69,16 @@ def sample(max_length, n_train=4000, n_other=200, characters=None):
 
 
 class Characters:
-    """The characters of both languages, numbered.
+    """Numbered characters of both languages.
 
-    The first is the end of a sentence. An unknown character has the number
-    -1, which is embedded as zeros and left out of the loss.
+    The first character is the end of a sentence. Unknown characters have the
+    number -1, which is embedded as zeros and excluded from the loss.
     """
 
     def __init__(self, characters):
         self._characters = list(characters)
-        self._numbers = {each: i for i, each in enumerate(self._characters)}
+        self._numbers = {
+            character: i for i, character in enumerate(self._characters)}
         self.eos = self._numbers[EOS]
 
     def __len__(self):
@@ -88,16 +89,17 @@ class Characters:
 
     def unknown(self, text):
         """Return the characters of a text that have no number."""
-        return [each for each in text if each not in self._numbers]
+        return [character for character in text
+                if character not in self._numbers]
 
     def source(self, text):
-        """Return int32 numbers ``(S,)``, last one first as in the paper."""
+        """Return int32 numbers, ``(S,)``, in reverse as in the paper."""
         return self.target(text[::-1])[:-1]
 
     def target(self, text):
-        """Return int32 numbers ``(T,)`` of a text and its end."""
-        return numpy.array([self._numbers.get(each, IGNORE_LABEL)
-                            for each in text + EOS], numpy.int32)
+        """Return int32 numbers, ``(T,)``, of a text and its end."""
+        return numpy.array([self._numbers.get(character, IGNORE_LABEL)
+                            for character in text + EOS], numpy.int32)
 
     def text(self, numbers):
         """Return the text of some numbers, up to its end."""
@@ -106,17 +108,17 @@ class Characters:
 
 
 class Corpus:
-    """Three parts, each a list of pairs, and the characters in them.
+    """Pairs of sentences in three parts, with their characters.
 
     Args:
-        source (str): Where the pairs come from.
+        source (str): Source of the pairs.
         pairs (dict): Pairs of a German and an English sentence, for
             ``'train'``, ``'dev'`` and ``'test'``.
         max_length (int): Training pairs with more characters than this on one
             side are left out.
-        characters (Characters): Those of a trained model; by default those of
-            the training part, in Unicode's order.
-        sets (dict): Names of the sets that each part is made of.
+        characters (Characters): Characters of a trained model. By default,
+            characters of the training part, in Unicode order.
+        sets (dict): Names of the sets of each part.
 
     """
 
@@ -128,20 +130,20 @@ class Corpus:
         for part in PARTS:
             if not self.pairs[part]:
                 length = f'at most {max_length}' if pairs[part] else 'any'
-                raise UserError(f'{part} of {source} holds no pair of '
+                raise UserError(f'{part} of {source} contains no pair of '
                                 f'sentences of {length} characters')
         self.characters = characters or Characters([EOS, *sorted(
             set().union(*itertools.chain(*self.pairs['train'])))])
-        # All that a training depends on, as plain values
+        # Facts about the data that runs depend on, as plain values
         self.facts = {
             'source': source, 'sets': sets or {part: [part] for part in PARTS},
             'characters': len(self.characters),
             'pairs': {part: len(self.pairs[part]) for part in PARTS},
             'training_fingerprint': self._fingerprint('train', 'dev'),
-            'fingerprint': self._fingerprint('test')}  # of the scores' part
+            'fingerprint': self._fingerprint('test')}
 
     def examples(self, part):
-        """Return a part as ``Translator.forward`` takes it, pair by pair."""
+        """Return the arguments of ``Translator.forward`` for each pair."""
         pairs = [(self.characters.source(german),
                   self.characters.target(english))
                  for german, english in self.pairs[part]]
@@ -167,7 +169,7 @@ class Corpus:
                 f'{len(english) / len(pairs):.0f} characters',
                 ', '.join(sets) if sets != [part] else '',
                 f'{n_unknown:,} unknown characters' if n_unknown else '',
-                f'{self._n_long:,} longer ones left out'
+                f'{self._n_long:,} longer pairs left out'
                 if self._n_long and part == 'train' else ''])))
         return '\n'.join(lines + [
             "  the paper's training part: 209,772 pairs, 103 / 93 characters, "
@@ -175,13 +177,13 @@ class Corpus:
 
 
 def clean(line):
-    """Return a line with single spaces, and none at its ends."""
+    """Return a line with single spaces and without outer spaces."""
     return ' '.join(line.split())
 
 
 def _find_files(folder):
-    """Return the German and the English file of each set, by its name."""
-    found = {}
+    """Return the German and the English file of each set, by name."""
+    paths = {}
     for german in sorted(os.listdir(folder)):
         match = re.fullmatch(
             r'(?:IWSLT[^.]*\.)?([^.].*?)(?:\.de-en|\.en-de)?\.de(?:\.xml)?'
@@ -190,26 +192,26 @@ def _find_files(folder):
         english = match and files.plain_or_gzipped(
             os.path.join(folder, start + '.en' + end))
         if english:
-            found.setdefault(match[1], (os.path.join(folder, german), english))
-    return found
+            paths.setdefault(match[1], (os.path.join(folder, german), english))
+    return paths
 
 
 def _choose_sets(folder, available, extra):
-    """Return the names of the sets of each part, ``extra`` to train on."""
-    found = {part: [name for pattern in patterns
-                    for name in fnmatch.filter(available, pattern)]
-             for part, patterns in PARTS.items()}
-    missing = [' or '.join(PARTS[part]) for part in PARTS if not found[part]]
+    """Return the names of the sets of each part, with ``extra`` sets."""
+    matches = {part: [name for pattern in patterns
+                      for name in fnmatch.filter(available, pattern)]
+               for part, patterns in PARTS.items()}
+    missing = [' or '.join(PARTS[part]) for part in PARTS if not matches[part]]
     if missing:
         raise UserError(
             f"there is no pair of files named {', and none '.join(missing)} "
             f'in {folder}; see experiments/iwslt/README.md')
-    further = sorted(set(available).difference(*found.values()))
+    further = sorted(set(available).difference(*matches.values()))
     for start in extra:
         if not any(name.startswith(start) for name in further):
             raise UserError(f'no further set in {folder} begins with {start}; '
-                            f"there is {', '.join(further) or 'none'}")
-    sets = {part: found[part][:1] for part in PARTS}
+                            f"choose from {', '.join(further) or 'none'}")
+    sets = {part: names[:1] for part, names in matches.items()}
     sets['train'] += [
         name for name in further if name.startswith(tuple(extra))]
     return sets
@@ -224,14 +226,14 @@ def _read_pairs(german, english, checked):
         raise UserError(
             f'{german} has {len(sides[0]):,} lines and {english} has '
             f'{len(sides[1]):,}, and only one of them has {unpaired[0]}; '
-            'correct them, or use the common lines with --unchecked')
+            'correct them, or add --unchecked to use the common lines')
     pairs = [(line, sides[1][key]) for key, line in sides[0].items()
              if key in sides[1]]
     complete = [pair for pair in pairs if all(pair)]
-    for n, what in (len(pairs) - len(complete), 'pairs with an empty side'), (
+    for n, kind in (len(pairs) - len(complete), 'pairs with an empty side'), (
             len(unpaired), 'lines without a partner'):
         if n:
-            print(f'warning: {n:,} {what} are left out of {german}',
+            print(f'warning: {n:,} {kind} are left out of {german}',
                   file=sys.stderr)
     return complete
 
@@ -256,7 +258,7 @@ def _read_lines(path):
 class _Segments(html.parser.HTMLParser):
     """The lines of an XML file of IWSLT, by document and segment.
 
-    The release's files are not always well-formed, which only HTML's parser
+    Files of the release are not always well-formed, which an HTML parser
     tolerates.
     """
 
@@ -266,12 +268,14 @@ class _Segments(html.parser.HTMLParser):
         self._path = path
         self._key = self._document = None
         self._n_documents = 0
-        if max(map(len, text.split('>'))) > 10000:  # takes quadratic time
-            raise UserError(f'{path} is not XML: it holds a tag without end')
+        # Parsing a tag takes quadratic time.
+        if max(map(len, text.split('>'))) > 10000:
+            raise UserError(f'{path} is not XML: it contains a tag without an '
+                            'end')
         self.feed(text)
         self.close()
         if not self.lines:
-            raise UserError(f'{path} holds no <seg>')
+            raise UserError(f'{path} contains no <seg>; use a file of IWSLT')
         self.lines = {key: clean(line) for key, line in self.lines.items()}
 
     def handle_starttag(self, tag, attrs):
@@ -285,7 +289,7 @@ class _Segments(html.parser.HTMLParser):
             number = attrs.get('id', f'number {len(self.lines) + 1}')
             self._key = f'segment {number} of document {self._document}'
             if self._key in self.lines:
-                raise UserError(f'{self._path} holds {self._key} twice; '
+                raise UserError(f'{self._path} contains {self._key} twice; '
                                 'correct the numbers')
             self.lines[self._key] = ''
 

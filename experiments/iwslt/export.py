@@ -10,7 +10,7 @@ from qrnn import onnx_export
 def main(argv=None):
     """Write a trained translator as two ONNX models."""
     args = exporting.parse('iwslt', (
-        'Writes the model as two ONNX models: an encoder, which reads German '
+        'Write the model as two ONNX models: an encoder, which reads German '
         'sentences, and a decoder, whose inputs are the outputs of the '
         'encoder, the previous characters and the state, and whose outputs '
         'are log-probabilities of the next characters and the next state. '
@@ -21,14 +21,15 @@ def main(argv=None):
 
 
 def export(model, characters, settings):
-    """Return a translator as two ONNX models, by the ends of their names.
+    """Return a translator as two ONNX models, by suffix of the file name.
 
     The inputs of the encoder are int64 ``source``, ``(B, S)``, numbers of
-    characters, last one first and padded with -1, and ``lengths``, ``(B,)``.
-    Its outputs ``bias_i``, for each layer i, and ``memory`` are inputs of the
-    decoder, which also has the input ``lengths``. They may have one row, a
-    source that all rows of the decoder share. Its input int64 ``target``,
-    ``(B, T)``, has the previous characters, at first 0, and its output is
+    characters in reverse, padded with -1, and ``lengths``, ``(B,)``. Its
+    outputs are ``bias_i`` of each layer i and ``memory``.
+
+    The inputs of the decoder are the outputs of the encoder, ``lengths``, and
+    int64 ``target``, ``(B, T)``, the previous characters, 0 at the start. All
+    rows of the decoder may share a single source. The output is
     ``log_probability``, ``(B, T, V)``. The state is an input and an output,
     as in :func:`qrnn.onnx_export.export`.
 
@@ -46,8 +47,8 @@ def export(model, characters, settings):
         graph, model.encoder, model.decoder,
         exporting.add_embedding(graph, model.embed, source), lengths)
     sizes = [layer.b.size for layer in model.decoder]
-    for i, each in enumerate(encoded):
-        graph.output(f'bias_{i}', each.bias, dtype, ('batch', sizes[i]))
+    for i, layer in enumerate(encoded):
+        graph.output(f'bias_{i}', layer.bias, dtype, ('batch', sizes[i]))
     graph.output('memory', encoded[-1].h, dtype, ('batch', 'source', m))
     encoder = graph.model(metadata)
 

@@ -1,10 +1,10 @@
-"""The embedded sample: pairs of German and English sentences, by rules.
+"""The embedded sample: pairs of German and English sentences of a grammar.
 
-They have what makes this translation hard: German puts participles,
-infinitives and the verb of a clause with ``dass`` or ``weil`` at the end, and
-inverts subject and verb after an opening; articles and adjectives agree with
-gender, case and number, verbs with their subjects; compounds are one word in
-German and two in English.
+The pairs contain difficulties of translation from German. Participles,
+infinitives and the verb of a clause with ``dass`` or ``weil`` are at the end.
+Subject and verb are inverted after an opening. Articles and adjectives agree
+in gender, case and number, and verbs agree with their subjects. Compounds are
+one word in German and two words in English.
 """
 import random
 
@@ -29,17 +29,17 @@ def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
 class _Generator:
 
     def __init__(self, seed):
-        # random() alone is promised to give the same numbers in every
-        # version of Python, so all choices are made with it.
+        # Only random() is guaranteed to return the same numbers in every
+        # version of Python.
         self._random = random.Random(seed).random
 
     def pair(self):
         """Return a German sentence and its translation."""
-        subject, its_english, number = self._noun_phrase(
+        subject, subject_english, number = self._noun_phrase(
             _ACTORS, 'nominative')
         thing, thing_english, _ = self._noun_phrase(_THINGS, 'accusative')
         first, last, verb_english = self._verb(number)
-        english = [its_english, verb_english, thing_english]
+        english = [subject_english, verb_english, thing_english]
         kind = self._random()
         if kind < .35:
             german = [subject, first, thing, last]
@@ -54,7 +54,7 @@ class _Generator:
         return _sentence(german), _sentence(english)
 
     def _verb(self, number):
-        """Return the finite verb, what else ends the clause, the English."""
+        """Return the finite verb, the end of the clause, and the English."""
         singular, plural, participle, *english = self._choose(_VERBS).split()
         kind = self._random()
         if kind < .4:
@@ -94,11 +94,11 @@ def _sentence(parts):
     return text[0].upper() + text[1:] + '.'
 
 
-# Gender and case of each of the forms below
+# Gender and case of the forms below, in order
 _FORMS = [(gender, case) for gender in ('m', 'f', 'n', 'plural')
           for case in ('nominative', 'accusative')]
 
-# Of each number: article, ending of the adjective after it, and English
+# For singular and plural: article, ending of the adjective, and English
 _ARTICLES = [
     [('der den die die das das', 'e en e e e e', 'the'),
      ('ein einen eine eine ein ein', 'er en e e es es', 'a'),

@@ -18,11 +18,14 @@ from qrnn.functions import linear_softmax_cross_entropy
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of an encoder-decoder and of its training: the paper's."""
+    """Settings of an encoder-decoder and of its training.
+
+    The defaults are the paper's if it gives them.
+    """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
     n_units: int = 320  # size of each layer
-    n_embedding: int = 320  # not in the paper; as wide as a layer
+    n_embedding: int = 320  # not in the paper
     # Filter width of each layer of the encoder; the decoder has as many layers
     kernel_sizes: tuple[int, ...] = (6, 2, 2, 2)
     decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
@@ -30,11 +33,11 @@ class Config:
 
     max_length: int = 300  # longer pairs are left out of the training part
     batch_size: int = 16  # pairs in a batch
-    n_epochs: int = 10  # length of training, unless --epoch says otherwise
+    n_epochs: int = 10  # overridden by --epoch
     alpha: float = 0.001  # learning rate of Adam
-    beta1: float = 0.9  # its decay of the mean of gradients
-    beta2: float = 0.999  # its decay of the mean of their squares
-    eps: float = 1e-8  # what it adds to the root of that
+    beta1: float = 0.9  # decay rate of the mean of gradients
+    beta2: float = 0.999  # decay rate of the mean of their squares
+    eps: float = 1e-8  # added to the root of the mean square
     max_norm: float = 5.0  # gradients are rescaled to at most this norm
 
 
@@ -43,21 +46,21 @@ CONFIGS = {
     'qrnn': Config(),
     # Table 3: character-level 4-layer LSTM
     'lstm': Config(layer='lstm', dropout=0.2),
-    # For the embedded sample: two minutes on a laptop
+    # For the embedded sample; trains in two minutes on a laptop
     'small': Config(n_units=128, n_embedding=64, kernel_sizes=(6, 2),
                     n_epochs=4, alpha=0.004),
 }
 
-# What --test trains: nothing worth keeping, within seconds
+# Configuration of --test, which trains within seconds
 TINY = Config(n_units=8, n_embedding=8, kernel_sizes=(3, 2), batch_size=4,
               n_epochs=2)
 
 
 def load(folder):
-    """Return the best :class:`Translator` of a training, on the CPU.
+    """Return the best :class:`Translator` of a run, on the CPU.
 
-    Beside it come its :class:`~experiments.iwslt.data.Characters` and what
-    ``model.json`` says of it, a dict.
+    Also return its :class:`~experiments.iwslt.data.Characters` and the
+    contents of ``model.json``.
     """
     def build(description):
         characters = Characters(description['characters'])
@@ -70,8 +73,8 @@ def load(folder):
 class Translator(chainer.Chain):
     """Encoder-decoder with attention, over ``V`` characters.
 
-    Every layer of the decoder starts from the last state of its encoder
-    layer; the last one attends to all states of the encoder's last.
+    Each layer of the decoder starts from the last state of the same layer of
+    the encoder. The last layer attends to all outputs of the encoder.
     """
 
     def __init__(self, config, n_characters):
@@ -101,7 +104,7 @@ class Translator(chainer.Chain):
 
         Args:
             source (:ref:`ndarray`): int32, ``(B, S)``, each row reversed.
-            target (:ref:`ndarray`): int32, ``(B, T)``; -1 is left out.
+            target (:ref:`ndarray`): int32, ``(B, T)``; -1 is ignored.
             source_lengths (:ref:`ndarray`): Length of each source, ``(B,)``.
             n_targets (:ref:`ndarray`): Number of characters of each target
                 that are not -1, ``(B,)``.
@@ -120,9 +123,9 @@ class Translator(chainer.Chain):
         return loss
 
     def encode(self, source, lengths):
-        """Encode sources, as in :meth:`forward`, and start the decoder."""
+        """Encode sources, as in :meth:`forward`, and set up the decoder."""
         h = self.encoder.encode(self._embed(source), lengths)
-        # An LSTM starts with its cells, too; a QRNN's start from zero.
+        # The cells of an LSTM are also copied; those of a QRNN start at zero.
         c = ([state.c for state in self.encoder.state]
              if self._is_lstm else None)
         self.decoder.init(c, h, lengths)
@@ -131,8 +134,8 @@ class Translator(chainer.Chain):
     def step(self, y):
         """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        ``y`` are the characters before, at first the ends of sentences; a
-        source's hypotheses stand side by side.
+        ``y`` are the previous characters, at first the ends of sentences. The
+        hypotheses of a source are adjacent rows.
         """
         return F.log_softmax(linear(self.output, self._decode(y)))
 

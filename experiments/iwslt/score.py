@@ -23,8 +23,8 @@ BLEU_DEFINITION = (
 def convert(examples, device):
     """Return the arguments of ``Translator.forward`` for some examples.
 
-    The numbers of characters stay on the CPU: to add them up would wait for a
-    GPU.
+    The numbers of characters stay on the CPU, because their sum would
+    otherwise synchronize with a GPU.
     """
     *arrays, n_targets = chainer.dataset.concat_examples(
         examples, padding=IGNORE_LABEL)
@@ -59,7 +59,7 @@ def scores(model, corpus):
 
 
 def describe(scores):
-    """Return what :func:`scores` returned in a few lines."""
+    """Return the scores of :func:`scores` as text."""
     lines = [
         'Test perplexity: {perplexity:.3f} per character',
         'Test BLEU: {bleu:.2f} ({bleu_definition}; beam {search[width]}, '
@@ -74,7 +74,7 @@ def bleu(hypotheses, references):
     """Return the BLEU of a corpus, from 0 to 100; see ``BLEU_DEFINITION``."""
     tokenize = TreebankWordTokenizer().tokenize
     with warnings.catch_warnings():
-        # Without a single common 4-gram it is 0, and NLTK says so at length.
+        # NLTK warns if there is no common 4-gram, where BLEU is 0.
         warnings.simplefilter('ignore')
         return 100 * float(corpus_bleu(
             [[tokenize(reference)] for reference in references],
@@ -82,7 +82,7 @@ def bleu(hypotheses, references):
 
 
 def sacrebleu(hypotheses, references):
-    """Return sacreBLEU's score and signature, where it is installed."""
+    """Return sacreBLEU's score and signature, if it is installed."""
     try:
         from sacrebleu.metrics import BLEU
     except ImportError:

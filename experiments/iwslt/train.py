@@ -36,12 +36,12 @@ def main(argv=None):
              'train, dev or val, and test or test_*, each .de and .en')
     parser.add_argument(
         '--extra', metavar='SET', nargs='+', default=[],
-        help='train on further sets of the folder, too: all whose names '
-             'begin so, but never on dev and test')
+        help='also train on further sets of the folder: all sets whose names '
+             'begin with SET, except dev and test')
     parser.add_argument(
         '--unchecked', action='store_true',
-        help='take files of unequal length, the lines that both have, and '
-             'the same pairs for training and another part')
+        help='allow files of unequal length, of which common lines are used, '
+             'and the same pairs for training and another part')
     args = parser.parse_args(argv)
     if args.eval_only is not None:
         return evaluate(args)

@@ -1,4 +1,4 @@
-"""Translates lines: ``python -m experiments.iwslt.translate --help``."""
+"""Translate lines: ``python -m experiments.iwslt.translate --help``."""
 import sys
 import time
 
@@ -18,7 +18,7 @@ def main(argv=None):
     model, characters, _ = load(args.model)
     model.to_device(device)
     search = Search(args.beam, args.criterion, args.alpha, args.n_best)
-    # At a terminal every line is answered at once.
+    # On a terminal, each line is translated at once.
     batch_size = 1 if sys.stdin.isatty() else args.batch_size
     lines = _lines(sys.stdin.buffer, characters)
     number, start = 0, time.perf_counter()
@@ -36,48 +36,48 @@ def main(argv=None):
 def parse(argv=None):
     parser = cli.Parser(
         'iwslt.translate',
-        description='Reads German from standard input, a sentence per line, '
-                    'and writes English to standard output, line for line.')
+        description='Read German sentences from standard input, one per line, '
+                    'and write a line of English for each.')
     cli.add_model(parser)
     cli.add_device(parser)
     parser.add_argument(
         '--n-best', metavar='N', type=cli.positive, default=Search.n_best,
-        help='translations of a line; if more than 1, each is written on a '
-             'line of its own after the number of its line in the input and '
-             'its score, tabs in between (default: %(default)s)')
+        help='number of translations of a line; if more than 1, each is '
+             'written as a line with the number of the input line, the score '
+             'and the text, separated by tabs (default: %(default)s)')
     parser.add_argument(
         '--beam', metavar='N', type=cli.positive, default=Search.width,
-        help='hypotheses of a line that are followed at a time; 1 is greedy '
-             '(default: %(default)s)')
+        help='number of hypotheses of a line; 1 is greedy decoding (default: '
+             '%(default)s)')
     parser.add_argument(
         '--criterion', choices=sorted(CRITERIA), default=Search.criterion,
-        help="what ranks them: the paper's equation 9, plain log-probability, "
+        help="score of a hypothesis: the paper's equation 9, log-probability, "
              'or the length penalty of GNMT (default: %(default)s)')
     parser.add_argument(
         '--alpha', metavar='X', type=cli.not_negative, default=Search.alpha,
-        help='how much the length counts, from 0 to 1 (default: %(default)s)')
+        help='weight of the length, from 0 to 1 (default: %(default)s)')
     parser.add_argument(
         '--batch-size', metavar='N', type=cli.positive, default=32,
-        help='lines to translate at a time; it changes memory and speed, not '
-             'the outcome (default: %(default)s)')
+        help='number of lines to translate at a time; affects only memory '
+             'and speed (default: %(default)s)')
     args = parser.parse_args(argv)
     if args.alpha > 1:
-        parser.error('--alpha takes a number from 0 to 1')
+        parser.error(f'--alpha {args.alpha} is not a number from 0 to 1')
     if args.n_best > args.beam:
-        parser.error(f'--n-best {args.n_best} takes a --beam at least as '
-                     f'wide, not {args.beam}')
+        parser.error(f'--n-best {args.n_best} is larger than --beam '
+                     f'{args.beam}; choose a larger --beam')
     return args
 
 
 def _lines(stream, characters):
-    """Yield the lines of a stream, and warn of what is not understood."""
+    """Yield the lines of a stream; warn about invalid characters."""
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 
     for contents, number, _ in files.split_lines(stream):
         line = contents.decode('utf-8', 'ignore')
         if line.encode() != contents:
-            warn('is not UTF-8; what is wrong in it is left out')
+            warn('is not UTF-8; its invalid bytes are left out')
         line = clean(line)
         unknown = sorted(set(characters.unknown(line)))
         if unknown:

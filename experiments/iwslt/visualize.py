@@ -1,4 +1,4 @@
-"""Draws the attention: ``python -m experiments.iwslt.visualize --help``."""
+"""Draw the attention: ``python -m experiments.iwslt.visualize --help``."""
 import chainer
 from chainer.backends import cuda
 import chainer.functions as F
@@ -13,14 +13,15 @@ from experiments.iwslt.model import load
 
 
 def main(argv=None):
-    """Draw what each character of a translation attends to."""
+    """Draw the attention weights of a translation."""
     parser = cli.Parser('iwslt.visualize')
     cli.add_model(parser)
     parser.add_argument(
-        'german', metavar='GERMAN', type=cli.text, help='what to translate')
+        'german', metavar='GERMAN', type=cli.text,
+        help='sentence to translate')
     parser.add_argument(
         '--english', metavar='TEXT', type=cli.text,
-        help="translation to look at (default: the model's own)")
+        help="translation to draw (default: the model's translation)")
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',
         help='PNG file to write (default: attention.png)')
@@ -28,7 +29,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     german = clean(args.german)
     if not german:
-        raise UserError('there is nothing to translate')
+        raise UserError('the sentence is empty; pass a sentence to translate')
     device = cli.use_device(args.device)
     model, characters, _ = load(args.model)
     model.to_device(device)
@@ -45,28 +46,27 @@ def main(argv=None):
 def attention(model, characters, german, english):
     """Return the attention weights, ``(T, S)``; each row sums to 1.
 
-    The source has ``S`` characters, the translation ``T - 1`` and its end.
+    The source has ``S`` characters, the translation has ``T``, including its
+    end.
     """
     source, target = characters.source(german), characters.target(english)
     layer, queries = model.decoder[-1], []
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         model.encode(model.xp.asarray(source[None]), [len(source)])
-        for before in [characters.eos, *target[:-1]]:
-            model.step(model.xp.full(1, before, 'i'))
+        for previous in [characters.eos, *target[:-1]]:
+            model.step(model.xp.full(1, previous, 'i'))
             # An LSTM queries with its outputs, a QRNN with its pooled states.
             query = getattr(layer.state, 'h', layer.state.c)
             queries.append(cuda.to_cpu(query.array).astype('f'))
     states = cuda.to_cpu(layer.encoder.h.array)[0].astype('f')
     weights = F.softmax(numpy.concatenate(queries) @ states.T).array
-    return weights[:, ::-1]  # the source was read from its end
+    return weights[:, ::-1]  # the encoder reads the source in reverse
 
 
 def draw(path, weights, german, english):
     """Draw weights as a heat map, with characters along both axes."""
-    try:
+    with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError('matplotlib is not installed; pip install matplotlib')
     columns = list(german.replace(' ', '␣'))
     rows = list(english.replace(' ', '␣') + '¶')  # its end
     figure = Figure(figsize=[1.2 + .16 * len(side) for side in (

@@ -1,4 +1,4 @@
-"""The text: a user's folder, the public download, or the embedded sample."""
+"""Text for language models: from a folder, the web or the sample."""
 import collections
 import functools
 import hashlib
@@ -12,7 +12,7 @@ from experiments.common.cli import UserError
 
 
 EOS = '<eos>'  # the end of a line, predicted like a word
-UNK = '<unk>'  # any word that the training part does not have
+UNK = '<unk>'  # any word that is not in the vocabulary
 
 PARTS = 'train', 'valid', 'test'
 
@@ -38,8 +38,8 @@ def load(source, vocabulary=None):
     for part in PARTS[1:]:
         if vocabulary is None and numpy.array_equal(
                 getattr(corpus, part), corpus.train):
-            raise UserError(f'ptb.{part}.txt of {source} holds the text of '
-                            'ptb.train.txt; give another file')
+            raise UserError(f'ptb.{part}.txt of {source} has the same text as '
+                            'ptb.train.txt; use another file')
     return corpus
 
 
@@ -51,11 +51,11 @@ def sample(n_train=5000, n_other=500, vocabulary=None):
 
 
 class Corpus:
-    """Three streams of word numbers, int32, and the words behind them.
+    """Text of three parts as int32 word numbers, with their vocabulary.
 
-    The vocabulary is that of a trained model, or the words of the training
-    part. Other words are read as ``<unk>``, which is added to the vocabulary
-    of a training part that has none.
+    The vocabulary contains the words of the training part, unless that of a
+    trained model is given. Other words are read as ``<unk>``, which is added
+    to the vocabulary if necessary.
     """
 
     def __init__(self, source, sentences, vocabulary=None):
@@ -74,9 +74,8 @@ class Corpus:
         if any(n_unknown.values()):
             if vocabulary is not None and UNK not in numbers:
                 raise UserError(
-                    f'the model has no {UNK} for the words of {source} that '
-                    'it does not know; score it on text like the one it was '
-                    'trained on')
+                    f'the model has no {UNK} for unknown words of {source}; '
+                    'score it on text like its training part')
             for stream in streams.values():
                 stream[stream < 0] = numbers[UNK]
         self.vocabulary = list(numbers)
@@ -97,7 +96,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """All that a training depends on, as plain values by name."""
+        """Facts about the data that runs depend on, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))
@@ -128,7 +127,7 @@ def _in_folder(folder):
         missing = (f'{missing} in {folder}' if os.path.isdir(folder)
                    else f'folder {folder}')
         raise UserError(
-            f"there is no {missing}; --data takes 'sample', 'download' or a "
+            f"there is no {missing}; --data accepts 'sample', 'download' or a "
             'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
             '(gzipped or not)')
     return paths
@@ -142,11 +141,11 @@ def _sentences(path):
         is_empty = is_empty and not words
         yield words
     if is_empty:
-        raise UserError(f'{path} holds no words')
+        raise UserError(f'{path} contains no words; use another file')
 
 
 def _stream(sentences, numbers):
-    """Return sentences and the ends of their lines as int32, ``(n,)``.
+    """Return the numbers of all words and ends of lines, int32, ``(n,)``.
 
     ``numbers`` is a function from words to their numbers. Some texts spell
     out the ends of lines.

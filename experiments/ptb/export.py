@@ -10,9 +10,9 @@ from qrnn import onnx_export
 def main(argv=None):
     """Write a trained language model as an ONNX model."""
     args = exporting.parse('ptb', (
-        'Writes the model as ONNX. Its inputs are the numbers of words and '
-        'the state after the previous words; its outputs are the logits of '
-        'the words that may follow each word, and the next state.'), argv)
+        'Write the model as ONNX. Its inputs are the numbers of words and the '
+        'state after the previous words; its outputs are the logits of the '
+        'next words and the next state.'), argv)
     model, description = load(args.model)
     exporting.write(args, {'': export(model, description['words'])})
 

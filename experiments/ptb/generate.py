@@ -1,4 +1,4 @@
-"""Writes text: ``python -m experiments.ptb.generate --help``."""
+"""Generate text: ``python -m experiments.ptb.generate --help``."""
 import sys
 import time
 
@@ -13,22 +13,22 @@ from experiments.ptb.model import load
 
 
 def main(argv=None):
-    """Print text from a saved model, word by word as it is drawn."""
+    """Print text that a trained model generates, word by word."""
     parser = cli.Parser('ptb.generate')
     cli.add_model(parser)
     parser.add_argument(
         '--words', metavar='N', type=cli.positive, default=200,
-        help='words to write, ends of lines included (default: 200)')
+        help='number of words, including ends of lines (default: 200)')
     parser.add_argument(
         '--temperature', metavar='X', type=cli.not_negative, default=1.,
-        help='below 1 the likely words become likelier; 0 always takes the '
-             'likeliest (default: 1)')
+        help='divisor of the logits: values below 1 favour likely words; 0 '
+             'always chooses the most likely word (default: 1)')
     parser.add_argument(
         '--prompt', metavar='TEXT', type=cli.text, default='',
-        help='words that the text begins with; a line end is a word, too')
+        help='first words of the text; the end of a line counts as a word')
     parser.add_argument(
         '--seed', metavar='N', type=cli.seed, default=0,
-        help='seed of the choices (default: 0)')
+        help='random seed (default: 0)')
     cli.add_device(parser)
     args = parser.parse_args(argv)
     device = cli.use_device(args.device)
@@ -53,16 +53,16 @@ def main(argv=None):
 
 
 def generate(model, prompt, eos, n_words, temperature, random):
-    """Draw words one after the other, each given all before it.
+    """Draw words one after the other, each given all previous words.
 
     Args:
         model (LanguageModel): The model.
-        prompt (list of int): Words that the text begins with.
+        prompt (list of int): Numbers of the first words of the text.
         eos (int): Number of the word that ends a sentence.
-        n_words (int): How many words to draw.
-        temperature (float): Divides the logits; below 1 the likely words
-            become likelier, and 0 takes the likeliest.
-        random (numpy.random.RandomState): What the words are drawn from.
+        n_words (int): Number of words to draw.
+        temperature (float): Divisor of the logits. Values below 1 favour
+            likely words; 0 always chooses the most likely word.
+        random (numpy.random.RandomState): Generator of random numbers.
 
     Yields:
         int: The number of the next word.
@@ -90,12 +90,12 @@ def _draw(logits, temperature, random):
 
 
 def _numbers(prompt, words):
-    """Return the numbers of the words of a prompt, and name unknown words."""
+    """Return the numbers of a prompt's words; warn about unknown words."""
     unknown = ', '.join(sorted(set(prompt).difference(words)))
     if unknown:
         if UNK not in words:
-            raise UserError(f'the model does not know {unknown}; leave it out '
-                            'of --prompt')
+            raise UserError(f'the model does not know {unknown}; remove it '
+                            'from --prompt')
         print(f'warning: the model does not know {unknown}, read as {UNK}',
               file=sys.stderr)
     numbers = {word: i for i, word in enumerate(words)}

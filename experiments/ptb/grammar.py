@@ -1,10 +1,10 @@
-"""The embedded sample: sentences of a small grammar, made up here.
+"""The embedded sample: sentences that a small grammar generates.
 
-The sentences have what a language model has to learn: a verb agrees with
-its subject over a phrase or a clause in between, a word of time early in
-the sentence decides the verb's tense, ``either`` asks for ``or``, a name
-decides between ``himself`` and ``herself``, and one topic chooses the nouns
-of a whole sentence.
+The sentences contain dependencies that a language model has to learn: a verb
+agrees with its subject over a phrase or a clause in between, a word of time
+early in the sentence decides the verb's tense, ``either`` requires ``or``, a
+name decides between ``himself`` and ``herself``, and the nouns of a sentence
+belong to one topic.
 """
 import random
 
@@ -12,8 +12,8 @@ import random
 def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
     """Return the three parts of the sample, lists of lists of words, by name.
 
-    The same numbers give the same text with every version of Python. No
-    sentence occurs twice, neither within a part nor in two of them.
+    The same arguments give the same text with every version of Python. No
+    sentence occurs twice.
     """
     speaker = _Speaker(seed)
     seen = set()
@@ -33,8 +33,8 @@ class _Speaker:
     """Draws sentences, rule by rule."""
 
     def __init__(self, seed):
-        # random() alone is promised to give the same numbers in every
-        # version of Python, so all choices are made with it.
+        # Only random() is guaranteed to return the same numbers in every
+        # version of Python.
         self._random = random.Random(seed).random
 
     def sentence(self):
@@ -51,7 +51,7 @@ class _Speaker:
         return self._reported()
 
     def _opened_clause(self):
-        # The opening settles the tense of a verb many words later.
+        # The opening determines the tense of a verb many words later.
         tense = self._one_of(_TENSES)
         opening = [] if self._random() < .3 else [self._one_of(_WHEN[tense])]
         return opening + self._clause(tense)
@@ -92,8 +92,8 @@ class _Speaker:
             words.append(self._one_of(_PREPOSITIONS))
             words += self._noun_phrase(depth + 1)[0]
         elif depth == 0 and inside < .45:
-            # The verb inside agrees with the phrase inside, the one after
-            # it with the phrase outside.
+            # This verb agrees with the subject of the clause; the verb of
+            # the sentence agrees with the outer phrase.
             owner, its_number = self._noun_phrase(depth=2)
             verb = self._one_of(self.topic.verbs)
             words += ['that'] + owner + _inflected(verb, 'now', its_number)
@@ -107,7 +107,7 @@ class _Speaker:
         return [self._one_of(words)] if self._random() < probability else []
 
     def _one_of(self, choices):
-        # Earlier choices are likelier, as words in a text are.
+        # Earlier choices are more likely, as word frequencies differ.
         return choices[int(self._random() ** 1.5 * len(choices))]
 
 

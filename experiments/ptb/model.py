@@ -17,8 +17,8 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of a language model and of its training.
 
-    The defaults are the paper's; where it says nothing, those of the
-    "medium" setup of Zaremba et al. (2014), which it follows.
+    The defaults are the paper's. Settings that it does not give are those of
+    the "medium" setup of Zaremba et al. (2014), which the paper follows.
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
@@ -29,17 +29,17 @@ class Config:
     # Whether evaluation uses the expectation of f under zoneout, or f itself
     zoneout_expectation: bool = False
     dropout: float = 0.5  # after the embedding and after each layer
-    # The next two the paper does not give; README.md tells of them.
-    init_scale: float | None = None  # uniform +- it; None: Chainer's links'
-    # What the loss sums over; it is the mean over the other axis.
+    # The paper does not give the next two settings; see README.md.
+    init_scale: float | None = None  # uniform in +-init_scale, or as Chainer
+    # Axis that the loss is summed over; it is averaged over the other axis.
     sum_over: Literal['rows', 'steps'] = 'rows'
 
     batch_size: int = 20  # rows of the stream side by side
-    n_steps: int = 105  # steps that gradients flow back through
-    n_epochs: int = 72  # length of training, unless --epoch says otherwise
+    n_steps: int = 105  # steps of truncated backpropagation
+    n_epochs: int = 72  # overridden by --epoch
     lr: float = 1.0  # of plain gradient descent, see LanguageModel.forward
-    n_full_lr_epochs: int = 6  # epochs at that rate
-    lr_decay: float = 0.95  # its factor for each epoch after them
+    n_full_lr_epochs: int = 6  # epochs before the learning rate decays
+    lr_decay: float = 0.95  # factor for each later epoch
     l2: float = 2e-4  # weight decay
     max_norm: float = 10.0  # gradients are rescaled to at most this norm
 
@@ -48,24 +48,24 @@ CONFIGS = {
     # Table 2: QRNN + zoneout, 18M
     'qrnn-zoneout': Config(zoneout=0.1, zoneout_expectation=True,
                            init_scale=0.173, sum_over='steps'),
-    # Table 2: QRNN, 18M; needs the best epoch on the validation part
+    # Table 2: QRNN, 18M; it overfits after the best epoch
     'qrnn': Config(init_scale=0.173, sum_over='steps'),
     # Table 2: LSTM, 20M. The paper does not give its settings; chunks,
     # initialisation, loss, learning rates and clipping are Zaremba's.
     'lstm': Config(layer='lstm', n_steps=35, n_epochs=39, lr_decay=1 / 1.2,
                    init_scale=0.05, sum_over='steps', max_norm=5.0),
-    # For the embedded sample: a minute on a laptop
+    # For the embedded sample; trains in a minute on a laptop
     'small': Config(n_units=96, zoneout=0.1, dropout=0.2, init_scale=0.1,
                     batch_size=10, n_steps=20, n_epochs=8, lr=2.0,
                     n_full_lr_epochs=4, lr_decay=0.5, l2=0.0, max_norm=2.5),
 }
 
-# What --test trains: nothing worth keeping, within seconds
+# Configuration of --test, which trains within seconds
 TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
 
 
 def load(folder):
-    """Return the best model of a training, and what ``model.json`` says."""
+    """Return the best model of a run, and the contents of ``model.json``."""
     def build(description):
         return LanguageModel(
             Config(**description['settings']), len(description['words']))
@@ -74,7 +74,7 @@ def load(folder):
 
 
 class LanguageModel(chainer.Chain):
-    """Predicts every word of a stream from the words before it.
+    """Language model that predicts each word from all previous words.
 
     The recurrent state is carried from one call to the next.
     """
@@ -106,9 +106,9 @@ class LanguageModel(chainer.Chain):
         """Return the loss of a chunk; report its mean per word as ``loss``.
 
         Inputs and targets are int32, ``(B, T)``. The loss is the mean per
-        word times the number of rows of a batch, or of the chunk's steps
-        (``config.sum_over``). Learning rate, clipping threshold and L2 belong
-        to that scale.
+        word times the number of rows of a batch or of steps of the chunk
+        (``config.sum_over``). The learning rate, the clipping threshold and
+        L2 depend on that scale.
         """
         h = self._read(x)
         loss = linear_softmax_cross_entropy(
@@ -117,12 +117,12 @@ class LanguageModel(chainer.Chain):
         chainer.report({'loss': (loss.array.astype('d'), t.size)}, self)
         if self._sum_over == 'steps':
             return loss * t.shape[1]
-        # Not len(t): a process may have a share of the rows, and ChainerMN
-        # averages the gradients of all shares.
+        # Not len(t): a process may have only a share of the rows, and
+        # ChainerMN averages the gradients of all shares.
         return loss * self._batch_size
 
     def step(self, x):
-        """Return the logits after one step's words: (B,) -> (B, V)."""
+        """Return the logits of the words after ``x``: (B,) -> (B, V)."""
         return linear(self.output, self._read(x))
 
     def _read(self, x):
@@ -130,9 +130,9 @@ class LanguageModel(chainer.Chain):
         return dropout(self.rnn(h), self._dropout)
 
     def reset_state(self):
-        """Forget what came before."""
+        """Reset the recurrent state."""
         self.rnn.reset_state()
 
     def unchain_state(self):
-        """Keep the state but let no gradient through it."""
+        """Cut the graph of the recurrent state, but keep its values."""
         self.rnn.unchain_state()

@@ -1,4 +1,4 @@
-"""A text as one stream: cut for training, run through for a score."""
+"""A text as one stream: iterator, updater and evaluators."""
 import chainer
 from chainer import training
 from chainer.training import extensions
@@ -12,18 +12,18 @@ from experiments.common.processes import SingleProcess
 class StreamIterator(chainer.dataset.Iterator):
     """Iterator over chunks of a stream of words.
 
-    The stream is laid out as ``B`` rows of equal length side by side, and
-    every row is cut into chunks of ``T`` words, the last one shorter. Each
-    chunk goes on where the one before ended, so a recurrent state can be
-    carried over. Fewer than ``B`` words, which do not fill the rows, are left
-    out. The input of a word is the one before it, of the first one ``eos``.
+    The stream is divided into ``B`` rows of equal length, and each row into
+    chunks of ``T`` words; the last chunk may be shorter. Each chunk continues
+    the previous chunk, so a recurrent state can be carried over. Up to
+    ``B - 1`` words that do not fill the rows are left out. The input for a
+    word is the previous word; the first input is ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
         length = len(stream) // batch_size
         if not length:
             raise UserError(f'a text of {len(stream)} words is too short for '
-                            f'{batch_size} rows; use a longer one')
+                            f'{batch_size} rows; use a longer text')
         shifted = numpy.concatenate(([eos], stream[:-1]), dtype='i')
         self._inputs, self._targets = (
             words[:batch_size * length].reshape(batch_size, length)
@@ -34,8 +34,8 @@ class StreamIterator(chainer.dataset.Iterator):
         self.reset()
 
     def reset(self):
-        """Go back to the start of the first epoch."""
-        self.current_position = 0  # chunks of this epoch already given
+        """Return to the start of the first epoch."""
+        self.current_position = 0  # number of chunks in this epoch so far
         self.epoch = 0
         self.is_new_epoch = False
 
@@ -73,8 +73,9 @@ class StreamIterator(chainer.dataset.Iterator):
 class StreamUpdater(training.updaters.StandardUpdater):
     """Updater with truncated backpropagation along a stream.
 
-    The model's state starts anew with every epoch and is carried from chunk to
-    chunk; gradients stop in between. Several processes share the rows.
+    The model's state is reset at the start of each epoch and carried from
+    chunk to chunk; gradients stop between chunks. Several processes share the
+    rows.
     """
 
     def __init__(self, iterator, optimizer, device,
@@ -96,8 +97,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
 
     def serialize(self, serializer):
         super().serialize(serializer)
-        # The carried state of all rows, without which a snapshot would only
-        # do between two epochs
+        # The carried state of all rows, required to resume within an epoch
         rnn = self.get_optimizer('main').target.rnn
         is_loading = isinstance(serializer, chainer.Deserializer)
         states = []
@@ -105,7 +105,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             fields = layer.state_type._fields
             parts = [None] * len(fields) if is_loading else layer.state
             parts = [serializer[f'state/{i}'](
-                name, None if is_loading else self._of_all(part))
+                name, None if is_loading else self._gather(part))
                 for name, part in zip(fields, parts)]
             states.append(layer.state_type(*(
                 share(part, self._processes) if part.size else None
@@ -113,7 +113,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
         if is_loading:
             rnn.state = states
 
-    def _of_all(self, part):
+    def _gather(self, part):
         if part is None:  # without previous inputs (k = 1)
             return numpy.empty(0, 'f')
         return numpy.concatenate(self._processes.gather(
@@ -123,8 +123,8 @@ class StreamUpdater(training.updaters.StandardUpdater):
 class StreamEvaluator(extensions.Evaluator):
     """Trainer extension that scores a whole stream as a single row.
 
-    Every word is predicted exactly once, from all the words before it. The
-    state that the model carries through training is put back afterwards.
+    Every word is predicted exactly once, from all previous words. The state
+    that the model carries in training is restored afterwards.
     """
 
     def __init__(self, stream, model, eos=0, n_steps=1000):
@@ -143,10 +143,10 @@ class StreamEvaluator(extensions.Evaluator):
 
 
 class OtherZoneoutEvaluator(StreamEvaluator):
-    """Trainer extension that scores with the other evaluation of zoneout.
+    """Trainer extension that scores with the opposite zoneout setting.
 
-    That is f itself if the model uses its expectation under zoneout, and the
-    expectation otherwise.
+    It uses f itself if the model uses the expectation of f under zoneout, and
+    the expectation otherwise.
     """
 
     def evaluate(self):

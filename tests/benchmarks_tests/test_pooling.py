@@ -1,4 +1,4 @@
-"""The check of the benchmark pooling, with kernels that run on the host."""
+"""The check in the benchmark pooling, with CUDA kernels on the host."""
 import functools
 import types
 

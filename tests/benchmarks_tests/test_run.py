@@ -1,4 +1,4 @@
-"""Every benchmark from end to end, with small sizes."""
+"""All benchmarks end to end, with small sizes."""
 import dataclasses
 import json
 import os
@@ -179,7 +179,7 @@ def test_breakdown(name, run_tiny):
             pytest.approx(sum(parts.values())))
 
 
-def test_a_wrong_result_is_not_timed(monkeypatch, run_tiny):
+def test_incorrect_results_are_not_timed(monkeypatch, run_tiny):
     monkeypatch.setattr(recurrence.qrnn, 'strnn_ref',
                         lambda f, *args, **kwargs: f + 1)
     with pytest.raises(AssertionError):

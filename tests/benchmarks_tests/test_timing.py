@@ -1,4 +1,4 @@
-"""Timing of functions, also on a fake GPU."""
+"""Timing of functions, including a fake GPU."""
 import chainer
 import numpy
 import pytest
@@ -52,5 +52,5 @@ def test_contestants_take_turns():
 
 
 @pytest.mark.skipif(resources.find_nvrtc() is None, reason='needs NVRTC')
-def test_the_kernel_that_holds_the_gpu_compiles():
+def test_kernel_that_delays_the_gpu_compiles():
     resources.find_nvrtc().compile(timing.HOLD, ['-arch=sm_90'])

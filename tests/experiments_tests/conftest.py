@@ -19,25 +19,25 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 
 @pytest.fixture(autouse=True)
 def signals_are_not_ignored():
-    """As ``nohup`` and the background of a shell have them ignored."""
-    before = {
+    """Restore handlers that ``nohup`` or a background shell disables."""
+    previous = {
         number: signal.signal(number, handler) for number, handler in (
             (signal.SIGINT, signal.default_int_handler),
             (signal.SIGHUP, signal.SIG_DFL))}
     yield
-    for number, handler in before.items():
+    for number, handler in previous.items():
         signal.signal(number, handler)
 
 
 @pytest.fixture
 def error_of(capsys, monkeypatch):
     """Run a command that must end with one line on standard error."""
-    # Signals, too, which would end the tests themselves
+    # A signal would end the tests.
     monkeypatch.setattr(cli, 'die', lambda number: sys.exit(128 + number))
 
     def run(main, *arguments):
         with pytest.raises(SystemExit) as info:
-            cli.run(lambda: main([str(each) for each in arguments]))
+            cli.run(lambda: main(list(map(str, arguments))))
         assert info.value.code not in (0, None)
         line = capsys.readouterr().err.splitlines()
         assert len(line) == 1 and line[0].startswith('error: ')
@@ -59,7 +59,7 @@ def write_lines():
 
 @pytest.fixture(scope='session')
 def code_block():
-    """Return the one block of a language in a page of the documentation."""
+    """Return the code block of a language in a page of the documentation."""
     def find(page, language):
         with open(os.path.join(ROOT, 'docs', page)) as f:
             block, = re.findall(
@@ -71,12 +71,11 @@ def code_block():
 
 @pytest.fixture(scope='session')
 def python():
-    """Start Python in the root of the project, as a user would."""
+    """Run Python in the root of the project, as users do."""
     def start(*arguments, launcher=()):
         environment = dict(
             os.environ, PYTHONPATH=ROOT,
-            # Open MPI's processes are to leave the cores to each other, and
-            # root is to be let do that.
+            # Open MPI's processes yield idle cores, and root may run them.
             OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
             OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
         return subprocess.run(
@@ -88,10 +87,10 @@ def python():
 
 @pytest.fixture(scope='session')
 def mpiexec(python):
-    """Start Python in several processes at a time."""
+    """Run Python in several processes at a time."""
     pytest.importorskip('mpi4py')
-    beside = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
-    command = shutil.which(beside) or shutil.which('mpiexec')
+    installed = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
+    command = shutil.which(installed) or shutil.which('mpiexec')
     if command is None:
         pytest.skip('there is no mpiexec')
     return lambda n, *arguments: python(*arguments, launcher=[
@@ -101,7 +100,7 @@ def mpiexec(python):
 
 @pytest.fixture(scope='session')
 def log_of():
-    """Return the log that a run left in a folder, without its times."""
+    """Return the log of a run, without times."""
     def read(out):
         with open(os.path.join(str(out), 'log')) as f:
             log = json.load(f)
@@ -113,7 +112,7 @@ def log_of():
 
 @pytest.fixture(scope='session')
 def assert_same_run(log_of):
-    """Compare what two runs left, to the last bit, but for their times."""
+    """Check that two runs have the same bits, except for times."""
     def check(one, other, snapshot):
         for name in 'model.npz', snapshot:
             with numpy.load(os.path.join(str(one), name)) as a, \

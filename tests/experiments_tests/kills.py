@@ -1,8 +1,8 @@
-"""Trains the three experiments, kills them at random and lets them go on.
+"""Train the three experiments, kill them at random and resume them.
 
-It is a program of its own, ``kills.py FOLDER COUNT SEED``, since it forks: a
-training starts in no time then, and only one thread may be there before. What
-it did goes to standard output as JSON, for ``test_kills.py`` to judge.
+This is a separate program, ``kills.py FOLDER COUNT SEED``, because it forks:
+runs then start quickly, but the parent must have a single thread. It prints
+its kills as JSON, which ``test_kills.py`` checks.
 """
 import collections
 import contextlib
@@ -24,11 +24,11 @@ from experiments.imdb import data as imdb_data
 
 
 EXPERIMENTS = 'ptb', 'imdb', 'iwslt'
-PATIENCE = 900  # seconds after which a process hangs
+TIMEOUT = 900  # seconds after which a process is considered to hang
 
 
 def main(folder, count, seed):
-    # It is ignored by what a shell starts in the background.
+    # Processes in the background of a shell ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _load_all()
     seconds = {}
@@ -50,7 +50,7 @@ def main(folder, count, seed):
             kind = _rarest(kills, choices)
             status = KINDS[kind](name, out, seconds[name], choices)
             if status == 0:
-                break  # it was done before
+                break  # it had already finished
             kills.append([os.path.basename(out), kind, status])
         if status != 0:
             status = _wait(_start(name, out))
@@ -59,7 +59,7 @@ def main(folder, count, seed):
 
 
 def _rarest(kills, choices):
-    """One of the kinds of which there are the fewest."""
+    """Return one of the least frequent kinds."""
     counts = collections.Counter(dict.fromkeys(sorted(KINDS), 0))
     counts.update(kind for _, kind, _ in kills)
     return choices.choice([kind for kind, n in counts.items()
@@ -67,7 +67,7 @@ def _rarest(kills, choices):
 
 
 def _load_all():
-    """Loads and makes what all trainings share."""
+    """Load the modules and the data of all runs."""
     for name in EXPERIMENTS:
         importlib.import_module(f'experiments.{name}.train')
     with contextlib.suppress(ImportError):
@@ -82,7 +82,7 @@ def _path(folder, number, name):
 
 
 def _signalled(number):
-    """A training that gets a signal at a random moment."""
+    """Return a function that signals a run at a random moment."""
     def run(name, out, seconds, choices):
         process = _start(name, out)
         return _wait(process, number, choices.uniform(0, seconds))
@@ -90,7 +90,7 @@ def _signalled(number):
 
 
 def _in_a_write(number):
-    """One that gets it when a part of a snapshot or a model is written."""
+    """Return a function that signals a run while it writes a file."""
     def run(name, out, seconds, choices):
         call, share = choices.randint(1, 5), choices.choice(
             [0, choices.random(), 1])
@@ -125,7 +125,7 @@ def _cut_writes(number, call, share):
 
 
 def _start(name, out, prepare=lambda: None):
-    """Forks a training; what it says is added to a file beside its folder."""
+    """Fork a run, whose output is appended to a file next to its folder."""
     sys.stdout.flush()
     process = os.fork()
     if process:
@@ -148,12 +148,12 @@ def _start(name, out, prepare=lambda: None):
         os._exit(status)
 
 
-def _wait(process, number=None, seconds=PATIENCE):
-    """Exit status of a process, after a signal if it is not done by then."""
+def _wait(process, number=None, seconds=TIMEOUT):
+    """Return the exit status of a process, signalled after some time."""
     status = _poll(process, seconds)
     if status is None and number is not None:
         os.kill(process, number)
-        status = _poll(process, PATIENCE)
+        status = _poll(process, TIMEOUT)
     if status is None:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)

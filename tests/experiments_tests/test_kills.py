@@ -1,7 +1,7 @@
-"""Runs that are killed at random and go on end as one that never was.
+"""Runs that are killed at random and resumed give the same results.
 
 ``QRNN_KILLS=50 QRNN_KILLS_SEED=1 pytest -s tests/experiments_tests/\
-test_kills.py`` does so 50 times, over all experiments.
+test_kills.py`` kills 50 times, in all experiments.
 """
 import collections
 import json
@@ -15,7 +15,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# What a kill must leave behind as the status of the process
+# Expected status of the process by signal
 STATUS = {'SIGKILL': -signal.SIGKILL, 'SIGTERM': -signal.SIGTERM,
           'SIGINT': -signal.SIGINT}
 
@@ -33,40 +33,40 @@ def test_kills(tmp_path, assert_same_run):
                  OPENBLAS_NUM_THREADS='1'),
         stdout=subprocess.PIPE, text=True)
     assert process.returncode == 0
-    done = json.loads(process.stdout)
+    kills = json.loads(process.stdout)
 
-    failures = [(folder, kind, status) for folder, kind, status in done
+    failures = [(folder, kind, status) for folder, kind, status in kills
                 if status != STATUS[kind.split()[0]]]
-    runs = {folder for folder, _, _ in done}
+    runs = {folder for folder, _, _ in kills}
     for folder in sorted(runs):
         try:
             _compare(tmp_path, folder, assert_same_run)
         except (AssertionError, OSError) as error:
             failures.append(f'{folder}: {error}')
-    kinds = collections.Counter(kind for _, kind, _ in done)
+    kinds = collections.Counter(kind for _, kind, _ in kills)
     kinds = ', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))
-    print(f'\n{len(done)} kills in {len(runs)} runs ({kinds}), '
+    print(f'\n{len(kills)} kills in {len(runs)} runs ({kinds}), '
           f'{len(failures)} failures, seed {seed}')
     assert not failures
-    assert len(done) == int(COUNT)
+    assert len(kills) == int(COUNT)
 
 
 def _compare(tmp_path, folder, assert_same_run):
-    """Compares a run with the one that nothing interrupted."""
+    """Compare a run with an uninterrupted run."""
     name = folder.partition('-')[2]
     out, reference = tmp_path / folder, tmp_path / ('reference-' + name)
-    last = max((each for each in os.listdir(reference)
-                if each.startswith('snapshot_iter_')),
-               key=lambda each: int(each.rpartition('_')[2]))
+    last = max((file for file in os.listdir(reference)
+                if file.startswith('snapshot_iter_')),
+               key=lambda file: int(file.rpartition('_')[2]))
     assert_same_run(reference, out, last)
     assert _outcome(reference) == _outcome(out)
-    said = (tmp_path / (folder + '.txt')).read_text()
-    assert 'Traceback' not in said
-    assert not [each for each in os.listdir(out) if 'tmp' in each]
+    output = (tmp_path / (folder + '.txt')).read_text()
+    assert 'Traceback' not in output
+    assert not [file for file in os.listdir(out) if 'tmp' in file]
 
 
 def _outcome(folder):
-    """What ``result.json`` says but for times and circumstances."""
+    """Return ``result.json`` without times and environment."""
     result = json.loads((folder / 'result.json').read_text())
     for name in 'starts', 'seconds_per_epoch', 'test_sentences_per_second':
         result.pop(name, None)

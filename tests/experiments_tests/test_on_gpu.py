@@ -1,4 +1,4 @@
-"""The three experiments on a GPU, from the first line to the result."""
+"""The three experiments on a GPU, end to end."""
 import dataclasses
 import importlib
 import json
@@ -37,7 +37,7 @@ def test_trains_and_resumes(name, dtype, tmp_path):
     ('ptb', 'qrnn-zoneout', 60), ('ptb', 'lstm', 210), ('imdb', 'qrnn', 100),
     ('iwslt', 'qrnn', 200)])
 def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
-    """Beside matrix products; the host has to issue each."""
+    """The limits exclude matrix products; each launch costs host time."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     train = importlib.import_module(f'experiments.{name}.train')
@@ -63,22 +63,22 @@ def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
     assert not count['synchronisations']
 
 
-def test_programs_do_without_cudnn():
-    """Nor is there a warning that it is missing, as with CuPy 13."""
+def test_programs_run_without_cudnn():
+    """CuPy 13 does not warn that it is missing."""
     environment = {name: value for name, value in os.environ.items()
                    if name != 'CHAINER_CUDNN'}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, '-c',
          'import sys; sys.argv = ["-m"]; import experiments\n'
          'from chainer.backends import cuda; print(cuda.cudnn_enabled)'],
         env=environment, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ('False\n', '')
+    assert (process.stdout, process.stderr) == ('False\n', '')
 
 
 @pytest.mark.parametrize('rank, n_devices, device', [
     (0, 1, '0'), (1, 1, '0'), (1, 2, '1'), (5, 4, '1')])
 def test_device_of_a_process(rank, n_devices, device, monkeypatch):
-    """Where each process sees but one GPU, that is the one to take."""
+    """A process that sees a single GPU uses it."""
     monkeypatch.setattr(
         cuda.cupy.cuda.runtime, 'getDeviceCount', lambda: n_devices)
     monkeypatch.setattr(cli, 'use_device', lambda specifier: specifier)

@@ -7,7 +7,7 @@ from experiments.paper import TABLES
 
 
 def make_result(experiment='ptb', config='qrnn-zoneout', **others):
-    """Return what ``result.json`` of a run with the paper's settings says."""
+    """Return the ``result.json`` of a run with the paper's settings."""
     paper = TABLES[experiment]
     settings = {name: value
                 for name, value in paper.settings.get(config, {}).items()
@@ -67,7 +67,7 @@ def rows(text, heading):
             for line in lines[:end]]
 
 
-def test_ours_beside_the_papers(written, tmp_path, capsys):
+def test_table_compares_runs_with_the_paper(written, tmp_path, capsys):
     text = written(one=make_result())
     expected = [
         ['run', 'configuration', 'seed', 'validation perplexity',
@@ -86,7 +86,7 @@ def test_ours_beside_the_papers(written, tmp_path, capsys):
 
 
 def test_runs_scored_twice_are_not_in_the_table(written):
-    """Training went on after the first score."""
+    """Training continued after the first score."""
     text = written(
         once=make_result(scored=[{'epochs': 72}]),
         twice=make_result(scored=[{'epochs': 2}, {'epochs': 72}]))
@@ -96,7 +96,7 @@ def test_runs_scored_twice_are_not_in_the_table(written):
             text.partition('### `twice`')[2].splitlines())
 
 
-def test_what_a_run_depends_on(written):
+def test_environment_and_settings(written):
     lines = written(one=make_result(
         parameters=1234, starts=[
             make_start(minutes=7.), make_start(), make_start(
@@ -131,7 +131,7 @@ def test_what_a_run_depends_on(written):
      'word vectors of 11,088 words, 84.7 % of the running words, 300 '
      'dimensions (paper: GloVe 840B, 300 dimensions, cased)'),
 ])
-def test_what_differs(result, differs):
+def test_different_settings(result, differs):
     if result['experiment'] == 'ptb':
         result['settings']['lr'] = 5.25
     text = report.about(result, TABLES[result['experiment']])
@@ -148,7 +148,7 @@ def test_settings_that_the_paper_does_not_give():
 
 
 def test_order(written, tmp_path):
-    """Of command, settings, curve, score and comment."""
+    """The order is command, settings, curve, score and comment."""
     folder = tmp_path / 'results' / 'one'
     folder.mkdir(parents=True)
     (folder / 'README.md').write_text('Shows little.\n')
@@ -158,7 +158,7 @@ def test_order(written, tmp_path):
     text = written(one=make_result())
     assert '|\n\nOne seed.\n\n### `one`' in text
     section = text.partition('### `one`')[2]
-    places = [section.index(each) for each in (
+    places = [section.index(text) for text in (
         '- `python -m anything`, revision', '- differs from the paper',
         '![one/curves.png]', '- after epoch 70: validation perplexity 82.46 '
         '(82.1), test perplexity 79.04 (78.3)', '\n\nShows little.\n\n')]
@@ -210,7 +210,7 @@ def test_equal_epochs(written):
 
 
 def test_figures(written, tmp_path):
-    """They are linked from where the document is."""
+    """Links are relative to the folder of the document."""
     speed = tmp_path / 'results' / 'benchmarks' / 'cpu'
     for folder in speed, tmp_path / 'results' / 'one':
         folder.mkdir(parents=True)
@@ -225,12 +225,12 @@ def test_figures(written, tmp_path):
     assert '(results/benchmarks/cpu/layer.png)\n\nOne outlier.\n' in text
 
 
-@pytest.mark.parametrize('contents, says', [
+@pytest.mark.parametrize('contents, message', [
     ('{', 'is damaged'),
-    ('[]', 'does not hold the result of an experiment'),
-    ('{"experiment": "ptb"}', 'is of another version of this program'),
+    ('[]', 'is not the result of an experiment'),
+    ('{"experiment": "ptb"}', 'is from another version of this program'),
 ])
-def test_bad_result(tmp_path, error_of, contents, says):
+def test_invalid_result(tmp_path, error_of, contents, message):
     (tmp_path / 'result.json').write_text(contents)
     line = error_of(report.main, '--results', tmp_path)
-    assert str(tmp_path / 'result.json') in line and says in line
+    assert str(tmp_path / 'result.json') in line and message in line

@@ -4,7 +4,7 @@ from experiments import reproduce
 from experiments.common import cli
 
 
-# Stands in for a training: it ends as it is told.
+# Replacements for training scripts, which succeed or fail
 _FINISH = '''
 import os, sys
 os.makedirs(sys.argv[1])
@@ -15,7 +15,7 @@ _FAIL = 'raise SystemExit("error: no room")'
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run commands of our own in the place of the paper's rows."""
+    """Run scripts instead of the paper's rows."""
     def run(**scripts):
         monkeypatch.setattr(reproduce, 'rows', lambda args: [
             (str(tmp_path / name), ['-c', script, str(tmp_path / name)])
@@ -24,15 +24,15 @@ def run(tmp_path, monkeypatch):
     return run
 
 
-def test_skip_what_is_finished(run, capfd):
+def test_finished_rows_are_skipped(run, capfd):
     run(a=_FINISH, b=_FINISH)
-    assert capfd.readouterr().out.count(': not begun\n') == 2
+    assert capfd.readouterr().out.count(': not started\n') == 2
     run(a=_FAIL, b=_FAIL)
     assert capfd.readouterr().out.count(': finished\n') == 2
 
 
-def test_go_on_after_a_failure(run, tmp_path, capfd):
-    with pytest.raises(cli.UserError, match='a, .*b failed; the same'):
+def test_continues_after_a_failure(run, tmp_path, capfd):
+    with pytest.raises(cli.UserError, match='a, .*b failed; to try'):
         run(a=_FAIL, b='', c=_FINISH)
     assert reproduce.state(str(tmp_path / 'c')) == 'finished'
     assert capfd.readouterr().err.splitlines() == [
@@ -40,8 +40,8 @@ def test_go_on_after_a_failure(run, tmp_path, capfd):
         f'{tmp_path / "b"} failed']
 
 
-# A training that interrupts the program that started it, and goes on when the
-# signal has been handed on.
+# A training script that signals its parent and continues when the parent has
+# forwarded the signal
 _INTERRUPT = '''
 import os, signal, sys, time
 from experiments.common import cli
@@ -62,7 +62,7 @@ with processes.at_iteration(7, interrupt):
 
 
 def test_interrupted_and_resumed(tmp_path, monkeypatch, capfd):
-    """The training takes a snapshot, and the same command goes on from it."""
+    """The script writes a snapshot, from which the same command resumes."""
     folder, rows = str(tmp_path / 'ptb' / 'qrnn-zoneout'), reproduce.rows
     command = ['--data', 'ptb=sample', '--out', str(tmp_path), '--test']
 
@@ -70,8 +70,8 @@ def test_interrupted_and_resumed(tmp_path, monkeypatch, capfd):
         (folder, ['-c', _INTERRUPT, *rows(args)[0][1][2:]])])
     with pytest.raises(cli.Interrupted) as info:
         reproduce.main(command)
-    assert 'the same arguments goes on' in info.value.message
-    assert reproduce.state(folder).startswith('begun, ')
+    assert 'to resume, repeat the command' in info.value.message
+    assert reproduce.state(folder).startswith('started, ')
     assert 'interrupted by SIGTERM; ' in capfd.readouterr().err
 
     monkeypatch.setattr(reproduce, 'rows', lambda args: rows(args)[:1])
@@ -87,15 +87,15 @@ def test_dry_run(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * 3
     assert lines[:2] == [
-        'out/imdb/qrnn: not begun',
+        'out/imdb/qrnn: not started',
         '    python -m experiments.imdb.train --config qrnn --data reviews '
         '--glove vectors --out out/imdb/qrnn --resume --seed 1 --device 0']
 
 
-@pytest.mark.parametrize('source, says', [
+@pytest.mark.parametrize('source, message', [
     ('mnist=x', 'imdb, ptb, iwslt or glove'),
-    ('ptb=', "not 'ptb='"),
-    ('imdb=x', 'imdb=SOURCE and glove=FILE belong together'),
+    ('ptb=', "'ptb=' is not NAME=SOURCE"),
+    ('imdb=x', '--data requires imdb=SOURCE and glove=FILE, or neither'),
 ])
-def test_complaints(error_of, source, says):
-    assert says in error_of(reproduce.main, '--data', source)
+def test_invalid_arguments(error_of, source, message):
+    assert message in error_of(reproduce.main, '--data', source)

@@ -1,7 +1,7 @@
-"""Trains tiny models of all experiments, in one process or in several.
+"""Train tiny models of all experiments, in one process or several.
 
-As a command, which mpiexec starts, it takes the name of a function and its
-arguments.
+As a command, which mpiexec starts, the arguments are the name of a function
+and its arguments.
 """
 import contextlib
 import dataclasses
@@ -23,10 +23,10 @@ from experiments.ptb import train as ptb
 
 EXPERIMENTS = {'ptb': ptb, 'imdb': imdb, 'iwslt': iwslt}
 
-# Nothing in them is drawn at random but the first parameters and the order.
+# Only initial parameters and the order of examples are random.
 SETTINGS = {'batch_size': 8, 'dropout': 0., 'n_epochs': 1}
 
-# Something is drawn, and kept, wherever they draw and keep something.
+# All random numbers and persistent values of the models are in use.
 RANDOM = {
     'ptb': {'dropout': .5, 'zoneout': .1},
     'imdb': {'layer': 'pqrnn', 'n_features': 16, 'distortion': .3,
@@ -43,10 +43,10 @@ def train_all(out, dtype, *arguments):
 
 
 def train_with_breaks(out, *arguments):
-    """Train every model twice, once in two goes, and start a third time.
+    """Train each model without and with an interruption, and kill one run.
 
-    The first go of one ends when a signal comes to the second process, and
-    the last of all when that is killed.
+    iwslt is interrupted by a signal to the second process. In the last run,
+    the second process is killed.
     """
     def run(part, name, *more):
         train(name, os.path.join(out, part, name), '--snapshot-every', '3',
@@ -82,7 +82,7 @@ def kill():
 
 @contextlib.contextmanager
 def at_iteration(iteration, act):
-    """Context in which something happens after a training's update."""
+    """Context in which a function is called after an update."""
     update = updaters.StandardUpdater.update
 
     def update_and_act(self):
@@ -96,10 +96,10 @@ def at_iteration(iteration, act):
 
 
 def train(name, out, *arguments, **settings):
-    """Train one of them as a command would."""
+    """Train an experiment as its command does."""
     module = EXPERIMENTS[name]
     tiny = dataclasses.replace(module.TINY, **dict(SETTINGS, **settings))
-    # A picture takes longer than all the rest.
+    # Drawing curves would take longer than training.
     with mock.patch.object(module, 'TINY', tiny), \
             mock.patch.object(extensions.Curves, '__call__', lambda *_: None):
         module.main(['--test', '--out', out, *arguments])

@@ -28,14 +28,14 @@ class TestBucketIterator:
         for _ in range(3):
             assert sorted(next(orders)) == list(range(n))
 
-    def test_batches_are_of_similar_length_but_come_in_no_order(
+    def test_lengths_are_similar_within_batches_and_random_between(
             self, lengths):
         def batches(order):
             return lengths[order[:984]].reshape(-1, 24)
 
         def padded(order):
-            each = batches(order)
-            return (each.max(axis=1) * 24).sum() / each.sum()
+            sizes = batches(order)
+            return (sizes.max(axis=1) * 24).sum() / sizes.sum()
 
         order = next(self.orders(lengths))
         assert padded(numpy.arange(1003)) > 1.8 and padded(order) < 1.1

@@ -16,18 +16,18 @@ def test_replacing(tmp_path):
     for contents in b'old', b'new':
         with checkpoint.replacing(str(path)) as f:
             f.write(contents)
-            # It takes the old one's place only when complete.
+            # It replaces the previous file only when it is complete.
             assert path.exists() == (contents == b'new')
     with pytest.raises(OSError) as info:
         with checkpoint.replacing(str(path)) as f:
             f.write(b'half')
             raise OSError(28, 'No space left on device')
     assert info.value.filename == str(path)
-    for wrong in tmp_path, tmp_path / 'missing' / 'file':
+    for invalid in tmp_path, tmp_path / 'missing' / 'file':
         with pytest.raises(OSError) as info:
-            with checkpoint.replacing(str(wrong)):
+            with checkpoint.replacing(str(invalid)):
                 pass
-        assert info.value.filename == str(wrong)
+        assert info.value.filename == str(invalid)
     assert path.read_text() == 'new' and os.listdir(tmp_path) == ['file']
 
 
@@ -53,7 +53,7 @@ class TestSnapshot:
             tmp_path / 'snapshot_iter_11')['value'] == 11
         assert checkpoint.snapshots(str(tmp_path))[0].endswith('_11')
 
-    def test_removes_later_ones_after_resuming_from_an_earlier_one(
+    def test_removes_newer_snapshots_after_resuming_from_an_older_one(
             self, save, tmp_path):
         for iteration in 10, 20, 15:
             save(iteration)
@@ -96,7 +96,7 @@ class TestBestModel:
 
     @pytest.fixture(params=[False, True])
     def best(self, request, tmp_path):
-        """The best model of four epochs, of which the second is the best."""
+        """Return the extension after four epochs; the second is the best."""
         model = L.BatchNormalization(3)  # it has persistent values
         best = checkpoint.BestModel(
             model, {}, 'score', highest=request.param)
@@ -151,7 +151,7 @@ class TestLoadModel:
             str(folder), experiment, lambda description: L.Linear(
                 description['size'], 2))
 
-    def test_good(self, folder):
+    def test_valid(self, folder):
         model, description = self.load(folder)
         assert model.W.shape == (2, 3) and description['size'] == 3
 
@@ -162,7 +162,7 @@ class TestLoadModel:
             self.load(folder)
 
     def test_another_experiment(self, folder):
-        with pytest.raises(UserError, match='it is of another experiment'):
+        with pytest.raises(UserError, match='belongs to another experiment'):
             self.load(folder, 'ptb')
 
     @pytest.mark.parametrize('description', [
@@ -170,12 +170,12 @@ class TestLoadModel:
         {'experiment': 'toy', 'dtype': 'float32'},
         {'experiment': 'toy', 'dtype': 'float32', 'size': 4},
         {'experiment': 'toy', 'dtype': 'float32', 'size': 'many'}])
-    def test_wrong_description(self, folder, description):
+    def test_invalid_description(self, folder, description):
         (folder / 'model.json').write_text(json.dumps(description))
-        with pytest.raises(UserError, match='does not hold a model of'):
+        with pytest.raises(UserError, match='does not contain a model of'):
             self.load(folder)
 
     def test_other_parameters(self, folder):
         numpy.savez(folder / 'model.npz', W=numpy.zeros((2, 3)))
-        with pytest.raises(UserError, match='model.npz is of another model'):
+        with pytest.raises(UserError, match='npz belongs to another model'):
             self.load(folder)

@@ -32,12 +32,12 @@ def test_one_line(capsys, monkeypatch, exception, line, status):
     assert capsys.readouterr().err == line + '\n'
 
 
-def test_faults_keep_their_traceback():
+def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(raising(ZeroDivisionError()))
 
 
-def test_reader_that_leaves(python):
+def test_closed_pipe(python):
     code = ('from experiments.common import cli\n'
             'cli.run(lambda: [print("x" * 999) for _ in range(9999)])')
     process = python(
@@ -56,20 +56,20 @@ def test_explained():
             raise KeyError
 
 
-@pytest.mark.parametrize('convert, good, bad', [
+@pytest.mark.parametrize('convert, valid, invalid', [
     (cli.positive, '3', ['0', '-1', '1.5', 'many', '9' * 20]),
     (cli.seed, '0', ['-1', str(2 ** 32)]),
     (cli.not_negative, '0.5', ['-1', 'nan', 'inf', 'x'])])
-def test_numbers(capsys, convert, good, bad):
+def test_numbers(capsys, convert, valid, invalid):
     parser = cli.Parser('x')
     parser.add_argument('--n', type=convert)
-    assert str(parser.parse_args(['--n', good]).n) == good
-    for each in bad:
+    assert str(parser.parse_args(['--n', valid]).n) == valid
+    for value in invalid:
         with pytest.raises(SystemExit) as info:
-            parser.parse_args([f'--n={each}'])
+            parser.parse_args([f'--n={value}'])
         assert info.value.code == 2
         err = capsys.readouterr().err
-        assert err.count('\n') == 1 and f"not '{each}'" in err
+        assert err.count('\n') == 1 and f"'{value}' is not a" in err
 
 
 @pytest.mark.parametrize('specifier', [
@@ -86,7 +86,7 @@ def test_gpu():
 
 
 def test_closed_streams(python, tmp_path):
-    """The next file that is opened does not take the place of one."""
+    """A file that is opened does not get the number of a closed stream."""
     code = """if True:
         import sys
         from experiments.common import cli
@@ -109,7 +109,7 @@ def test_closed_streams(python, tmp_path):
     ['LC_ALL=C.UTF-8'], ['LC_ALL=C', 'PYTHONUTF8=0'],
     ['PYTHONIOENCODING=ascii']], ids=' '.join)
 def test_file_names_and_terminals(python, tmp_path, locale):
-    """Whatever bytes a name holds, and whatever a terminal can print."""
+    """Names may contain any bytes, and terminals may have any encoding."""
     name = os.fsdecode(b'l\xe4m-\xc3\xa4')
     process = python('-c', """if True:
         import sys
@@ -132,8 +132,8 @@ def test_text_that_is_not_utf_8(capsys):
     assert 'is not UTF-8 text' in capsys.readouterr().err
 
 
-def test_import_has_no_effect_but_a_program_has(python):
-    """On the allocator and the environment: before NumPy is loaded."""
+def test_only_programs_set_up_the_process(python):
+    """Importing experiments does not change the environment."""
     code = ('import os, sys; sys.argv = [{}]; import experiments; '
             'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"))')
     for argv, expected in ("'-c'", 'None\n'), ("'-m'", '4\n'):

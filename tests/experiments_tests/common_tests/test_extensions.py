@@ -19,9 +19,9 @@ def test_progress(capsys, monkeypatch, is_terminal, ends):
     for now[0] in .5, 60.:
         trainer.updater.iteration += 15
         progress(trainer)
-    said = capsys.readouterr().err
-    assert said.startswith('epoch 0.00, iteration 30, 2 s per iteration')
-    assert said.endswith(ends) and said.count('epoch') == 1
+    err = capsys.readouterr().err
+    assert err.startswith('epoch 0.00, iteration 30, 2 s per iteration')
+    assert err.endswith(ends) and err.count('epoch') == 1
 
 
 def test_curves(tmp_path, monkeypatch):

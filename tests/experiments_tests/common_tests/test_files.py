@@ -28,7 +28,7 @@ LFS_POINTER = (b'version https://git-lfs.github.com/spec/v1\n'
     ('a\x85b\u2028c\x0cd\x1ce\rf\ng'.encode(),
      ['a\x85b\u2028c\x0cd\x1ce\rf', 'g'])])
 def test_lines(tmp_path, contents, lines, pack):
-    """They end at line feeds alone; a file may be gzipped by any name."""
+    """Lines end only at line feeds; any file may be gzipped."""
     (tmp_path / 'a').write_bytes(pack(contents))
     path = str(tmp_path / 'a')
     assert list(files.read_lines(path)) == lines
@@ -38,27 +38,28 @@ def test_lines(tmp_path, contents, lines, pack):
 @pytest.mark.parametrize('read', [
     files.read_text, lambda path: list(files.read_lines(path))],
     ids=['text', 'lines'])
-@pytest.mark.parametrize('contents, says', [
+@pytest.mark.parametrize('contents, message', [
     (b'\x89PNG\r\n', 'line 1 contains the byte 0x89, at offset 0;'),
     (b'a b\n\ncaf\xe9\n', 'line 3 contains the byte 0xe9, at offset 8;'),
     (b'a\r\nb\0c\n', 'line 2 contains the byte 0x00, at offset 4;'),
     (BOM + b'a\n\xff', 'line 2 contains the byte 0xff, at offset 5;'),
     ('a\n'.encode('utf-16'), 'line 1 contains the byte 0xff, at offset 0;')])
-def test_not_text(tmp_path, read, contents, says):
+def test_not_text(tmp_path, read, contents, message):
     (tmp_path / 'a.txt').write_bytes(contents)
-    with pytest.raises(UserError, match='a.txt is not UTF-8 text: ' + says):
+    with pytest.raises(
+            UserError, match='a.txt is not UTF-8 text: ' + message):
         read(str(tmp_path / 'a.txt'))
 
 
-@pytest.mark.parametrize('name, contents, says', [
+@pytest.mark.parametrize('name, contents, message', [
     ('a.gz', gzip.compress(b'a b c\n' * 99)[:-9], 'cannot read'),
     ('a.gz', gzip.compress(b'a b c\n' * 99)[:12] + b'\xff' * 20,
      'cannot read'),
     ('missing', None, 'No such file')])
-def test_damaged(tmp_path, name, contents, says):
+def test_damaged(tmp_path, name, contents, message):
     if contents is not None:
         (tmp_path / name).write_bytes(contents)
-    with pytest.raises((UserError, OSError), match=says) as info:
+    with pytest.raises((UserError, OSError), match=message) as info:
         files.read_text(str(tmp_path / name))
     assert describe(info.value).count('/' + name) == 1
 
@@ -98,8 +99,8 @@ class Harm:
 @pytest.mark.parametrize('contents', [
     b'', b'text', b'PK\3\4' + 99 * b'random', pickle.dumps(Harm()),
     numpy.array([Harm()], object)], ids=type)
-def test_bad_arrays(tmp_path, monkeypatch, contents):
-    """They are never unpickled."""
+def test_invalid_arrays(tmp_path, monkeypatch, contents):
+    """Arrays are never unpickled."""
     monkeypatch.chdir(tmp_path)
     if isinstance(contents, bytes):
         (tmp_path / 'a.npz').write_bytes(contents)
@@ -114,14 +115,14 @@ class TestDownload:
 
     @pytest.fixture
     def file(self, tmp_path, monkeypatch):
-        """A file that is in the cache, so nothing is fetched."""
+        """Return a cached file, so that nothing is downloaded."""
         path = tmp_path / 'file'
         path.write_text('good')
         monkeypatch.setattr(
             chainer.dataset, 'cached_download', lambda url: str(path))
         return path
 
-    def test_good(self, file):
+    def test_valid(self, file):
         md5 = hashlib.md5(b'good').hexdigest()
         assert files.download('http://a', md5) == str(file)
 

@@ -60,21 +60,21 @@ def test_set():
     assert parse('--set', 'scale=none').settings.scale is None
 
 
-@pytest.mark.parametrize('argument, says', [
+@pytest.mark.parametrize('argument, message', [
     ('size=3', "'size' is not a setting; choose from layer, sizes, scale"),
-    ('lr', "lr is a number from 0, not ''"),
-    ('lr=nan', "lr is a number from 0, not 'nan'"),
-    ('lr=-1', "lr is a number from 0, not '-1'"),
-    ('batch_size=2.5', "batch_size is a whole number from 1, not '2.5'"),
-    ('batch_size=0', "batch_size is a whole number from 1, not '0'"),
-    ('layer=gru', "layer is Literal['qrnn', 'lstm'], not 'gru'"),
-    ('sizes=3,x', "sizes is tuple[int, ...], not '3,x'"),
-    ('scale=x', "scale is float | None, not 'x'"),
-    ('is_dense=1', "is_dense is bool, not '1'")])
-def test_invalid_settings(argument, says, capsys):
+    ('lr', "lr must be a number from 0, not ''"),
+    ('lr=nan', "lr must be a number from 0, not 'nan'"),
+    ('lr=-1', "lr must be a number from 0, not '-1'"),
+    ('batch_size=2.5', "batch_size must be a whole number from 1, not '2.5'"),
+    ('batch_size=0', "batch_size must be a whole number from 1, not '0'"),
+    ('layer=gru', "layer must be Literal['qrnn', 'lstm'], not 'gru'"),
+    ('sizes=3,x', "sizes must be tuple[int, ...], not '3,x'"),
+    ('scale=x', "scale must be float | None, not 'x'"),
+    ('is_dense=1', "is_dense must be bool, not '1'")])
+def test_invalid_settings(argument, message, capsys):
     with pytest.raises(SystemExit) as info:
         parse('--set', argument)
     assert info.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith(f'error: argument --set: {says}')
+    assert error.startswith(f'error: argument --set: {message}')
     assert error.count('\n') == 1

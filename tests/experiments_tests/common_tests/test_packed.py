@@ -45,7 +45,7 @@ class TestPacked:
         assert len(list(optimizer.target.params())) == 1
         assert optimizer.target.model is model
 
-    def test_snapshots_are_the_model_s(self, tmp_path):
+    def test_snapshots_are_of_the_model(self, tmp_path):
         model, optimizer = self.train(chainer.optimizers.SGD, True)
         path = str(tmp_path / 'model.npz')
         chainer.serializers.save_npz(path, optimizer.target)

@@ -15,7 +15,7 @@ from experiments.imdb.model import Config
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
-    """Run a tiny training with further arguments, each once."""
+    """Train a tiny model, once for each list of arguments."""
     folders = {}
 
     def run(experiment, *arguments):
@@ -60,7 +60,7 @@ def test_mixed16(experiment, runs):
 
 @experiments
 def test_resumed(experiment, runs, assert_same_run, tmp_path):
-    """The scale and the parameters in float32 are in the snapshot."""
+    """Snapshots include the scale and the float32 parameters."""
     whole = runs(experiment, '--dtype', 'mixed16')
     for epoch in '1', '2':
         train(experiment, tmp_path, '--dtype', 'mixed16', '--epoch', epoch,
@@ -76,7 +76,7 @@ def test_resumed(experiment, runs, assert_same_run, tmp_path):
 
 
 def test_pqrnn():
-    """Its batch normalisation stays in float32."""
+    """Batch normalisation stays in float32."""
     with precision.using('mixed16'):
         model = build(Config(
             layer='pqrnn', n_layers=2, n_units=3, embed_size=4,
@@ -94,7 +94,7 @@ def test_pqrnn():
 
 
 def linear(dtype, scale=None):
-    """A link with a gradient, and an optimizer for it."""
+    """Return a link with a gradient, and its optimizer."""
     with precision.using(dtype):
         link = chainer.links.Linear(40, 30)
     optimizer = chainer.optimizers.SGD(.1).setup(link)
@@ -110,7 +110,7 @@ def linear(dtype, scale=None):
 
 
 @pytest.mark.parametrize('threshold', [.01, 5., 100.])
-def test_clipping_at_least_float32_is_that_of_chainer(threshold):
+def test_clipping_in_float32_is_the_same_as_chainers(threshold):
     grads = []
     for make in (precision.GradientClipping,
                  chainer.optimizer_hooks.GradientClipping):
@@ -123,7 +123,7 @@ def test_clipping_at_least_float32_is_that_of_chainer(threshold):
 
 @pytest.mark.parametrize('threshold', [.5, 5., 100.])
 def test_clipping_of_scaled_gradients(threshold):
-    """They are large enough for their squares to overflow in float16."""
+    """The squares of the gradients overflow in float16."""
     link, optimizer = linear('mixed16', 2. ** 13)
     expected, single = linear('float32')
     for each in optimizer, single:
@@ -135,16 +135,16 @@ def test_clipping_of_scaled_gradients(threshold):
             atol=1e-6)
 
 
-def test_overflow_halves_the_scale_and_nothing_else():
+def test_overflow_changes_only_the_scale():
     link, optimizer = linear('mixed16', 1024.)
     extension = optimizer.mixed
-    before = link.W.array.copy()
+    previous = link.W.array.copy()
     link.W.grad[0, 0] = numpy.inf
     trainer = type('Trainer', (), {
         'observation': {}, 'updater': type('Updater', (), {'iteration': 7})})
     with pytest.warns(UserWarning, match='Non finite'):
         optimizer.update()
-    numpy.testing.assert_array_equal(link.W.array, before)
+    numpy.testing.assert_array_equal(link.W.array, previous)
     extension(trainer)
     assert trainer.observation == {'loss_scale': 512.}
     with pytest.raises(UserError, match='50 iterations, up to iteration 7'):
@@ -152,8 +152,8 @@ def test_overflow_halves_the_scale_and_nothing_else():
             extension(trainer)
 
 
-def test_small_gradients_and_updates_count():
-    """Not in float16: it has no 1e-8, and 1 + 1e-4 is 1 there."""
+def test_small_gradients_and_updates_are_not_lost():
+    """In float16, 1e-8 would be 0, and 1 + 1e-4 would be 1."""
     with precision.using('mixed16'):
         link = chainer.links.Linear(1, 1, initialW=1, nobias=True)
     optimizer = chainer.optimizers.SGD(1e4).setup(link)
@@ -174,8 +174,8 @@ def test_linear_is_at_least_float32():
 
 
 def test_tf32(monkeypatch):
-    """CuPy reads it before its first product."""
-    monkeypatch.setenv('CUPY_TF32', '')  # so that it is put back
+    """CuPy reads the variable before its first product."""
+    monkeypatch.setenv('CUPY_TF32', '')  # to restore it afterwards
     del os.environ['CUPY_TF32']
     with precision.using('float32'):
         assert 'CUPY_TF32' not in os.environ

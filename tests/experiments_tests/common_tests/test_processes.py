@@ -16,7 +16,7 @@ NAIVE = '--communicator', 'naive'
 
 @pytest.fixture(scope='module', params=[(2, 'float64'), (4, 'float32')])
 def single_and_several(request, mpiexec, tmp_path_factory):
-    """Two folders: what one process trained, and the same by several."""
+    """Return folders of runs with a single process and with several."""
     n, dtype = request.param
     single, several = [str(tmp_path_factory.mktemp(name))
                        for name in ('single', 'several')]
@@ -46,15 +46,15 @@ def test_same_numbers_as_one_process(single_and_several, log_of, experiment):
 
 @pytest.fixture(scope='module')
 def broken(mpiexec, tmp_path_factory):
-    """Folder of runs with breaks, and the process that ended in a kill."""
+    """Return the folder of interrupted runs, and the killed process."""
     out = tmp_path_factory.mktemp('broken')
     return out, mpiexec(
         2, '-m', processes.__name__, 'train_with_breaks', out, *NAIVE)
 
 
 @pytest.mark.parametrize('experiment', processes.EXPERIMENTS)
-def test_resumes_to_the_bit(broken, assert_same_run, experiment):
-    """With what every process draws and keeps."""
+def test_resumes_with_the_same_bits(broken, assert_same_run, experiment):
+    """Snapshots include the random states of all processes."""
     out, process = broken
     last = {'ptb': 32, 'imdb': 23, 'iwslt': 16}[experiment]
     assert_same_run(out / 'whole' / experiment, out / 'cut' / experiment,
@@ -74,7 +74,7 @@ def test_killed_process_ends_all(broken):
     assert not (out / 'killed/ptb/result.json').exists()
 
 
-def test_goes_on_in_another_number(broken, capsys):
+def test_resumes_with_another_number_of_processes(broken, capsys):
     out, process = broken
     processes.train('ptb', str(out / 'killed/ptb'), '--resume', '--epoch', '2',
                     **processes.RANDOM['ptb'])
@@ -98,25 +98,26 @@ def test_one_process_raises(mpiexec):
     assert 'Uncaught exception on rank 1' in process.stderr
 
 
-@pytest.mark.parametrize('arguments, says', [
+@pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'error: there is no folder nowhere'),
-    (['--batch-size', '5', '--test'], 'error: a batch size of 5 is not div'),
+    (['--batch-size', '5', '--test'], 'error: --batch-size 5 is not div'),
     (['--epoch', 'many'], 'error: argument --epoch'),
 ])
-def test_one_line_for_all(mpiexec, arguments, says):
+def test_one_error_of_all_processes(mpiexec, arguments, message):
     process = mpiexec(
         2, '-m', 'experiments.ptb.train', *arguments, *NAIVE)
     assert process.returncode not in (0, None)
-    assert process.stderr.count('error: ') == process.stderr.count(says) == 1
+    assert process.stderr.count('error: ') == 1
+    assert process.stderr.count(message) == 1
     assert 'Traceback' not in process.stderr
 
 
 @pytest.mark.parametrize('size', [1, 2, 3, 7])
-def test_shares_are_the_whole(size):
+def test_shares_are_a_partition(size):
     for n in 0, 1, 6, 7, 12:
         shares = [share(range(n), types.SimpleNamespace(rank=rank, size=size))
                   for rank in range(size)]
-        assert [i for each in shares for i in each] == list(range(n))
+        assert [i for part in shares for i in part] == list(range(n))
         lengths = list(map(len, shares))
         assert max(lengths) - min(lengths) <= (n % size > 0)
 
@@ -133,7 +134,7 @@ class TestJoin:
         assert "'mpi4py'" not in process.stdout
         assert "'chainermn'" not in process.stdout
 
-    def test_several_that_do_not_know(self, monkeypatch):
+    def test_several_without_a_communicator(self, monkeypatch):
         monkeypatch.setenv('OMPI_COMM_WORLD_SIZE', '2')
         with pytest.raises(UserError, match='started 2 processes, which'):
             join(None, 4)
@@ -146,7 +147,7 @@ class TestJoin:
     def test_without_mpiexec(self, mpiexec, python):
         process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
         assert process.returncode == 1
-        # One line of ours, and none of MPI's
+        # A single line, without messages of MPI
         assert process.stderr == (
             'error: --communicator needs processes started by mpiexec: '
             'mpiexec -n 2 python -m ...\n')

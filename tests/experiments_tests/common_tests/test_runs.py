@@ -28,7 +28,7 @@ N_ITERATIONS = 32  # of an epoch, of which there are two
 
 @pytest.fixture(autouse=True, scope='module')
 def no_picture():
-    """It takes longer than the rest; test_extensions draws one."""
+    """Drawing would take longer than training; see test_extensions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extensions.Curves, '__call__', lambda *_: None)
         yield
@@ -36,13 +36,13 @@ def no_picture():
 
 @pytest.fixture
 def run(tmp_path):
-    """Run the training, and act after the update of an iteration."""
+    """Train, and call a function after the update of an iteration."""
     def start(*arguments, at=None, act=None, out=tmp_path / 'out'):
         update = stream.StreamUpdater.update_core
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # it is counted afterwards
+            if self.iteration + 1 == at:  # not incremented yet
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -55,7 +55,7 @@ def run(tmp_path):
 
 @pytest.fixture(scope='module')
 def reference(tmp_path_factory):
-    """Folder of a run that nothing disturbed."""
+    """Return the folder of an uninterrupted run."""
     out = tmp_path_factory.mktemp('reference') / 'out'
     train.main(['--test', '--snapshot-every', '10', '--out', str(out)])
     return out
@@ -78,18 +78,18 @@ class TestSignals:
     @pytest.mark.parametrize('iteration', [1, 32, 37, 64])
     def test_end_after_a_snapshot(
             self, run, tmp_path, is_as_reference, number, name, iteration):
-        before = signal.getsignal(number)
+        handler = signal.getsignal(number)
         with pytest.raises(cli.Interrupted) as info:
             run(at=iteration, act=send(number))
         assert info.value.message == (
             f"interrupted by {name}; to resume from {tmp_path / 'out'}/"
             f'snapshot_iter_{iteration}, add --resume to the command')
         assert info.value.number == number
-        assert signal.getsignal(number) == before
+        assert signal.getsignal(number) == handler
         run('--resume')
         is_as_reference(tmp_path / 'out')
 
-    def test_in_the_write_of_a_snapshot(
+    def test_while_a_snapshot_is_written(
             self, run, tmp_path, monkeypatch, is_as_reference):
         savez = numpy.savez
 
@@ -104,8 +104,8 @@ class TestSignals:
         run('--resume')
         is_as_reference(tmp_path / 'out')
 
-    def test_in_the_last_write(self, run, monkeypatch, is_as_reference,
-                               tmp_path):
+    def test_while_the_last_result_is_written(
+            self, run, monkeypatch, is_as_reference, tmp_path):
         write = result.WriteResult.__call__
 
         def slow(self, trainer):
@@ -120,7 +120,7 @@ class TestSignals:
         run('--resume')
         is_as_reference(tmp_path / 'out')
 
-    def test_a_second_one_kills(self, run, monkeypatch, capfd):
+    def test_a_second_signal_kills(self, run, monkeypatch, capfd):
         clock = iter([0., .5, 2.])
         monkeypatch.setattr(
             extensions, 'time', types.SimpleNamespace(
@@ -128,7 +128,7 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second is the same one, to the group
+            for _ in range(3):  # the second is the first one, to the group
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -136,12 +136,12 @@ class TestSignals:
         assert next(clock, None) is None
         assert 'a second signal ends the run at' in capfd.readouterr().err
 
-    def test_ignored_ones_stay_ignored(self, run):
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    def test_ignored_signals_stay_ignored(self, run):
+        previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             assert run(at=3, act=send(signal.SIGHUP))['finished']
         finally:
-            signal.signal(signal.SIGHUP, before)
+            signal.signal(signal.SIGHUP, previous)
 
 
 class TestFullDisk:
@@ -175,7 +175,7 @@ class TestFullDisk:
         is_as_reference(out)
 
     def test_real(self, run, tmp_path, is_as_reference):
-        """A file system that is filled in the middle of the training."""
+        """The file system is filled in the middle of the run."""
         disk = tmp_path / 'disk'
         disk.mkdir()
         mount = ['mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', disk]
@@ -232,14 +232,14 @@ class TestDivergence:
         monkeypatch.setattr(train, 'TINY', dataclasses.replace(
             train.TINY, lr=1e30, max_norm=1e30))
         with numpy.errstate(all='ignore'):
-            said = error_of(train.main, '--test', '--out', tmp_path)
-        assert 'there is no snapshot yet' in said
+            error = error_of(train.main, '--test', '--out', tmp_path)
+        assert 'there is no snapshot yet' in error
 
 
 class TestResults:
 
     def test_starts(self, run, tmp_path):
-        """All of them are told, with the minutes of each."""
+        """The result lists all starts with their minutes."""
         for iteration in 5, 37:
             with pytest.raises(cli.Interrupted):
                 run('--resume', at=iteration, act=send(signal.SIGTERM))
@@ -257,7 +257,7 @@ class TestResults:
 
     def test_best_model_comes_from_the_snapshot(
             self, run, tmp_path, reference):
-        """Also where it is of an earlier epoch than the last."""
+        """The best epoch may precede the last epoch."""
         run()
         os.remove(tmp_path / 'out/model.npz')
         result = run('--resume', '--epoch', '4')
@@ -299,13 +299,13 @@ class TestResume:
         assert run('--resume')['scored'][0]['epochs'] == 2
         is_as_reference(out)
 
-    def test_longer_than_asked_for(self, out, error):
+    def test_snapshot_after_the_last_epoch(self, out, error):
         assert error('--epoch', '1') == (
-            f'error: {out}/snapshot_iter_64 is from epoch 2.00, after the end '
-            'of 1 epochs; choose a larger --epoch, or start over with '
+            f'error: {out}/snapshot_iter_64 is from epoch 2.00, after the '
+            'last epoch, 1; choose a larger --epoch, or start over with '
             '--overwrite')
 
-    def test_nothing_there(self, run, capsys):
+    def test_no_snapshot(self, run, capsys):
         run('--resume')
         assert 'starting from the beginning' in capsys.readouterr().out
 
@@ -324,12 +324,12 @@ class TestResume:
         assert 'is not a snapshot' in error()
         assert 'not allowed with' in error('--overwrite')
 
-    @pytest.mark.parametrize('arguments, says', [
+    @pytest.mark.parametrize('arguments, message', [
         (['--seed', '1'], 'its seed is 0, not 1'),
         (['--dtype', 'mixed16'], 'its dtype is float32, not mixed16'),
         (['--batch-size', '2'], 'its batch_size is 4, not 2')])
-    def test_another_run(self, out, error, arguments, says):
-        assert says in error(*arguments)
+    def test_another_run(self, out, error, arguments, message):
+        assert message in error(*arguments)
 
     @pytest.mark.parametrize('name, value', [
         ('updater/model:main/embed/W', None),
@@ -344,32 +344,33 @@ class TestResume:
             arrays[name] = value
         with open(path, 'wb') as f:
             numpy.savez(f, **arrays)
-        assert 'does not fit this program' in error()
+        assert 'cannot be loaded' in error()
 
     def test_earlier_run_is_kept(self, out, error_of, run):
-        before = (out / 'result.json').read_bytes()
+        contents = (out / 'result.json').read_bytes()
         assert 'contains an earlier run' in error_of(
             train.main, '--test', '--out', out)
-        assert (out / 'result.json').read_bytes() == before
+        assert (out / 'result.json').read_bytes() == contents
         assert run('--overwrite', '--epoch', '1')['epochs'] == 1
 
     def test_model_without_snapshots_is_kept(self, out, error_of):
         for path in out.glob('snapshot_iter_*'):
             path.unlink()
-        before = sorted(out.iterdir())
+        paths = sorted(out.iterdir())
         assert 'contains a model, but no snapshot' in error_of(
             train.main, '--test', '--out', out, '--resume')
-        assert sorted(out.iterdir()) == before
+        assert sorted(out.iterdir()) == paths
 
 
-@pytest.mark.parametrize('arguments, says', [
+@pytest.mark.parametrize('arguments, message', [
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
     (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
     (['--bogus'], 'unrecognized arguments')])
-def test_wrong_arguments(error_of, tmp_path, arguments, says):
-    assert says in error_of(train.main, '--out', tmp_path / 'out', *arguments)
+def test_invalid_arguments(error_of, tmp_path, arguments, message):
+    assert message in error_of(
+        train.main, '--out', tmp_path / 'out', *arguments)
     assert not list(tmp_path.glob('out/*'))
 
 

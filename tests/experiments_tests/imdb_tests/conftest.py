@@ -11,7 +11,7 @@ from experiments.imdb.sample import sample
 
 @pytest.fixture(scope='session', autouse=True)
 def user_cache(tmp_path_factory):
-    """Chainer's dataset cache, which tests leave alone."""
+    """Use an empty dataset cache, and return the user's cache."""
     root = chainer.dataset.get_dataset_root()
     chainer.dataset.set_dataset_root(str(tmp_path_factory.mktemp('cache')))
     yield root
@@ -20,7 +20,7 @@ def user_cache(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory, write_lines):
-    """Folder and result of a short training that is worth something."""
+    """Return the folder and result of a short run that learns."""
     data = write_lines(tmp_path_factory.mktemp('reviews'), **sample(1500, 200))
     out = tmp_path_factory.mktemp('out')
     with pytest.MonkeyPatch.context() as patch:

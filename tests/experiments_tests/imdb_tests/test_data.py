@@ -21,7 +21,7 @@ CPU = chainer.get_device('@numpy')
 IMDB = os.path.join(os.path.dirname(data.__file__),
                     '..', '..', '..', 'shared', 'data', 'imdb')
 
-# 20 reviews to train on; each has a word of its own, and all share two.
+# 20 reviews with a unique word each, between two words that all share
 TRAIN = [(f'all review{i} all', i % 2) for i in range(20)]
 TEST = [('all review0 unheard', 1), ('', 0)]
 
@@ -48,7 +48,7 @@ class TestCorpus:
         assert words.dtype == label.dtype == numpy.int32
         assert '18 reviews (50 % positive)' in str(corpus)
 
-    def test_vocabulary_is_of_the_training_part_alone(self):
+    def test_vocabulary_contains_only_words_of_the_training_part(self):
         corpus = corpus_of(TRAIN, TEST)
         assert corpus.vocabulary[:2] == ['<unk>', 'all']  # by frequency
         assert sorted(corpus.vocabulary[2:]) == sorted(
@@ -63,7 +63,7 @@ class TestCorpus:
             numpy.random.seed(seed)
             parts.append(texts(corpus_of(TRAIN, TEST), 'train'))
         assert parts[0] == parts[1]
-        # Not the first nor the last, nor all of one label
+        # It is random: of both labels, and not a range of reviews.
         corpus = data.sample(200, 20)
         assert 0 < corpus.dev.labels.mean() < 1
         assert (corpus.train.labels != numpy.arange(180) % 2).any()
@@ -93,25 +93,25 @@ class TestCorpus:
 
 
 class TestProcesses:
-    """Of many texts; here they run texts as programs."""
+    """Tests of worker processes, some of which execute texts as programs."""
 
     @pytest.fixture(autouse=True)
     def processes(self, monkeypatch):
         monkeypatch.setattr(data, '_MANY', 1)
         monkeypatch.setattr(os, 'sched_getaffinity', lambda process: {0, 1})
 
-    def test_same_as_without(self, monkeypatch):
+    def test_same_as_a_single_process(self, monkeypatch):
         texts = [text for text, _ in sample(150, 1)['train']]
         assert list(data._map(tokenize, texts)) == list(map(tokenize, texts))
 
     def test_killed_while_tokenizing(self):
-        """As where memory runs out."""
+        """Processes may be killed when memory is exhausted."""
         with pytest.raises(UserError, match='tokenized reviews was killed'):
             list(data._map(exec, [
                 'import os; os.kill(os.getpid(), 9)']))
 
     def test_tokenizing_ends_with_the_program(self, python, tmp_path):
-        """Also if that is killed; what it started would wait for ever."""
+        """Worker processes end even if the program is killed."""
         fifo = tmp_path / 'fifo'
         os.mkfifo(fifo)
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -119,7 +119,7 @@ class TestProcesses:
             import os, sys
             from experiments.imdb import data
 
-            for stream in 1, 2:  # for nobody to wait until all close them
+            for stream in 1, 2:  # the test waits until these are closed
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
             data._MANY = 1
             os.sched_getaffinity = lambda process: {0, 1}
@@ -141,26 +141,26 @@ class TestCache:
 
     @pytest.fixture(autouse=True)
     def cache(self, tmp_path_factory):
-        """An empty cache."""
-        before = chainer.dataset.get_dataset_root()
+        """Use an empty cache."""
+        previous = chainer.dataset.get_dataset_root()
         root = tmp_path_factory.mktemp('cache')
         chainer.dataset.set_dataset_root(str(root))
         yield root
-        chainer.dataset.set_dataset_root(before)
+        chainer.dataset.set_dataset_root(previous)
 
     @pytest.fixture
     def folder(self, tmp_path, write_lines):
         return write_lines(tmp_path, train=TRAIN, test=TEST)
 
     def test_tokenizes_once(self, folder, monkeypatch):
-        before = data.load(str(folder)).facts
-        assert before == {**corpus_of(TRAIN, TEST).facts,
-                          'source': str(folder)}
+        facts = data.load(str(folder)).facts
+        assert facts == {**corpus_of(TRAIN, TEST).facts,
+                         'source': str(folder)}
         monkeypatch.setattr(data, 'tokenize', None)
-        assert data.load(str(folder)).facts == before
+        assert data.load(str(folder)).facts == facts
 
     def test_tokenizes_again(self, folder, cache, monkeypatch):
-        """After a change of a file's time or size, or of the tokenizer."""
+        """A changed time or size of a file or a new tokenizer requires it."""
         data.load(str(folder))
         path = folder / 'test.jsonl'
         time = path.stat().st_mtime_ns
@@ -175,7 +175,7 @@ class TestCache:
 
     def test_same_reviews(self, folder, write_lines):
         write_lines(folder, test=TRAIN)
-        with pytest.raises(UserError, match='hold the same reviews; give'):
+        with pytest.raises(UserError, match='are the same reviews; use'):
             data.load(str(folder))
         data.load(str(folder), number=lambda word: 0)  # to score
 
@@ -184,10 +184,10 @@ class TestCache:
         assert capsys.readouterr().err == ''
         write_lines(folder, train=[(text, 1) for text, _ in TRAIN])
         data.load(str(folder))
-        assert f'warning: train and dev of {folder} hold reviews of one ' in (
+        assert f'warning: train and dev of {folder} contain reviews of ' in (
             capsys.readouterr().err)
 
-    def test_cannot_be_made(self, folder, tmp_path):
+    def test_cannot_be_created(self, folder, tmp_path):
         (tmp_path / 'root').write_text('a file')
         chainer.dataset.set_dataset_root(str(tmp_path / 'root'))
         with pytest.raises(UserError, match='set CHAINER_DATASET_ROOT'):
@@ -195,7 +195,7 @@ class TestCache:
 
 
 @pytest.mark.skipif(
-    not os.path.isdir(IMDB), reason='there is no IMDb beside the project')
+    not os.path.isdir(IMDB), reason='IMDb is not available')
 def test_fingerprint_of_imdb(user_cache, monkeypatch):
     monkeypatch.setattr(chainer.dataset.download, '_dataset_root', user_cache)
     name = data._cache_key(reviews.find_files(IMDB)) + '.npz'
@@ -221,7 +221,7 @@ class TestPad:
 class TestTokenize:
 
     @pytest.mark.parametrize('text, tokens', [
-        # Not only the last full stop is a token, as the Treebank's would be.
+        # All full stops are tokens, in contrast to NLTK's word tokenizer.
         ('It is good. I like it.', 'It is good . I like it .'),
         ('It is good.I like it!Do you?Yes.',
          'It is good . I like it ! Do you ? Yes .'),
@@ -231,21 +231,21 @@ class TestTokenize:
         ('Mr. Lee and Dr. No, i.e. two.', 'Mr. Lee and Dr. No , i.e. two .'),
         ('The film, 3.5 stars (of 10).', 'The film , 3.5 stars ( of 10 ) .'),
         ('Wait... what', 'Wait ... what'),
-        ('<unk>', '< unk >'),  # no review can hold the name of unknown words
+        ('<unk>', '< unk >'),  # no text contains the token <unk>
     ])
     def test_tokens(self, text, tokens):
         assert tokenize(text) == tokens.split()
 
     @given(st.text(st.characters(exclude_characters='<"`\'',
                                  exclude_categories=['Cs'])))
-    def test_loses_and_adds_nothing_but_spaces(self, text):
+    def test_changes_only_spaces(self, text):
         assert ''.join(tokenize(text)) == ''.join(text.split())
 
 
 @pytest.mark.parametrize('pairs, accuracy', [
     ([(f'w{i % 7} {("bad", "good")[i % 2]} w{i % 11}', i % 2)
       for i in range(200)], 1),
-    # Which words occur, not how often
+    # Occurrences of words are not counted.
     ([('a ' * (i % 2 * 5 + 1), i % 2) for i in range(200)], .5),
     # Without a word, the bias decides.
     ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
@@ -264,8 +264,7 @@ def test_bag_of_bigrams_sees_order_within_a_review():
     corpus = corpus_of(pairs + [('a', 1)], pairs)
     assert bag_of_words_accuracies(corpus)['test'] == .5
     assert bag_of_words_accuracies(corpus, bigrams=True)['test'] == 1
-    # Reviews that begin with the end of a bigram, after others that end with
-    # its beginning
+    # The last word of a review and the first of the next are not a bigram.
     pairs = 100 * [('b a', 0), ('b b a', 0), ('a b', 1)]
     corpus = corpus_of(pairs + [('a', 1)], [('b', 0), ('a', 0)] + pairs)
     assert bag_of_words_accuracies(corpus, bigrams=True)['test'] > .99

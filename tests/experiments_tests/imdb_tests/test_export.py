@@ -48,7 +48,7 @@ def test_same_logits(trained, tmp_path, capsys):
     {'layer': 'lstm'}, {'layer': 'pqrnn', 'n_features': 16}])
 def test_other_layers(settings):
     model = build(Config(n_units=4, **settings), ['a', 'b'])
-    with pytest.raises(UserError, match='only a model with QRNN layers'):
+    with pytest.raises(UserError, match='layers other than QRNN layers'):
         export.export(model, ['a', 'b'])
 
 
@@ -83,7 +83,7 @@ def test_int8(trained, tmp_path):
 
 @pytest.fixture(scope='session')
 def node():
-    """Run JavaScript with onnxruntime-web, found by NODE_PATH or in ROOT."""
+    """Run JavaScript with onnxruntime-web, from NODE_PATH or ROOT."""
     def run(program, *arguments):
         return subprocess.run(
             ['node', '-', *arguments], input=program, text=True, cwd=ROOT,
@@ -99,7 +99,7 @@ def node():
 @pytest.mark.parametrize('options, atol', [([], 1e-5), (['--int8'], 5e-3)])
 def test_example_of_the_documentation(
         trained, tmp_path, node, code_block, options, atol):
-    """A model in JavaScript."""
+    """JavaScript computes the same probability as Python."""
     onnxruntime = pytest.importorskip('onnxruntime')
     out, folder = str(tmp_path / 'model.onnx'), trained[0]
     export.main(['--model', folder, '--out', out, *options])

@@ -34,7 +34,7 @@ def write_npz(path, lines):
     return str(path)
 
 
-# Some words hold spaces.
+# Some words contain spaces.
 WORDS = st.sampled_from([
     'it', 'It', 'IT', 'a', 'A', '.', '. . .', 'at @', 'caf\xe9', '"', "''"])
 
@@ -43,8 +43,8 @@ WORDS = st.sampled_from([
     (write_text, 'a.txt'), (write_zip, 'a.zip'), (write_npz, 'a.npz')])
 @given(st.lists(WORDS, min_size=1), st.lists(WORDS, unique=True))
 def test_load(tmp_path_factory, write, name, words, vocabulary):
-    """As it stands first, lower-cased second; the first of equals counts."""
-    words = ['the', *words]  # the first line tells the size
+    """Words are looked up first unchanged, then in lower case."""
+    words = ['the', *words]  # the size is that of the first line
     path = write(tmp_path_factory.getbasetemp() / name, [
         f'{word} {i} 0.5 -2e-1' for i, word in enumerate(words)])
     vectors, found = glove.load(path, [*vocabulary, words[-1], 'unheard'])
@@ -61,8 +61,8 @@ def test_load(tmp_path_factory, write, name, words, vocabulary):
 
 
 @pytest.mark.parametrize('lines', [
-    ['5 3', *LINES],  # as word2vec begins
-    [line + ' ' for line in LINES],  # as fastText ends
+    ['5 3', *LINES],  # word2vec's first line
+    [line + ' ' for line in LINES],  # fastText's ends of lines
     [line + '\r' for line in LINES],
     ['\ufeff' + LINES[0], LINES[1]],
     ['2\t3', *(line.replace(' ', '\t') for line in LINES)],
@@ -77,31 +77,31 @@ def test_variants(tmp_path, lines):
         assert vectors.tolist() == [[1, 2, 3], [0, 0, 0]]
 
 
-@pytest.mark.parametrize('lines, says', [
+@pytest.mark.parametrize('lines, message', [
     (LINES + ['bad 1 2'], 'line 3 of .* is not a word and 3 numbers'),
     (LINES + [''], 'line 3 of .* is not a word and 3 numbers'),
     (['bad 1 x 3'], 'line 1 of .* is not a word and 3 numbers'),
     (['the 1 2 3', 'bad 1  3'], 'line 2 of .* is not a word and 3 numbers'),
     (['bad 1 nan 3'], 'line 1 of .* is not a word and 3 numbers'),
-    (['bad,1,2,3'], 'line 1 of .* is not a word and 0 numbers; --glove takes '
-     'vectors as text'),
-    (['2 3', 'bad \0\1\2'], 'line 2 of .* --glove takes'),  # word2vec's .bin
+    (['bad,1,2,3'], 'line 1 of .* is not a word and 0 numbers; --glove '
+     'accepts vectors as text'),
+    (['2 3', 'bad \0\1\2'], 'line 2 of .* --glove accepts'),  # word2vec's .bin
     (['version https://git-lfs.github.com/spec/v1', 'size 1'],
      'a is a Git LFS pointer'),
     (['the 1 2 3'], 'has no vector for any word'),
     ([], 'has no vector for any word'),
 ])
-def test_broken(tmp_path, lines, says):
-    with pytest.raises(UserError, match=says):
+def test_invalid(tmp_path, lines, message):
+    with pytest.raises(UserError, match=message):
         glove.load(write_text(tmp_path / 'a', lines), ['bad'])
 
 
-def test_broken_zip(tmp_path):
+def test_invalid_zip(tmp_path):
     path = tmp_path / 'a.zip'
     with zipfile.ZipFile(path, 'w') as archive:
         for name in 'a', 'b':
             archive.writestr(name, 'bad 1 2')
-    with pytest.raises(UserError, match='must hold one file, but it holds 2: '
+    with pytest.raises(UserError, match='contains 2 files instead of one: '
                                         'a, b; unpack it'):
         glove.load(str(path), ['bad'])
     whole = path.read_bytes()
@@ -119,28 +119,28 @@ def test_zip_of_another_program(tmp_path):
     assert glove.load(str(path), ['bad'])[0].tolist() == [[1, 2]]
     contents = bytearray(path.read_bytes())
     directory = contents.index(b'PK\1\2', contents.index(b'PK\1\2') + 1)
-    for field, value, says in (6, 1, 'encrypted'), (8, 9, 'compression'):
+    for field, value, message in (6, 1, 'encrypted'), (8, 9, 'compression'):
         changed = contents[:]
         for start in contents.index(b'PK\3\4', 1), directory + 2:
             changed[start + field] = value
         path.write_bytes(changed)
-        with pytest.raises(UserError, match=f'cannot read .*{says}.*; --glove '
-                                            'takes'):
+        with pytest.raises(UserError, match=f'cannot read .*{message}.*; '
+                                            '--glove accepts'):
             glove.load(str(path), ['bad'])
 
 
-@pytest.mark.parametrize('arrays, says', [
-    ({'words': ['bad']}, 'does not hold words'),
-    ({'words': ['bad'], 'vectors': [1., 2.]}, 'does not hold words'),
-    ({'words': ['bad', 'good'], 'vectors': [[1.]]}, 'does not hold words'),
-    ({'words': ['bad'], 'vectors': [['x', 'y']]}, 'does not hold words'),
-    ({'words': ['bad'], 'vectors': [[numpy.nan]]}, 'does not hold words'),
+@pytest.mark.parametrize('arrays, message', [
+    ({'words': ['bad']}, 'does not contain words'),
+    ({'words': ['bad'], 'vectors': [1., 2.]}, 'does not contain words'),
+    ({'words': ['bad', 'good'], 'vectors': [[1.]]}, 'does not contain words'),
+    ({'words': ['bad'], 'vectors': [['x', 'y']]}, 'does not contain words'),
+    ({'words': ['bad'], 'vectors': [[numpy.nan]]}, 'does not contain words'),
     ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # no pickles
 ])
-def test_other_arrays(tmp_path, arrays, says):
+def test_invalid_arrays(tmp_path, arrays, message):
     path = str(tmp_path / 'a.npz')
     numpy.savez(path, **arrays)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         glove.load(path, ['bad'])
 
 
@@ -158,20 +158,20 @@ def test_is_streamed(tmp_path, write, name):
 
 
 def test_initial_vectors(tmp_path):
-    """Those found, and others drawn alike; with a seed, always the same."""
+    """Other vectors are drawn with the same mean and deviation."""
     random = numpy.random.RandomState(0)
     texts = [(' '.join(f'w{i}' for i in range(row, 2000, 20)), 1)
              for row in range(20)]
     corpus = data.Corpus(
         'here', data._tokenize({'train': texts, 'test': texts}))
-    there = random.randn(1000, 3) * [1, 2, 3] + [5, 0, -5]
+    known = random.randn(1000, 3) * [1, 2, 3] + [5, 0, -5]
     path = write_npz(tmp_path / 'a.npz', [
-        f'w{i} {x} {y} {z}' for i, (x, y, z) in enumerate(there)])
+        f'w{i} {x} {y} {z}' for i, (x, y, z) in enumerate(known)])
     vectors, facts = glove.initial_vectors(path, corpus, 0)
     drawn = []
     for word, vector in zip(corpus.vocabulary, vectors):
         if word != '<unk>' and int(word[1:]) < 1000:
-            assert (vector == there[int(word[1:])].astype('f2')).all()
+            assert (vector == known[int(word[1:])].astype('f2')).all()
         else:
             drawn.append(vector)
     numpy.testing.assert_allclose(

@@ -23,7 +23,7 @@ KINDS = [dict(layer='qrnn'), dict(layer='lstm'),
 def make(**settings):
     numpy.random.seed(0)
     model = build(dataclasses.replace(TINY, **settings), WORDS)
-    for param in model.params():  # biases start at 0, which hides much
+    for param in model.params():  # zero biases would hide errors
         param.array += .2 * numpy.random.randn(*param.shape)
     if settings.get('layer') == 'pqrnn':
         with chainer.using_config('train', True):  # statistics of its norm
@@ -51,18 +51,18 @@ class TestBatch:
     def test_other_reviews_do_not_matter(self, model):
         together = logits(model, *pad(REVIEWS, CPU)[:2])
         assert abs(together).max() > .01
-        # A product of matrices may round otherwise when they have more rows.
+        # The rounding of matrix products may depend on the number of rows.
         for i, review in enumerate(REVIEWS):
             for others in [], REVIEWS[:1], REVIEWS[-2:], [([], 1)]:
-                each = logits(model, *pad([review] + others, CPU)[:2])[0]
-                assert abs(each - together[i]) < 1e-6
+                logit = logits(model, *pad([review] + others, CPU)[:2])[0]
+                assert abs(logit - together[i]) < 1e-6
 
     def test_values_of_the_padding_do_not_matter(self, sequential):
         words, lengths, _ = pad(REVIEWS, CPU)
-        before = logits(sequential, words, lengths)
+        expected = logits(sequential, words, lengths)
         sequential.embed.W.array[19] = numpy.nan
         words[words < 0] = 19
-        assert (logits(sequential, words, lengths) == before).all()
+        assert (logits(sequential, words, lengths) == expected).all()
 
     def test_order_matters(self, model):
         words, lengths, _ = pad(REVIEWS[-1:], CPU)
@@ -70,7 +70,7 @@ class TestBatch:
             model, words[:, ::-1], lengths)
 
     def test_empty_review(self, sequential):
-        """The bias decides."""
+        """The logit is the bias."""
         for others in [], REVIEWS:
             words, lengths, _ = pad([([], 1)] + others, CPU)
             assert logits(sequential, words, lengths)[0] == (
@@ -108,7 +108,7 @@ def test_reported(model):
 
 
 def test_dropout_in_training_only():
-    # Of the embedding, where there is no other layer to drop between
+    # With a single layer, dropout is only after the embedding.
     model = make(n_layers=1, dropout=.5)
     words, lengths, _ = pad(REVIEWS, CPU)
     assert (logits(model, words, lengths)
@@ -135,7 +135,7 @@ class TestConfigs:
         assert dataclasses.replace(config, layer='lstm') == CONFIGS['lstm']
 
     def test_pqrnn(self):
-        """About 1.2 million parameters, none of them for words."""
+        """It has 1.2 million parameters and no embedding."""
         model = build(CONFIGS['pqrnn'], WORDS)
         assert model.count_params() == 512 * 128 + 2 * 128 + sum(
             2 * (3 * size * 3 * 112 + 3 * 112) for size in (128, 224, 224)
@@ -145,12 +145,13 @@ class TestConfigs:
                 assert direction.zoneout == pytest.approx(.01 ** (i + 1))
 
 
-def test_pqrnn_normalises_words_and_not_the_padding():
+def test_pqrnn_excludes_padding_from_the_norm():
     model = make(**PQRNN)
     words = [1, 2, 3], [4] * 50
     averages = []
     with chainer.using_config('train', True):
-        for examples in [(each, 1) for each in words], [(sum(words, []), 1)]:
+        for examples in [(review, 1) for review in words], [
+                (sum(words, []), 1)]:
             model.norm.avg_mean[...] = 0
             model(*pad(examples, CPU))
             averages.append(model.norm.avg_mean.copy())
@@ -173,19 +174,20 @@ def test_learns(kind):
 
 @pytest.mark.parametrize('l2_embedding', [False, True])
 def test_optimizer(l2_embedding):
-    """RMSprop with the settings; the decay spares the embedding, or not."""
+    """RMSprop has the settings; the decay of the embedding is optional."""
     config = dataclasses.replace(
         TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = build(config, WORDS)
     optimizer = setup_optimizer(model, config)
-    before = {name: param.array.copy() for name, param in model.namedparams()}
+    initial = {
+        name: param.array.copy() for name, param in model.namedparams()}
     for param in model.params():
         param.grad = numpy.zeros_like(param.array)
     optimizer.update()
     for name, param in model.namedparams():
         decays = l2_embedding or name != '/embed/W'
-        g = .1 * before[name] * decays
-        expected = before[name] - .02 * g / (
+        g = .1 * initial[name] * decays
+        expected = initial[name] - .02 * g / (
             numpy.sqrt(.2 * numpy.square(g)) + 1e-3)
         numpy.testing.assert_allclose(
             param.array, expected, rtol=1e-5, atol=1e-7)

@@ -21,16 +21,16 @@ def test_ternary_and_balanced():
     assert abs(product[~numpy.eye(300, dtype=bool)]).max() < .35
 
 
-def test_a_word_is_its_lower_case_letters():
+def test_case_does_not_matter():
     assert (features('Good') == features('good')).all()
     assert (features('good') != features('goods')).any()
     assert (features('naïve') != features('naive')).any()
-    features('\ud800')  # half a surrogate pair
+    features('\ud800')  # an unpaired surrogate is allowed
 
 
-def test_the_same_everywhere():
-    """Trained weights depend on it."""
-    assert ''.join('-0+'[int(each) + 1] for each in features(
+def test_features_are_fixed():
+    """Trained weights depend on the features."""
+    assert ''.join('-0+'[int(value) + 1] for value in features(
         'brilliant', 64)) == (
             '0+0+0-+-000----0+-0+000-0+000+0+'
             '-00++00-0-0+000-0+0+-++-0-0--0++')
@@ -39,11 +39,11 @@ def test_the_same_everywhere():
 def test_new_words_are_numbered():
     project = Projection(['a', 'b'], 8)
     assert [project.number(word) for word in 'bca'] == [1, 2, 0]
-    before = project(numpy.array([0, 1, 2]))
+    previous = project(numpy.array([0, 1, 2]))
     assert project.number('d') == 3
-    after = project(numpy.array([0, 1, 2, 3]))
-    assert (before == after[:3]).all()
-    assert (after[3] == features('d', 8)).all()
+    new = project(numpy.array([0, 1, 2, 3]))
+    assert (previous == new[:3]).all()
+    assert (new[3] == features('d', 8)).all()
 
 
 def test_distortion_in_training_only():
@@ -58,7 +58,7 @@ def test_distortion_in_training_only():
 @pytest.mark.parametrize('word', ['a', 'it', 'good'])
 def test_misspell(word):
     seen = {misspell(word) for _ in range(2000)}
-    assert all(abs(len(each) - len(word)) <= 1 and each for each in seen)
+    assert all(abs(len(other) - len(word)) <= 1 and other for other in seen)
     if len(word) > 1:
         assert word[1:] in seen  # a letter left out
         assert word[1] + word[0] + word[2:] in seen  # two swapped

@@ -35,12 +35,12 @@ def test_arguments_or_standard_input(run):
 
 
 def test_nothing_to_classify(run):
-    """An empty line or a damaged one keeps its place; others go on."""
+    """Empty and invalid lines do not affect other lines."""
     assert run(stdin='\n'.join(
         [GOOD, '', ' <br />', 'caf\xe9', BAD]).encode('latin-1')) == (
         ['positive', '-', '-', '-', 'negative'],
-        ['review 2: there is no word in it',
-         'review 3: there is no word in it',
+        ['review 2: it has no words',
+         'review 3: it has no words',
          'review 4: standard input is not UTF-8 text: line 4 contains the '
          'byte 0xe9, at offset 47; convert it to UTF-8'], 1)
 
@@ -48,11 +48,10 @@ def test_nothing_to_classify(run):
 def test_unknown_words_only(run):
     labels, err, status = run('Zxyq zxyq')
     assert labels != ['-'] and not status
-    assert err == ['review 1: the model knows none of its words']
+    assert err == ['review 1: all of its words are unknown to the model']
 
 
-def test_first_word_with_a_byte_order_mark(run, monkeypatch):
-    """It is the word alone."""
+def test_byte_order_mark_is_not_part_of_the_first_word(run, monkeypatch):
     seen = []
     monkeypatch.setattr(predict, 'tokenize', lambda text: (
         seen.append(text), [text])[1])

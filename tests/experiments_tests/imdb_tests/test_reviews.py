@@ -15,7 +15,7 @@ from experiments.common.cli import UserError
 from experiments.imdb import reviews
 
 
-# Negative before positive, each by number, as the parts of Maas et al. are
+# Sorted by label and number, as the data set of Maas et al.
 READ = {'train': [('bad', 0), ('awful', 0), ('dull', 0), ('good', 1)],
         'test': [('weak', 0), ('fine', 1)]}
 TREE = {
@@ -28,14 +28,14 @@ OTHERS = {
     'aclImdb/train/pos/deeper/1_9.txt': 'no review',
     'aclImdb/train/labeledBow.feat': '9 0:9',
     'constrain/pos/1_9.txt': 'no review',
-    'aclImdb/train/pos/._0_9.txt': '\0\5\26\7'}  # of macOS
+    'aclImdb/train/pos/._0_9.txt': '\0\5\26\7'}  # added by macOS
 
 
 def read(source):
     return reviews.read(reviews.find_files(str(source)))
 
 
-def test_nothing_there(tmp_path):
+def test_no_reviews(tmp_path):
     for source in tmp_path, tmp_path / 'nowhere':
         with pytest.raises(UserError, match=f'no reviews in {source}; --data'):
             read(source)
@@ -45,7 +45,7 @@ class TestTree:
 
     @pytest.fixture
     def folder(self, tmp_path):
-        # Nothing in a folder's name is a pattern.
+        # The name of the folder must not be used as a pattern.
         root = tmp_path / 'reviews [1]'
         for name, text in (TREE | OTHERS).items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ class TestTree:
     def test_read(self, folder):
         assert read(folder) == read(folder / 'aclImdb') == READ
 
-    def test_broken(self, folder):
+    def test_invalid(self, folder):
         for name in TREE:
             if 'test' in name:
                 (folder / name).unlink()
@@ -67,7 +67,7 @@ class TestTree:
 
     def test_two_copies(self, folder):
         shutil.copytree(folder / 'aclImdb' / 'train', folder / 'train')
-        with pytest.raises(UserError, match='both hold reviews; remove one'):
+        with pytest.raises(UserError, match='both contain reviews; remove'):
             read(folder)
 
 
@@ -93,7 +93,7 @@ class TestArchive:
 
     @modes
     def test_read(self, tmp_path, mode):
-        """Whatever is no file with a review is passed over."""
+        """Other members of the archive are ignored."""
         path = write_archive(tmp_path / 'a', TREE | OTHERS | {
             'aclImdb/train/pos/2_9.txt': (tarfile.SYMTYPE, '/etc/passwd'),
             'aclImdb/train/pos/6_9.txt': (tarfile.DIRTYPE, '')}, mode)
@@ -120,7 +120,7 @@ class TestArchive:
         with pytest.raises(UserError, match='in several folders, aclImdb, '
                                             'backup/aclImdb; remove'):
             read(path)
-        # As tar adds a newer version of a file
+        # tar appends newer versions of files in this way.
         path = write_archive(tmp_path / 'b', TREE | {
             f'./{name}': text for name, text in TREE.items()})
         assert read(path) == READ
@@ -162,7 +162,7 @@ class TestJsonLines:
     @given(st.lists(st.tuples(st.text(), st.integers(0, 1)), min_size=1),
            st.booleans())
     def test_read(self, tmp_path_factory, pairs, is_gzipped):
-        """In their order."""
+        """The order is kept."""
         folder = tmp_path_factory.mktemp('reviews')
         lines = '\r\n\n'.join(
             json.dumps({'text': text, 'label': label, 'id': 'x'},
@@ -231,7 +231,7 @@ class TestTable:
             'positive', '1').replace('negative', '0'))])
     @pytest.mark.parametrize('pack', [bytes, gzip.compress])
     def test_single(self, tmp_path, name, contents, pack):
-        """It is split in halves, always the same ones."""
+        """The rows are split into halves, always in the same way."""
         path = tmp_path / (name + '.gz' * (pack is gzip.compress))
         path.write_bytes(pack(contents.encode()))
         parts = read(path)
@@ -251,7 +251,7 @@ class TestTable:
         with pytest.raises(UserError, match='train.csv is one part of'):
             read(tmp_path / 'train.csv')
 
-    @pytest.mark.parametrize('contents, says', [
+    @pytest.mark.parametrize('contents, message', [
         ('A film.,positive\nBad.,negative\n', 'line 2 of'),  # no header
         ('review,sentiment\na,positive\nb, c,negative\n', 'line 3 of'),
         ('review,sentiment\na,so so\n', 'line 2 of'),
@@ -259,7 +259,7 @@ class TestTable:
         ('review,sentiment\n' + 'a' * 200000, 'line 2 of .*field larger'),
         ('review,sentiment\n', 'no train reviews in'),
         ('', 'no train reviews in')])
-    def test_broken(self, tmp_path, contents, says):
+    def test_invalid(self, tmp_path, contents, message):
         (tmp_path / 'a.csv').write_text(contents)
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             read(tmp_path / 'a.csv')

@@ -19,11 +19,11 @@ def setup(rowwise, dtype, **options):
 
 
 def gradients(dtype, n=60):
-    """Gradients of which most rows are 0; some are not there at all."""
+    """Yield gradients, most of whose rows are 0; some are None."""
     random = numpy.random.RandomState(1)
     for i in range(n):
         rows = random.rand(9, 1) < (0, .1, .4)[i % 3]
-        rows[8] = i == n - 1  # has waited for all of the steps
+        rows[8] = i == n - 1  # its first gradient is in the last step
         g = (random.randn(9, 4) * rows * 10 ** random.uniform(-6, 2)).astype(
             dtype)
         g[:, 2] *= random.rand() < .5
@@ -32,7 +32,7 @@ def gradients(dtype, n=60):
 
 def step(model, g):
     model.W.grad = None if g is None else model.device.send(g.copy())
-    model.W.update()  # as an optimizer does, but a missing gradient stays so
+    model.W.update()  # an optimizer would replace a missing gradient by 0
 
 
 @pytest.mark.parametrize('dtype, rtol', [('f', 2e-5), ('d', 1e-11)])
@@ -44,17 +44,17 @@ def test_same_as_chainers(dtype, rtol, options):
         setup(rowwise, dtype, **options) for rowwise in (True, False)))
     ours, theirs = models
     for i, g in enumerate(gradients(dtype)):
-        before = ours.W.array.copy()
+        previous = ours.W.array.copy()
         for model, optimizer in zip(models, optimizers):
-            if i > 40:  # hyperparameters are the optimizer's
+            if i > 40:  # the rule uses the optimizer's hyperparameters
                 optimizer.lr = .1 / i
             step(model, g)
         assert ours.W.dtype == ours.W.update_rule.state['ms'].dtype == dtype
         numpy.testing.assert_allclose(
             ours.W.array, theirs.W.array, rtol=rtol, atol=rtol)
-        if g is not None:  # rows without gradient stay
-            assert (ours.W.array == before)[~g.any(axis=1)].all()
-    # Each row's mean square, once it has a gradient
+        if g is not None:  # rows without a gradient do not change
+            assert (ours.W.array == previous)[~g.any(axis=1)].all()
+    # Mean squares agree after each row has a gradient.
     for model in models:
         step(model, numpy.ones((9, 4), dtype))
     numpy.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_same_as_chainers(dtype, rtol, options):
 
 @pytest.mark.parametrize('n', [1, 30])
 def test_resumes_from_a_snapshot(n):
-    """The same bits, as if it had not been interrupted."""
+    """The result has the same bits as without an interruption."""
     whole, _ = setup(True, 'f')
     first, optimizer = setup(True, 'f')
     for i, g in enumerate(gradients('f')):

@@ -25,6 +25,6 @@ def test_seeded_and_balanced(reviews):
         assert 2 <= len(re.findall(r'[.!?] ', text + ' ')) <= 7
 
 
-def test_fools_a_bag_of_words():
+def test_a_bag_of_words_does_not_suffice():
     corpus = data.sample(800, 300)
     assert data.bag_of_words_accuracies(corpus)['test'] < .75

@@ -22,7 +22,7 @@ def run_test(out, *arguments):
 
 
 def test_result(trained):
-    """Order and contrast decide, which a bag of words does not see."""
+    """A bag of words ignores order and contrast, which decide."""
     out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
@@ -37,7 +37,7 @@ def test_result(trained):
 
 
 def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
-    """Not the last one: here the last epoch is the worst."""
+    """Here the last epoch is the worst."""
     values, weights, scored = iter([.7, .8, .6]), [], []
 
     def evaluator(model, reviews, batch_size):
@@ -92,7 +92,7 @@ class TestGlove:
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
-        assert 'leave out --glove' in error_of(
+        assert 'remove --glove' in error_of(
             train.main, '--config', 'pqrnn', '--glove', vectors, '--out',
             tmp_path / 'out')
 
@@ -104,7 +104,7 @@ class TestEvaluation:
         model, description = load(trained[0])
         corpus = data.load(
             description['data']['source'], number=model.number)
-        # 51 reviews, of which a batch of another size is left
+        # The last batch of 51 reviews is smaller.
         reviews = corpus.test.subset(numpy.arange(51))
         reviews.labels[:20] = 0
         hits = []
@@ -118,13 +118,13 @@ class TestEvaluation:
     def test_same_score_as_training(self, trained, capsys):
         out, result = trained
         train.main(['--eval-only', out])
-        said = capsys.readouterr().out
+        out = capsys.readouterr().out
         for name in 'Development', 'Test':
             assert '{} accuracy: {:.2f} %\n'.format(
-                name, result[name.lower() + '_accuracy']) in said
+                name, result[name.lower() + '_accuracy']) in out
 
     def test_other_reviews(self, trained, tmp_path, write_lines, capsys):
-        """The model's numbers of words count."""
+        """Words are numbered by the model."""
         pairs = sample(100, 100, seed=1)
         write_lines(tmp_path, test=pairs['test'], train=[
             (text, 1 - label) for text, label in pairs['train']])
@@ -145,17 +145,17 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
     train.main(['--eval-only', str(out)])
     assert 'Test accuracy: {:.2f} %'.format(
         result['test_accuracy']) in capsys.readouterr().out
-    # It knows all words: it has numbers for them, the first of which is 0.
+    # No word is unknown: new words get numbers.
     predict.main(['--model', str(out), 'Zxyq', 'Dull zxyq.', 'Brilliant'])
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 3 and said.err == ''
-    assert 'in both directions' in error_of(
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 3 and captured.err == ''
+    assert 'is a bidirectional model' in error_of(
         visualize.main, '--model', out, 'Dull')
 
 
-@pytest.mark.parametrize('arguments, says', [
-    (['--data', 'nowhere'], 'there are no reviews in nowhere; --data takes'),
+@pytest.mark.parametrize('arguments, message', [
+    (['--data', 'nowhere'], 'there are no reviews in nowhere; --data accepts'),
     (['--test', '--glove', 'nowhere'], 'nowhere'),
     (['--test', '--glove', ''], 'No such file')])  # $UNSET
-def test_bad_arguments(error_of, tmp_path, arguments, says):
-    assert says in error_of(train.main, '--out', tmp_path, *arguments)
+def test_invalid_arguments(error_of, tmp_path, arguments, message):
+    assert message in error_of(train.main, '--out', tmp_path, *arguments)

@@ -16,11 +16,11 @@ REVIEW = 'It starts dull and ends brilliant. My brother called it weak.'
 
 
 def test_trace(trained):
-    """At each word it is what the model says of the review up to there."""
+    """Probabilities are predictions for the review up to each word."""
     model, _ = load(trained[0])
     words = [model.number(word) for word in tokenize(REVIEW)]
     states, p = visualize.trace(model, words)
-    assert all(state is None for state in model.rnn.state)  # none is left
+    assert all(state is None for state in model.rnn.state)
     assert states.shape == (len(words), 32)
     numpy.testing.assert_allclose(p, [
         probability(model, words[:t + 1]) for t in range(len(words))],
@@ -28,7 +28,7 @@ def test_trace(trained):
     assert p.max() - p.min() > .3
     # The next review starts without a state.
     assert (visualize.trace(model, words)[0] == states).all()
-    # h = o c: the outputs have the states' sign, and are no larger.
+    # h = o c: outputs have the signs of the states, and are not larger.
     h = model.rnn(model.embed(numpy.array([words], 'i')),
                   numpy.array([len(words)])).array[0]
     assert (numpy.sign(h) == numpy.sign(states))[abs(h) > 1e-4].all()
@@ -60,15 +60,15 @@ class TestCommand:
         assert capsys.readouterr().out.splitlines()[-1].startswith(
             'positive\t')
 
-    @pytest.mark.parametrize('contents, says', [
-        (b' <br /> \n', 'there is no word in the review'),
+    @pytest.mark.parametrize('contents, message', [
+        (b' <br /> \n', 'the review has no words'),
         (b'caf\xe9', 'standard input is not UTF-8 text')])
-    def test_standard_input(self, run, monkeypatch, contents, says):
-        for each in 'caf\xe9\n'.encode(), contents:
+    def test_standard_input(self, run, monkeypatch, contents, message):
+        for stdin in 'caf\xe9\n'.encode(), contents:
             monkeypatch.setattr(
-                'sys.stdin', io.TextIOWrapper(io.BytesIO(each)))
-            if each == contents:
-                with pytest.raises(UserError, match=says):
+                'sys.stdin', io.TextIOWrapper(io.BytesIO(stdin)))
+            if stdin == contents:
+                with pytest.raises(UserError, match=message):
                     run()
             else:
                 assert run() == ['caf\xe9']
@@ -80,9 +80,9 @@ class TestCommand:
         assert run('--find', 'brilliant') == tokenize(first)
         assert run('--find', other[-40:]) == tokenize(other)
         for data in [], ['--data', 'sample']:
-            with pytest.raises(UserError, match="says 'no such phrase'"):
-                run('--find', 'no such phrase', *data)
-        assert 'not both' in error_of(
+            with pytest.raises(UserError, match="contains 'absent phrase'"):
+                run('--find', 'absent phrase', *data)
+        assert '--find cannot be used with a review' in error_of(
             visualize.main, '--model', '.', '--find', 'dull', REVIEW)
 
 
@@ -96,10 +96,10 @@ class TestChannelOrder:
             order = visualize.channel_order(states.astype('f'))
             assert sorted(order) == list(range(shape[1]))
 
-    def test_similar_side_by_side(self):
-        """Whatever their mean and scale."""
+    def test_similar_channels_are_adjacent(self):
+        """The mean and scale of a channel do not matter."""
         random = numpy.random.RandomState(0)
-        # Two of them are half-way between the others in both directions.
+        # Two kinds are orthogonal to the other two.
         courses = numpy.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1],
                                [0, 0, -1, 1.]])
         kind = random.permutation(numpy.arange(30) % 5 % 4)
@@ -108,7 +108,7 @@ class TestChannelOrder:
                   + 1e-3 * random.randn(30, 4)).T
         ordered = kind[visualize.channel_order(states)]
         changes = (ordered != numpy.roll(ordered, 1)).sum()
-        assert changes == 4  # it is a circle, cut anywhere
+        assert changes == 4  # the order is circular
 
 
 def drawn(draw, words, states, order=None):
@@ -125,7 +125,7 @@ def test_png(n_words):
     states[-1] = [-3, 3, -3, 3]
     png = drawn(visualize.draw, n_words * ['$x_{$'], states)
     pixels = image.imread(io.BytesIO(png))[..., :3]
-    # A row for every 66 words
+    # The picture has a row for each 66 words.
     assert pixels.shape[0] == pytest.approx(
         110 * 2.9 * -(-n_words // 66), abs=1)
     redness = pixels[..., 0] - pixels[..., 2]

@@ -14,7 +14,7 @@ from experiments.iwslt.model import Translator
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
-    """Folder and result of a short training that is worth something."""
+    """Return the folder and result of a short run that learns."""
     out = tmp_path_factory.mktemp('out')
     sample = data.sample
     with pytest.MonkeyPatch.context() as patch:
@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def random_model():
-    """Make a model with large random weights, and its characters."""
+    """Return a model with large random weights, and its characters."""
     def make(characters, layer='qrnn', **settings):
         random = numpy.random.RandomState(1)
         settings = {'n_units': 7, 'n_embedding': 5, 'kernel_sizes': (3, 2),
@@ -37,6 +37,6 @@ def random_model():
         model = Translator(Config(layer, **settings), len(characters) + 1)
         for _, param in sorted(model.namedparams()):
             param.array[...] = random.uniform(-1, 1, param.shape)
-        model.output.b.array[0] = -3  # it does not end at once
+        model.output.b.array[0] = -3  # makes an early end unlikely
         return model, Characters('\n' + characters)
     return make

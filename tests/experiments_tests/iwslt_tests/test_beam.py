@@ -17,12 +17,12 @@ criteria = pytest.mark.parametrize('criterion', sorted(beam.CRITERIA))
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch):
-    """A limit that is reached sooner."""
+    """Set a limit that is reached sooner."""
     monkeypatch.setattr(beam, 'length_limit', lambda n_source: n_source + 9)
 
 
 def log_probability(model, characters, line, text):
-    """Of a text and its end, by the loss of training."""
+    """Return the log-probability of a text and its end from the loss."""
     source, target = characters.source(line), characters.target(text)
     n = numpy.array([len(target)])
     with chainer.using_config('train', False), chainer.no_backprop_mode():
@@ -41,16 +41,16 @@ def assert_same(actual, expected):
 @layers
 def test_full_width_is_exhaustive(
         random_model, monkeypatch, layer, criterion, alpha):
-    """The best of all texts, with the scores of the definition."""
+    """It finds the best of all texts, with scores as defined."""
     model, characters = random_model('ab', layer)
     monkeypatch.setattr(
         beam, 'length_limit', lambda n_source: 4 + 0 * n_source)
     search = Search(100, criterion, alpha, n_best=15)
-    for line, found in zip(LINES, translate(
+    for line, hypotheses in zip(LINES, translate(
             model, characters, LINES, search)):
         scored = []
-        for text in (''.join(each) for n in range(4)
-                     for each in itertools.product('ab', repeat=n)):
+        for text in (''.join(letters) for n in range(4)
+                     for letters in itertools.product('ab', repeat=n)):
             log_p = log_probability(model, characters, line, text)
             T, target_length = len(text) + 1, len(line) + 5
             score = {
@@ -59,11 +59,11 @@ def test_full_width_is_exhaustive(
                 'gnmt': log_p * (6 / (5 + T)) ** alpha}[criterion]
             scored.append(beam.Hypothesis(text, score, log_p))
         scored.sort(key=lambda hypothesis: -hypothesis.score)
-        assert_same(found, scored)
+        assert_same(hypotheses, scored)
 
 
 def plain_search(model, characters, line, search):
-    """Beam search as in a textbook, which never ends early."""
+    """Return hypotheses of a textbook beam search, which never ends early."""
     source, limit = characters.source(line), beam.length_limit(len(line))
     hypotheses = [(0., 0., ())]  # score, log-probability, characters
     for T in range(1, limit + 1):
@@ -73,15 +73,15 @@ def plain_search(model, characters, line, search):
                 candidates.append((score, log_p, text))
                 continue
             model.encode(source[None], [len(source)])
-            for before in characters.eos, *text:
-                following = model.step(numpy.array([before], 'i')).array[0]
-            for character, each in enumerate(following.astype('d')):
+            for previous in characters.eos, *text:
+                steps = model.step(numpy.array([previous], 'i')).array[0]
+            for character, step in enumerate(steps.astype('d')):
                 if T < limit or character == characters.eos:
                     candidates.append((
-                        search.score(log_p + each, T, len(line)),
-                        log_p + each, (*text, character)))
+                        search.score(log_p + step, T, len(line)),
+                        log_p + step, (*text, character)))
         hypotheses = sorted(
-            candidates, key=lambda each: -each[0])[:search.width]
+            candidates, key=lambda candidate: -candidate[0])[:search.width]
     return [beam.Hypothesis(characters.text(text), score, log_p)
             for score, log_p, text in hypotheses[:search.n_best]]
 
@@ -89,8 +89,8 @@ def plain_search(model, characters, line, search):
 @pytest.mark.parametrize('kind', ['random', 'endless', 'tied'])
 @pytest.mark.parametrize('width, n_best', [(1, 1), (4, 2)])
 @criteria
-def test_like_a_plain_search(random_model, criterion, width, n_best, kind):
-    """Nothing is lost at the length limit, by ties, or by ending early."""
+def test_same_as_a_plain_search(random_model, criterion, width, n_best, kind):
+    """The length limit, ties and early endings do not change the result."""
     model, characters = random_model('cabx', ['qrnn', 'lstm'][width > 1])
     if kind == 'endless':
         model.output.b.array[0] = -50
@@ -99,44 +99,45 @@ def test_like_a_plain_search(random_model, criterion, width, n_best, kind):
         model.output.b.array[...] = [1, 0, 0, 0, 0]
     search = Search(width, criterion, n_best=n_best)
     with chainer.using_config('train', False), chainer.no_backprop_mode():
-        for line, found in zip(LINES[:2], translate(
+        for line, hypotheses in zip(LINES[:2], translate(
                 model, characters, LINES[:2], search)):
-            assert_same(found, plain_search(model, characters, line, search))
+            assert_same(hypotheses, plain_search(
+                model, characters, line, search))
 
 
 @pytest.mark.parametrize('batch_size', [3, 32])
 @layers
 def test_batches_change_nothing(random_model, layer, batch_size):
-    """Nor do dropout and an earlier call; empty lines keep their place."""
+    """Dropout, previous calls and empty lines do not change results."""
     model, characters = random_model('abcdxyz', layer, dropout=.5)
     search = Search(3, n_best=2)
     lines = ['', *LINES[:2], '', *LINES[2:], '']
     results = list(translate(model, characters, lines, search, batch_size))
     assert len(results) == len(lines)
-    for line, found in zip(lines, results):
+    for line, hypotheses in zip(lines, results):
         single, = translate(model, characters, [line], search)
-        assert_same(found, single)
-        assert len(found) == (2 if line else 1)
+        assert_same(hypotheses, single)
+        assert len(hypotheses) == (2 if line else 1)
     assert list(translate(model, characters, [])) == []
     for state in model.decoder.state:
         assert all(part.creator is None for part in state)
 
 
-def test_one_step_a_character(random_model):
-    """No prefix is run again, and lines that are done leave the batch."""
+def test_one_step_per_character(random_model):
+    """No prefix is repeated, and finished lines leave the batch."""
     model, characters = random_model('abxy')
     steps, step = [], model.step
     object.__setattr__(model, 'step', lambda y: (
         steps.append(len(y)), step(y))[1])
-    found = list(translate(model, characters, LINES, Search(4)))
+    results = list(translate(model, characters, LINES, Search(4)))
     assert steps[0] == 4 * len(LINES)
     assert sorted(steps, reverse=True) == steps and steps[-1] < steps[0]
-    assert max(len(h.text) for h, in found) < len(steps) < max(
+    assert max(len(h.text) for h, in results) < len(steps) < max(
         map(beam.length_limit, map(len, LINES)))
 
 
 def test_memory_does_not_grow_with_the_lines(random_model, monkeypatch):
-    """Lines are read as they are needed, and long ones a few at a time."""
+    """Lines are read when needed, and batches of long lines are small."""
     model, characters = random_model('abxy')
     lines = iter(200 * ['ab'])
     monkeypatch.setattr(beam, '_BATCHES', 3)

@@ -43,7 +43,7 @@ def write_official(folder, parts):
             lines = [html.escape(pair[i]) for pair in pairs]
             if part == 'train':
                 name = f'train.tags.de-en.{language}'
-                # As many translators as the talk has, on each side its own
+                # The number of translators differs between both languages.
                 lines = ['<url>http://example.org/talk</url>',
                          '<talkid>1</talkid>', '<title>A title</title>',
                          *(f' {line} ' for line in lines),
@@ -72,7 +72,7 @@ def official(tmp_path):
     return tmp_path
 
 
-# Lines end at line feeds alone, whatever else Python takes for their end.
+# Lines end only at line feeds, unlike in str.splitlines.
 sentences = st.text(
     st.characters(exclude_characters='\0\n\ufeff', exclude_categories=['Cs']),
     min_size=1, max_size=9).map(data.clean).filter(bool)
@@ -86,7 +86,7 @@ corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     ids=['plain', 'official', 'gzipped'])
 @hypothesis.given(parts=corpora)
 def test_round_trip(write, parts):
-    """Whatever is in the files is in the corpus, as text and as numbers."""
+    """The corpus contains the files' text, also as numbers."""
     with tempfile.TemporaryDirectory() as folder:
         write(folder, parts)
         corpus = data.load(folder, 300, checked=False)
@@ -105,7 +105,7 @@ def test_round_trip(write, parts):
 
 
 def test_names_of_multi30k(plain):
-    """val.*, and test_*.*, the first that has both languages."""
+    """Files are val.*, and the first test_*.* of both languages."""
     for path in list(plain.iterdir()):
         name = path.name.replace('dev', 'val').replace(
             'test', 'test_2017_flickr')
@@ -118,10 +118,10 @@ def test_names_of_multi30k(plain):
 
 
 @pytest.mark.parametrize('part', ['dev', 'test'])
-def test_part_that_is_trained_on(plain, part):
+def test_same_pairs_as_the_training_part(plain, part):
     write_plain(plain, {part: PAIRS['train']})
-    with pytest.raises(UserError, match=f'train.de and .*{part}.de hold the '
-                       'same pairs.*--unchecked'):
+    with pytest.raises(UserError, match=f'train.de and .*{part}.de contain '
+                       'the same pairs.*--unchecked'):
         data.load(str(plain), 300)
     corpus = data.load(str(plain), 300, checked=False)
     assert corpus.pairs[part] == corpus.pairs['train']
@@ -139,16 +139,16 @@ def test_extra(official):
     assert trained_on('TED.', 'TED.dev') == ['TED.dev2010']
     write_plain(official, {'TEDY': [('a TEDY', 'y')]}, '.gz')
     assert trained_on('TEDY') == ['TEDY']
-    with pytest.raises(UserError, match='begins with TED.tst2014; there is'):
+    with pytest.raises(UserError, match='begins with TED.tst2014; choose'):
         trained_on('TED.tst2014')  # the test part
-    with pytest.raises(UserError, match='--extra takes sets of a folder'):
+    with pytest.raises(UserError, match='--extra requires --data'):
         data.load(None, 300, ['TED'])
 
 
 def test_long_pairs_are_dropped_from_training_only(plain):
     corpus = data.load(str(plain), 2)
     assert corpus.pairs == {**PAIRS, 'train': PAIRS['train'][:1]}
-    assert str(corpus).count('; 1 longer ones left out\n') == 1
+    assert str(corpus).count('; 1 longer pairs left out\n') == 1
     with pytest.raises(UserError, match='train of .* of at most 1 characters'):
         data.load(str(plain), 1)
 
@@ -161,22 +161,22 @@ def test_empty_and_single_lines_are_left_out(plain, capsys):
         data.load(str(plain), 300)
     corpus = data.load(str(plain), 300, checked=False)
     assert corpus.pairs['train'] == PAIRS['train']
-    complaints = capsys.readouterr().err
-    assert '3 pairs with an empty side are left out' in complaints
-    assert '1 lines without a partner are left out' in complaints
+    warnings = capsys.readouterr().err
+    assert '3 pairs with an empty side are left out' in warnings
+    assert '1 lines without a partner are left out' in warnings
 
 
 XML = 'IWSLT16.TED.tst2014.de-en.en.xml'
 
 
 def test_segments_of_the_release(official):
-    """They are not always well-formed."""
+    """Files need not be well-formed XML."""
     path = official / XML
     path.write_text(path.read_text().replace(
         '  z ', ' a & b &lt;\nc &amp; d <!-- no --> < 5'))
     assert data.load(str(official), 300).pairs['test'] == [
         ('c', 'a & b < c & d < 5'), ('bb', 'yy')]
-    # Whatever it holds is rejected in a moment.
+    # Any content is rejected quickly.
     for text in '<seg id="1">', '<seg id="', '<seg ', '<doc ', '<doc docid="':
         path.write_text(20000 * text)
         with pytest.raises(UserError, match='de-en.en.xml'):
@@ -188,7 +188,7 @@ def test_segments_of_the_release(official):
     ('docid="100"', 'docid=100'), ('docid="100"', 'x="a>b" docid="100"'),
     ('docid="100"', 'id="100"'), ('<doc docid="100"', '<DOC\nDOCID="100"'),
     ('id="1">', "id='1' >")])
-def test_documents_written_otherwise(official, change):
+def test_variants_of_documents(official, change):
     path = official / XML
     path.write_text(path.read_text().replace(*change))
     assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
@@ -200,17 +200,18 @@ def test_documents_without_numbers(official):
     assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
 
 
-@pytest.mark.parametrize('old, new, says', [
-    ('id="2"', 'id="1"', f'{XML} holds segment 1 of document 100 twice'),
+@pytest.mark.parametrize('old, new, message', [
+    ('id="2"', 'id="1"', f'{XML} contains segment 1 of document 100 '
+     'twice'),
     ('id="2"', 'id="3"', f'de.xml has 2 lines and .*{XML} has 2, and only one '
      'of them has segment 2 of document 100; .*--unchecked'),
     ('docid="100"', 'docid="7"', 'has segment 1 of document 100'),
     ('docid="100"', '', 'has segment 1 of document 100')])
-def test_other_documents(official, capsys, old, new, says):
-    """Never are sentences paired that do not belong together."""
+def test_other_documents(official, capsys, old, new, message):
+    """Sentences of different segments are never paired."""
     path = official / XML
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         data.load(str(official), 300)
     if new == 'id="3"':
         assert data.load(str(official), 300, checked=False).pairs['test'] == [
@@ -228,13 +229,13 @@ def test_git_lfs_pointer(plain, name):
 def test_byte_order_marks(official):
     for path in official.iterdir():
         path.write_text('\ufeff' + path.read_text())
-    (official / '._train.de').write_text('of macOS')
-    (official / '._train.en').write_text('of macOS')
+    for name in '._train.de', '._train.en':  # as macOS adds
+        (official / name).write_text('metadata')
     assert data.load(str(official), 300).pairs == PAIRS
 
 
 def test_characters_of_a_model(plain):
-    """Others keep their place; as targets they are not scored."""
+    """Unknown characters have the number -1 and are not scored."""
     known = data.load(str(plain), 300).characters
     write(plain / 'train.de', ['ä', 'öa'])
     write(plain / 'train.en', ['x', 'y%'])
@@ -258,7 +259,7 @@ def test_fingerprint(plain):
 
 
 @pytest.mark.skipif(not os.path.isdir(IWSLT),
-                    reason='there are no IWSLT pairs beside the project')
+                    reason='the IWSLT pairs are not available')
 def test_iwslt():
     corpus = data.load(IWSLT, 300, ['TED'])
     assert (len(corpus.pairs['dev']), len(corpus.pairs['test'])) == (993, 1305)
@@ -270,7 +271,7 @@ def test_missing(plain, official):
     with pytest.raises(UserError, match='no folder .*nowhere'):
         data.load(str(plain / 'nowhere'), 300)
     write(plain / 'test.en', [' ', ''])
-    with pytest.raises(UserError, match='test of .* holds no pair'):
+    with pytest.raises(UserError, match='test of .* contains no pair'):
         data.load(str(plain), 300)
     for name in 'test.en', 'IWSLT16.TED.tst2014.de-en.en.xml':
         (plain / name).unlink()
@@ -280,5 +281,5 @@ def test_missing(plain, official):
     for name in 'dev.de', 'IWSLT16.TED.tst2013.de-en.en.xml':
         (plain / name).unlink()
     with pytest.raises(UserError, match='named dev or val or TED.tst2013, and '
-                       'none test or'):  # all at once
+                       'none test or'):
         data.load(str(plain), 300)

@@ -33,7 +33,7 @@ def sessions(models):
 
 @pytest.mark.parametrize('kernel_sizes', [(3, 2), (1, 1, 1)])
 def test_same_probabilities(random_model, kernel_sizes):
-    """Step by step; two rows may share a source."""
+    """Models agree at each step; all rows may share a source."""
     model, characters = random_model('abcd', kernel_sizes=kernel_sizes)
     encoder, decoder = sessions(export.export(model, characters, {}))
     for n_rows in 3, 1:
@@ -68,7 +68,7 @@ def test_without_sentences(random_model):
 
 @pytest.fixture
 def exported(trained, tmp_path, capsys):
-    """Folder of the two files that the command writes, with some options."""
+    """Export with options, and return the folder of both models."""
     def make(*options):
         out = tmp_path / 'translator.onnx'
         export.main(['--model', trained[0], '--out', str(out), *options])
@@ -90,7 +90,7 @@ def test_metadata(exported, trained):
 
 
 def test_example_of_the_documentation(exported, trained, code_block):
-    """It gives the text of a beam of one, without Chainer."""
+    """Its output is that of greedy decoding, without Chainer."""
     model, characters, _ = load(trained[0])
     lines = ['Die Sonne scheint .', '', 'zwei  alte Hunde', 'x']
     process = subprocess.run(
@@ -123,5 +123,5 @@ def test_int8(random_model):
 
 def test_other_layers(random_model):
     model, characters = random_model('abcd', layer='lstm')
-    with pytest.raises(UserError, match='only a model with QRNN layers'):
+    with pytest.raises(UserError, match='layers other than QRNN layers'):
         export.export(model, characters, {})

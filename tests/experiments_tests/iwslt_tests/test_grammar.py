@@ -10,7 +10,7 @@ def sample():
     return grammar.sample()
 
 
-def test_same_everywhere(sample):
+def test_sample_is_fixed(sample):
     assert {part: len(pairs) for part, pairs in sample.items()} == {
         'train': 4000, 'dev': 200, 'test': 200}
     assert sample['train'][:3] == [
@@ -26,7 +26,6 @@ def test_same_everywhere(sample):
 
 
 def test_a_sentence_has_one_translation():
-    # However often it is drawn.
     generator = grammar._Generator(0)
     translations = {}
     for _ in range(20000):

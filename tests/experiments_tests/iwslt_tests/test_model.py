@@ -36,20 +36,20 @@ def loss_and_grads(model, arrays):
 
 
 def steps(model, source, target):
-    """Log-probabilities of a target's characters, one step after another."""
-    found = []
+    """Return log-probabilities of a target's characters, step by step."""
+    values = []
     with chainer.using_config('train', False):
         model.encode(source[None], [len(source)])
-        for before, after in zip([0, *target[:-1]], target):
-            log_p = model.step(numpy.array([before], 'i')).array[0]
+        for previous, following in zip([0, *target[:-1]], target):
+            log_p = model.step(numpy.array([previous], 'i')).array[0]
             assert numpy.exp(log_p).sum() == pytest.approx(1, rel=1e-5)
-            found.append(log_p[after])
-    return numpy.array(found)
+            values.append(log_p[following])
+    return numpy.array(values)
 
 
 @layers
 def test_padding_changes_nothing(random_model, layer):
-    """Loss and gradients of a batch are those of its sentences."""
+    """Loss and gradients of a batch are means over its sentences."""
     model, characters = random_model('abxy', layer)
     pairs = examples(characters)
     loss, grads = loss_and_grads(model, batch(pairs))
@@ -66,8 +66,8 @@ def test_padding_changes_nothing(random_model, layer):
 
 @layers
 @pytest.mark.parametrize('english', ['xy', 'x%y'])
-def test_loss_is_that_of_the_steps(random_model, layer, english):
-    """Unknown characters of the target are left out of it."""
+def test_loss_agrees_with_steps(random_model, layer, english):
+    """The loss excludes unknown characters of the target."""
     model, characters = random_model('abxy', layer)
     source, target, n_source, n_target = example(characters, 'ab', english)
     reporter, observation = chainer.Reporter(), {}
@@ -80,8 +80,8 @@ def test_loss_is_that_of_the_steps(random_model, layer, english):
 
 
 @layers
-def test_where_the_decoder_starts(random_model, layer):
-    """An LSTM goes on with the encoder's cells, a QRNN from zero."""
+def test_initial_cells_of_the_decoder(random_model, layer):
+    """An LSTM starts from the encoder's cells, a QRNN from zero."""
     model, characters = random_model('abxy', layer)
     source = characters.source('abba')[None]
     model.encode(source, [4])
@@ -107,7 +107,7 @@ def test_unknown_characters_embed_as_zeros(random_model, layer):
         assert loss('%b%') == loss('aba')
 
 
-def test_only_the_encoder_sees_both_sides(random_model):
+def test_only_the_encoder_looks_ahead(random_model):
     model, _ = random_model('abxy', kernel_sizes=(6, 2, 2))
     assert [layer.lookahead for layer in model.encoder] == [3, 1, 1]
     assert [layer.lookahead for layer in model.decoder] == [0, 0, 0]

@@ -8,12 +8,12 @@ REFERENCES = ['The old dog sees the small red house.', 'A cat sleeps there.']
 
 
 def test_by_hand(recwarn):
-    # Tokens: a b c d e f . against a b c x e f . and one pair alike
+    # The first pair differs in one token; the second pair is equal.
     value = bleu(['a b c d e f.', 'k l m n o.'],
                  ['a b c x e f.', 'k l m n o.'])
     expected = 100
     for precision in 12 / 13, 9 / 11, 6 / 9, 3 / 7:
-        expected *= precision ** .25  # a b c, e f . and k to .
+        expected *= precision ** .25
     assert value == pytest.approx(expected)
     # The brevity penalty
     assert bleu(['a b c d e'], ['a b c d e f']) == pytest.approx(
@@ -22,7 +22,7 @@ def test_by_hand(recwarn):
     assert not recwarn.list
 
 
-def test_case_and_punctuation_count():
+def test_case_and_punctuation_matter():
     assert bleu(REFERENCES, REFERENCES) == pytest.approx(100)
     assert bleu([r.lower() for r in REFERENCES], REFERENCES) < 95
     assert bleu([r.strip('.') for r in REFERENCES], REFERENCES) < 95

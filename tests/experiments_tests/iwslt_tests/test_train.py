@@ -23,7 +23,7 @@ def test_reaches_a_score(trained):
 
 
 def test_pairs_are_bucketed(tmp_path, monkeypatch):
-    """Every batch of one epoch holds pairs of about the same length."""
+    """Pairs of a batch have about the same length."""
     batches = []
     monkeypatch.setattr(score, 'convert', lambda examples, device, convert=(
         score.convert): (batches.append(examples), convert(
@@ -50,13 +50,13 @@ class TestEvalOnly:
 
     @pytest.fixture
     def model(self, trained, tmp_path):
-        """A folder with nothing but the model."""
+        """Return a folder that contains only the model."""
         for name in 'model.json', 'model.npz':
             shutil.copy(os.path.join(trained[0], name), str(tmp_path))
         return tmp_path
 
     def test_same_score_as_training(self, trained, model, capsys):
-        """On files of the same pairs, which are no longer to differ."""
+        """Equal files are allowed when a model is scored."""
         for part in 'train', 'dev', 'test':
             for language, lines in zip(('de', 'en'), zip(*grammar.sample(
                     400, 10, 10)['test'])):
@@ -72,5 +72,5 @@ class TestEvalOnly:
         description = json.loads((model / 'model.json').read_text())
         description['characters'] = characters
         (model / 'model.json').write_text(json.dumps(description))
-        assert 'does not hold a model of experiments.iwslt' in error_of(
+        assert 'does not contain a model of experiments.iwslt' in error_of(
             train.main, '--eval-only', model)

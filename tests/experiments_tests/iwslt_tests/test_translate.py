@@ -10,7 +10,7 @@ GERMAN = 'Der Hund sieht die Katze.'
 
 @pytest.fixture
 def translated(trained, monkeypatch, capsys):
-    """Lines and complaints when some bytes are translated."""
+    """Translate bytes, and return lines of output and warnings."""
     def run(contents, *arguments):
         monkeypatch.setattr(
             'sys.stdin', io.TextIOWrapper(io.BytesIO(contents)))
@@ -23,16 +23,16 @@ def translated(trained, monkeypatch, capsys):
 
 def test_lines_stay_in_order(translated):
     contents = [GERMAN, 'Heute malt die Frau.', '', 'Ein Kind.', GERMAN]
-    lines, complaints = translated('\n'.join(contents).encode())
-    assert len(lines) == 5 and not complaints
+    lines, warnings = translated('\n'.join(contents).encode())
+    assert len(lines) == 5 and not warnings
     assert lines[0] == lines[4] != lines[1] and lines[2] == ''
-    assert [translated(each.encode() + b'\n')[0] for each in contents] == [
+    assert [translated(line.encode() + b'\n')[0] for line in contents] == [
         [line] for line in lines]
     assert translated(f'\ufeff{GERMAN}\r\n'.encode()) == (lines[:1], [])
     assert translated(b'') == ([], [])
 
 
-@pytest.mark.parametrize('bad, empty, says', [
+@pytest.mark.parametrize('invalid, empty, message', [
     (b' \t \r', True, None),
     (b'\xff\xfe\x00', False, 'line 2 is not UTF-8'),
     (b'\xff\xfe', True, 'line 2 is not UTF-8'),
@@ -40,17 +40,17 @@ def test_lines_stay_in_order(translated):
      'line 2 has 3 characters that the model does not know'),
     (b'Der\x1bHund\x0b\x0c\x85 \xe2\x80\xa8.', False, 'line 2 is not UTF-8'),
 ])
-def test_bad_lines(translated, bad, empty, says):
-    """What comes before and after is translated as ever."""
-    lines, complaints = translated(b'\n'.join(
-        [GERMAN.encode(), bad, GERMAN.encode(), b'']))
+def test_invalid_lines(translated, invalid, empty, message):
+    """They do not affect other lines."""
+    lines, warnings = translated(b'\n'.join(
+        [GERMAN.encode(), invalid, GERMAN.encode(), b'']))
     assert len(lines) == 3 and lines[0] == lines[2]
     assert (lines[1] == '') >= empty
-    assert bool(complaints) == bool(says)
-    if says:
-        assert complaints[0].startswith(says)
-        assert all(each.startswith('line 2 ') and each.isprintable()
-                   for each in complaints)
+    assert bool(warnings) == bool(message)
+    if message:
+        assert warnings[0].startswith(message)
+        assert all(line.startswith('line 2 ') and line.isprintable()
+                   for line in warnings)
 
 
 def test_n_best(translated, trained, error_of):
@@ -62,5 +62,5 @@ def test_n_best(translated, trained, error_of):
     assert len({row[2] for row in rows[:3]}) == 3
     scores = [float(row[1]) for row in rows[:3]]
     assert sorted(scores, reverse=True) == scores
-    assert '--n-best 9 takes a --beam at least as wide' in error_of(
+    assert '--n-best 9 is larger than --beam 8' in error_of(
         translate.main, '-m', trained[0], '--n-best', '9')

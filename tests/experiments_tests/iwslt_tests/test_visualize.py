@@ -11,7 +11,7 @@ GERMAN, ENGLISH = 'Der Hund.', 'The dog.'
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 def test_attention(random_model, monkeypatch, layer):
-    """The weights give the context that the decoder itself computes."""
+    """The weights give the context that the decoder computes."""
     model, characters = random_model('abxy', layer)
     contexts, attend = [], Encoder.attend
     monkeypatch.setattr(Encoder, 'attend', lambda self, query: (
@@ -19,13 +19,13 @@ def test_attention(random_model, monkeypatch, layer):
     weights = visualize.attention(model, characters, 'abbab', 'xyx')
     assert weights.shape == (4, 5)
     numpy.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
-    # The first column is that of the first character, which is read last.
+    # Columns are in the order of the text, which the encoder reverses.
     with chainer.using_config('train', False):
         model.encode(characters.source('abbab')[None], [5])
     states = model.decoder[-1].encoder.h.array[0, ::-1]
     numpy.testing.assert_allclose(
         weights @ states, numpy.concatenate([
-            each.array for each in contexts]), rtol=1e-4, atol=1e-6)
+            context.array for context in contexts]), rtol=1e-4, atol=1e-6)
 
 
 def test_picture(trained, tmp_path, capsys, monkeypatch):
@@ -44,18 +44,18 @@ def test_picture(trained, tmp_path, capsys, monkeypatch):
     assert ENGLISH in out
     axes = drawn[-1].axes[0]
     assert axes.images[0].get_array().shape == (9, 9)
-    assert [each.get_text() for each in axes.get_xticklabels()] == 2 * list(
+    assert [label.get_text() for label in axes.get_xticklabels()] == 2 * list(
         'Der␣Hund.')  # below and above
-    assert [each.get_text() for each in axes.get_yticklabels()] == list(
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(
         'The␣dog.¶')
 
 
 def test_errors(trained, error_of, tmp_path, monkeypatch):
-    assert 'nothing to translate' in error_of(
+    assert 'the sentence is empty' in error_of(
         visualize.main, '-m', trained[0], ' ')
     assert 'No such file' in error_of(
         visualize.main, '-m', trained[0], GERMAN,
         '-o', tmp_path / 'nowhere' / 'x.png')
     monkeypatch.setitem(__import__('sys').modules, 'matplotlib.figure', None)
-    assert 'matplotlib is not installed' in error_of(
+    assert 'pip install matplotlib' in error_of(
         visualize.main, '-m', trained[0], GERMAN)

@@ -10,7 +10,7 @@ from experiments.ptb.model import CONFIGS
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
-    """Folder and result of a short training that is worth something."""
+    """Return the folder and result of a short run that learns."""
     text, out = [tmp_path_factory.mktemp(name) for name in ('text', 'out')]
     for part, sentences in grammar.sample(1500, 150, 150).items():
         (text / f'ptb.{part}.txt').write_text(

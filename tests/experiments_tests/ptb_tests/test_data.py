@@ -18,7 +18,7 @@ PTB = os.path.join(os.path.dirname(data.__file__),
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of three parts; one is gzipped."""
+    """Return a folder of three parts, one of them gzipped."""
     (tmp_path / 'ptb.train.txt').write_text(' a b \n b c b \n')
     (tmp_path / 'ptb.valid.txt').write_text(' a c \n')
     (tmp_path / 'ptb.test.txt.gz').write_bytes(
@@ -42,10 +42,10 @@ def test_folder(folder):
 
 
 @pytest.mark.parametrize('text, expected', [
-    # Lines end at line feeds alone, whatever else Python takes for their end.
+    # Lines end only at line feeds, unlike in str.splitlines.
     (b'c \xc2\x85 b\x0cb\r\n', 'c b b <eos>'),
     (b'\xef\xbb\xbfc b', 'c b <eos>'),
-    # Some texts spell out the end of a line, some are a single line.
+    # Some texts contain <eos>, and some are a single line.
     (b' c b <eos>\n<eos>\nb\n', 'c b <eos> <eos> b <eos>'),
     (b'c <eos> b <eos>', 'c <eos> b <eos>')])
 def test_line_ends(folder, text, expected):
@@ -58,7 +58,7 @@ def test_line_ends(folder, text, expected):
 @pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
     (3760, 1299, 217646), (4358, 1467, 245569)])
 def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
-    """As published for WikiText-2, of other words in as many lines."""
+    """Token counts as published for WikiText-2, with generated words."""
     sizes = numpy.diff(numpy.linspace(
         0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
     tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
@@ -72,7 +72,7 @@ def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
 
 
 def test_memory(folder):
-    """Text is read line by line: a number for each word, not a string."""
+    """Text is read line by line and stored as numbers."""
     random = numpy.random.RandomState(0)
     for part in data.PARTS:
         (folder / f'ptb.{part}.txt').write_text(''.join(
@@ -90,7 +90,7 @@ def test_unknown_words(folder):
     corpus = data.load(str(folder))
     assert words(corpus, 'valid') == 'a <unk> <unk> <eos>'
     assert '2 of them unknown' in str(corpus)
-    # A count of 0 has one added to it, and to all others.
+    # If a count is 0, 1 is added to all counts.
     p = numpy.array([2, 1, 1, 3]) / 12.  # a, <unk>, <unk>, <eos>
     numpy.testing.assert_allclose(
         corpus.unigram_perplexity('valid'),
@@ -112,10 +112,10 @@ def test_vocabulary_of_a_model(folder):
 
 
 def test_fingerprint(folder):
-    before = data.load(str(folder)).facts['fingerprint']
-    assert data.load(str(folder)).facts['fingerprint'] == before
+    fingerprint = data.load(str(folder)).facts['fingerprint']
+    assert data.load(str(folder)).facts['fingerprint'] == fingerprint
     (folder / 'ptb.valid.txt').write_text(' c a \n')
-    assert data.load(str(folder)).facts['fingerprint'] != before
+    assert data.load(str(folder)).facts['fingerprint'] != fingerprint
 
 
 def test_sample():
@@ -125,7 +125,7 @@ def test_sample():
 
 
 @pytest.mark.skipif(not os.path.isdir(PTB),
-                    reason='there is no Penn Treebank beside the project')
+                    reason='the Penn Treebank is not available')
 def test_penn_treebank():
     corpus = data.load(PTB)
     assert '42,068 lines' in str(corpus)
@@ -139,7 +139,7 @@ def test_penn_treebank():
 
 def test_no_words(folder):
     (folder / 'ptb.train.txt').write_text(' \n\n')
-    with pytest.raises(UserError, match='ptb.train.txt holds no words'):
+    with pytest.raises(UserError, match='ptb.train.txt contains no words'):
         data.load(str(folder))
 
 
@@ -153,23 +153,24 @@ def test_missing(folder):
         data.load(str(folder))
 
 
-def test_part_that_is_trained_on(folder):
+def test_same_text_as_the_training_part(folder):
     (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
-    with pytest.raises(UserError, match='valid.txt of .* the text of .*train'):
+    with pytest.raises(UserError, match='valid.txt of .* the same text as'):
         data.load(str(folder))
     assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])  # to score
 
 
 def test_download(folder, monkeypatch):
-    """From the files' addresses, with what they must hold."""
-    asked = {}
+    """Each file has a URL and an MD5."""
+    requested = {}
 
     def download(url, md5):
         part = url.split('.')[-2]
-        asked[part] = md5
+        requested[part] = md5
         return files.plain_or_gzipped(str(folder / f'ptb.{part}.txt'))
 
     monkeypatch.setattr(files, 'download', download)
     corpus = data.load('download')
     assert words(corpus, 'valid') == 'a c <eos>'
-    assert set(asked) == {'train', 'valid', 'test'} and asked == data._MD5
+    assert requested == data._MD5
+    assert set(requested) == {'train', 'valid', 'test'}

@@ -16,7 +16,7 @@ WORDS = ['<eos>', '<unk>', 'the', 'sailor', 'sings']
 
 @pytest.fixture
 def save(tmp_path):
-    """Save a model as a training does; gives the folder and the model."""
+    """Save a model as a run does; return its folder and the model."""
     def make(**settings):
         config = dataclasses.replace(TINY, **settings)
         model = LanguageModel(config, len(WORDS))
@@ -30,7 +30,7 @@ def save(tmp_path):
 
 @pytest.mark.parametrize('kernel_size', [1, 2, 3])
 def test_same_logits(save, tmp_path, kernel_size):
-    """Chunk by chunk, with the state of one going into the next."""
+    """The state is passed from chunk to chunk."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(kernel_size=kernel_size, zoneout=.1, init_scale=1.)
@@ -62,7 +62,7 @@ def test_same_logits(save, tmp_path, kernel_size):
 
 def test_other_layers(save, error_of):
     folder, _ = save(layer='lstm')
-    assert 'only a model with QRNN layers' in error_of(
+    assert 'layers other than QRNN layers' in error_of(
         export.main, '--model', folder)
 
 
@@ -81,7 +81,7 @@ def test_without_onnxruntime(save, error_of, monkeypatch):
 
 
 def test_int8(save, tmp_path):
-    """The state of a call goes into the next one."""
+    """The state is passed from step to step."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(n_units=64, init_scale=.3)

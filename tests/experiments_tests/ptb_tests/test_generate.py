@@ -15,7 +15,7 @@ def test_generate(trained, capsys):
     vocabulary = {word for words in grammar.sample()['train']
                   for word in words}
     assert set(words) <= vocabulary
-    # It ends sentences, each on a line of its own; the last one may not end.
+    # Each sentence is a line; the last sentence may be incomplete.
     n_lines = out.count('\n')
     assert n_lines > 5
     assert 200 <= len(words) + n_lines <= 201
@@ -43,7 +43,7 @@ def test_unknown_prompt(trained, error_of):
 
 
 def test_words_read_as_unknown(monkeypatch, trained, capsys):
-    """They are named, as translate names characters."""
+    """A warning lists the words."""
     model, description = generate.load(trained[0])
     words = description['words']
     words[-1] = '<unk>'
@@ -58,11 +58,11 @@ def test_words_read_as_unknown(monkeypatch, trained, capsys):
 
 
 def test_lines_of_a_prompt(trained, capsys, monkeypatch):
-    """They end with an end of a line."""
+    """A line feed in the prompt is an end of a line."""
     prompts = []
     monkeypatch.setattr(
         generate, 'generate', lambda model, prompt, eos, *_: (
-            prompts.append([each == eos for each in prompt]), [eos + 1])[1])
+            prompts.append([word == eos for word in prompt]), [eos + 1])[1])
     for prompt, expected in ('the sailor\nthe', 'the sailor\nthe '), (
             'the sailor\n', 'the sailor\n'):
         out = text(capsys, '-m', trained[0], '--prompt', prompt)
@@ -71,13 +71,13 @@ def test_lines_of_a_prompt(trained, capsys, monkeypatch):
     assert prompts == [[False, False, True, False], [False, False, True]]
 
 
-def test_bad_numbers(trained, error_of):
+def test_invalid_numbers(trained, error_of):
     for arguments in ['--words', '0'], ['--temperature', '-1']:
         assert 'number from' in error_of(
             generate.main, '-m', trained[0], *arguments)
 
 
-def test_words_come_one_by_one(trained, monkeypatch):
+def test_words_are_written_one_by_one(trained, monkeypatch):
     written = []
     monkeypatch.setattr(
         generate, '_write', lambda text: text and written.append(text))

@@ -26,8 +26,8 @@ def test_reflexive_agrees_with_name():
     for words in grammar.sample(1000, 1, 1)['train']:
         for reflexive, names in ('herself', women), ('himself', men):
             if reflexive in words:
-                before = words[:words.index(reflexive)]
-                name = [w for w in before if w in women + men][-1]
+                previous = words[:words.index(reflexive)]
+                name = [w for w in previous if w in women + men][-1]
                 assert name in names
 
 

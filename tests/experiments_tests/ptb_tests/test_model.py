@@ -13,7 +13,7 @@ def test_number_of_parameters():
     model = LanguageModel(CONFIGS['qrnn-zoneout'], 10000)
     assert model.count_params() == 17729040  # the 18M of Table 2
     model = LanguageModel(CONFIGS['lstm'], 10000)
-    assert 19.3e6 < model.count_params() < 19.5e6  # its 20M
+    assert 19.3e6 < model.count_params() < 19.5e6  # the 20M of Table 2
 
 
 def test_seed_gives_the_same_model():
@@ -25,7 +25,7 @@ def test_seed_gives_the_same_model():
         assert numpy.array_equal(p.array, q.array)
 
 
-def test_uniform_start():
+def test_uniform_initialization():
     model = LanguageModel(dataclasses.replace(TINY, init_scale=.05), 20)
     for param in model.params():
         assert abs(param.array).max() <= .05
@@ -34,7 +34,7 @@ def test_uniform_start():
 
 @pytest.mark.parametrize('sum_over, n', [('rows', 5), ('steps', 4)])
 def test_loss(sum_over, n):
-    """It is reported per word, and returned as a sum of means."""
+    """The reported loss is per word, the returned loss a sum of means."""
     config = dataclasses.replace(
         TINY, dropout=0., batch_size=5, sum_over=sum_over)
     model = LanguageModel(config, 20)
@@ -48,7 +48,7 @@ def test_loss(sum_over, n):
     numpy.testing.assert_allclose(loss.array, n * mean, rtol=1e-6)
 
 
-def test_the_lstm_is_trained_as_its_source():
+def test_settings_of_the_lstm():
     config = CONFIGS['lstm']
     assert (config.sum_over, config.n_steps, config.max_norm) == (
         'steps', 35, 5)

@@ -44,11 +44,11 @@ def test_epochs():
         (True, 1, False, 1., 1.5), (False, 2, True, 1.5, 2.)]
 
 
-@pytest.mark.parametrize('n_before', range(5))
-def test_serialize(tmp_path, n_before):
+@pytest.mark.parametrize('n_chunks', range(5))
+def test_serialize(tmp_path, n_chunks):
     words = numpy.arange(11, dtype='i')
     saved, loaded = [stream.StreamIterator(words, 2, 3) for _ in range(2)]
-    chunks(saved, n_before)
+    chunks(saved, n_chunks)
     path = str(tmp_path / 'iterator.npz')
     chainer.serializers.save_npz(path, saved)
     chainer.serializers.load_npz(path, loaded)
@@ -83,7 +83,7 @@ class TestStreamEvaluator:
             for n_steps in (1, 7, 50)]
         numpy.testing.assert_allclose(losses, losses[0], rtol=1e-6)
 
-    def test_training_state_stays(self, model):
+    def test_training_state_is_restored(self, model):
         x, t = self.words(12).reshape(2, 2, 3)
         model(x, t)
         before = [part.array.copy() for s in model.rnn.state for part in s]
@@ -99,7 +99,7 @@ class TestStreamEvaluator:
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 def test_backpropagation_is_truncated_exactly(layer):
-    """Gradients of a chunk are those of a run from its carried state."""
+    """Gradients of a chunk depend only on the chunk and its initial state."""
     config = dataclasses.replace(EXACT, layer=layer)
     words = numpy.random.RandomState(0).randint(0, 20, 49).astype('i')
     model = LanguageModel(config, 20)
@@ -123,7 +123,7 @@ def test_backpropagation_is_truncated_exactly(layer):
             param.grad, grads[name], rtol=1e-4, atol=1e-6)
 
 
-def test_state_starts_anew_with_every_epoch():
+def test_state_is_reset_at_every_epoch():
     words = numpy.arange(20, dtype='i')
     model = LanguageModel(EXACT, 20)
     optimizer = chainer.optimizers.SGD(0.).setup(model)
@@ -139,7 +139,7 @@ def test_state_starts_anew_with_every_epoch():
 
 @pytest.mark.parametrize('options', [
     {}, {'kernel_size': 1}, {'kernel_size': 3}, {'layer': 'lstm'}])
-def test_updater_goes_on_from_a_snapshot(tmp_path, options):
+def test_updater_resumes_from_a_snapshot(tmp_path, options):
     words = numpy.random.RandomState(0).randint(0, 20, 49).astype('i')
     updaters = []
     for _ in range(2):
@@ -154,9 +154,7 @@ def test_updater_goes_on_from_a_snapshot(tmp_path, options):
     chainer.serializers.load_npz(path, loaded)
     for updater in updaters:
         updater.update()
-    ours, theirs = (
-        dict(updater.get_optimizer('main').target.namedparams())
-        for updater in updaters)
-    for name in ours:
-        numpy.testing.assert_array_equal(
-            ours[name].array, theirs[name].array)
+    a, b = (dict(updater.get_optimizer('main').target.namedparams())
+            for updater in updaters)
+    for name in a:
+        numpy.testing.assert_array_equal(a[name].array, b[name].array)

@@ -17,7 +17,7 @@ def test_reaches_a_score(trained):
     assert sorted(curve, reverse=True) == curve
 
 
-def test_leaves_everything_behind(trained):
+def test_output_files(trained):
     out, result = trained
     assert {'log', 'model.json', 'model.npz', 'result.json'} < set(
         os.listdir(out))
@@ -56,10 +56,10 @@ def test_both_evaluations_of_zoneout(tmp_path, monkeypatch):
         curves.append(run(tmp_path / str(expectation)))
     names = ['validation/perplexity', 'validation_expectation/perplexity',
              'validation_identity/perplexity']
-    for as_it_is, expected in zip(*curves):
-        assert as_it_is['main/loss'] == expected['main/loss']
-        assert as_it_is[names[0]] == expected[names[2]]
-        assert as_it_is[names[1]] == expected[names[0]] != as_it_is[names[0]]
+    for identity, expected in zip(*curves):
+        assert identity['main/loss'] == expected['main/loss']
+        assert identity[names[0]] == expected[names[2]]
+        assert identity[names[1]] == expected[names[0]] != identity[names[0]]
     result = json.loads((tmp_path / 'True' / 'result.json').read_text())
     assert result['validation_perplexity'] == pytest.approx(
         min(entry[names[0]] for entry in curves[1]))
@@ -76,7 +76,7 @@ class TestEvalOnly:
 
     @pytest.fixture
     def model(self, trained, tmp_path):
-        """A folder with nothing but the model."""
+        """Return a folder that contains only the model."""
         for name in 'model.json', 'model.npz':
             shutil.copy(os.path.join(trained[0], name), str(tmp_path))
         return tmp_path
@@ -102,5 +102,5 @@ class TestEvalOnly:
         description = json.loads((model / 'model.json').read_text())
         description['settings']['n_units'] = 8
         (model / 'model.json').write_text(json.dumps(description))
-        assert 'does not hold a model of experiments.ptb' in error_of(
+        assert 'does not contain a model of experiments.ptb' in error_of(
             train.main, '--eval-only', model)
