@@ -134,8 +134,8 @@ def report_rate(n, unit, start):
 
     Args:
         n (int): Number of items.
-        unit (str): Name of the items, ``'words'`` for example.
-        start (float): :func:`time.perf_counter` before the first one.
+        unit (str): Name of the items, for example ``'words'``.
+        start (float): :func:`time.perf_counter` before the first item.
 
     """
     if sys.stderr.isatty() and n:
