@@ -1,3 +1,65 @@
-# The library's tests run without the checkout too, and so without this file.
+"""Fixtures of all tests; the library's tests also run without this file."""
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
 # Importing it also sets up hypothesis.
 from qrnn_tests.conftest import pytest_collection_modifyitems  # noqa: F401
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture(scope='session')
+def python():
+    """Run Python in the root of the project, as users do."""
+    return lambda *arguments, launcher=(): _run(
+        *launcher, sys.executable, *arguments)
+
+
+@pytest.fixture(scope='session')
+def mpiexec(python):
+    """Run Python in several processes."""
+    command = _mpiexec()
+    return lambda n, *arguments: python(*arguments, launcher=[
+        command, '-n', n, '--oversubscribe', '--bind-to', 'none',
+        '--timeout', 1500])
+
+
+@pytest.fixture(scope='session')
+def two_hosts():
+    """Run a command, after options of mpiexec, on two emulated hosts."""
+    folder = os.path.dirname(sys.executable)
+    command = os.path.join(ROOT, '..', 'shared', 'two_hosts')
+    if not os.path.exists(command):
+        pytest.skip('../shared/two_hosts is missing')
+    if os.path.dirname(_mpiexec()) != folder:
+        pytest.skip(f'there is no mpiexec in {folder}')
+    if not shutil.which('ip'):
+        pytest.skip('two hosts need iproute2')
+    if _run('unshare', '--net', '--uts', 'true').returncode:
+        pytest.skip('two hosts need root')
+    return lambda *arguments: _run(command, folder, *arguments)
+
+
+def _mpiexec():
+    pytest.importorskip('mpi4py')
+    installed = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
+    command = shutil.which(installed) or shutil.which('mpiexec')
+    if command is None:
+        pytest.skip('there is no mpiexec')
+    return command
+
+
+def _run(*command):
+    environment = dict(
+        os.environ, PYTHONPATH=ROOT,
+        # Open MPI's waiting processes yield cores, and root may run them.
+        OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
+        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
+    return subprocess.run(
+        list(map(str, command)), cwd=ROOT, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

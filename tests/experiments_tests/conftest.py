@@ -1,9 +1,7 @@
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import textwrap
 
@@ -67,35 +65,6 @@ def code_block():
                 f.read(), re.MULTILINE)
         return textwrap.dedent(block)
     return find
-
-
-@pytest.fixture(scope='session')
-def python():
-    """Run Python in the root of the project, as users do."""
-    def start(*arguments, launcher=()):
-        environment = dict(
-            os.environ, PYTHONPATH=ROOT,
-            # Open MPI's processes yield idle cores, and root may run them.
-            OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
-            OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
-        return subprocess.run(
-            list(launcher) + [sys.executable] + list(map(str, arguments)),
-            cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
-    return start
-
-
-@pytest.fixture(scope='session')
-def mpiexec(python):
-    """Run Python in several processes at a time."""
-    pytest.importorskip('mpi4py')
-    installed = os.path.join(os.path.dirname(sys.executable), 'mpiexec')
-    command = shutil.which(installed) or shutil.which('mpiexec')
-    if command is None:
-        pytest.skip('there is no mpiexec')
-    return lambda n, *arguments: python(*arguments, launcher=[
-        command, '-n', str(n), '--oversubscribe', '--bind-to', 'none',
-        '--timeout', '1500'])
 
 
 @pytest.fixture(scope='session')

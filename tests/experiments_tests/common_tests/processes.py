@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import os
 import signal
+import socket
+import subprocess
 import sys
 from unittest import mock
 
@@ -62,6 +64,12 @@ def train_with_breaks(out, *arguments):
         run('killed', 'ptb')
 
 
+def train_on_lost_host(out, *arguments):
+    """Train a model until the second host leaves the network."""
+    with at_iteration(7, disconnect):
+        train('ptb', out, '--snapshot-every', '3', *arguments)
+
+
 class Cut(Exception):
     pass
 
@@ -78,6 +86,12 @@ def interrupt():
 def kill():
     if cli.launched('RANK') == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def disconnect():
+    if socket.gethostname() == 'hostb':  # of ../shared/two_hosts
+        for _, name in socket.if_nameindex():
+            subprocess.run(['ip', 'link', 'set', name, 'down'], check=True)
 
 
 @contextlib.contextmanager

@@ -14,14 +14,19 @@ from tests.experiments_tests.common_tests import processes
 NAIVE = '--communicator', 'naive'
 
 
-@pytest.fixture(scope='module', params=[(2, 'float64'), (4, 'float32')])
-def single_and_several(request, mpiexec, tmp_path_factory):
+@pytest.fixture(scope='module', params=[
+    (2, 'float64'), (4, 'float32'), ('two_hosts', 'float64')],
+    ids='{0[0]}'.format)
+def single_and_several(request, tmp_path_factory):
     """Return folders of runs with a single process and with several."""
     n, dtype = request.param
     single, several = [str(tmp_path_factory.mktemp(name))
                        for name in ('single', 'several')]
-    process = mpiexec(
-        n, '-m', processes.__name__, 'train_all', several, dtype, *NAIVE)
+    arguments = '-m', processes.__name__, 'train_all', several, dtype, *NAIVE
+    if n == 'two_hosts':
+        process = request.getfixturevalue(n)('python', *arguments)
+    else:
+        process = request.getfixturevalue('mpiexec')(n, *arguments)
     assert process.returncode == 0, process.stderr
     processes.train_all(single, dtype)
     return [os.path.join(out, dtype) for out in (single, several)]
@@ -82,6 +87,22 @@ def test_resumes_with_another_number_of_processes(broken, capsys):
     assert 'The snapshot is from 2 processes' in stdout
     assert 'snapshot_iter_6: 0.38 epochs' in stdout
     assert (out / 'killed/ptb/result.json').exists()
+
+
+def test_lost_host_ends_all(two_hosts, tmp_path, capsys):
+    """With shorter limits than in docs/processes.rst."""
+    settings = [
+        word for name, value in (('time', 2), ('intvl', 1), ('probes', 2))
+        for word in ('--prtemca', f'oob_tcp_keepalive_{name}', value)]
+    process = two_hosts(
+        *settings, 'python', '-m', processes.__name__, 'train_on_lost_host',
+        tmp_path, *NAIVE)
+    # Open MPI's message names the lost host.
+    assert 'hostb' in process.stdout + process.stderr
+    assert not (tmp_path / 'result.json').exists()
+    processes.train('ptb', str(tmp_path), '--resume')
+    assert 'snapshot_iter_6: 0.38 epochs' in capsys.readouterr().out
+    assert (tmp_path / 'result.json').exists()
 
 
 def test_one_process_raises(mpiexec):
