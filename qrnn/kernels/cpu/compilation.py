@@ -20,7 +20,7 @@ FASTMATH = {'contract', 'nsz'}
 _logger = logging.getLogger(__name__)
 
 
-def compiled(function):
+def compiled(function, fastmath=FASTMATH):
     """Compile a loop over arrays on its first call, and cache it on disk.
 
     The loop releases Python's global lock. It may use compiled functions and
@@ -29,9 +29,15 @@ def compiled(function):
     formats the error message; :func:`qrnn.kernels.cpu.rows.copy` does not.
 
     Messages at level INFO say what is compiled.
+
+    Args:
+        function (callable): Function of arrays and numbers.
+        fastmath (set of str): Flags of LLVM. With ``'reassoc'``, a sum over a
+            row becomes vector instructions.
+
     """
     loop = numba.njit(
-        nogil=True, error_model='numpy', fastmath=FASTMATH)(function)
+        nogil=True, error_model='numpy', fastmath=fastmath)(function)
     with contextlib.suppress(RuntimeError, OSError):  # no folder is writable
         loop._cache = _Cache(function)
     return loop

@@ -1,7 +1,12 @@
 """Matrix products that BLAS computes fast, on NumPy arrays."""
+import functools
+
 import numpy
 
+from qrnn.kernels.cpu.compilation import compiled
+from qrnn.kernels.cpu.compilation import FASTMATH
 from qrnn.kernels.cpu.rows import computed_in
+from qrnn.kernels.cpu.threads import share
 
 
 def linear(x, W, b=None):
@@ -15,6 +20,9 @@ def linear(x, W, b=None):
     return y
 
 
+#: Elements of W from which reading it takes most of the time.
+_LARGE = 1 << 21
+
 #: Rows up to which products are computed the other way round.
 _FEW_ROWS = 64
 
@@ -23,9 +31,23 @@ def times_transposed(x, W, out):
     """Compute x W^T into an array.
 
     BLAS copies a matrix that it has to transpose, which takes as long as the
-    product if x has few rows. W x^T does not need it.
+    product if x has few rows. W x^T does not need it. With a single row BLAS
+    reads several rows of W at once, and a large W twice as slowly as memory
+    permits.
     """
-    if len(x) <= _FEW_ROWS:
+    if len(x) == 1 and W.size >= _LARGE and W.flags.c_contiguous:
+        share(_multiply_row, len(W), W.size, W, x.reshape(-1), out[0])
+    elif len(x) <= _FEW_ROWS:
         out[:] = numpy.dot(W, x.T).T
     else:
         numpy.dot(x, W.T, out=out)
+
+
+@functools.partial(compiled, fastmath=FASTMATH | {'reassoc'})
+def _multiply_row(first, last, W, x, out):
+    for i in range(first, last):
+        row = W[i]
+        total = row.dtype.type(0)
+        for j in range(len(row)):
+            total += row[j] * x[j]
+        out[i] = total

@@ -48,6 +48,19 @@ def test_any_strides():
     assert_equal(linear(x[::-1], W), expected[::-1])
 
 
+@pytest.mark.parametrize('dtype', helpers.DTYPES)
+def test_large_weights(dtype, monkeypatch):
+    # A single row is multiplied by a loop.
+    x, W = uniform(1, 700, dtype=dtype), uniform(3001, 700, dtype=dtype) / 700
+    y, expected = linear(x, W), x.astype('d') @ W.T.astype('d')
+    numpy.testing.assert_allclose(
+        y.array, expected, **helpers.TOLERANCES[dtype][0])
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    assert_equal(linear(x, W), y, 0)
+    W[5] = numpy.nan
+    assert numpy.isnan(linear(x, W).array[0]).nonzero()[0].tolist() == [5]
+
+
 @pytest.mark.parametrize('shapes', [
     [(3, 4), (2, 3)], [(3, 4), (4,)], [(3, 4), (2, 4), (3,)],
     [(3, 4), (2, 4), (1, 2)], [(), (2, 4)]])
