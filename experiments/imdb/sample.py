@@ -9,7 +9,8 @@ _BAD = ('dull awful boring clumsy silly tedious lifeless weak dreadful flat '
 _ASPECTS = ('acting plot music script camera dialogue ending lighting pace '
             'opening').split()
 _FILMS = ('film', 'movie', 'picture', 'story', 'thing')
-_PEOPLE = ('My brother', 'My sister', 'A friend', 'The man beside me',
+_PEOPLE = ('My brother', 'My sister', 'A friend',
+           'The man beside me',  # codespell:ignore beside
            'My neighbour', 'Everyone at work', 'The paper', 'My teacher')
 
 # {yes} is a word for the label, {no} a word for the other label. Each of these

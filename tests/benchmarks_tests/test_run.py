@@ -59,7 +59,7 @@ SIZES = {
 
 @pytest.fixture
 def run_tiny(tmp_path, monkeypatch):
-    """Run a benchmark on tiny models, and return what it has written."""
+    """Run a benchmark on tiny models, and return its result."""
     def start(name):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv('PYTHONPATH', ROOT)

@@ -44,7 +44,7 @@ WORDS = st.sampled_from([
 @given(st.lists(WORDS, min_size=1), st.lists(WORDS, unique=True))
 def test_load(tmp_path_factory, write, name, words, vocabulary):
     """Words are looked up first unchanged, then in lower case."""
-    words = ['the', *words]  # the size is that of the first line
+    words = ['the', *words]  # the first line determines the size
     path = write(tmp_path_factory.getbasetemp() / name, [
         f'{word} {i} 0.5 -2e-1' for i, word in enumerate(words)])
     vectors, found = glove.load(path, [*vocabulary, words[-1], 'unheard'])

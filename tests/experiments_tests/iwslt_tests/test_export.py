@@ -90,7 +90,7 @@ def test_metadata(exported, trained):
 
 
 def test_example_of_the_documentation(exported, trained, code_block):
-    """Its output is that of greedy decoding, without Chainer."""
+    """It decodes greedily, without Chainer."""
     model, characters, _ = load(trained[0])
     lines = ['Die Sonne scheint .', '', 'zwei  alte Hunde', 'x']
     process = subprocess.run(
