@@ -128,7 +128,7 @@ class TestArchive:
     def test_other_file(self, tmp_path):
         (tmp_path / 'a.zip').write_bytes(b'no archive')
         with pytest.raises(UserError, match='a.zip: it is damaged or not a '
-                           'tar archive; --data takes [^\n]*review'):
+                           'tar archive; --data accepts [^\n]*review'):
             read(tmp_path / 'a.zip')
 
     def test_not_text(self, tmp_path):
