@@ -51,23 +51,23 @@ def write_json(path, value):
 def prepare_folder(out, resume, overwrite):
     """Create the output folder of a run, unless it contains another run."""
     os.makedirs(out, exist_ok=True)
-    earlier = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
-    found = list(filter(earlier.fullmatch, os.listdir(out)))
+    pattern = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
+    outputs = list(filter(pattern.fullmatch, os.listdir(out)))
     if overwrite:
-        for name in found:
+        for name in outputs:
             os.remove(os.path.join(out, name))
-    elif found and not resume:
+    elif outputs and not resume:
         raise UserError(
             f'{out} contains an earlier run; resume it with --resume, start '
             'over with --overwrite, or choose another folder with --out')
-    elif 'model.npz' in found and not snapshots(out):
+    elif 'model.npz' in outputs and not snapshots(out):
         raise UserError(
             f'{out} contains a model, but no snapshot; start over with '
             '--overwrite or choose another folder with --out')
-    for name in os.listdir(out):  # left by a run that was killed in a write
+    for name in os.listdir(out):  # left by a run that was killed
         if re.fullmatch(r'.*\.tmp\d+', name):
             os.remove(os.path.join(out, name))
-        elif re.fullmatch('log.{8}', name):  # of LogReport
+        elif re.fullmatch('log.{8}', name):  # by LogReport
             shutil.rmtree(os.path.join(out, name))
 
 
@@ -77,9 +77,9 @@ _SNAPSHOT = r'snapshot_iter_(\d+)'
 def snapshots(out):
     """Return the snapshots in a folder by iteration, the newest first."""
     names = os.listdir(out) if os.path.isdir(out) else []
-    found = filter(None, (re.fullmatch(_SNAPSHOT, name) for name in names))
+    matches = filter(None, (re.fullmatch(_SNAPSHOT, name) for name in names))
     return [os.path.join(out, match[0]) for match in sorted(
-        found, key=lambda match: -int(match[1]))]
+        matches, key=lambda match: -int(match[1]))]
 
 
 class Snapshot(training.Extension):

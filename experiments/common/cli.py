@@ -12,7 +12,7 @@ import numpy
 
 
 class UserError(Exception):
-    """Error that a user can fix; the message says what is wrong and how."""
+    """Error that a user can fix, with a message that explains how."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -25,7 +25,7 @@ class Interrupted(KeyboardInterrupt):
         self.message = f'interrupted by {name}; {advice}'
 
 
-#: Ends the program, all processes of it, with an exit status.
+#: Ends all processes of the program with an exit status.
 end = sys.exit
 
 

@@ -8,7 +8,6 @@ import numpy
 
 from experiments.common import cli
 from experiments.common.checkpoint import replacing
-from experiments.common.cli import UserError
 from qrnn import onnx_export
 from qrnn import QRNNStack
 
@@ -44,8 +43,9 @@ def prepare(model, *stacks):
 
     """
     if not all(isinstance(stack, QRNNStack) for stack in stacks):
-        raise UserError('the model has layers other than QRNN layers and '
-                        'cannot be exported; train one with --config qrnn')
+        raise cli.UserError(
+            'the model has layers other than QRNN layers and cannot be '
+            'exported; train one with --config qrnn')
     for param in model.params():
         param.array = param.array.astype(numpy.float32, copy=False)
 

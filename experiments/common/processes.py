@@ -3,7 +3,6 @@ import chainer
 import numpy
 
 from experiments.common import cli
-from experiments.common.cli import UserError
 
 
 def join(communicator, batch_size):
@@ -16,13 +15,13 @@ def join(communicator, batch_size):
         from experiments.common.multi_process import MultiProcess
         processes = MultiProcess(communicator)
     elif (cli.launched('SIZE') or 1) > 1:
-        raise UserError(
+        raise cli.UserError(
             f"mpiexec started {cli.launched('SIZE')} processes, which would "
             'train independently; to train one model, add --communicator')
     else:
         processes = SingleProcess()
     if batch_size % processes.size:
-        raise UserError(
+        raise cli.UserError(
             f'--batch-size {batch_size} is not divisible by '
             f'{processes.size} processes; choose a multiple of '
             f'{processes.size}')

@@ -5,7 +5,6 @@ import chainer
 
 from experiments.common import cli
 from experiments.common import files
-from experiments.common.cli import UserError
 from experiments.imdb.data import pad
 from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
@@ -39,7 +38,7 @@ def main(argv=None):
                 problem = 'it has no words'
             elif not any(words) and description['words']:  # not for pqrnn
                 problem = 'all of its words are unknown to the model'
-        except UserError as error:
+        except cli.UserError as error:
             words, problem = [], str(error)
         print(describe(probability(model, words)) if words else '-',
               flush=True)

@@ -10,7 +10,6 @@ import numpy
 from experiments.common import cli
 from experiments.common import files
 from experiments.common.checkpoint import replacing
-from experiments.common.cli import UserError
 from experiments.common.precision import linear
 from experiments.imdb import reviews
 from experiments.imdb.data import tokenize
@@ -51,8 +50,9 @@ def main(argv=None):
     device = cli.use_device(args.device)
     model, description = load(args.model)
     if not isinstance(model, SentimentClassifier):
-        raise UserError(f'{args.model} is a bidirectional model, whose states '
-                        'cannot be drawn; choose another configuration')
+        raise cli.UserError(
+            f'{args.model} is a bidirectional model, whose states cannot be '
+            'drawn; choose another configuration')
     model.to_device(device)
     if args.find is not None:
         text = find(args.data or description['data']['source'], args.find)
@@ -62,8 +62,8 @@ def main(argv=None):
         text = files.decode(sys.stdin.buffer.read(), 'standard input')
     words = tokenize(text)
     if not words:
-        raise UserError('the review has no words; pass a review as an '
-                        'argument or on standard input')
+        raise cli.UserError('the review has no words; pass a review as an '
+                            'argument or on standard input')
     states, p = trace(model, [model.number(word) for word in words])
     os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
     with replacing(args.out) as f:
@@ -79,8 +79,8 @@ def find(source, phrase):
     for text, _ in texts['test']:
         if phrase in text:
             return text
-    raise UserError(f'no test review of {source} contains {phrase!r}; try '
-                    'another phrase')
+    raise cli.UserError(f'no test review of {source} contains {phrase!r}; try '
+                        'another phrase')
 
 
 def trace(model, words):

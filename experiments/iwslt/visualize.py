@@ -6,7 +6,6 @@ import numpy
 
 from experiments.common import cli
 from experiments.common.checkpoint import replacing
-from experiments.common.cli import UserError
 from experiments.iwslt.beam import translate
 from experiments.iwslt.data import clean
 from experiments.iwslt.model import load
@@ -29,7 +28,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     german = clean(args.german)
     if not german:
-        raise UserError('the sentence is empty; pass a sentence to translate')
+        raise cli.UserError('the sentence is empty; pass another one')
     device = cli.use_device(args.device)
     model, characters, _ = load(args.model)
     model.to_device(device)

@@ -6,7 +6,6 @@ import chainer
 import numpy
 
 from experiments.common import cli
-from experiments.common.cli import UserError
 from experiments.ptb.data import EOS
 from experiments.ptb.data import UNK
 from experiments.ptb.model import load
@@ -94,8 +93,8 @@ def _numbers(prompt, words):
     unknown = ', '.join(sorted(set(prompt).difference(words)))
     if unknown:
         if UNK not in words:
-            raise UserError(f'the model does not know {unknown}; remove it '
-                            'from --prompt')
+            raise cli.UserError(f'the model does not know {unknown}; remove '
+                                'it from --prompt')
         print(f'warning: the model does not know {unknown}, read as {UNK}',
               file=sys.stderr)
     numbers = {word: i for i, word in enumerate(words)}
