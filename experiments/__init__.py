@@ -6,7 +6,7 @@ import sys
 
 
 def _set_up_process():
-    """Set what must be set before NumPy and Chainer are loaded."""
+    """Set up the environment and malloc, before NumPy is loaded."""
     # Otherwise OpenBLAS's idle threads spin for a tenth of a second and slow
     # down the elementwise work between two matrix products.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
