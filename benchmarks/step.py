@@ -11,7 +11,7 @@ def matrix_products(shapes, xp, training=True):
     """Return a function that does the products of linear maps, and no more.
 
     Of every map y = x W: y, and in training the gradients of x and W, on bare
-    arrays at hand, so that no allocation is counted.
+    existing arrays, so that no allocation is counted.
 
     Args:
         shapes (list of tuple): ``(..., rows, n_in, n_out)`` of every map.

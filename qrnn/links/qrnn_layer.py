@@ -58,8 +58,8 @@ class QRNNLayer(RecurrentLayer):
 
     In a decoder layer (``decoder=True``), the last output :math:`\\tilde h` of
     the encoder layer, set by :meth:`init`, enters every gate at every step:
-    :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)`, and likewise the other
-    gates. With ``attention=True``, which implies ``decoder=True``,
+    :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)`, and so on. With
+    ``attention=True``, which implies ``decoder=True``,
 
     .. math::
 

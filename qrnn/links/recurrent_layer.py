@@ -26,7 +26,7 @@ class RecurrentLayer(link.Chain):
     """Base class of QRNN and LSTM layers: calls, state and encoder.
 
     The state is an argument and a result of everything below
-    :meth:`forward`, which assigns it once, after all else has succeeded.
+    :meth:`forward`, which assigns it once, at the end.
 
     A subclass defines :attr:`state_type`, a named tuple of Variables with the
     batch first; :attr:`in_size`; ``_state_shapes``, the shapes of the state's

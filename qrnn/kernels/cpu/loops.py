@@ -1,10 +1,9 @@
 """The loops of the recurrences: strnn, the poolings, the LSTM.
 
-Arrays reach them flat, with the distances between sequences and between
-steps, so that neighbouring channels are neighbours and the inner loop over
-them becomes vector instructions. A distance of 0 repeats what is there: one
-row of zeros stands for a gradient that did not arrive. An item is a sequence
-and a block of neighbouring channels.
+Arrays are one-dimensional arguments, with the strides of the batch and time
+axes. Adjacent channels are adjacent in memory, so that the inner loop over
+them is vectorised. A stride of 0 broadcasts a row: a missing gradient is one
+row of zeros. An item is a sequence and a block of adjacent channels.
 """
 import functools
 import math
@@ -44,8 +43,8 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
     for item in range(first, last):
         s, start = item // n_blocks, item % n_blocks * width
         n = min(width, C - start)
-        arrived = _row(gh0, s * C + start, n)  # from the step after this one
-        arrived[:] = 0
+        carry = _row(gh0, s * C + start, n)  # gradient from the next step
+        carry[:] = 0
         for step in range(T - 1, -1, -1):
             t = T - 1 - step if reverse else step
             f_t = _row(f, s * f_batch + t * f_row + start, n)
@@ -53,15 +52,15 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
             gf_t = _row(gf, (s * T + t) * C + start, n)
             gx_t = _row(gx, (s * T + t) * C + start, n)
             if step > 0:
-                before = t + 1 if reverse else t - 1
-                h_before = _row(h, s * h_batch + before * h_row + start, n)
+                t_prev = t + 1 if reverse else t - 1
+                h_prev = _row(h, s * h_batch + t_prev * h_row + start, n)
             else:
-                h_before = _row(h0, s * h0_batch + start, n)
+                h_prev = _row(h0, s * h0_batch + start, n)
             for j in range(n):
-                g = gh_t[j] + arrived[j]
-                gf_t[j] = g * h_before[j]
+                g = gh_t[j] + carry[j]
+                gf_t[j] = g * h_prev[j]
                 gx_t[j] = g
-                arrived[j] = f_t[j] * g
+                carry[j] = f_t[j] * g
 
 
 @functools.lru_cache(maxsize=None)
@@ -100,14 +99,14 @@ def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
                         i = _activate(i_kind, u_i[j] + b_i[j])
                     else:
                         i = one(f) - f
-                    now = f * state[j] + i * z
-                    state[j] = now
-                    c_t[j] = now
+                    y = f * state[j] + i * z
+                    state[j] = y
+                    c_t[j] = y
                     if has_o:
                         o = _activate(o_kind, u_o[j] + b_o[j])
-                        now = o * now if gated else o
+                        y = o * y if gated else o
                     if writes_h:
-                        h_t[j] = now
+                        h_t[j] = y
             for t in range(lengths[s], T):  # the state holds, h is 0
                 if writes_h:
                     _row(h, (s * T + t) * C + start, n)[:] = 0
@@ -130,8 +129,8 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
         for item in range(first, last):
             s, start = item // n_blocks, item % n_blocks * width
             n = min(width, C - start)
-            arrived = _row(gc0, s * C + start, n)  # from the step after it
-            copy(arrived, _row(gc_last, s * gc_last_batch + start, n))
+            carry = _row(gc0, s * C + start, n)  # gradient from the next step
+            copy(carry, _row(gc_last, s * gc_last_batch + start, n))
             b_f, b_z, b_o, b_i = _gates(
                 b, s * b_batch + start, C, n, has_o, has_i)
             gb_f, gb_z, gb_o, gb_i = _gates(
@@ -142,7 +141,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                     gu, (s * T + t) * G * C + start, C, n, has_o, has_i)
                 if t >= lengths[s]:  # the state holds
                     for j in range(n):
-                        arrived[j] += gc_t[j]
+                        carry[j] += gc_t[j]
                     gu_f[:] = 0
                     gu_z[:] = 0
                     if has_o:
@@ -156,15 +155,15 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                 gh_t = _row(gh, s * gh_batch + t * gh_row + start, n)
                 c_t = _row(c, s * c_batch + t * c_row + start, n)
                 if t > 0:
-                    before = _row(c, s * c_batch + (t - 1) * c_row + start, n)
+                    c_prev = _row(c, s * c_batch + (t - 1) * c_row + start, n)
                 else:
-                    before = _row(c0, s * c0_batch + start, n)
+                    c_prev = _row(c0, s * c0_batch + start, n)
                 for j in range(n):
                     raw = sigmoid(u_f[j] + b_f[j])
                     raw = one(raw) if mask_t[j] else raw
                     f = raw + expected * (one(raw) - raw)
                     z = _activate(z_kind, u_z[j] + b_z[j])
-                    g = arrived[j] + gc_t[j]  # of the state
+                    g = carry[j] + gc_t[j]  # of the state
                     if has_o:
                         o = _activate(o_kind, u_o[j] + b_o[j])
                         g_o = gh_t[j]
@@ -181,17 +180,17 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                         g_i = g * z * _slope(i_kind, i)
                         gu_i[j] = g_i
                         gb_i[j] += g_i
-                        g_f = g * before[j]
+                        g_f = g * c_prev[j]
                     else:
                         i = one(f) - f
-                        g_f = g * (before[j] - z)
+                        g_f = g * (c_prev[j] - z)
                     g_f *= raw * (one(f) - f)
                     g_z = g * i * _slope(z_kind, z)
                     gu_f[j] = g_f
                     gb_f[j] += g_f
                     gu_z[j] = g_z
                     gb_z[j] += g_z
-                    arrived[j] = f * g
+                    carry[j] = f * g
 
     return loop
 
@@ -215,10 +214,10 @@ def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
         for j in range(m):
             i, f = sigmoid(u_i[j] + p_i[j]), sigmoid(u_f[j] + p_f[j])
             o, z = sigmoid(u_o[j] + p_o[j]), tanh(u_z[j] + p_z[j])
-            now = f * c_s[j] + i * z
+            cell = f * c_s[j] + i * z
             g_i[j], g_f[j], g_o[j], g_z[j] = i, f, o, z
-            c_after[j] = now
-            h_after[j] = y_t[j] = o * tanh(now)
+            c_after[j] = cell
+            h_after[j] = y_t[j] = o * tanh(cell)
 
 
 @compiled
@@ -226,8 +225,8 @@ def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
                   gy_row, gh, held, gc, ga):
     """Compute the gradient of :func:`lstm_forward`.
 
-    ``gh`` is what arrives through the products of the step after this one,
-    ``held`` what arrives at the output of a sequence that has ended.
+    ``gh`` is the gradient of the output from the product of the next step,
+    ``held`` the gradient of the last output of a sequence that has ended.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)
@@ -262,7 +261,7 @@ def _row(array, start, n):
 
 @compiled
 def _gates(array, start, C, n, has_o, has_i):
-    """Return the gates' rows, in order; f's for one that is missing."""
+    """Return the rows of the gates f, z, o, i; of f for a missing gate."""
     f, z = array[start:start + n], array[start + C:start + C + n]
     o_start = start + 2 * C if has_o else start
     i_start = start + (2 + has_o) * C if has_i else start

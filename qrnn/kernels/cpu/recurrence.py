@@ -102,7 +102,7 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     loop = _loop(
         functools.partial(loops.pooling_forward, True, gated), pooling,
         activations)
-    # _run would take a third of the time of a small product.
+    # Faster than _run by a third of the time of a small product
     share(loop, B, u.size, C, 1, C, u.reshape(-1), channels, 0,
           *flat(b, dtype, (B, channels)), *flat(c0, dtype, (B, C)),
           numpy.ones(B, numpy.int64), *flat(mask, bool, (B, 1, C)),
@@ -113,7 +113,7 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
 
 
 def lstm_forward(u, W, c0, h0, lengths=None):
-    """Return outputs, last cell, last output of an LSTM, and what it keeps."""
+    """Return outputs, last cells and last output, and values for backward."""
     B, T, _ = u.shape
     m = W.shape[1]
     dtype = computed_in(u.dtype)
@@ -151,7 +151,7 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     # Copies, row by row in memory: the loop writes to them.
     gc, gh = (numpy.zeros((B, m), real) if g is None else
               numpy.array(g, real, order='C') for g in (gc_last, gh_last))
-    held = numpy.zeros((B, m), real)  # at the output of what has ended
+    held = numpy.zeros((B, m), real)  # of the last outputs
     W = numpy.ascontiguousarray(W, real)
     ga = numpy.empty(gates.shape, real)
     gy, ends = flat(gy, real, (B, T, m)), ends_of(lengths, B, T)

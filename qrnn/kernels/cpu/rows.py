@@ -1,4 +1,4 @@
-"""How arrays reach the loops."""
+"""Conversion of arrays into arguments of the loops."""
 import numpy
 
 from qrnn.kernels.cpu.compilation import compiled

@@ -36,14 +36,14 @@ def test_cut_anywhere(link, n_layers, cut):
 @pytest.mark.parametrize('cut', range(1, T))
 @pytest.mark.parametrize('link', [L.NStepBiLSTM, NStepBiQRNN])
 def test_cut_anywhere_in_one_direction(link, cut):
-    """Either direction of a layer goes on where it ended."""
+    """Each direction of a layer continues where it ended."""
     rnn = randomize(link(1, n, m, 0.))
     xs = [uniform(T, n) for _ in range(B)]
     whole = F.stack(rnn(None, None, xs)[2]).array
     parts = [x[:cut] for x in xs], [x[cut:] for x in xs]
     for direction, (one, other) in enumerate([parts, parts[::-1]]):
         h, c, begun = rnn(None, None, one)
-        others = numpy.arange(2) != direction  # which begins anew
+        others = numpy.arange(2) != direction  # which starts from zero
         for state in h, c:
             state.array[others] = 0
         _, _, ended = rnn(h, c, other)
