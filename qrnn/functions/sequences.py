@@ -1,3 +1,5 @@
+import math
+
 import numpy
 
 import chainer
@@ -5,8 +7,8 @@ from chainer import backend
 import chainer.functions as F
 from chainer.utils import type_check
 
+from qrnn.functions.last_steps import last_steps
 from qrnn.functions.lengths import as_lengths
-from qrnn.functions.lengths import send_lengths
 from qrnn.functions.node import Node
 from qrnn.types import Input
 from qrnn.types import Lengths
@@ -73,20 +75,12 @@ def last_valid_step(
 
     """
     x = chainer.as_variable(x)
-    xp = backend.get_array_module(x.array)
     B, T = x.shape[:2]
-    with chainer.using_device(x.device):
-        if default is None:
-            default = xp.zeros((B, *x.shape[2:]), x.dtype)
-        if T == 0:
-            return chainer.as_variable(default)
-        rows = xp.arange(B)
-        if lengths is None:
-            return x[rows, T - 1]
-        last = send_lengths(lengths, x) - 1
-        h = x[rows, xp.maximum(last, 0)]
-        is_valid = (last >= 0).reshape((B,) + (1,) * (h.ndim - 1))
-        return F.where(xp.broadcast_to(is_valid, h.shape), h, default)
+    if default is not None:
+        default = F.reshape(default, (B, 1, -1)) if B else None
+    last = last_steps(F.reshape(x, (B, T, math.prod(x.shape[2:]))), 1,
+                      default, lengths)
+    return F.reshape(last, (B, *x.shape[2:]))
 
 
 def unpad_sequence(

@@ -228,7 +228,8 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
     """Return the gradients of :func:`unfold` for ``x`` and ``x0``.
 
     Args:
-        gwindows (:ref:`ndarray`): Gradient of the windows, ``(B, T, k, n)``.
+        gwindows (:ref:`ndarray`): Gradient of the windows, ``(B, T, k, n)``,
+            or None for 0.
         x_shape (tuple of ints): Shape of ``x``.
         lookahead (int): As in :func:`unfold`.
         lengths (:ref:`ndarray`): As in :func:`unfold`.
@@ -236,7 +237,7 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
             :func:`last_steps` returns, ``(B, k - 1, n)``, or None.
 
     """
-    return _backend(gwindows).fold(
+    return _backend(glast if gwindows is None else gwindows).fold(
         gwindows, x_shape, lookahead, lengths, glast)
 
 

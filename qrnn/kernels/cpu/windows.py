@@ -24,6 +24,8 @@ def unfold(x, x0, k, lookahead, lengths):
 
 def fold(gwindows, x_shape, lookahead, lengths, glast=None):
     """Return the gradients of :func:`unfold` for ``x`` and ``x0``."""
+    if gwindows is None:
+        return _fold_last_steps(glast, x_shape, lengths)
     B, T, n = x_shape
     k = gwindows.shape[2]
     if k == 1 and lengths is None:
@@ -35,6 +37,19 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
           flat(gwindows, dtype, (B, T, k, n))[0], ends_of(lengths, B, T),
           *flat(glast, dtype, (B, k - 1, n)), gx.reshape(-1), gx0.reshape(-1))
     return tuple(g.astype(gwindows.dtype, copy=False) for g in (gx, gx0))
+
+
+def _fold_last_steps(glast, x_shape, lengths):
+    B, n_steps, n = glast.shape
+    T = x_shape[1]
+    gx, gx0 = (numpy.zeros((B, size, n), glast.dtype) for size in (T, n_steps))
+    rows, steps = numpy.arange(B), ends_of(lengths, B, T)
+    for j in range(n_steps):
+        step = steps - n_steps + j
+        in_x = step >= 0
+        gx[rows[in_x], step[in_x]] = glast[in_x, j]
+        gx0[rows[~in_x], step[~in_x]] = glast[~in_x, j]
+    return gx, gx0
 
 
 def last_steps(x, x0, n_steps, lengths):

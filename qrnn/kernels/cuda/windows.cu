@@ -73,7 +73,7 @@ extern "C" __global__ void fold(
     const int kept = at.t - length;  // index among the last steps
     if (glast && kept >= 0 && kept < before)
       sum = wide(fetch(glast + (at.b * before + kept) * n + c));
-    for (int j = 0; j < k; ++j) {
+    for (int j = 0; gwindows && j < k; ++j) {
       const int back = before - (int) lookahead - j;
       // Tap j of step t reads row j + t of x0 if its step is before the first.
       const int t = s >= 0 ? s + back : at.t - j;

@@ -44,9 +44,12 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None,
 
     """
     B, T, n = x_shape
-    k, dtype = gwindows.shape[2], gwindows.dtype
+    if gwindows is None:
+        k, dtype = glast.shape[1] + 1, glast.dtype
+    else:
+        k, dtype = gwindows.shape[2], gwindows.dtype
     gx0 = device.empty((B, k - 1, n), dtype)
-    if k == 1 and lengths is None:
+    if k == 1 and lengths is None and gwindows is not None:
         return gwindows[:, :, 0], gx0
     gwindows = contiguous(device, gwindows, dtype, (B, T, k, n), 'gwindows')
     glast = contiguous(device, glast, dtype, (B, k - 1, n), 'glast')

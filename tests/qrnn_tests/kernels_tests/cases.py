@@ -286,6 +286,11 @@ def check_windows(case, device=None, to_device=lambda a: a,
         _moved(gwindows, to_device), x.shape, lookahead, inputs[2],
         _moved(glast, to_device), **options))
     _compare(actual, expected, case.dtype)
+    expected = [g - w.astype('d') for g, w in zip(expected, (gx, gx0))]
+    actual = map(to_host, kernels.fold(
+        None, x.shape, lookahead, inputs[2], _moved(glast, to_device),
+        **options))
+    _compare(actual, expected, case.dtype)
 
 
 def check_lstm(case, device=None, to_device=lambda a: a,
