@@ -13,6 +13,8 @@ from experiments.imdb.data import PAD
 from experiments.imdb.model import build
 from experiments.imdb.model import Config
 from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
+from experiments.imdb.predict import probability
 
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), *3 * ['..']))
@@ -42,6 +44,20 @@ def test_same_logits(trained, tmp_path, capsys):
             probability - 1 / (1 + numpy.exp(-expected))).max() < 1e-5
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata['words']) == description['words']
+
+
+@pytest.mark.parametrize('options', [[], ['--int8']])
+def test_model_of_the_project(tmp_path, options):
+    """Without --model it is the trained one in the repository."""
+    onnxruntime = pytest.importorskip('onnxruntime')
+    out = str(tmp_path / 'model.onnx')
+    export.main(['--out', out, *options])
+    session = onnxruntime.InferenceSession(
+        out, providers=['CPUExecutionProvider'])
+    model, _ = load(PRETRAINED)
+    words = [model.number(word) for word in 'It is simply gorgeous'.split()]
+    p, = session.run(['probability'], {'words': [words], 'lengths': [4]})
+    assert abs(p[0] - probability(model, words)) < (.05 if options else 1e-5)
 
 
 @pytest.mark.parametrize('settings', [

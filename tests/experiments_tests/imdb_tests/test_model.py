@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import chainer
 import numpy
@@ -7,6 +8,8 @@ import pytest
 from experiments.imdb.data import pad
 from experiments.imdb.model import build
 from experiments.imdb.model import CONFIGS
+from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
 from experiments.imdb.model import TINY
 from experiments.imdb.train import setup_optimizer
 
@@ -191,3 +194,14 @@ def test_optimizer(l2_embedding):
             numpy.sqrt(.2 * numpy.square(g)) + 1e-3)
         numpy.testing.assert_allclose(
             param.array, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_trained_model_of_the_project():
+    """Stored in float16, below 3 MB, and loaded in float32."""
+    path = os.path.join(PRETRAINED, 'model.npz')
+    assert os.path.getsize(path) < 3e6
+    with numpy.load(path) as arrays:
+        assert {array.dtype for array in arrays.values()} == {numpy.dtype('e')}
+    model, description = load(PRETRAINED)
+    assert {param.dtype for param in model.params()} == {numpy.dtype('f')}
+    assert description['settings'] == dataclasses.asdict(CONFIGS['compact'])

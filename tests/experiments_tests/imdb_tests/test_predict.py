@@ -66,3 +66,11 @@ def test_closed_standard_input(run, monkeypatch):
 
     monkeypatch.setattr(predict, 'main', main)
     assert run() == ([], [], 0)
+
+
+def test_model_of_the_project(capsys):
+    """Without --model it is the trained one in the repository."""
+    predict.main(['One of the best films I have seen.', 'A waste of time.'])
+    labels = [line.split('\t')[0]
+              for line in capsys.readouterr().out.splitlines()]
+    assert labels == ['positive', 'negative']

@@ -1,4 +1,5 @@
 import io
+import os
 from unittest import mock
 
 import numpy
@@ -9,9 +10,12 @@ from experiments.imdb import reviews
 from experiments.imdb import visualize
 from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
+from experiments.imdb.model import PRETRAINED
 from experiments.imdb.predict import probability
 
 
+IMDB = os.path.join(os.path.dirname(visualize.__file__),
+                    '..', '..', '..', 'shared', 'data', 'imdb')
 REVIEW = 'It starts dull and ends brilliant. My brother called it weak.'
 
 
@@ -33,6 +37,21 @@ def test_trace(trained):
                   numpy.array([len(words)])).array[0]
     assert (numpy.sign(h) == numpy.sign(states))[abs(h) > 1e-4].all()
     assert (abs(h) <= abs(states) + 1e-5).all()
+
+
+@pytest.mark.skipif(
+    not os.path.isdir(IMDB), reason='there is no IMDb beside the project')
+def test_figure_3():
+    """The paper's review resets many channels, which recover later."""
+    model, _ = load(PRETRAINED)
+    words = tokenize(visualize.find(IMDB, 'not exactly a bad story'))
+    states, _ = visualize.trace(model, [model.number(word) for word in words])
+    praise, reset = words.index('appreciate'), words.index('bad') + 2
+    signs = numpy.sign(states)
+    assert (signs[praise] != signs[praise - 51]).mean() < .15
+    assert (signs[reset] != signs[praise]).mean() > .3
+    assert (signs[-1] != signs[reset]).mean() > .3
+    assert (signs[-1] != signs[praise]).mean() < .15
 
 
 class TestCommand:
@@ -59,6 +78,13 @@ class TestCommand:
         assert run(REVIEW) == tokenize(REVIEW)
         assert capsys.readouterr().out.splitlines()[-1].startswith(
             'positive\t')
+
+    def test_model_of_the_project(self, tmp_path, capsys):
+        """Without --model it is the trained one in the repository."""
+        out = tmp_path / 'states.png'
+        visualize.main(['--out', str(out), 'It is simply gorgeous.'])
+        assert out.read_bytes().startswith(b'\x89PNG')
+        assert 'positive\t' in capsys.readouterr().out
 
     @pytest.mark.parametrize('contents, message', [
         (b' <br /> \n', 'the review has no words'),
