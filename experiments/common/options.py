@@ -75,14 +75,16 @@ class TrainingParser(cli.Parser):
                 print('warning: --test ignores --data', file=sys.stderr)
         args.out = args.out or f'out/{self._experiment}-{args.config}'
         changes = dict(args.set)
-        for name, value in (('n_epochs', args.epoch),
-                            ('batch_size', args.batch_size)):
-            changes.update({name: value} if value else {})
+        if args.batch_size:
+            changes['batch_size'] = args.batch_size
+        planned = dataclasses.replace(self._configs[args.config], **changes)
         args.settings = dataclasses.replace(
-            self._configs[args.config], **changes)
+            planned, n_epochs=args.epoch or planned.n_epochs)
+        # Without --epoch, so that a run that it ends early does not look
+        # complete
         args.facts = {
             'experiment': self._experiment, 'config': args.config,
-            'settings': dataclasses.asdict(args.settings), 'seed': args.seed,
+            'settings': dataclasses.asdict(planned), 'seed': args.seed,
             'dtype': args.dtype, 'patience': args.patience}
         return args
 

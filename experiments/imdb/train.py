@@ -68,8 +68,8 @@ def train(args, config):
         config = dataclasses.replace(config, embed_size=vectors.shape[1])
         print(f"{args.glove}: vectors for {glove_facts['vectors']:,} words, "
               f"{100 * glove_facts['coverage']:.1f} % of the running words")
-    facts = {**args.facts, 'settings': dataclasses.asdict(config),
-             'data': corpus.facts, 'glove': glove_facts}
+    facts = {**args.facts, 'data': corpus.facts, 'glove': glove_facts}
+    facts['settings']['embed_size'] = config.embed_size
     model = build(config, corpus.vocabulary, vectors)
     print(f'{args.config}: {model.count_params():,} parameters, '
           f'{config.n_epochs} epochs')
