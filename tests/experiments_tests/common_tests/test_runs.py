@@ -275,7 +275,7 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 9
+        assert result['settings']['n_epochs'] == 2  # as planned
 
 
 def test_warns_that_data_are_ignored(run, capsys):
