@@ -40,7 +40,7 @@ def test_trace(trained):
 
 
 @pytest.mark.skipif(
-    not os.path.isdir(IMDB), reason='there is no IMDb beside the project')
+    not os.path.isdir(IMDB), reason='there is no folder with IMDb')
 def test_figure_3():
     """The paper's review resets many channels, which recover later."""
     model, _ = load(PRETRAINED)
