@@ -61,6 +61,7 @@ def test_same_logits(save, tmp_path, kernel_size):
 
 
 def test_other_layers(save, error_of):
+    pytest.importorskip('onnx')
     folder, _ = save(layer='lstm')
     assert 'layers other than QRNN layers' in error_of(
         export.main, '--model', folder)
@@ -73,6 +74,7 @@ def test_without_onnx(save, error_of, monkeypatch):
 
 
 def test_without_onnxruntime(save, error_of, monkeypatch):
+    pytest.importorskip('onnx')
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     monkeypatch.setitem(sys.modules, 'onnxruntime.quantization', None)
     folder, _ = save()
