@@ -51,7 +51,8 @@ def test_any_strides():
 @pytest.mark.parametrize('dtype', helpers.DTYPES)
 def test_large_weights(dtype, monkeypatch):
     # A single row is multiplied by a loop.
-    x, W = uniform(1, 700, dtype=dtype), uniform(3001, 700, dtype=dtype) / 700
+    x = uniform(1, 700, dtype=dtype)
+    W = (uniform(3001, 700) / 700).astype(dtype)
     y, expected = linear(x, W), x.astype('d') @ W.T.astype('d')
     numpy.testing.assert_allclose(
         y.array, expected, **helpers.TOLERANCES[dtype][0])
