@@ -73,7 +73,7 @@ def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
             return value
 
         check_learning(loss, iteration,
-                       config.batch_size * numpy.log(n_words), 1)
+                       config.n_steps * numpy.log(n_words), 1)
 
     def label(node, in_data):
         is_last = any(a is model.output.W.array for a in in_data)
