@@ -72,8 +72,9 @@ def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
             model.reset_state()
             return value
 
-        check_learning(loss, iteration,
-                       config.n_steps * numpy.log(n_words), 1)
+        scale = (config.n_steps if config.sum_over == 'steps'
+                 else config.batch_size)
+        check_learning(loss, iteration, scale * numpy.log(n_words), 1)
 
     def label(node, in_data):
         is_last = any(a is model.output.W.array for a in in_data)
