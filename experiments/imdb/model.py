@@ -38,6 +38,8 @@ class Config:
     batch_size: int = 24  # reviews
     n_epochs: int = 5  # overridden by --epoch; not in the paper
     lr: float = 0.001  # of RMSprop
+    n_full_lr_epochs: int = 5  # epochs before the learning rate decays
+    lr_decay: float = 1.0  # factor for each later epoch; not in the paper
     alpha: float = 0.9  # decay rate of the mean square
     eps: float = 1e-8  # added to its root
     l2: float = 4e-6  # weight decay
@@ -60,8 +62,9 @@ CONFIGS = {
     # embed_size is the size of the bottleneck; zoneout decreases with depth.
     'pqrnn': Config(
         layer='pqrnn', n_layers=3, n_units=112, kernel_size=3, zoneout=0.01,
-        dropout=0.0, embed_size=128, min_count=0, n_features=512,
-        distortion=0.25, l2=1e-5),
+        dropout=0.2, embed_size=128, min_count=0, n_features=512,
+        distortion=0.25, l2=1e-5, n_epochs=8, n_full_lr_epochs=4,
+        lr_decay=0.6),
     # For the embedded sample; trains in a minute on a laptop
     'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
                     min_count=1, n_epochs=6, lr=0.003),

@@ -93,14 +93,19 @@ def train(args, config):
         trainer.extend(evaluator(model, corpus.dev, config.batch_size))
         trainer.extend(CheckFinite())
         trainer.extend(best)
+        trainer.extend(extensions.observe_lr())
         trainer.extend(extensions.LogReport())
         trainer.extend(extensions.PrintReport([
-            'epoch', 'main/loss', 'main/accuracy', 'validation/main/loss',
+            'epoch', 'lr', 'main/loss', 'main/accuracy', 'validation/main/loss',
             'validation/main/accuracy', 'elapsed_time']), trigger=(1, 'epoch'))
         trainer.extend(Curves(['main/accuracy', 'validation/main/accuracy']))
         trainer.extend(Progress())
         write_result = WriteResult(facts, best, device, processes.size)
         trainer.extend(write_result)
+    trainer.extend(
+        extensions.ExponentialShift('lr', config.lr_decay),
+        trigger=lambda _: (
+            updater.is_new_epoch and updater.epoch >= config.n_full_lr_epochs))
     if args.dtype == 'mixed16':
         trainer.extend(precision.MixedPrecision(optimizer))
     snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
