@@ -20,6 +20,30 @@ def linear(x, W, b=None):
     return y
 
 
+def multiply(x, W):
+    """Return x W, for two matrices of the same dtype.
+
+    With up to four rows BLAS takes twice as long as reading W, and with a
+    small W its threads take longer to start than the product.
+    """
+    if not (len(x) <= _FEWER_ROWS and W.flags.c_contiguous
+            and (len(x) > 1 or W.size < _SMALL)):
+        return numpy.matmul(x, W)
+    y = numpy.empty((len(x), W.shape[1]), x.dtype)
+    share(_multiply, W.shape[1], len(x) * W.size // _PRODUCTS_PER_ELEMENT,
+          x, W, y)
+    return y
+
+
+#: Rows up to which :func:`multiply` does not use BLAS.
+_FEWER_ROWS = 4
+
+#: Elements of W from which BLAS multiplies a single row faster.
+_SMALL = 1 << 20
+
+#: Products that take as long as an element of the other loops.
+_PRODUCTS_PER_ELEMENT = 128
+
 #: Elements of W from which reading it takes most of the time.
 _LARGE = 1 << 21
 
@@ -51,3 +75,46 @@ def _multiply_row(first, last, W, x, out):
         for j in range(len(row)):
             total += row[j] * x[j]
         out[i] = total
+
+
+@compiled
+def _multiply(first, last, x, W, y):
+    """Compute columns of x W, up to four rows of x and four of W at a time.
+
+    The sums of a row do not depend on the other rows of x.
+    """
+    B, n_steps, n = len(x), len(W) // 4 * 4, last - first
+    for s in range(B):
+        y_s = y[s, first:last]
+        for j in range(n):
+            y_s[j] = 0
+    n_rows = B // 4 * 4
+    for i in range(0, n_steps, 4):
+        W_0, W_1 = W[i, first:last], W[i + 1, first:last]
+        W_2, W_3 = W[i + 2, first:last], W[i + 3, first:last]
+        for s in range(0, n_rows, 4):
+            y_0, y_1 = y[s, first:last], y[s + 1, first:last]
+            y_2, y_3 = y[s + 2, first:last], y[s + 3, first:last]
+            x_0, x_1 = x[s, i:i + 4], x[s + 1, i:i + 4]
+            x_2, x_3 = x[s + 2, i:i + 4], x[s + 3, i:i + 4]
+            for j in range(n):
+                w = W_0[j], W_1[j], W_2[j], W_3[j]
+                y_0[j] = _add(y_0[j], x_0, w)
+                y_1[j] = _add(y_1[j], x_1, w)
+                y_2[j] = _add(y_2[j], x_2, w)
+                y_3[j] = _add(y_3[j], x_3, w)
+        for s in range(n_rows, B):
+            y_s, x_s = y[s, first:last], x[s, i:i + 4]
+            for j in range(n):
+                y_s[j] = _add(y_s[j], x_s, (W_0[j], W_1[j], W_2[j], W_3[j]))
+    for i in range(n_steps, len(W)):
+        W_i = W[i, first:last]
+        for s in range(B):
+            y_s, x_si = y[s, first:last], x[s, i]
+            for j in range(n):
+                y_s[j] += x_si * W_i[j]
+
+
+@compiled
+def _add(y, x, w):
+    return y + x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3]
