@@ -8,6 +8,7 @@ import pytest
 from qrnn.kernels import cpu
 from qrnn.kernels import philox
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import covering
 from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests import step_cases
 
@@ -17,8 +18,7 @@ def without_regimes(factors, *full):
     fewer = {'activations': ['usual', 'others']}
     factors = {name: fewer.get(name, factors[name])
                for name in factors if name != 'regime'}
-    return pytest.mark.parametrize(
-        'case', list(cases.cover(factors, full)), ids=cases.name_of)
+    return covering.parametrize(factors, *full)
 
 
 @without_regimes(cases.STRNN, 'dtype', 'reverse')
