@@ -50,7 +50,10 @@ def test_softmax(case):
     loss_cases.check_softmax(case, HostDevice('shuffled'))
 
 
-@covering.parametrize(step_cases.STEP, 'pooling', 'dtype')
+# Without the modules that test_other_activations compiles
+@covering.parametrize({
+    **step_cases.STEP, 'zoneout': [None, 'seed'], 'gated': [True]},
+    'pooling', 'dtype')
 def test_step(case):
     step_cases.check_step(case, HostDevice('shuffled'))
 
@@ -68,6 +71,20 @@ def test_rounding():
     cases.check_rounding(HostDevice())
 
 
-@matrix(cases.POOLING, 'pooling', 'dtype', 'regime')
+# g++ needs one or two seconds for each choice of activations, gating and
+# expectation. So these are combined with few other factors.
+@matrix(cases.POOLING if FULL else {
+    **cases.POOLING, 'zoneout': [None, 'seed', 'mask', 'everywhere'],
+    'activations': ['usual'], 'gated': [True]}, 'pooling', 'dtype', 'regime')
 def test_pooling(case):
+    cases.check_pooling(case, HostDevice('shuffled'))
+
+
+@covering.parametrize({
+    **cases.POOLING, 'dtype': ['float32'], 'zoneout': ['expectation'],
+    'activations': ['some', 'others'],
+    'gated': [False], 'lengths': ['some'],
+    'b': ['each'], 'c0': [True], 'grads': ['h c c_last'], 'B': [3],
+    'T': [17, 105], 'C': [7, 33]}, 'pooling', 'activations')
+def test_other_activations(case):
     cases.check_pooling(case, HostDevice('shuffled'))
