@@ -67,12 +67,10 @@ def run_processes(method, code, *options):
     return succeed(start + code, method, options=options)
 
 
-@pytest.mark.parametrize(
-    'code', [ITERATOR, WRITERS], ids=['iterator', 'writers'])
 @pytest.mark.parametrize('method', multiprocessing.get_all_start_methods())
-def test_processes(method, code):
+def test_processes_of_iterator_and_writers(method):
     done = run_processes(
-        method, code, '-W', 'error::DeprecationWarning:chainer')
+        method, ITERATOR + WRITERS, '-W', 'error::DeprecationWarning:chainer')
     assert done.stderr == ''
 
 
