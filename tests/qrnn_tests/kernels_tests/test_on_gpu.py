@@ -18,11 +18,11 @@ from qrnn_tests.kernels_tests import step_cases
 
 cupy = cuda.cupy
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not (cuda.available and cupy.is_available()),
-                       reason='needs a GPU'),
-]
+pytestmark = pytest.mark.gpu
+
+if not (cuda.available and cupy.is_available()):
+    # Selecting the cases takes time.
+    pytest.skip('needs a GPU', allow_module_level=True)
 
 
 @covering.parametrize(cases.STRNN, 'dtype', 'regime', 'reverse', most=10 ** 7)
