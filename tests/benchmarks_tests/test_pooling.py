@@ -7,8 +7,8 @@ import numpy
 import pytest
 
 from benchmarks import pooling
-from qrnn import kernels
 from qrnn.kernels import cuda
+from qrnn.kernels import dispatch
 from qrnn.kernels import philox
 from qrnn_tests.kernels_tests import host_device
 
@@ -22,7 +22,7 @@ def test_benchmark_checks_the_kernels(direction, zoneout, monkeypatch):
             name: functools.partial(
                 getattr(cuda, name), device=host_device.HostDevice())
             for name in ('pooling_forward', 'pooling_backward')})
-    monkeypatch.setattr(kernels, '_backend', lambda array: backend)
+    monkeypatch.setattr(dispatch, 'backend_of', lambda array: backend)
     call = pooling._Call(
         chainer.get_device('@numpy'), (2, 5, 4), 'float32', 'fo', zoneout)
     call.check(direction)

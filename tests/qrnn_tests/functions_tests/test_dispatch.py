@@ -17,6 +17,7 @@ from qrnn import qrnn_pooling_ref
 from qrnn import strnn
 from qrnn import strnn_ref
 from qrnn.kernels import cuda
+from qrnn.kernels import dispatch
 from qrnn.kernels import philox
 from qrnn_tests.helpers import uniform
 from qrnn_tests.kernels_tests import host_device
@@ -36,7 +37,7 @@ def device(monkeypatch):
             name: functools.partial(getattr(cuda, name), device=device)
             for name in ('strnn_forward', 'strnn_backward',
                          'pooling_forward', 'pooling_backward')})
-    monkeypatch.setattr(kernels, '_backend', lambda array: backend)
+    monkeypatch.setattr(dispatch, 'backend_of', lambda array: backend)
     return device
 
 

@@ -37,27 +37,19 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
     }
 
 
-@testing.parameterize(*testing.product_dict(
-    [{'dtype': dtype} for dtype in helpers.DTYPES],
+@testing.parameterize(*(testing.product_dict(
     [{'pooling': pooling} for pooling in GATES],
-    [
+    testing.product_dict([{'dtype': dtype} for dtype in helpers.DTYPES], [
         {'shape': (1, 1, 1)},
         {'shape': (3, 17, 7), 'bias': 'one', 'c0': True},
         {'shape': (3, 2, 33), 'bias': 'each', 'given': (1, 1, 0)},
         {'shape': (1, 17, 33), 'c0': True, 'mask': True},
         {'shape': (3, 5, 7), 'bias': 'one', 'lengths': (5, 0, 2)},
-        {'shape': (3, 5, 2), 'bias': 'one', 'c0': True, 'mask': True,
-         'activations': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}},
-        {'shape': (3, 5, 2), 'c0': True, 'lengths': (5, 0, 2),
-         'activations': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}},
         {'shape': (3, 5, 1), 'bias': 'each', 'c0': True, 'mask': True,
          'lengths': (1, 5, 0)},
         {'shape': (3, 17, 7), 'bias': 'one', 'c0': True, 'zoneout': .1},
         {'shape': (3, 5, 33), 'bias': 'each', 'lengths': (5, 0, 2),
-         'zoneout': .6, 'activations': {'z': 'identity', 'i': 'tanh'}},
-        {'shape': (3, 5, 7), 'bias': 'one', 'c0': True, 'gated': False},
-        {'shape': (3, 5, 2), 'bias': 'each', 'c0': True, 'gated': False,
-         'lengths': (5, 0, 2), 'given': (1, 0, 1)},
+         'zoneout': .6},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 0, 1)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (1, 0, 0)},
         {'shape': (3, 4, 7), 'c0': True, 'given': (0, 1, 0),
@@ -66,8 +58,18 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
         {'shape': (3, 0, 7), 'bias': 'each', 'c0': True,
          'lengths': (0, 0, 0)},
         {'shape': (0, 5, 7), 'bias': 'one', 'c0': True, 'lengths': ()},
-    ],
-))
+    ]) + testing.product_dict([{'dtype': numpy.float64}], [
+        # Numba compiles two loops for each choice of activations and dtype.
+        {'shape': (3, 5, 2), 'bias': 'one', 'c0': True, 'mask': True,
+         'lengths': (5, 0, 2),
+         'activations': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}},
+        {'shape': (3, 5, 7), 'bias': 'one', 'c0': True, 'gated': False},
+        {'shape': (3, 5, 2), 'bias': 'each', 'c0': True, 'gated': False,
+         'lengths': (5, 0, 2), 'given': (1, 0, 1)},
+    ]),
+) + [
+    {'pooling': 'ifo', 'dtype': numpy.float64, 'shape': (3, 5, 2), 'c0': True,
+     'activations': {'z': 'sigmoid', 'o': 'identity', 'i': 'identity'}}]))
 @helpers.backends
 class TestQRNNPooling(helpers.FunctionTestCase):
 

@@ -84,7 +84,7 @@ def pooling_calls(draw, dtype=numpy.float64):
         'pooling': pooling,
         'lengths': draw(maybe(lengths(B, T))),
         'mask': draw(maybe(arrays(*shape).map(lambda a: a > .3))),
-        'activations': draw(maybe(strategies.activations)),
+        'activations': draw(strategies.activations(dtype)),
     }
 
 

@@ -8,17 +8,14 @@ import pytest
 from qrnn.kernels import cpu
 from qrnn.kernels import philox
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import covering
 from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests import step_cases
 
 
 def without_regimes(factors, *full):
-    # Every choice of activations is compiled, which takes a second or two.
-    fewer = {'activations': ['usual', 'others']}
-    factors = {name: fewer.get(name, factors[name])
-               for name in factors if name != 'regime'}
-    return pytest.mark.parametrize(
-        'case', list(cases.cover(factors, full)), ids=cases.name_of)
+    return covering.parametrize({
+        name: factors[name] for name in factors if name != 'regime'}, *full)
 
 
 @without_regimes(cases.STRNN, 'dtype', 'reverse')
@@ -26,8 +23,21 @@ def test_strnn(case):
     cases.check_strnn(case)
 
 
-@without_regimes(cases.POOLING, 'pooling', 'dtype')
+# Numba needs two seconds for each choice of activations, gating and dtype. So
+# other activations are combined with few dtypes, here and in
+# functions_tests/test_pooling.py.
+@without_regimes({
+    **cases.POOLING, 'activations': ['usual'], 'gated': [True]},
+    'pooling', 'dtype')
 def test_pooling(case):
+    cases.check_pooling(case)
+
+
+@without_regimes({
+    **cases.POOLING, 'dtype': ['float32'], 'activations': ['others'],
+    'gated': [False], 'B': [3], 'T': [1, 17], 'C': [1, 33],
+    'lengths': ['some'], 'grads': ['h c', 'h c c_last']}, 'pooling')
+def test_other_activations(case):
     cases.check_pooling(case)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from qrnn.kernels.cuda import plans
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import covering
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests.host_device import HostDevice
@@ -135,6 +136,6 @@ def _check_losses(check, device):
 
 
 def _case(regime):
-    case = next(cases.cover(cases.STRNN))
+    case = next(covering.cover(cases.STRNN))
     return case._replace(dtype='float32', regime=regime, reverse=False, B=1,
                          T=205, C=7, h0=True, strided=False)

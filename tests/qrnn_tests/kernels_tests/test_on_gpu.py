@@ -11,64 +11,57 @@ import qrnn
 from qrnn.gates import GATES
 from qrnn.kernels import cuda as kernels
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import covering
 from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests import step_cases
 
 
 cupy = cuda.cupy
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not (cuda.available and cupy.is_available()),
-                       reason='needs a GPU'),
-]
+pytestmark = pytest.mark.gpu
+
+if not (cuda.available and cupy.is_available()):
+    # Selecting the cases takes time.
+    pytest.skip('needs a GPU', allow_module_level=True)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.STRNN, ('dtype', 'regime', 'reverse'), 10 ** 7)), ids=cases.name_of)
+@covering.parametrize(cases.STRNN, 'dtype', 'regime', 'reverse', most=10 ** 7)
 def test_strnn(case):
     cases.check_strnn(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.POOLING, ('pooling', 'dtype', 'regime'), 10 ** 7)),
-    ids=cases.name_of)
+@covering.parametrize(
+    cases.POOLING, 'pooling', 'dtype', 'regime', most=10 ** 7)
 def test_pooling(case):
     cases.check_pooling(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.WINDOWS, ('dtype', 'k', 'lookahead'))), ids=cases.name_of)
+@covering.parametrize(cases.WINDOWS, 'dtype', 'k', 'lookahead')
 def test_windows(case):
     cases.check_windows(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
+@covering.parametrize(cases.LSTM, 'dtype', 'lengths')
 def test_lstm(case):
     cases.check_lstm(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.DROPOUT, ('dtype', 'ratio'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.DROPOUT, 'dtype', 'ratio')
 def test_dropout(case):
     loss_cases.check_dropout(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.SOFTMAX, 'dtype', 'ignored')
 def test_softmax(case):
     loss_cases.check_softmax(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    step_cases.STEP, ('pooling', 'dtype'))), ids=cases.name_of)
+@covering.parametrize(step_cases.STEP, 'pooling', 'dtype')
 def test_step(case):
     step_cases.check_step(case, kernels.device, cupy.asarray, cuda.to_cpu)
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.ATTENTION, ('dtype', 'lengths'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.ATTENTION, 'dtype', 'lengths')
 def test_attention(case):
     loss_cases.check_attention(
         case, kernels.device, cupy.asarray, cuda.to_cpu)

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from qrnn_tests.kernels_tests import cases
+from qrnn_tests.kernels_tests import covering
 from qrnn_tests.kernels_tests import host_device
 from qrnn_tests.kernels_tests import loss_cases
 from qrnn_tests.kernels_tests import step_cases
@@ -17,54 +18,47 @@ pytestmark = pytest.mark.skipif(
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 
-def matrix(factors, check):
-    crossed = ('pooling', 'dtype', 'regime') if 'pooling' in factors else (
-        'dtype', 'regime', 'reverse')
+def matrix(factors, *crossed):
     if FULL:
-        crossed += ('B', 'T', 'C')
-    return pytest.mark.parametrize(
-        'case', list(cases.cover(factors, crossed, 400000 if FULL else 60000)),
-        ids=cases.name_of)
+        return covering.parametrize(
+            factors, *crossed, 'B', 'T', 'C', most=400000)
+    return covering.parametrize(factors, *crossed)
 
 
-@matrix(cases.STRNN, cases.check_strnn)
+@matrix(cases.STRNN, 'dtype', 'regime', 'reverse')
 def test_strnn(case):
-    device = HostDevice('shuffled')
-    cases.check_strnn(case, device)
+    cases.check_strnn(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.WINDOWS, ('dtype', 'k', 'lookahead'))), ids=cases.name_of)
+@covering.parametrize(cases.WINDOWS, 'dtype', 'k', 'lookahead')
 def test_windows(case):
     cases.check_windows(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    cases.LSTM, ('dtype', 'lengths'))), ids=cases.name_of)
+@covering.parametrize(cases.LSTM, 'dtype', 'lengths')
 def test_lstm(case):
     cases.check_lstm(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.DROPOUT, ('dtype', 'ratio'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.DROPOUT, 'dtype', 'ratio')
 def test_dropout(case):
     loss_cases.check_dropout(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.SOFTMAX, ('dtype', 'ignored'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.SOFTMAX, 'dtype', 'ignored')
 def test_softmax(case):
     loss_cases.check_softmax(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    step_cases.STEP, ('pooling', 'dtype'))), ids=cases.name_of)
+# Without the modules that test_other_activations compiles
+@covering.parametrize({
+    **step_cases.STEP, 'zoneout': [None, 'seed'], 'gated': [True]},
+    'pooling', 'dtype')
 def test_step(case):
     step_cases.check_step(case, HostDevice('shuffled'))
 
 
-@pytest.mark.parametrize('case', list(cases.cover(
-    loss_cases.ATTENTION, ('dtype', 'lengths'))), ids=cases.name_of)
+@covering.parametrize(loss_cases.ATTENTION, 'dtype', 'lengths')
 def test_attention(case):
     loss_cases.check_attention(case, HostDevice('shuffled'))
 
@@ -77,7 +71,20 @@ def test_rounding():
     cases.check_rounding(HostDevice())
 
 
-@matrix(cases.POOLING, cases.check_pooling)
+# g++ needs one or two seconds for each choice of activations, gating and
+# expectation. So these are combined with few other factors.
+@matrix(cases.POOLING if FULL else {
+    **cases.POOLING, 'zoneout': [None, 'seed', 'mask', 'everywhere'],
+    'activations': ['usual'], 'gated': [True]}, 'pooling', 'dtype', 'regime')
 def test_pooling(case):
-    device = HostDevice('shuffled')
-    cases.check_pooling(case, device)
+    cases.check_pooling(case, HostDevice('shuffled'))
+
+
+@covering.parametrize({
+    **cases.POOLING, 'dtype': ['float32'], 'zoneout': ['expectation'],
+    'activations': ['some', 'others'],
+    'gated': [False], 'lengths': ['some'],
+    'b': ['each'], 'c0': [True], 'grads': ['h c c_last'], 'B': [3],
+    'T': [17, 105], 'C': [7, 33]}, 'pooling', 'activations')
+def test_other_activations(case):
+    cases.check_pooling(case, HostDevice('shuffled'))

@@ -33,11 +33,10 @@ from qrnn_tests.strategies import st
 sizes = some_sequences = st.integers(1, 4)
 
 
-options = st.fixed_dictionaries({
-    'kernel_size': strategies.kernel_sizes,
-    'pooling': strategies.poolings,
-    'activations': maybe(strategies.activations),
-})
+def options(**others):
+    return st.fixed_dictionaries({
+        'kernel_size': strategies.kernel_sizes,
+        'pooling': strategies.poolings, **others})
 
 
 @st.composite
@@ -46,7 +45,7 @@ def layers(draw, attention=False, **fixed):
     kind = draw(st.sampled_from([QRNNLayer, QRNNStack, LSTMLayer, LSTMStack]))
     args, given = [], dict(fixed, attention=attention)
     if kind in (QRNNLayer, QRNNStack):
-        given.update(draw(options))
+        given.update(draw(options(activations=strategies.activations())))
         if attention:
             given['pooling'] = draw(st.sampled_from(['fo', 'ifo']))
     if kind in (QRNNStack, LSTMStack):
@@ -65,10 +64,11 @@ def out_size(layer):
             ).out_size
 
 
-@given(st.data(), options, sizes, sizes, batch_sizes, n_steps,
+@given(st.data(), options(), sizes, sizes, batch_sizes, n_steps,
        strategies.dtypes, strategies.paddings)
 def test_layer(data, options, n, m, B, T, dtype, padding):
     k, pooling = options['kernel_size'], options['pooling']
+    activations = data.draw(strategies.activations(dtype))
     channels = strategies.POOLINGS[pooling] * m
     ends = data.draw(maybe(lengths(B, T)))
     goes_on, lookahead = data.draw(st.booleans()), 0
@@ -76,7 +76,8 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
         lookahead = data.draw(st.integers(0, k - 1))
     with chainer.using_config('dtype', dtype):
         layer = QRNNLayer(
-            n, m, save_state=goes_on, lookahead=lookahead, **options)
+            n, m, save_state=goes_on, lookahead=lookahead,
+            activations=activations, **options)
 
     def run(x, W, b, c0, x0):
         layer.W, layer.b = W, b  # Variables, to be given gradients
@@ -87,7 +88,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
     def reference(x, W, b, c0, x0):
         u = masked_convolution_ref(x, W, x0, ends, lookahead)
         h, _, c_last = qrnn_pooling_ref(
-            u, b, c0, ends, pooling, activations=options['activations'])
+            u, b, c0, ends, pooling, activations=activations)
         return h, c_last
 
     x = data.draw(strategies.layouts(
@@ -163,7 +164,8 @@ def test_decoder_cut_anywhere(data, layer, B, T, S):
 
 def bidirectional(draw):
     return randomize(BiQRNNLayer(
-        draw(sizes), draw(sizes), **draw(options)))
+        draw(sizes), draw(sizes),
+        **draw(options(activations=strategies.activations()))))
 
 
 any_layers = layers() | st.composite(bidirectional)()
@@ -281,10 +283,9 @@ def test_n_step_derivatives(data, link, B):
         inputs)
 
 
-@given(st.data(), sizes, sizes, batch_sizes, n_steps, options)
+@given(st.data(), sizes, sizes, batch_sizes, n_steps, options())
 def test_steps(data, n, m, B, T, options):
     """Steps of a batch that shrinks are those of the layer."""
-    options.pop('activations')
     rnn = randomize(QRNN(n, m, **options))
     x = data.draw(arrays(B, T, n))
     ends = sorted(data.draw(lengths(B, T)), reverse=True)

@@ -1,7 +1,3 @@
-import copy
-import gc
-import weakref
-
 import chainer
 import chainer.functions as F
 from chainer import testing
@@ -278,40 +274,11 @@ def test_saving_before_the_first_input(tmp_path):
     assert layer(uniform(2, 5, 4)).shape == (2, 5, 6)
 
 
-@pytest.mark.parametrize('duplicate', [
-    copy.copy, copy.deepcopy, QRNNLayer.copy,
-    lambda layer: layer.copy('copy')])
-def test_copies_have_a_state_of_their_own(duplicate):
-    layer = randomize(QRNNLayer(4, 6, 3, decoder=True))
-    x = uniform(3, 5, 4)
-    layer.init(encoder_h=uniform(3, 2, 6))
-    expected = layer(x).array
-    layer(x[:, :2])
-    other = duplicate(layer)
-    layer.reset_state()
-    for t in 2, 3:
-        assert_equal(other(x[:, t]), expected[:, t])
-    assert layer.state is None
-    other.reset_state()
-    other.init(encoder_h=uniform(3, 2, 6))
-    assert_equal(layer(x), expected)
-
-
 def test_copy_anew():
     layer = QRNNLayer(4, 6)
     first, second = layer.repeat(2)
     assert first.W.shape == second.W.shape == layer.W.shape
     assert abs(first.W.array - second.W.array).max() > 1e-3
-
-
-def test_to_device():
-    layer = randomize(QRNNLayer(4, 6, attention=True))
-    layer.init(encoder_h=uniform(3, 2, 6))
-    layer(uniform(3, 4))
-    before = layer.state
-    layer.to_device('@numpy')
-    assert_equal(layer.state, before, 0)
-    assert layer(uniform(3, 4)).array.shape == (3, 6)
 
 
 @pytest.mark.parametrize('name', ['float16', 'float32', 'mixed16'])
@@ -359,53 +326,6 @@ def test_no_backprop_mode():
         y = layer(uniform(3, 5, 4))
     assert y.creator is None
     assert [part.creator for part in layer.state] == [None, None]
-
-
-@pytest.fixture
-def no_garbage_collector():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def test_graph_is_kept_by_the_caller_alone(no_garbage_collector):
-    layer = QRNNLayer(4, 6, 3)
-    x = uniform(3, 5, 4)
-    y = layer(x)
-    alive = weakref.ref(y.creator)
-    F.sum(y).backward()
-    assert alive() is not None
-    del y
-    assert alive() is None
-
-    y = layer(x)
-    alive = weakref.ref(y.creator)
-    layer(x[:, 0])  # after a step, the state keeps its history,
-    del y
-    assert alive() is not None
-    layer.unchain_state()  # until it is cut off
-    assert alive() is None
-
-
-def test_graph_of_the_encoder_is_let_go(no_garbage_collector):
-    layer = QRNNLayer(4, 6, 3, attention=True)
-    layer.init(encoder_h=F.identity(chainer.Variable(uniform(3, 2, 6))))
-    layer(uniform(3, 5, 4))
-    alive = weakref.ref(layer.encoder.h.creator)
-    layer.init()
-    assert alive() is None
-
-
-def test_state_keeps_no_inputs_but_the_last():
-    layer = QRNNLayer(4, 6, 3)
-    x = uniform(3, 5, 4)
-    with chainer.no_backprop_mode():
-        layer(x)
-    layer.unchain_state()
-    array = weakref.ref(x)
-    del x
-    assert array() is None
 
 
 def test_state_is_a_named_tuple():

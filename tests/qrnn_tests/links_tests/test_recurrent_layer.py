@@ -1,8 +1,7 @@
-"""What QRNN and LSTM layers have in common: calls, state and lengths."""
+"""What QRNN and LSTM layers have in common: calls and lengths."""
 import functools
 
 import chainer
-import chainer.functions as F
 import numpy
 import pytest
 
@@ -15,7 +14,8 @@ from qrnn import QRNNState
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
-from qrnn_tests.helpers import variables
+from qrnn_tests.links_tests.stateful_links import links
+from qrnn_tests.links_tests.stateful_links import parts_of
 
 
 B, T, n, m = 3, 7, 4, 5
@@ -108,67 +108,32 @@ def test_save_state_until_reset(make):
     assert_equal(layer(x[:2]), first[:2])  # other batches after a reset
 
 
-# State
+# Explicit states
 
-@layers
-def test_state_is_read_and_set(make):
-    layer, other = (make() for _ in range(2))
-    other.copyparams(randomize(layer))
+@links
+def test_advance(make):
+    link = randomize(make(save_state=True))
     x = uniform(B, T, n)
-    assert layer.state is None
-    layer(x[:, :4])
-    assert isinstance(layer.state, (QRNNState, LSTMState))
-    for part in layer.state:
-        assert part is None or isinstance(part, chainer.Variable)
-    other.state = layer.state
-    assert_equal(other(x[:, 4]), layer(x[:, 4]), 0)
-    # A plain tuple of arrays does, too.
-    other.state = tuple(getattr(part, 'array', None) for part in layer.state)
-    assert_equal(other(x[:, 5]), layer(x[:, 5]), 0)
+    whole = link(x).array
+    link(x[:, 0])
+    before = [part.array.copy() for part in parts_of(link)]
+    state, ys = None, []
+    for piece in numpy.split(x, [1, 5, 6], axis=1):
+        y, state = link.advance(piece, state)
+        ys.append(y.array)
+    assert_equal(numpy.concatenate(ys, axis=1), whole)
+    assert_equal(parts_of(link), before, 0)
+    # Arrays do as well
+    y, state = link.advance(x[:, :4])
+    arrays = _as_arrays(state)
+    y, _ = link.advance(x[:, 4], arrays)
+    assert_equal(y, whole[:, 4])
 
 
-@layers
-def test_reorder_state(make):
-    layer = randomize(make())
-    x = uniform(B, T, n)
-    layer(x)
-    expected = layer(x[:, 0]).array
-    for indices in [2, 0, 0], numpy.array([1]), [0, 1, 2, 2, 1], []:
-        layer(x)
-        layer.reorder_state(indices)
-        assert_equal(layer(x[:, 0][indices]), expected[indices])
-
-
-@layers
-def test_unchain_state_truncates_the_gradient(make):
-    layer = randomize(make(save_state=True))
-    x = uniform(B, T, n)
-    first, second = variables(x[:, :4], x[:, 4:])
-    layer.state = random_state(layer)
-    layer(first)
-    before = [part.array for part in layer.state if part is not None]
-    layer.unchain_state()
-    assert_equal([part for part in layer.state if part is not None], before)
-    state = tuple(getattr(part, 'array', None) for part in layer.state)
-    layer.cleargrads()
-    F.sum(layer(second) ** 2).backward()
-    assert first.grad is None
-    actual = [second.grad] + [p.grad for p in layer.params()]
-
-    layer.cleargrads()
-    layer.state = state  # arrays: detached
-    second.cleargrad()
-    F.sum(layer(second) ** 2).backward()
-    assert_equal(actual, [second.grad] + [p.grad for p in layer.params()])
-
-
-def test_without_state_there_is_nothing_to_do():
-    for make in LAYERS.values():
-        layer = make()
-        layer.reorder_state([0])
-        layer.unchain_state()
-        layer.reset_state()
-        assert layer.state is None
+def _as_arrays(state):
+    if state is None or isinstance(state, chainer.Variable):
+        return getattr(state, 'array', None)
+    return tuple(map(_as_arrays, state))
 
 
 # Lengths

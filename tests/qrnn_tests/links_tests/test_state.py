@@ -1,110 +1,23 @@
-"""The state of layers: who owns it, what it keeps alive, what may be set."""
-import functools
+"""The memory that states keep alive."""
 import gc
 import pickle
 import weakref
 
 import chainer
 import chainer.functions as F
-import numpy
 import pytest
 
-from qrnn import LSTMLayer
-from qrnn import LSTMStack
-from qrnn import QRNN
 from qrnn import QRNNLayer
-from qrnn import QRNNStack
-from qrnn import QRNNState
 from qrnn_tests.helpers import assert_equal
 from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
+from qrnn_tests.links_tests.stateful_links import links
+from qrnn_tests.links_tests.stateful_links import parts_of
+from qrnn_tests.links_tests.stateful_links import SIZES
 
 
-B, T, n, m = 3, 12, 4, 5
+B, T, n, m = SIZES
 
-LINKS = {
-    'qrnn-k1': functools.partial(QRNNLayer, n, m, 1),
-    'qrnn-k4': functools.partial(QRNNLayer, n, m, 4),
-    'f-pooling': functools.partial(QRNNLayer, n, m, pooling='f'),
-    'lstm': functools.partial(LSTMLayer, n, m),
-    'stack': functools.partial(QRNNStack, 2, n, m, (3, 2)),
-    'dense': functools.partial(QRNNStack, 2, n, m, dense=True),
-    'lstm-stack': functools.partial(LSTMStack, 2, n, m)}
-
-links = pytest.mark.parametrize('make', list(LINKS.values()), ids=LINKS)
-
-
-def parts_of(link):
-    states = link.state if isinstance(link, chainer.ChainList) else [
-        link.state]
-    return [part for state in states for part in state if part is not None]
-
-
-# Ownership
-
-@links
-@pytest.mark.parametrize('backprop', [False, True])
-@pytest.mark.parametrize('frame', [None, 1, 2, 6])
-def test_a_stream_is_read_into_one_buffer(make, backprop, frame):
-    link = randomize(make(save_state=True))
-    x = uniform(B, T, n)
-    expected = link(x).array.copy()
-    link.reset_state()
-    buffer = numpy.empty((B, n) if frame is None else (B, frame, n))
-    ys = []
-    with chainer.using_config('enable_backprop', backprop):
-        for t in range(0, T, frame or 1):
-            buffer[...] = x[:, t] if frame is None else x[:, t:t + frame]
-            y = link(buffer).array.copy()
-            ys.append(y[:, None] if frame is None else y)
-            buffer[...] = numpy.nan
-    assert_equal(numpy.concatenate(ys, axis=1), expected)
-
-
-@links
-@pytest.mark.parametrize('shape', [(B, n), (B, T, n)])
-def test_writing_to_the_state_changes_it_alone(make, shape):
-    link = randomize(make())
-    x = uniform(*shape)
-    x_before = x.copy()
-    y = link(x)
-    y_before = y.array.copy()
-    for part in parts_of(link):
-        part.array[1] = 0
-    assert_equal([x, y], [x_before, y_before], 0)
-    step = uniform(B, n)
-    actual = link(step).array
-    link.reset_state()
-    first = link(step).array
-    assert_equal(actual[1], first[1])
-    assert abs(actual[0] - first[0]).max() > 1e-3
-
-
-@links
-def test_a_state_that_was_set_is_a_copy(make):
-    link, other = randomize(make()), make()
-    other.copyparams(link)
-    x = uniform(B, n)
-    link(uniform(B, T, n))
-    other.state = link.state
-    expected = other(x).array
-    other.state = link.state
-    for part in parts_of(link):
-        part.array[...] = numpy.nan
-    assert_equal(other(x), expected, 0)
-
-
-def test_encoder_states_are_copies():
-    layer = randomize(QRNNLayer(n, m, attention=True))
-    x, c, h = uniform(B, n), uniform(B, m), uniform(B, 7, m)
-    layer.init(c, h, [7, 2, 5])
-    expected = layer(x).array
-    layer.init(c, h, [7, 2, 5])
-    c[...] = h[...] = numpy.nan
-    assert_equal(layer(x), expected, 0)
-
-
-# Memory
 
 def allocated(array):
     """Number of bytes that an array keeps alive."""
@@ -177,200 +90,48 @@ def test_an_unchained_graph_leaves_the_values():
     layer(uniform(B, n))
 
 
-def test_steps_keep_their_history_until_it_is_cut_off():
-    layer = QRNNLayer(n, m)
-    layer(uniform(B, n))
-    alive = weakref.ref(layer.state.c.creator)
-    layer(uniform(B, n))
+@pytest.fixture
+def no_garbage_collector():
     gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_graph_is_kept_by_the_caller_alone(no_garbage_collector):
+    layer = QRNNLayer(4, 6, 3)
+    x = uniform(3, 5, 4)
+    y = layer(x)
+    alive = weakref.ref(y.creator)
+    F.sum(y).backward()
     assert alive() is not None
-    layer.unchain_state()
-    gc.collect()
+    del y
+    assert alive() is None
+
+    y = layer(x)
+    alive = weakref.ref(y.creator)
+    layer(x[:, 0])  # after a step, the state keeps its history,
+    del y
+    assert alive() is not None
+    layer.unchain_state()  # until it is cut off
     assert alive() is None
 
 
-# Calls that fail
-
-WRONG = {
-    'dtype': lambda link: link(numpy.zeros((B, n), 'f')),
-    'batch': lambda link: link(uniform(B + 1, n)),
-    'size': lambda link: link(uniform(B, n + 1)),
-    'lengths': lambda link: link(uniform(B, T, n), [1, 2]),
-    'rows': lambda link: link.reset_state([B]),
-    'indices': lambda link: link.reorder_state([0, B]),
-    'two axes': lambda link: link.reorder_state(numpy.zeros((1, B), int))}
+def test_graph_of_the_encoder_is_let_go(no_garbage_collector):
+    layer = QRNNLayer(4, 6, 3, attention=True)
+    layer.init(encoder_h=F.identity(chainer.Variable(uniform(3, 2, 6))))
+    layer(uniform(3, 5, 4))
+    alive = weakref.ref(layer.encoder.h.creator)
+    layer.init()
+    assert alive() is None
 
 
-@links
-@pytest.mark.parametrize('call', list(WRONG.values()), ids=WRONG)
-def test_a_call_that_raises_changes_nothing(make, call):
-    link = randomize(make(save_state=True))
-    link(uniform(B, T, n))
-    before = [part.array.copy() for part in parts_of(link)]
-    with pytest.raises((ValueError, chainer.utils.type_check.InvalidType)):
-        call(link)
-    assert_equal(parts_of(link), before, 0)
-
-
-def test_a_failing_layer_leaves_the_stack_unchanged():
-    stack = randomize(QRNNStack(2, n, m, save_state=True))
-    stack(uniform(B, T, n))
-    before = [part.array.copy() for part in parts_of(stack)]
-    W, stack[1].W = stack[1].W, None
-    with pytest.raises(AttributeError):
-        stack(uniform(B, T, n))
-    stack[1].W = W
-    assert_equal(parts_of(stack), before, 0)
-
-
-def test_a_shrinking_batch_that_is_rejected_keeps_ended_rows():
-    rnn = randomize(QRNN(n, m, kernel_size=2))
-    rnn(uniform(B, n))
-    before = [rnn.h.array, *(part.array for part in rnn.layer.state)]
-    with pytest.raises(chainer.utils.type_check.InvalidType):
-        rnn(numpy.zeros((B - 1, n), 'f'))
-    assert_equal([rnn.h, *rnn.layer.state], before, 0)
-
-
-# Rows
-
-@links
-@pytest.mark.parametrize('rows', [
-    [1], numpy.array([1]), numpy.array([False, True, False])])
-def test_reset_rows(make, rows):
-    link = randomize(make())
-    x, step = uniform(B, T, n), uniform(B, n)
-    link(x)
-    expected = link(step).array
-    link(x)
-    link.reset_state(rows)
-    actual = link(step).array
-    assert_equal(actual[[0, 2]], expected[[0, 2]], 0)
-    link.reset_state()
-    assert_equal(actual[1:2], link(step[1:2]))
-
-
-def test_reset_rows_of_a_decoder():
-    layer = randomize(QRNNLayer(n, m, decoder=True))
-    c, h, step = uniform(B, m), uniform(B, m), uniform(B, n)
-    layer.init(c, h)
-    first = layer(step).array
-    second = layer(step).array
-    layer.init(c, h)
-    layer(step)
-    layer.reset_state([0, 2])
-    assert_equal(layer(step), numpy.array([first[0], second[1], first[2]]))
-
-
-def test_reset_rows_of_no_state():
-    layer = QRNNLayer(n, m)
-    layer.reset_state([0])
-    assert layer.state is None
-
-
-@pytest.mark.parametrize('rows, message', [
-    ([3], 'rows 0 to 2.*from 3 to 3'), ([-1], 'from -1 to -1'),
-    ([[0]], r'shape \(1, 1\)'), ([.5], 'dtype float64'),
-    ([True, False], 'dtype bool')])
-def test_rows_that_do_not_exist(rows, message):
-    layer = QRNNLayer(n, m)
-    layer(uniform(B, n))
-    with pytest.raises(ValueError, match=message):
-        layer.reset_state(rows)
-
-
-def test_rows_are_added():
-    layer = randomize(QRNNLayer(n, m))
-    x, step = uniform(B, T, n), uniform(B + 1, n)
-    layer(x)
-    expected = layer(step[:B]).array
-    layer(x)
-    layer.state = QRNNState(*(
-        F.pad(part, [(0, 1)] + (part.ndim - 1) * [(0, 0)], 'constant')
-        for part in layer.state))
-    actual = layer(step).array
-    layer.reset_state()
-    assert_equal(actual, numpy.concatenate(
-        (expected, layer(step[B:]).array)))
-
-
-# States that are set
-
-@pytest.mark.parametrize('c, x, message', [
-    (uniform(B, m + 1), uniform(B, 1, n),
-     r'state c must be of shape \(B, 5\), but its shape is \(3, 6\)'),
-    (uniform(B, m), uniform(B, 2, n), r'x must be of shape \(B, 1, 4\)'),
-    (uniform(B, 1, m), None, r'c must be of shape \(B, 5\)'),
-    (uniform(B, m).astype('f'), None, 'dtype float64.*but its dtype is float'),
-    (uniform(B, m), uniform(B + 1, 1, n), r'they have \[3, 4\]')])
-def test_wrong_states_are_rejected_where_they_are_set(c, x, message):
-    layer, stack = QRNNLayer(n, m), QRNNStack(2, n, m)
-    for call in (
-            lambda: setattr(layer, 'state', QRNNState(c, x)),
-            lambda: setattr(stack, 'state', [(c, x), None]),
-            lambda: layer.advance(uniform(B, n), (c, x)),
-            lambda: stack.advance(uniform(B, n), [(c, x), None])):
-        with pytest.raises(ValueError, match=message):
-            call()
-    assert layer.state is None
-
-
-@pytest.mark.parametrize('state', [(uniform(B, m),), uniform(B, m), 3])
-def test_a_state_has_two_parts(state):
-    layer = QRNNLayer(n, m)
-    with pytest.raises(ValueError, match=r'must be a QRNNState\(c, x\)'):
-        layer.state = state
-
-
-# Explicit states
-
-@links
-def test_advance(make):
-    link = randomize(make(save_state=True))
-    x = uniform(B, T, n)
-    whole = link(x).array
-    link(x[:, 0])
-    before = [part.array.copy() for part in parts_of(link)]
-    state, ys = None, []
-    for piece in numpy.split(x, [1, 5, 6], axis=1):
-        y, state = link.advance(piece, state)
-        ys.append(y.array)
-    assert_equal(numpy.concatenate(ys, axis=1), whole)
-    assert_equal(parts_of(link), before, 0)
-    # Arrays do as well
-    y, state = link.advance(x[:, :4])
-    arrays = _as_arrays(state)
-    y, _ = link.advance(x[:, 4], arrays)
-    assert_equal(y, whole[:, 4])
-
-
-def _as_arrays(state):
-    if state is None or isinstance(state, chainer.Variable):
-        return getattr(state, 'array', None)
-    return tuple(map(_as_arrays, state))
-
-
-# F.forget
-
-@links
-def test_forget_is_exact_without_a_carried_state(make):
-    link = randomize(make())
-    x = uniform(B, T, n)
-
-    def gradients(function):
-        v = chainer.Variable(x)
-        link.cleargrads()
-        F.sum(function(v) ** 2).backward()
-        return [v.grad, *(param.grad for param in link.params())]
-
-    assert_equal(gradients(lambda v: F.forget(link, v)), gradients(link))
-
-
-@links
-def test_forget_rejects_a_carried_state(make):
-    carrying, link = make(save_state=True), make()
-    for call in (lambda: F.forget(carrying, uniform(B, T, n)),
-                 lambda: F.forget(link, uniform(B, n)),
-                 lambda: F.forget(QRNN(n, m), uniform(B, n))):
-        with pytest.raises(RuntimeError, match='F.forget'):
-            call()
+def test_state_keeps_no_inputs_but_the_last():
+    layer = QRNNLayer(4, 6, 3)
+    x = uniform(3, 5, 4)
+    with chainer.no_backprop_mode():
+        layer(x)
+    layer.unchain_state()
+    array = weakref.ref(x)
+    del x
+    assert array() is None

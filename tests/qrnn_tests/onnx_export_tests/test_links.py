@@ -178,7 +178,7 @@ def test_unsupported_links(link, state, message):
 EMPTY = {
     **{f'{pooling}, k = {k}': lambda pooling=pooling, k=k: QRNNLayer(
         4, 5, k, pooling=pooling)
-       for pooling in ('f', 'fo', 'if', 'ifo') for k in (1, 3)},
+       for pooling, k in [('f', 1), ('fo', 3), ('if', 3), ('ifo', 1)]},
     'lookahead': lambda: QRNNLayer(4, 5, 3, lookahead=1),
     'stack': lambda: QRNNStack(2, 4, 5),
     'dense': lambda: QRNNStack(2, 4, 5, dense=True),

@@ -1,0 +1,47 @@
+"""Attention over the states of an encoder."""
+from qrnn.kernels import dispatch
+
+
+def clear_padding(x, lengths):
+    """Return a padded batch without infinity and NaN in the padding.
+
+    On a GPU the padding is set to 0. On a CPU it is set to 0 only if it is not
+    finite. Otherwise ``x`` is returned, because 0 times its padding is 0.
+
+    Args:
+        x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.
+        lengths (:ref:`ndarray`): Number of steps of each sequence, ``(B,)``,
+            or None for T.
+
+    Returns:
+        :ref:`ndarray`: Batch, ``(B, T, n)``.
+
+    """
+    return dispatch.backend_of(x).clear_padding(x, lengths)
+
+
+def attention_weights(scores, lengths):
+    """Replace scores by their softmax along the last axis, in place.
+
+    ===========  =============  ==============================================
+    array        shape          meaning
+    ===========  =============  ==============================================
+    ``scores``   ``(B, T, S)``  scores, contiguous, in float32 or float64
+    ``lengths``  ``(B,)``       number of valid scores, or None for S; the
+                                weights of the others are 0
+    ===========  =============  ==============================================
+    """
+    dispatch.backend_of(scores).attention_weights(scores, lengths)
+
+
+def attention_weights_backward(weights, gweights):
+    """Replace the gradients of weights by those of the scores, in place.
+
+    Args:
+        weights (:ref:`ndarray`): Weights from :func:`attention_weights`,
+            ``(B, T, S)``.
+        gweights (:ref:`ndarray`): Gradients of the weights, contiguous, of the
+            same shape and dtype.
+
+    """
+    dispatch.backend_of(weights).attention_weights_backward(weights, gweights)

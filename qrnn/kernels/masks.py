@@ -1,0 +1,57 @@
+"""Dropout and zoneout."""
+import numpy
+
+from qrnn.kernels import dispatch
+
+
+def dropout(x, ratio, seed):
+    """Set elements to 0 with probability ``ratio``, and scale the others.
+
+    The others are divided by ``1 - ratio``. As in :func:`zoneout_mask`, the
+    mask depends only on the seed and on the index of each element.
+
+    Args:
+        x (:ref:`ndarray`): Array of any shape, of dtype float16, float32 or
+            float64. Float16 is computed in float32.
+        ratio (float): Probability of an element becoming 0, in steps of
+            2 ** -32.
+        seed (int): Any 64-bit integer.
+
+    Returns:
+        :ref:`ndarray`: Array of the shape and dtype of ``x``.
+
+    .. admonition:: Example
+
+        >>> from qrnn.kernels import dropout
+        >>> dropout(numpy.ones(4, 'f'), .5, seed=0)
+        array([0., 2., 0., 2.], dtype=float32)
+
+    """
+    return dispatch.backend_of(x).dropout(x, ratio, seed)
+
+
+def zoneout_mask(seed, ratio, shape, xp=numpy):
+    """Return the mask that the poolings draw for a seed, true where zoned out.
+
+    The mask depends only on the seed and on the index of each element, not on
+    dtype, device or threads. The poolings draw it again in backward instead of
+    storing it. This function gives the mask to code that needs it as an array:
+    the references and second derivatives.
+
+    Args:
+        seed (int): Any 64-bit integer.
+        ratio (float): Probability of true, in steps of 2 ** -32.
+        shape (tuple of ints): Shape ``(B, T, C)`` of the mask.
+        xp: Module of the returned array, NumPy or CuPy.
+
+    Returns:
+        :ref:`ndarray`: Booleans ``(B, T, C)``.
+
+    .. admonition:: Example
+
+        >>> from qrnn.kernels import zoneout_mask
+        >>> zoneout_mask(0, .5, (1, 4, 1)).ravel()
+        array([ True, False, False, False])
+
+    """
+    return dispatch.backend_of(xp.empty(0)).zoneout_mask(seed, ratio, shape)

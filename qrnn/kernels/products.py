@@ -1,0 +1,17 @@
+"""Matrix products."""
+from qrnn.kernels import dispatch
+
+
+def linear(x, W, b=None):
+    """Return x W^T + b.
+
+    ======  ===========  ===========================================
+    array   shape        meaning
+    ======  ===========  ===========================================
+    ``x``   ``(N, n)``   rows
+    ``W``   ``(m, n)``   weights
+    ``b``   ``(m,)``     bias, or None
+    return  ``(N, m)``   products; on a CPU in float32 at least
+    ======  ===========  ===========================================
+    """
+    return dispatch.backend_of(x).linear(x, W, b)

@@ -1,0 +1,60 @@
+"""Windows of a convolution, and steps before the next sequence."""
+from qrnn.kernels import dispatch
+
+
+def unfold(x, x0, k, lookahead, lengths):
+    """Return the window of inputs that a convolution reads at each step.
+
+    ===========  =================  ======================================
+    array        shape              meaning
+    ===========  =================  ======================================
+    ``x``        ``(B, T, n)``      inputs
+    ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None
+    ``lengths``  ``(B,)``           number of steps of each sequence, or
+                                    None for T
+    return       ``(B, T, k, n)``   windows; in float32 or wider on a CPU
+    ===========  =================  ======================================
+
+    With k = 1 and without lengths, the result is a view of ``x``.
+
+    Args:
+        k (int): Number of steps in a window.
+        lookahead (int): Number of future steps in a window.
+
+    """
+    return dispatch.backend_of(x).unfold(x, x0, k, lookahead, lengths)
+
+
+def fold(gwindows, x_shape, lookahead, lengths, glast=None):
+    """Return the gradients of :func:`unfold` for ``x`` and ``x0``.
+
+    Args:
+        gwindows (:ref:`ndarray`): Gradient of the windows, ``(B, T, k, n)``,
+            or None for 0.
+        x_shape (tuple of ints): Shape of ``x``.
+        lookahead (int): As in :func:`unfold`.
+        lengths (:ref:`ndarray`): As in :func:`unfold`.
+        glast (:ref:`ndarray`): Gradient of the last steps that
+            :func:`last_steps` returns, ``(B, k - 1, n)``, or None.
+
+    """
+    return dispatch.backend_of(glast if gwindows is None else gwindows).fold(
+        gwindows, x_shape, lookahead, lengths, glast)
+
+
+def last_steps(x, x0, n_steps, lengths):
+    """Return a copy of the last steps of each sequence.
+
+    ===========  =====================  ====================================
+    array        shape                  meaning
+    ===========  =====================  ====================================
+    ``x``        ``(B, T, n)``          inputs
+    ``x0``       ``(B, n_steps, n)``    inputs before the first step, or
+                                        None for 0
+    ``lengths``  ``(B,)``               number of steps of each sequence, or
+                                        None for T
+    return       ``(B, n_steps, n)``    the last steps of the concatenation
+                                        of ``x0`` and ``x``
+    ===========  =====================  ====================================
+    """
+    return dispatch.backend_of(x).last_steps(x, x0, n_steps, lengths)
