@@ -22,7 +22,7 @@ def run_test(out, *arguments):
 
 
 def test_result(trained):
-    """A bag of words ignores order and contrast, which decide."""
+    """Labels depend on word order, which a bag of words ignores."""
     out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
@@ -88,7 +88,7 @@ class TestGlove:
         result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
         assert seen == [[1, 2, 3, 4, 5]]
         assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 2  # It, it
+        assert result['glove']['vectors'] == 2  # of "It" and "it"
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
