@@ -1,4 +1,4 @@
-"""What QRNN and LSTM layers have in common: calls, state and lengths."""
+"""Common behaviour of QRNN and LSTM layers: calls, state and lengths."""
 import functools
 
 import chainer
@@ -81,7 +81,7 @@ def test_prefill_then_steps_without_save_state(make):
 
 
 @layers
-def test_sequences_start_anew_without_save_state(make):
+def test_sequences_do_not_continue_without_save_state(make):
     layer = randomize(make())
     x = uniform(B, T, n)
     first = layer(x).array
@@ -105,7 +105,8 @@ def test_save_state_until_reset(make):
     layer.state = None
     assert_equal(layer(x), first, 0)
     layer.reset_state()
-    assert_equal(layer(x[:2]), first[:2])  # other batches after a reset
+    # After a reset, the batch size may change.
+    assert_equal(layer(x[:2]), first[:2])
 
 
 # State
@@ -122,7 +123,7 @@ def test_state_is_read_and_set(make):
         assert part is None or isinstance(part, chainer.Variable)
     other.state = layer.state
     assert_equal(other(x[:, 4]), layer(x[:, 4]), 0)
-    # A plain tuple of arrays does, too.
+    # A plain tuple of arrays is also accepted.
     other.state = tuple(getattr(part, 'array', None) for part in layer.state)
     assert_equal(other(x[:, 5]), layer(x[:, 5]), 0)
 
@@ -156,13 +157,13 @@ def test_unchain_state_truncates_the_gradient(make):
     actual = [second.grad] + [p.grad for p in layer.params()]
 
     layer.cleargrads()
-    layer.state = state  # arrays: detached
+    layer.state = state  # arrays have no history
     second.cleargrad()
     F.sum(layer(second) ** 2).backward()
     assert_equal(actual, [second.grad] + [p.grad for p in layer.params()])
 
 
-def test_without_state_there_is_nothing_to_do():
+def test_state_methods_without_a_state():
     for make in LAYERS.values():
         layer = make()
         layer.reorder_state([0])
@@ -174,7 +175,7 @@ def test_without_state_there_is_nothing_to_do():
 # Lengths
 
 @layers
-def test_going_on_after_lengths(make):
+def test_continues_after_lengths(make):
     layer = randomize(make(save_state=True))
     x, x2, lengths = uniform(B, T, n), uniform(B, T, n), (2, 0, 7)
     layer(x, lengths)
@@ -188,7 +189,7 @@ def test_going_on_after_lengths(make):
         assert_equal(actual[1][b:b + 1], layer(x2[b:b + 1, 0]))
 
 
-# Errors: one clear line
+# Errors
 
 @some_layers
 @pytest.mark.parametrize('shape', [

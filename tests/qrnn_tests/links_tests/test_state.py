@@ -1,4 +1,4 @@
-"""The state of layers: who owns it, what it keeps alive, what may be set."""
+"""The state of layers: ownership, memory, and states that users set."""
 import functools
 import gc
 import pickle
@@ -107,7 +107,7 @@ def test_encoder_states_are_copies():
 # Memory
 
 def allocated(array):
-    """Number of bytes that an array keeps alive."""
+    """Return the number of bytes that an array keeps alive."""
     while array.base is not None:
         array = array.base
     return array.nbytes
@@ -337,7 +337,7 @@ def test_advance(make):
         ys.append(y.array)
     assert_equal(numpy.concatenate(ys, axis=1), whole)
     assert_equal(parts_of(link), before, 0)
-    # Arrays do as well
+    # Arrays are also accepted.
     y, state = link.advance(x[:, :4])
     arrays = _as_arrays(state)
     y, _ = link.advance(x[:, 4], arrays)
