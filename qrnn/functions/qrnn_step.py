@@ -62,9 +62,9 @@ def qrnn_step(
         are the ``x0`` of the next step.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
         ValueError: If ``pooling``, ``zoneout``, ``activations`` or ``gated``
-            does not fit.
+            is invalid.
 
     .. admonition:: Example
 
@@ -223,7 +223,7 @@ class _QRNNStep(Node):
                 for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the same gradients as a graph of the sequences' functions."""
+        """Compute the gradients as for sequences, for second derivatives."""
         outputs = self._differentiable_step(**inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
