@@ -18,7 +18,7 @@ def main(argv=None):
     model, characters, _ = load(args.model)
     model.to_device(device)
     search = Search(args.beam, args.criterion, args.alpha, args.n_best)
-    # On a terminal, each line is translated at once.
+    # On a terminal, each line is translated immediately.
     batch_size = 1 if sys.stdin.isatty() else args.batch_size
     lines = _lines(sys.stdin.buffer, characters)
     number, start = 0, time.perf_counter()

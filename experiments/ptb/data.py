@@ -53,9 +53,9 @@ def sample(n_train=5000, n_other=500, vocabulary=None):
 class Corpus:
     """Text of three parts as int32 word numbers, with their vocabulary.
 
-    The vocabulary contains the words of the training part, unless that of a
-    trained model is given. Other words are read as ``<unk>``, which is added
-    to the vocabulary if necessary.
+    The vocabulary contains the words of the training part, unless the
+    vocabulary of a trained model is given. Other words are read as ``<unk>``,
+    which is added to the vocabulary if necessary.
     """
 
     def __init__(self, source, sentences, vocabulary=None):
