@@ -137,7 +137,7 @@ class _LSTMStep(Node):
         return [chainer.as_variable(g) for g in grads]
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Compute the gradients with :func:`lstm`, for second derivatives."""
+        """Compute the gradients with several nodes, for second derivatives."""
         x, V, b, *rest = inputs
         h, c, h_last = lstm(linear(x, V, b)[:, None], *rest)
         arrived = [(y, g) for y, g in zip((h[:, 0], c, h_last), grad_outputs)

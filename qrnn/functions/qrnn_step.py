@@ -223,7 +223,7 @@ class _QRNNStep(Node):
                 for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Compute the gradients as for sequences, for second derivatives."""
+        """Compute the gradients with several nodes, for second derivatives."""
         outputs = self._differentiable_step(**inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]

@@ -80,9 +80,10 @@ class RecurrentLayer(link.Chain):
             ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
 
         Raises:
-            ValueError: If ``x`` does not fit the layer, its batch size the
-                state or the encoder, or ``lengths`` the batch; or if a decoder
-                layer has no encoder states yet. The state is then unchanged.
+            ValueError: If the shape of ``x`` or ``lengths`` is invalid, if the
+                batch size does not match the state or the encoder, or if a
+                decoder layer has no encoder states yet. The state is then
+                unchanged.
             RuntimeError: If the layer is called inside
                 ``chainer.static_graph``, which would replay the first call,
                 or if it carries its state inside ``F.forget``, which would

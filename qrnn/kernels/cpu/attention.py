@@ -13,8 +13,8 @@ from qrnn.kernels.cpu.threads import share
 def clear_padding(x, lengths):
     """Return a padded batch without infinity and NaN in the padding.
 
-    If the padding of ``x`` is finite, and not float16, ``x`` is returned.
-    Otherwise, the result is a copy with a padding of zeros.
+    If the padding is already finite, ``x`` is returned. Otherwise, and always
+    in float16, the result is a copy in which the padding is 0.
     """
     if lengths is None:
         return x

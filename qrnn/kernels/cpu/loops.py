@@ -294,7 +294,7 @@ def sigmoid(x):
 
 
 def one(x):
-    """1 in the type of x."""
+    """Return 1 in the type of x."""
 
 
 @overload(tanh, jit_options={'fastmath': FASTMATH})

@@ -49,7 +49,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     B, T, C = shape = _shape(u, pooling)
     dtype = computed_in(u.dtype)
     c = numpy.empty(shape, dtype)
-    # Where the output is the state, it is written once.
+    # If the outputs equal the states, they are written once.
     same = 'o' not in GATES[pooling] and lengths is None
     h = c if same else numpy.empty(shape, dtype)
     c_last = numpy.empty((B, C), dtype)
