@@ -65,8 +65,8 @@ def _target_length(n_source):
 class _FixedLength(iwslt_model.Translator):
     """An untrained translator whose translations have fixed lengths.
 
-    ``batches`` contains, for each batch, the shape of its sources and the
-    number of unfinished sentences at every step.
+    ``batches`` contains a pair for each batch: the shape of its sources, and
+    the number of unfinished sentences at every step.
     """
 
     def __init__(self, config, n_characters):

@@ -216,7 +216,7 @@ def _starts(result):
 
 
 def _environments(starts):
-    """Return a line for each environment, with its starts and minutes."""
+    """Return a line per environment, with the number of starts and minutes."""
     lines = []
     for line, group in itertools.groupby(starts, _environment):
         minutes = [start.get('minutes', 0) for start in group]

@@ -45,7 +45,7 @@ class MultiProcess:
         if started is None and self.size == 1:
             raise UserError('--communicator needs processes started by '
                             'mpiexec: mpiexec -n 2 python -m ...')
-        # If one process only exits, the others wait for it forever.
+        # If a process exits without an abort, the others wait for it forever.
         cli.end = self._host.mpi_comm.Abort
         if sys.excepthook is sys.__excepthook__:
             global_except_hook.add_hook()

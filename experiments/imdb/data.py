@@ -132,7 +132,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Facts about the data that runs depend on, as plain values."""
+        """Source, sizes and fingerprint of the data, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in self.train, self.dev, self.test:
             for name in _ARRAYS:
@@ -204,7 +204,7 @@ def pad(examples, device):
     return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
 
 
-# Abbreviations; NLTK's trained list would be a download.
+# A short list of abbreviations, because NLTK's list must be downloaded
 _parameters = PunktParameters()
 _parameters.abbrev_types = set(
     'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())

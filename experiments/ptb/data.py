@@ -96,7 +96,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Facts about the data that runs depend on, as plain values."""
+        """Source, sizes and fingerprint of the data, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))
