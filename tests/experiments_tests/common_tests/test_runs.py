@@ -366,7 +366,8 @@ class TestResume:
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
-    (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
+    # An unset variable of the shell gives an empty argument.
+    (['--eval-only', ''], 'there is no trained model in'),
     (['--bogus'], 'unrecognized arguments')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(

@@ -156,6 +156,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'there are no reviews in nowhere; --data accepts'),
     (['--test', '--glove', 'nowhere'], 'nowhere'),
-    (['--test', '--glove', ''], 'No such file')])  # $UNSET
+    # An unset variable of the shell gives an empty argument.
+    (['--test', '--glove', ''], 'No such file')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(train.main, '--out', tmp_path, *arguments)

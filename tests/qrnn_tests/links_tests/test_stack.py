@@ -134,7 +134,7 @@ def test_encoder_and_decoder(make, options, dense):
         h = layer(numpy.concatenate(given, axis=2) if dense else h).array
     assert_equal(y, h, 0)
 
-    # The results equal those of single sequences, decoded step by step.
+    # Decoding single sequences step by step gives the same results.
     for b, end in enumerate(lengths):
         decoder.init(encoder_h=encoder.encode(source[b:b + 1, :end]))
         for t in range(T):
