@@ -1,4 +1,4 @@
-"""Copies of memory for comparison, and working sets larger than caches."""
+"""Memory copies, to compare times with, and data larger than all caches."""
 import math
 
 
@@ -8,7 +8,8 @@ BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
     """Return how many sets of arrays exceed all caches, at least two.
 
-    Work that uses that many sets in turn finds none of them in a cache.
+    If a function uses that many sets in turn, no set is in a cache when it is
+    used.
 
     Args:
         n_bytes (int): Bytes in a set.

@@ -28,9 +28,9 @@ def onnx_accuracy(device, folder='out/onnx-accuracy',
                   options=('--config', 'small')):
     """Accuracy of exported models, float32 and int8.
 
-    The folder contains a trained model for each experiment. A missing model
-    is trained on the embedded sample with these options; to evaluate another
-    model, copy it there.
+    ``folder`` contains a trained model for each experiment. A missing model
+    is trained on the embedded sample with ``options``. To evaluate your own
+    model, copy it to ``folder``.
     """
     if not is_available(device):
         return

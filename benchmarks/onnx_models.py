@@ -166,9 +166,9 @@ def _translator(config, n_characters):
 
 
 def _outputs(exported, first):
-    """Return the names of all outputs, including the state, ``first`` first.
+    """Return the names of all outputs, beginning with ``first``.
 
-    Chainer's call computes the state, too.
+    The outputs include the state, because Chainer also computes it.
     """
     return sorted((output.name for output in exported.graph.output),
                   key=lambda name: name != first)

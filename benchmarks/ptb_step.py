@@ -55,7 +55,7 @@ def _parts(row):
 def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
     """One iteration of qrnn-zoneout, 20 x 105, over its matrix products.
 
-    The vocabulary has the size of that of the Penn Treebank.
+    The vocabulary is as large as in the Penn Treebank.
     """
     numpy.random.seed(0)
     model = LanguageModel(config, n_words)

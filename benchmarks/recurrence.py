@@ -96,7 +96,7 @@ def _check(f, x, edge):
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)
-        # In backward, the gradient of the very last step is x.
+        # In the backward pass, the gradient of the last step is x.
         last = end == f.shape[1]
         gates = f[:, start + 1:end + 1]
         if last:

@@ -55,7 +55,7 @@ class Benchmark:
     """Comparisons or measurements of a benchmark, and their presentation.
 
     Attributes:
-        comparisons: Generator function that takes a device, and optional
+        comparisons: Generator function of a device, and optional
             sizes, and yields :class:`Comparison` or :class:`Measurement`
             objects. The first line of its docstring is the title of the
             benchmark.

@@ -52,7 +52,8 @@ def parse(argv=None):
 def _run_with_threads(n, args):
     """Run the same command in a process with OMP_NUM_THREADS=n."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(n))
-    environment.pop('OPENBLAS_NUM_THREADS', None)  # it takes precedence
+    # It would take precedence over OMP_NUM_THREADS.
+    environment.pop('OPENBLAS_NUM_THREADS', None)
     command = [sys.executable, '-m', 'benchmarks.run', *args.names,
                '--device', args.device,
                '--out', os.path.join(args.out, f'threads-{n}')]

@@ -1,4 +1,4 @@
-"""A training iteration: over its matrix products, and where its time goes."""
+"""Time of a training iteration, its matrix products and its parts."""
 import collections
 
 import chainer
@@ -8,15 +8,15 @@ from benchmarks.timing import Clock
 
 
 def matrix_products(shapes, xp, training=True):
-    """Return a function that does the products of linear maps, and no more.
+    """Return a function that computes only the products of linear maps.
 
-    Of every map y = x W: y, and in training the gradients of x and W, on bare
-    existing arrays, so that no allocation is counted.
+    For every map y = x W it computes y and, in training, the gradients of x
+    and W. All arrays exist already, so no allocation is counted.
 
     Args:
         shapes (list of tuple): ``(..., rows, n_in, n_out)`` of every map.
         xp (module): NumPy or CuPy.
-        training (bool): Whether to do the gradients' products, too.
+        training (bool): Whether to also compute the gradients.
 
     """
     operands = []
@@ -46,8 +46,9 @@ def step(case, optimizer, loss, shapes, check, device, label=None,
         optimizer (~chainer.Optimizer): The optimizer, set up.
         loss: Function without arguments that returns the loss of a batch.
         shapes (list of tuple): As in :func:`matrix_products`.
-        check: Function of the iteration; see :class:`Comparison`.
-        device (chainer.backend.Device): Where it runs.
+        check: Function that receives the iteration as a function, and checks
+            its results; see :class:`Comparison`.
+        device (chainer.backend.Device): Device that does the work.
         label: As in :func:`where_time_goes`.
         after: Function to call after the update.
 
@@ -85,21 +86,26 @@ def where_time_goes(gradients, optimizer, after, device, label=None,
                     n_iterations=5):
     """Return the milliseconds of every part of an iteration, by name.
 
-    These are ``forward`` and ``backward`` of every kind of function node, a
-    node that another one applies in its backward pass counting as part of
-    that (Chainer's TimerHook counts it twice); ``between nodes``, the rest of
-    the forward and backward pass; the optimizer's hooks; and ``update``, the
-    rest of the optimizer's work. On a GPU the times are the device's, which
-    has the whole queue before it starts.
+    The parts are
+
+    - ``forward`` and ``backward`` of every type of function node. If a node
+      applies another node in its backward pass, the time of the inner node
+      counts only once (Chainer's TimerHook counts it twice).
+    - ``between nodes``: time outside any function node.
+    - ``optimizer's hooks``.
+    - ``update``: the optimizer without its hooks.
+
+    On a GPU, times of the device are measured. All work is launched before the
+    device starts, so it does not wait for the host.
 
     Args:
         gradients: Function that runs the forward and the backward pass.
-        optimizer (~chainer.Optimizer): What updates the parameters.
+        optimizer (~chainer.Optimizer): Optimizer of the parameters.
         after: Function to call after the update.
-        device (chainer.backend.Device): Where it runs.
-        label: Function of a node and its inputs that returns what to count it
-            as. By default it is ``node.label``.
-        n_iterations (int): The mean of as many is taken.
+        device (chainer.backend.Device): Device that does the work.
+        label: Function of a node and its inputs that returns the name of the
+            part. By default it is ``node.label``.
+        n_iterations (int): Number of iterations to average over.
 
     """
     clock = Clock(device)
@@ -133,7 +139,7 @@ def where_time_goes(gradients, optimizer, after, device, label=None,
 
 
 class _Nodes(chainer.FunctionHook):
-    """Times function nodes, but not those that another one applies."""
+    """Time function nodes, except nodes that another node applies."""
 
     name = 'Nodes'
 

@@ -1,4 +1,4 @@
-"""Timing of functions in turn, so that changes of speed affect all of them."""
+"""Timing of functions in turn, so that clock changes affect all of them."""
 import functools
 import time
 

@@ -71,7 +71,8 @@ def growth(experiment, warm_up, n_iterations, options):
 
     Args:
         experiment (str): Name of the experiment.
-        warm_up (int): Number of iterations before, more than an epoch.
+        warm_up (int): Number of iterations before the measurement. It must
+            exceed the number of iterations of an epoch.
         n_iterations (int): Number of iterations to measure.
         options (sequence of str): Options of the training script.
 

@@ -172,10 +172,10 @@ def about(result, paper):
     lines = _environments(_starts(result))
     lines.append(f'- {result["parameters"]:,} parameters')
     if not paper.has_data(result):
-        lines.append(f'- on other data than {paper.data}, and no row of the '
-                     'table')
+        lines.append(f'- uses data other than {paper.data}; not included in '
+                     'the table')
     if result['config'] not in paper.rows:
-        return '\n'.join(lines + ['- a model that the paper does not have'])
+        return '\n'.join(lines + ['- the paper does not include this model'])
     differs, not_given = compare(result, paper)
     lines.append('- differs from the paper: ' + (
         '; '.join(differs) or 'in none of the settings that it gives'))
@@ -216,7 +216,7 @@ def _starts(result):
 
 
 def _environments(starts):
-    """Return a line for each environment, with its starts and minutes."""
+    """Return a line per environment, with the number of starts and minutes."""
     lines = []
     for line, group in itertools.groupby(starts, _environment):
         minutes = [start.get('minutes', 0) for start in group]

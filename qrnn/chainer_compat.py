@@ -1,9 +1,9 @@
 """Chainer 7.8.1, its last release, on today's Python and NumPy.
 
-Importing this module patches what is broken in Chainer. Chainer's files and
-NumPy's namespace stay as they are: a module named in ``_PATCHES`` is compiled
-with its broken lines replaced whenever it comes to be imported, or, if that
-was before, the functions with broken lines are given the new code.
+Importing this module patches the broken parts of Chainer. It does not change
+Chainer's files or NumPy's namespace. When a module named in ``_PATCHES`` is
+imported, it is compiled with its broken lines replaced. If it has already been
+imported, functions with broken lines get the new code.
 """
 
 from importlib.machinery import PathFinder, SourceFileLoader
@@ -16,13 +16,14 @@ import warnings
 
 
 def patch():
-    """Import Chainer, patched where it is broken.
+    """Import Chainer with its broken lines replaced.
 
-    Lines that work here stay as they are. Calling it again changes nothing.
+    Lines that work with the installed versions are not changed. Further calls
+    have no effect.
 
     Raises:
         ImportError: If Chainer is missing or cannot be imported. The message
-            has the command that installs it.
+            contains the command that installs it.
 
     """
     if _Finder not in sys.meta_path:
@@ -30,7 +31,7 @@ def patch():
     if 'chainer' in sys.modules:
         for name in _PATCHED_MODULES & sys.modules.keys():
             _patch_imported(sys.modules[name])
-    else:  # An import that failed earlier leaves modules half initialised.
+    else:  # a failed import leaves partly initialized modules
         for name in [name for name in sys.modules if name.split('.')[0] in (
                 'chainer', 'chainerx', 'chainermn')]:
             del sys.modules[name]
@@ -43,14 +44,14 @@ def patch():
 def call(function, *args, **kwargs):
     """Call a function of Chainer in a new process.
 
-    A process that is not forked unpickles this function first, and so imports
-    this module before anything of Chainer.
+    A process that is not forked must import this module before Chainer. It
+    does, because it unpickles this function first.
     """
     return function(*args, **kwargs)
 
 
 def _without_cupy_or_with(module):
-    cupy = importlib.util.find_spec('cupy')  # It need not be imported.
+    cupy = importlib.util.find_spec('cupy')  # CuPy itself is not imported
     return cupy is None or PathFinder.find_spec(
         module, cupy.submodule_search_locations)
 
@@ -65,23 +66,25 @@ def _shape_can_be_set(np):
     return True
 
 
-# The module; a check, called with NumPy: lines of the module are broken if it
-# raises, warns or returns a false value; the new text for each old one, a
-# string or a pattern.
+# Triples of a module, a check and replacements. The check is called with
+# NumPy; the lines are broken if it raises an exception, warns or returns a
+# false value. The replacements map old text, a string or a pattern, to new
+# text.
 _PATCHES = (
-    # numpy.sctypes is gone since NumPy 2.0: the import fails.
+    # NumPy 2.0 removed numpy.sctypes, so the import fails.
     ('chainer.functions.array.as_strided', lambda np: np.sctypes, {
         "np.sctypes['int']": '(np.int8, np.int16, np.int32, np.int64)',
         "np.sctypes['float']":
             '(np.float16, np.float32, np.float64, np.longdouble)'}),
-    # numpy.float is gone since NumPy 1.24.
+    # NumPy 1.24 removed numpy.float.
     ('chainer.functions.array.resize_images', lambda np: np.float, {
         'dtype=numpy.float)': 'dtype=numpy.float64)'}),
-    # meshgrid gives a tuple, to which no list can be added, since NumPy 2.0.
+    # Since NumPy 2.0, meshgrid returns a tuple, to which no list can be added.
     ('chainer.distributions.categorical', lambda np: np.meshgrid(0) + [0], {
         'mg + [': 'list(mg) + ['}),
-    # A hyperparameter of type np.float64 widens float32 arrays since NumPy
-    # 2.0: the output of the first two, gradients of the others.
+    # Since NumPy 2.0, hyperparameters of type np.float64 convert float32
+    # arrays to float64: outputs of the first two functions, and gradients of
+    # the others.
     ('chainer.functions.normalization.layer_normalization',
      _scalar_keeps_dtype, {'self.eps = eps': 'self.eps = float(eps)'}),
     ('chainer.functions.normalization.local_response_normalization',
@@ -95,8 +98,9 @@ _PATCHES = (
      _scalar_keeps_dtype, {
          'self.rmax = rmax': 'self.rmax = float(rmax)',
          'self.dmax = dmax': 'self.dmax = float(dmax)'}),
-    # A Python integer out of a dtype's range, as the padding -1 of unsigned
-    # arrays, is an error since NumPy 2.0. It wrapped around before.
+    # Since NumPy 2.0, Python integers that are out of range for a dtype, such
+    # as the padding -1 of unsigned arrays, raise an exception. Before, they
+    # wrapped around.
     ('chainer.dataset.convert', lambda np: np.full(1, -1, np.uint8), {
         'device.xp.full(shape, padding, dtype=arrays[0].dtype)':
             'device.xp.full(shape, numpy.asarray(padding).astype('
@@ -109,10 +113,10 @@ _PATCHES = (
          'y[i, l:] = self.padding': 'y[i, l:] = padding',
          ')(ptrs, lengths, self.padding, base':
              ')(ptrs, lengths, padding, base'}),
-    # numpy.fix warns since NumPy 2.5.
+    # Since NumPy 2.5, numpy.fix warns.
     ('chainer.functions.math.fix', lambda np: np.fix(np.ones(1)), {
         'xp.fix(x)': 'xp.trunc(x)'}),
-    # A shape that is set warns since NumPy 2.5.
+    # Since NumPy 2.5, setting the shape of an array warns.
     ('chainer.links.activation.maxout',
      _shape_can_be_set, {
          16 * ' ' + 'array.shape = (out_size, pool_size, in_size)\n': '',
@@ -123,11 +127,11 @@ _PATCHES = (
          16 * ' ' + 'array.shape = linear_out_size,\n': '',
          'initial_bias_orig(array)':
              'initial_bias_orig(array.reshape(out_size, pool_size))'}),
-    # Thread.setDaemon warns since Python 3.10.
+    # Since Python 3.10, Thread.setDaemon warns.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'thread.setDaemon(True)': 'thread.daemon = True'}),
-    # Processes are not forked by default since Python 3.14: they import
-    # Chainer themselves, which fails or hangs.
+    # Since Python 3.14, processes are not forked by default. They import
+    # Chainer without the patches, which fails or hangs.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'self._pool = multiprocessing.Pool(':
             'from qrnn.chainer_compat import call\n'
@@ -150,8 +154,8 @@ _PATCHES = (
              'from qrnn.chainer_compat import call\n'
              '            worker = multiprocessing.Process(target=call, '
              'args=(_Worker(i, worker_end, self).run,))'}),
-    # Code that protoc 2 generated is an error since protobuf 4. It holds the
-    # same description of the messages as the code generated today.
+    # Since protobuf 4, code generated by protoc 2 raises an exception. It
+    # contains the same description of the messages as newer generated code.
     ('chainer.links.caffe.protobuf3.caffe_pb2',
      lambda np: not importlib.util.find_spec(
          'google.protobuf.internal.builder'), {
@@ -164,57 +168,56 @@ DESCRIPTOR = descriptor_pool.Default().AddSerializedFile(
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
 """}),
-    # An output given by position warns since NumPy 2.5.
+    # Since NumPy 2.5, passing the output as a positional argument warns.
     ('chainer.dataset.convert',
      lambda np: np.maximum(0, 1, np.empty(())) == 1, {
          'numpy.maximum(shape, array.shape, shape)':
              'numpy.maximum(shape, array.shape, out=shape)'}),
-    # numpy.distutils is gone since Python 3.12, where the import fails, and
-    # warns before. On macOS it is asked for an Accelerate with known faults,
-    # which NumPy has not used since 1.20.
+    # numpy.distutils does not exist for Python 3.12, and warns in older
+    # versions. On macOS, Chainer uses it to detect a faulty version of
+    # Accelerate, which NumPy has not used since 1.20.
     ('chainer._environment_check', lambda np: False, {
         'import numpy.distutils.system_info': '',
         "numpy.distutils.system_info.get_info('blas_opt')": 'None'}),
-    # pkg_resources is gone since setuptools 82, where the import fails, and
-    # warns before.
+    # setuptools 82 removed pkg_resources, which warns in older versions.
     *((module, lambda np: importlib.import_module('pkg_resources'), {
         'import pkg_resources':
             'from qrnn.chainer_compat import _Requirements as pkg_resources'})
       for module in ('chainer._environment_check', 'chainer.testing.helper',
                      'chainer.testing.doctest_helper')),
-    # A CuPy installed as "cupy" makes Chainer ask for CuPy 7, which does not
-    # exist for Python 3.11.
+    # If CuPy is installed as "cupy", Chainer requires CuPy 7, which does not
+    # support Python 3.11.
     ('chainer._version', lambda np: False, {'>=7.7.0,<8.0.0': '>=7.7.0'}),
-    # The advice to reinstall CuPy with cuDNN is useless since CuPy 14.
+    # CuPy 14 does not support cuDNN, so Chainer's advice to reinstall CuPy
+    # with cuDNN is useless.
     ('chainer.backends.cuda', lambda np: _without_cupy_or_with('cupy.cudnn'), {
         'not _cudnn_disabled_by_user and': 'False and'}),
-    # CuPy 13 warns that cuDNN is missing even where CHAINER_CUDNN=0 disables
-    # it.
+    # CuPy 13 warns that cuDNN is missing even if CHAINER_CUDNN=0 disables it.
     ('chainer.backends.cuda', lambda np: False, {
         'if 7 < _cupy_major:':
             'if _cudnn_disabled_by_user:\n'
             '            raise ImportError("CHAINER_CUDNN is 0")\n'
             '        if 7 < _cupy_major:'}),
-    # Where NCCL is missing CuPy warns at length, though few need it.
+    # If NCCL is missing, CuPy prints a long warning, but few users need NCCL.
     ('chainer.training.updaters.multiprocess_parallel_updater',
      lambda np: not importlib.util.find_spec('cupy'), {
          '    from cupy.cuda import nccl':
              '    with warnings.catch_warnings(action="ignore"):\n'
              '        from cupy.cuda import nccl'}),
-    # int() of an array of one element is an error since NumPy 2.4, for which
-    # the other ranks wait.
+    # Since NumPy 2.4, int() of an array with one element raises an exception
+    # in one process, while the others wait.
     ('chainermn.iterators.multi_node_iterator', lambda np: int(np.ones(1)), {
         'int(_size)': 'int(_size[0])'}),
-    # array(copy=False) does not convert since NumPy 2.0 and CuPy 14.
+    # Since NumPy 2.0 and CuPy 14, array(copy=False) does not convert dtypes.
     ('chainermn.communicators._memory_utility',
      lambda np: np.array(np.ones(1), copy=False, dtype=np.float32), {
          'xp.array(v, copy=False, dtype=transfer_dtype)':
              'v.astype(transfer_dtype)'}),
-    # CuPy's header no longer includes that of half since CuPy 14.
+    # Since CuPy 14, CuPy's header does not include the header of half.
     ('chainermn.communicators._memory_utility', lambda np: False, {
         '#include <cupy/carray.cuh>':
             '#include <cuda_fp16.h>\n#include <cupy/carray.cuh>'}),
-    # An array's scatter_add warns since CuPy 14, in favour of add.at.
+    # Since CuPy 14, the scatter_add of arrays warns and recommends add.at.
     ('chainer.functions.array.get_item', lambda np: False, {
         'gx.scatter_add(slices, inputs[0])':
             'xp.add.at(gx, slices, inputs[0])'}),
@@ -261,8 +264,9 @@ def _works(check):
 
 
 def _patch_imported(module):
-    # Functions that other modules have imported stay the same objects. Those
-    # without a broken line get code equal to their own.
+    # Only the code of functions is replaced, because other modules may have
+    # imported the function objects. Functions without a broken line get code
+    # that equals their old code.
     loader = module.__spec__.loader
     if type(loader) is not SourceFileLoader:
         return
@@ -278,7 +282,7 @@ def _patch_imported(module):
 
 
 class _Requirements:
-    """The part of ``pkg_resources`` that Chainer uses."""
+    """Replacement for the part of ``pkg_resources`` that Chainer uses."""
 
     class VersionConflict(Exception):
         pass

@@ -56,7 +56,7 @@ def run(main):
 
 
 def _with_notes(message, error):
-    """Add the notes of an exception, for example how to resume."""
+    """Append an exception's notes, such as how to resume, to its message."""
     return '; '.join([message, *getattr(error, '__notes__', [])])
 
 
@@ -164,7 +164,7 @@ def add_device(parser):
 
 
 def add_model(parser, default=None):
-    """Add ``--model``, a folder, to a parser; required without a default."""
+    """Add ``--model``, a folder, which is required without a default."""
     parser.add_argument(
         '--model', '-m', metavar='FOLDER', default=default,
         required=default is None,
@@ -181,7 +181,7 @@ def use_device(specifier):
         device.use()
         if device.xp in (numpy, cuda.cupy):
             return device
-    except Exception as error:  # Chainer's and CUDA's are of many kinds
+    except Exception as error:  # Chainer and CUDA raise many types
         reason = describe(error)
     raise UserError(
         f'device {specifier} cannot be used ({reason}); use --device -1 for '
@@ -201,7 +201,7 @@ def number(kind, low, high):
 
 
 def text(argument):
-    """Type of an argument that is text: UTF-8, whatever the locale is."""
+    """Decode an argument as UTF-8, for any locale."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeDecodeError:

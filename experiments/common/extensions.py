@@ -108,8 +108,8 @@ class DeferSignals(training.Extension):
     After SIGTERM, SIGINT (Ctrl-C), SIGHUP or SIGUSR1, the iteration is
     completed, a snapshot is written, and
     :class:`~experiments.common.cli.Interrupted` is raised. A second signal
-    ends the process at once. Signals that are ignored, for example under
-    ``nohup``, stay ignored.
+    ends the process immediately. Signals that are ignored, for example under
+    ``nohup``, remain ignored.
 
     Args:
         snapshot (Snapshot): Extension that writes snapshots.
@@ -158,16 +158,17 @@ class DeferSignals(training.Extension):
     def finalize(self):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        if self._signal and not self._has_ended:  # after the last iteration
+        # The signal came after the last iteration, so it is still pending.
+        if self._signal and not self._has_ended:
             signal.raise_signal(self._signal)
 
 
 class EarlyStopping(triggers.IntervalTrigger):
     """Stop trigger that ends a run when the model no longer improves.
 
-    Chainer's ``EarlyStoppingTrigger`` starts to count again when a run is
-    resumed. This trigger uses the epoch of the best model, which snapshots
-    include.
+    Chainer's ``EarlyStoppingTrigger`` restarts its count when a run is
+    resumed. This trigger uses the epoch of the best model, which is part of
+    the snapshots.
 
     Args:
         n_epochs (int): Largest number of epochs.

@@ -1,12 +1,12 @@
 """Several processes that train one model together, through ChainerMN.
 
-They train as a single process would. All of them have all of the data, draw
-the same batches and take equal shares of each; ChainerMN averages their
-gradients, so that all make the same update. Without dropout and zoneout, the
-parameters equal those of a single process up to rounding. The root process
-evaluates, writes and prints. ChainerMN's ``scatter_dataset``, iterators and
-evaluator are not used: with them, the batches would depend on the number of
-processes.
+The batches do not depend on the number of processes. All processes load the
+whole data set and draw the same batches. Each process trains on an equal share
+of every batch. ChainerMN averages the gradients, so all processes make the
+same update. Without dropout and zoneout, the parameters are the same as with a
+single process, except for rounding. Only the root process evaluates, prints
+and writes files. ChainerMN's ``scatter_dataset``, iterators and evaluator are
+not used, because their batches depend on the number of processes.
 """
 import os
 import sys
@@ -20,10 +20,10 @@ from experiments.common.cli import UserError
 
 
 class MultiProcess:
-    """The processes that mpiexec started, from the view of one of them.
+    """One of several processes that mpiexec started.
 
-    After this, only the root process prints, and an error in one process ends
-    all.
+    Creating it silences all processes except the root process. Afterwards, an
+    error in one process ends all processes.
 
     Args:
         communicator (str): ``'naive'`` or ``'pure_nccl'``.
@@ -38,14 +38,14 @@ class MultiProcess:
                           'find' + advice, RuntimeError):
             import chainermn
             from chainermn import global_except_hook
-            # For objects, and for arrays on the CPU
+            # Communicates Python objects and arrays on the CPU.
             self._host = chainermn.create_communicator('naive')
         self.rank, self.size = self._host.rank, self._host.size
         started = cli.launched('SIZE')
         if started is None and self.size == 1:
             raise UserError('--communicator needs processes started by '
                             'mpiexec: mpiexec -n 2 python -m ...')
-        # The others would wait forever for a process that just exits.
+        # If a process exits without an abort, the others wait for it forever.
         cli.end = self._host.mpi_comm.Abort
         if sys.excepthook is sys.__excepthook__:
             global_except_hook.add_hook()
@@ -73,7 +73,7 @@ class MultiProcess:
         if specifier != '-1':
             raise UserError('with --communicator pure_nccl, every process '
                             'uses the GPU of its local rank; omit --device')
-        # If each process sees a single GPU, that is number 0.
+        # If each process sees a single GPU, its number is 0.
         n_devices = cuda.cupy.cuda.runtime.getDeviceCount()
         return cli.use_device(str(self._gradients.intra_rank % n_devices))
 
@@ -89,21 +89,22 @@ class MultiProcess:
         self._host.bcast_data(optimizer.target)
         from chainermn import create_multi_node_optimizer
         several = create_multi_node_optimizer(optimizer, self._gradients)
-        # Without this, the first update only broadcasts the parameters.
+        # Otherwise, the first update only broadcasts the parameters.
         several.is_changed(optimizer.target)
         return several
 
     def merge(self, model):
         observation = chainer.get_current_reporter().observation
-        theirs = self.gather(dict(observation))
+        observations = self.gather(dict(observation))
         for key in observation:
             # ChainerMN's ObservationAggregator ignores the weights.
-            pairs = [each[key] if isinstance(each[key], tuple)
-                     else (each[key], 1) for each in theirs]
+            values = [observed[key] for observed in observations]
+            pairs = [value if isinstance(value, tuple) else (value, 1)
+                     for value in values]
             weight = sum(weight for _, weight in pairs)
             observation[key] = sum(
                 mean * weight for mean, weight in pairs) / weight, weight
-        # ChainerMN's AllreducePersistent needs a CUDA-aware MPI on GPUs.
+        # On GPUs, ChainerMN's AllreducePersistent requires a CUDA-aware MPI.
         for link in model.links():
             for name in sorted(link._persistent):
                 value = getattr(link, name)

@@ -80,8 +80,8 @@ class TrainingParser(cli.Parser):
         planned = dataclasses.replace(self._configs[args.config], **changes)
         args.settings = dataclasses.replace(
             planned, n_epochs=args.epoch or planned.n_epochs)
-        # Without --epoch, so that a run that it ends early does not look
-        # complete
+        # The planned number of epochs is recorded instead of --epoch, because
+        # a run that --epoch ends early is not complete.
         args.facts = {
             'experiment': self._experiment, 'config': args.config,
             'settings': dataclasses.asdict(planned), 'seed': args.seed,

@@ -26,7 +26,7 @@ UNK = '<unk>'  # any word that is not in the vocabulary
 PAD = -1  # number of the padding after the end of a review
 PARTS = 'train', 'dev', 'test'
 
-_DEV_SHARE = .1  # of the training part; not in the paper
+_DEV_SHARE = .1  # share of the training part; not in the paper
 _DEV_SEED = 0  # the same development part in every run
 _ARRAYS = 'words', 'lengths', 'labels'  # of Reviews
 
@@ -132,7 +132,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Facts about the data that runs depend on, as plain values."""
+        """Source, sizes and fingerprint of the data, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in self.train, self.dev, self.test:
             for name in _ARRAYS:
@@ -204,13 +204,13 @@ def pad(examples, device):
     return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
 
 
-# Abbreviations; NLTK's trained list would be a download.
+# A short list of abbreviations, because NLTK's list must be downloaded
 _parameters = PunktParameters()
 _parameters.abbrev_types = set(
     'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())
 _sentence_tokenizer = PunktSentenceTokenizer(_parameters)
 _word_tokenizer = NLTKWordTokenizer()
-_TOKENIZER_VERSION = 1  # increase it with each change: part of the key
+_TOKENIZER_VERSION = 1  # part of the cache key; increase it with each change
 
 
 def tokenize(text):
@@ -288,10 +288,10 @@ def _cache_key(names):
 
 
 def bag_of_words_accuracies(corpus, bigrams=False):
-    """Return a baseline's accuracies on ``'dev'`` and ``'test'``, a dict.
+    """Return a dict of the accuracies of a baseline on dev and test reviews.
 
     The baseline is a logistic regression with L2, trained by 150 steps of
-    Adam on all reviews at once. Its features are the words that occur in a
+    Adam on the whole training part. Its features are the words that occur in a
     review and, with ``bigrams``, the pairs of adjacent words.
     """
     def logits(n_reviews):

@@ -26,7 +26,7 @@ class Config:
 
     layer: Literal['qrnn', 'lstm', 'pqrnn'] = 'qrnn'  # kind of layer
     n_layers: int = 4  # densely connected recurrent layers
-    n_units: int = 256  # size of each layer (pqrnn: and direction)
+    n_units: int = 256  # size of each layer (pqrnn: of each direction)
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
     dropout: float = 0.3  # after the embedding and between layers
@@ -41,7 +41,7 @@ class Config:
     n_full_lr_epochs: int = 5  # epochs before the learning rate decays
     lr_decay: float = 1.0  # factor for each later epoch; not in the paper
     alpha: float = 0.9  # decay rate of the mean square
-    eps: float = 1e-8  # added to its root
+    eps: float = 1e-8  # added to the root of the mean square
     l2: float = 4e-6  # weight decay
     # Whether word vectors have weight decay, as in the paper; see train.py.
     l2_embedding: bool = False

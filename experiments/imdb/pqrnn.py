@@ -113,7 +113,7 @@ class Projection(chainer.Link):
 
 
 def misspell(word):
-    """Remove, replace, or swap with the next, a random letter of a word."""
+    """Remove or replace a random letter, or swap it with the next letter."""
     i = numpy.random.randint(len(word))
     kind = numpy.random.randint(3)
     if kind == 0 and len(word) > 1:

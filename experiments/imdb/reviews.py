@@ -145,8 +145,8 @@ def _csv_rows(path):
 
 
 def _sort_key(item):
-    # The development part is drawn by position, but the order of an archive's
-    # members is arbitrary.
+    # The order of the files in an archive is arbitrary, but the development
+    # part is drawn by position.
     name, _ = item
     _, label, file = name.split('/')[-3:]
     return label, [int(number) for number in re.findall(r'\d+', file)], name

@@ -96,8 +96,9 @@ def train(args, config):
         trainer.extend(extensions.observe_lr())
         trainer.extend(extensions.LogReport())
         trainer.extend(extensions.PrintReport([
-            'epoch', 'lr', 'main/loss', 'main/accuracy', 'validation/main/loss',
-            'validation/main/accuracy', 'elapsed_time']), trigger=(1, 'epoch'))
+            'epoch', 'lr', 'main/loss', 'main/accuracy',
+            'validation/main/loss', 'validation/main/accuracy',
+            'elapsed_time']), trigger=(1, 'epoch'))
         trainer.extend(Curves(['main/accuracy', 'validation/main/accuracy']))
         trainer.extend(Progress())
         write_result = WriteResult(facts, best, device, processes.size)

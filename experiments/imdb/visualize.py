@@ -20,7 +20,7 @@ from experiments.imdb.predict import describe
 from experiments.imdb.sample import sample
 
 
-_WORDS_PER_ROW = 66  # the paper's review has three rows
+_WORDS_PER_ROW = 66  # the review in the paper's figure then fills three rows
 
 
 def main(argv=None):
@@ -147,7 +147,8 @@ def draw(f, words, states, p, order):
             states[row, order].T, cmap='RdBu_r', vmin=-limit, vmax=limit,
             aspect='auto', interpolation='nearest')
         below.set(xlim=(-.5, width - .5), yticks=[], ylabel='channel')
-        labels = [word.replace('$', r'\$') for word in words[row]]  # no TeX
+        # Words are not formulas.
+        labels = [word.replace('$', r'\$') for word in words[row]]
         below.set_xticks(x, labels, rotation=90, fontsize=7)
     figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
     png = io.BytesIO()

@@ -215,8 +215,9 @@ def _largest(scores, K):
 
 def _are_done(search, score, log_p, finished, n_source, limit):
     """Return for which lines the ``n_best`` hypotheses are final."""
-    # A continuation is less probable. Because length never lowers the score,
-    # its score is at most that of the same probability at the length limit.
+    # A continuation is less probable than its hypothesis, and length never
+    # lowers a score. So the score with the probability of the hypothesis and
+    # the maximum length is an upper bound for all continuations.
     bound = search.score(log_p, limit[:, None], n_source[:, None])
     bound = numpy.where(finished, -numpy.inf, bound)
     best = -numpy.sort(numpy.where(finished, -score, numpy.inf), axis=1)

@@ -134,7 +134,7 @@ class Corpus:
                                 f'sentences of {length} characters')
         self.characters = characters or Characters([EOS, *sorted(
             set().union(*itertools.chain(*self.pairs['train'])))])
-        # Facts about the data that runs depend on, as plain values
+        # Source, sizes and fingerprint of the data, as plain values
         self.facts = {
             'source': source, 'sets': sets or {part: [part] for part in PARTS},
             'characters': len(self.characters),

@@ -125,7 +125,8 @@ class Translator(chainer.Chain):
     def encode(self, source, lengths):
         """Encode sources, as in :meth:`forward`, and set up the decoder."""
         h = self.encoder.encode(self._embed(source), lengths)
-        # The cells of an LSTM are also copied; those of a QRNN start at zero.
+        # The decoder of an LSTM starts from the encoder's cell states; the
+        # states of a QRNN start at zero.
         c = ([state.c for state in self.encoder.state]
              if self._is_lstm else None)
         self.decoder.init(c, h, lengths)
@@ -134,8 +135,8 @@ class Translator(chainer.Chain):
     def step(self, y):
         """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        ``y`` are the previous characters, at first the ends of sentences. The
-        hypotheses of a source are adjacent rows.
+        ``y`` contains the previous characters; before the first step, all are
+        the end of a sentence. The hypotheses of a source are adjacent rows.
         """
         return F.log_softmax(linear(self.output, self._decode(y)))
 

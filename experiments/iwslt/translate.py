@@ -18,7 +18,7 @@ def main(argv=None):
     model, characters, _ = load(args.model)
     model.to_device(device)
     search = Search(args.beam, args.criterion, args.alpha, args.n_best)
-    # On a terminal, each line is translated at once.
+    # On a terminal, each line is translated immediately.
     batch_size = 1 if sys.stdin.isatty() else args.batch_size
     lines = _lines(sys.stdin.buffer, characters)
     number, start = 0, time.perf_counter()
@@ -29,7 +29,7 @@ def main(argv=None):
                 f'{number}\t{score:.4f}\t{text}')
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
-    if not sys.stdin.isatty():  # otherwise it includes typing
+    if not sys.stdin.isatty():  # on a terminal, typing takes most of the time
         cli.report_rate(number, 'sentences', start)
 
 

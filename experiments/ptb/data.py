@@ -53,9 +53,9 @@ def sample(n_train=5000, n_other=500, vocabulary=None):
 class Corpus:
     """Text of three parts as int32 word numbers, with their vocabulary.
 
-    The vocabulary contains the words of the training part, unless that of a
-    trained model is given. Other words are read as ``<unk>``, which is added
-    to the vocabulary if necessary.
+    The vocabulary contains the words of the training part, unless the
+    vocabulary of a trained model is given. Other words are read as ``<unk>``,
+    which is added to the vocabulary if necessary.
     """
 
     def __init__(self, source, sentences, vocabulary=None):
@@ -96,7 +96,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Facts about the data that runs depend on, as plain values."""
+        """Source, sizes and fingerprint of the data, as plain values."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))

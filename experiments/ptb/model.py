@@ -17,8 +17,9 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of a language model and of its training.
 
-    The defaults are the paper's. Settings that it does not give are those of
-    the "medium" setup of Zaremba et al. (2014), which the paper follows.
+    The defaults are the paper's. If the paper does not give a setting, the
+    default comes from the "medium" setup of Zaremba et al. (2014), which the
+    paper follows.
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer

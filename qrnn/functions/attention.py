@@ -28,8 +28,8 @@ def attention_sum(encoding: Input, query: Input,
         \\alpha_{s,t} = \\mathrm{softmax}_s (q_t \\cdot e_s), \\qquad
         k_t = \\sum_s \\alpha_{s,t} e_s
 
-    with no scale factor (equation 8 of the paper). The softmax is taken in
-    float32 at least.
+    The scores are not scaled (equation 8 of the paper). The softmax is
+    computed in float32 or wider.
 
     Args:
         encoding (:class:`~chainer.Variable` or :ref:`ndarray`): Encoder
@@ -37,16 +37,16 @@ def attention_sum(encoding: Input, query: Input,
         query (:class:`~chainer.Variable` or :ref:`ndarray`): Decoder states
             :math:`q`, ``(B, T, C)``.
         lengths (sequence of int or :ref:`ndarray`): Number of valid encoder
-            steps of every sequence, ``(B,)``. Steps past the end get no
-            weight, whatever they hold. All steps are valid if omitted. Where
-            there is no valid step the sum is 0.
+            steps of each sequence, ``(B,)``. The padding past the end has
+            weight 0 and may contain any values, including NaN. If a sequence
+            has no valid step, its sum is 0. All steps are valid if omitted.
 
     Returns:
         ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``lengths`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -73,7 +73,7 @@ def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
     ============  =============  ===============================
     ``encoding``  ``(B, S, C)``  encoder states
     ``query``     ``(B, T, C)``  decoder states
-    ``lengths``   ``(B,)``       valid encoder steps, or None
+    ``lengths``   ``(B,)``       number of valid steps, or None
     return        ``(B, T, C)``  context, float64
     ============  =============  ===============================
     """
@@ -118,7 +118,7 @@ class _AttentionSum(Node):
         self.lengths = send_lengths(self.lengths, encoding)
         encoding = kernels.clear_padding(encoding, self.lengths)
         scores = matmul(query, encoding.swapaxes(1, 2), dtype)
-        # Their exponentials need more than float16.
+        # The exponential of a score may overflow in float16.
         scores = scores.astype(
             numpy.promote_types(dtype, numpy.float32), copy=False)
         kernels.attention_weights(scores, self.lengths)
@@ -151,7 +151,7 @@ class _AttentionSum(Node):
 
 
 def _differentiable_attention(encoding, query, lengths):
-    """Return the same as a graph of nodes, for second derivatives."""
+    """Compute the attention with several nodes, for second derivatives."""
     xp, dtype = backend.get_array_module(query.array), query.dtype
     valid = valid_steps(lengths, encoding.array)
     encoding = clear_padding(encoding, valid)

@@ -15,9 +15,9 @@ from qrnn.types import Input
 def linear(x: Input, W: Input, b: Input | None = None) -> chainer.Variable:
     """Apply a linear map to the last axis, in one node.
 
-    It computes what :func:`chainer.functions.linear` computes, also without
-    rows, for any number of axes, and in float16 on a CPU with products in
-    float32.
+    In contrast to :func:`chainer.functions.linear`, it supports inputs without
+    rows and inputs with any number of axes. On a CPU, products of float16
+    arrays are computed in float32.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
@@ -30,7 +30,7 @@ def linear(x: Input, W: Input, b: Input | None = None) -> chainer.Variable:
         ~chainer.Variable: ``(..., m)``.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
 
     .. admonition:: Example
 

@@ -19,8 +19,9 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
          ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """Apply the recurrence of an LSTM to whole sequences, in one node.
 
-    With the gates' shares of the input :math:`u`, side by side in the order
-    i, f, o, z,
+    The input :math:`u` contains the pre-activations of the gates without the
+    recurrent part, concatenated along channels in the order i, f, o, z. The
+    function computes
 
     .. math::
 
@@ -30,30 +31,31 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
         c_t &= f_t c_{t-1} + i_t z_t \\\\
         h_t &= o_t \\tanh(c_t)
 
-    Unlike a QRNN's, each step needs a matrix product with the one before. The
-    gradient of W is a single product over all steps.
+    In contrast to a QRNN, each step requires a matrix product with the
+    previous output. The gradient of W is a single product over all steps.
 
     Args:
-        u (:class:`~chainer.Variable` or :ref:`ndarray`): Shares of the
-            input, biases included, ``(B, T, 4 * m)``.
-        W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights,
+        u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations from
+            the input, including the bias, ``(B, T, 4 * m)``.
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Recurrent weights,
             ``(4 * m, m)``.
-        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial cells,
+        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial cell state,
             ``(B, m)``. Zero if omitted.
         h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Output before the
             first step, ``(B, m)``. Zero if omitted.
-        lengths (sequence of int or :ref:`ndarray`): Number of steps of every
-            sequence, ``(B,)``. Past the end the state holds, outputs and
-            gradients are 0.
+        lengths (sequence of int or :ref:`ndarray`): Number of steps of each
+            sequence, ``(B,)``. Past the end of a sequence the state is held,
+            and outputs and gradients are 0. All sequences have T steps if
+            omitted.
 
     Returns:
-        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and cells and
-        output after each sequence's last step, ``(B, m)``. The recurrence is
-        carried in float32 at least.
+        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and the cell state
+        and the output after the last step of each sequence, both ``(B, m)``.
+        The recurrence is computed in float32 or wider.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
-        ValueError: If ``lengths`` does not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
+        ValueError: If ``lengths`` is invalid for the batch.
 
     .. admonition:: Example
 
@@ -79,17 +81,17 @@ def lstm_ref(u: numpy.ndarray, W: numpy.ndarray,
              ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`lstm` in NumPy and float64.
 
-    ===========  ===================  ===============================
+    ===========  ===================  =====================================
     array        shape                meaning
-    ===========  ===================  ===============================
-    ``u``        ``(B, T, 4 * m)``    shares of the input, i, f, o, z
-    ``W``        ``(4 * m, m)``       weights
-    ``c0``       ``(B, m)``           initial cells, or None
-    ``h0``       ``(B, m)``           output before, or None
-    ``lengths``  ``(B,)``             steps of every sequence, or None
-    return       ``(B, T, m)``,       outputs, last cells, last output
+    ===========  ===================  =====================================
+    ``u``        ``(B, T, 4 * m)``    pre-activations, i, f, o, z
+    ``W``        ``(4 * m, m)``       recurrent weights
+    ``c0``       ``(B, m)``           initial cell state, or None
+    ``h0``       ``(B, m)``           previous output, or None
+    ``lengths``  ``(B,)``             number of steps, or None
+    return       ``(B, T, m)``,       outputs, last cell state, last output
                  two ``(B, m)``
-    ===========  ===================  ===============================
+    ===========  ===================  =====================================
     """
     u, W = (numpy.asarray(a, numpy.float64) for a in (u, W))
     B, T, _ = u.shape
@@ -160,7 +162,7 @@ class _LSTM(Node):
 
 
 def _differentiable_lstm(u, W, c, h, lengths):
-    """Return the same as a graph of nodes, for second derivatives."""
+    """Compute the LSTM with several nodes, for second derivatives."""
     xp = backend.get_array_module(u.array)
     B, T, _ = u.shape
     valid = valid_steps(lengths, u.array)

@@ -18,28 +18,28 @@ def lstm_step(x: Input, V: Input, b: Input, W: Input, c0: Input | None = None,
               ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
     """Apply an LSTM layer to a single step, in one node.
 
-    It computes the same as :func:`~qrnn.functions.lstm` on sequences of one
-    step with the shares :math:`u = V x + b` of the input.
+    The result equals :func:`~qrnn.functions.lstm` for sequences of one step
+    with the pre-activations :math:`u = V x + b`.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, ``(B, n)``,
             of dtype float16, float32 or float64.
         V (:class:`~chainer.Variable` or :ref:`ndarray`): Weights of the input,
-            ``(4 * m, n)``, gates in the order i, f, o, z.
+            ``(4 * m, n)``, with gates in the order i, f, o, z.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(4 * m,)``.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Recurrent weights,
             ``(4 * m, m)``.
-        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Previous cells,
+        c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Previous cell state,
             ``(B, m)``. Zero if omitted.
         h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Previous output,
             ``(B, m)``. Zero if omitted.
 
     Returns:
-        tuple of ~chainer.Variable: Output, cells, and the output once more as
-        the ``h0`` of the next step, in memory of its own; all ``(B, m)``.
+        tuple of ~chainer.Variable: Output, cell state, and a copy of the
+        output, which is the ``h0`` of the next step, ``(B, m)`` each.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
 
     .. admonition:: Example
 
@@ -72,9 +72,9 @@ def lstm_step_ref(x: numpy.ndarray, V: numpy.ndarray, b: numpy.ndarray,
     ``V``   ``(4 * m, n)``  weights of the input
     ``b``   ``(4 * m,)``    bias
     ``W``   ``(4 * m, m)``  recurrent weights
-    ``c0``  ``(B, m)``      previous cells, or None
+    ``c0``  ``(B, m)``      previous cell state, or None
     ``h0``  ``(B, m)``      previous output, or None
-    return  ``(B, m)``      output, cells, output
+    return  ``(B, m)``      output, cell state, output
     ======  ==============  ==============================
     """
     x, V, b = (numpy.asarray(a, numpy.float64) for a in (x, V, b))
@@ -137,7 +137,7 @@ class _LSTMStep(Node):
         return [chainer.as_variable(g) for g in grads]
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the same gradients as a graph of the sequences' functions."""
+        """Compute the gradients with several nodes, for second derivatives."""
         x, V, b, *rest = inputs
         h, c, h_last = lstm(linear(x, V, b)[:, None], *rest)
         arrived = [(y, g) for y, g in zip((h[:, 0], c, h_last), grad_outputs)

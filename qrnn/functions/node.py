@@ -5,15 +5,15 @@ import numpy
 
 
 class Node(function_node.FunctionNode):
-    """Function node that runs its forward pass alone if no graph is needed.
+    """Function node that calls only ``forward`` if no graph is needed.
 
     :meth:`~chainer.FunctionNode.apply` takes about as long as a small matrix
-    product. Where neither gradients nor hooks need the node, as in generation
-    and beam search, inputs of the same types as in an earlier call go directly
-    to :meth:`forward`.
+    product. If neither gradients nor hooks require the node, as in generation
+    and beam search, :meth:`forward` is called directly. Input types are
+    checked only once: the first call with new types is a normal call.
     """
 
-    #: Attributes that ``check_type_forward`` depends on, hashable.
+    #: Values that ``check_type_forward`` depends on. They must be hashable.
     type_options: tuple = ()
 
     def apply(self, inputs):
@@ -49,7 +49,7 @@ class Node(function_node.FunctionNode):
             or chainer.is_debug() or config.schedule_func is not None)
 
 
-# Types of inputs that have passed Chainer's checks. They are as many as there
-# are shapes, so they are not kept for ever.
+# Types and shapes of inputs that have passed Chainer's checks. The set is
+# cleared when it is full, because the number of shapes is not limited.
 _accepted: set[tuple] = set()
 _MAX_ACCEPTED = 4096

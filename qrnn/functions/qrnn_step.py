@@ -37,10 +37,11 @@ def qrnn_step(
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, ``(B, n)``,
             of dtype float16, float32 or float64.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Filters,
-            ``(k, n, G * C)``, the oldest step's first, gates in the order f,
-            z, o, i.
+            ``(k, n, G * C)``. The filter of the oldest step is first; gates
+            are in the order f, z, o, i.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
-            or one for every sequence, ``(B, G * C)``. None if omitted.
+            or a separate bias for each sequence, ``(B, G * C)``. No bias if
+            omitted.
         c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Previous state,
             ``(B, C)``. Zero if omitted.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
@@ -52,8 +53,8 @@ def qrnn_step(
             :func:`~qrnn.qrnn_pooling`.
         zoneout_expectation (bool): Whether evaluation replaces f by its
             expectation under zoneout. See :func:`~qrnn.zoneout`.
-        gated (bool): Whether ``h`` is the gated state, or else the output
-            gate. See :func:`~qrnn.qrnn_pooling`.
+        gated (bool): Whether ``h`` is the gated state. If False, it is the
+            output gate. See :func:`~qrnn.qrnn_pooling`.
 
     Returns:
         tuple of ~chainer.Variable: Output ``h`` and state ``c``, both
@@ -61,9 +62,9 @@ def qrnn_step(
         are the ``x0`` of the next step.
 
     Raises:
-        chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
+        chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
         ValueError: If ``pooling``, ``zoneout``, ``activations`` or ``gated``
-            does not fit.
+            is invalid.
 
     .. admonition:: Example
 
@@ -106,7 +107,8 @@ def qrnn_step_ref(
             ``(B, k - 1, n)``             inputs
     ======  ============================  ==============================
 
-    Zoneout is not drawn here: it computes the gates of evaluation.
+    The reference does not draw zoneout: it computes the gates as in
+    evaluation.
     """
     x = numpy.asarray(x, numpy.float64)[:, None]
     h, _, c = qrnn_pooling_ref(
@@ -121,7 +123,7 @@ class _QRNNStep(Node):
 
     def __init__(self, names, pooling, activations, zoneout,
                  zoneout_expectation, gated):
-        self.names = ('x', 'W') + names  # of the given inputs
+        self.names = ('x', 'W') + names  # names of the inputs
         self.pooling = pooling
         self.activations = activations
         self.zoneout = zoneout
@@ -221,7 +223,7 @@ class _QRNNStep(Node):
                 for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the same gradients as a graph of the sequences' functions."""
+        """Compute the gradients with several nodes, for second derivatives."""
         outputs = self._differentiable_step(**inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]

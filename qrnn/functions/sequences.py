@@ -112,7 +112,7 @@ def unpad_sequence(
 
 
 def take_rows(x, indices):
-    """Return the rows of a Variable with given numbers, a copy."""
+    """Return a copy of the rows of a Variable with the given indices."""
     return _TakeRows(indices).apply((x,))[0]
 
 

@@ -31,9 +31,9 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
     ``o/W``, ``o/b``  ``(m, 2 * m)``, ``(m,)``                    attention
     ================  ==========================================  =========
 
-    A decoder layer without attention has no weights for the last h of its
-    encoder layer in that code, where it only starts from the last c. The
-    parameter ``V`` of such a layer is set to 0.
+    In that code, a decoder layer without attention starts from the last c of
+    its encoder layer, and has no weights for the last h. The parameter ``V``
+    of such a layer is set to 0.
 
     Args:
         source (str or dict): A ``.npz`` file written by Chainer's serializer,

@@ -35,7 +35,7 @@ def attention_weights(scores, lengths):
 
 
 def attention_weights_backward(weights, gweights):
-    """Replace the gradients of weights by those of the scores, in place.
+    """Replace gradients of weights by gradients of scores, in place.
 
     Args:
         weights (:ref:`ndarray`): Weights from :func:`attention_weights`,

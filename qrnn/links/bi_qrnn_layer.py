@@ -63,8 +63,8 @@ class BiQRNNLayer(_Bidirectional):
     because the backward layer's output at a step depends on all later steps.
 
     Args:
-        in_size (int or None): Number of input channels n. None means that of
-            the first input.
+        in_size (int or None): Number of input channels n. If None, it is
+            inferred from the first input.
         out_size (int): Number of hidden channels m of each direction.
         kernel_size (int): Filter width k.
         layer_options: Further arguments of both layers: ``pooling``,

@@ -11,7 +11,7 @@ from qrnn.types import NDArray
 
 
 class Encoder(NamedTuple):
-    """States of the encoder layer that a decoder layer holds.
+    """States of an encoder layer, stored by its decoder layer.
 
     The decoder's batch may be a multiple of the encoder's: sequences that
     share a source, as the hypotheses of a beam search do, are adjacent.
@@ -43,8 +43,7 @@ class Encoder(NamedTuple):
         return n
 
     def repeat(self, part, batch_size):
-        """Repeat rows of the encoder, one per sequence of a decoder's batch.
-        """
+        """Repeat the row of each source for all sequences that share it."""
         n = self.n_sharing(batch_size)
         return part if part is None or n == 1 else F.repeat(part, n, axis=0)
 
@@ -53,25 +52,27 @@ class Encoder(NamedTuple):
 
         Both are ``(B', T, m)``, or ``(B', m)`` for one step.
         """
-        # To attention, sequences that share a source are steps of one.
+        # Attention treats sequences that share a source as the steps of a
+        # single sequence.
         n_steps = self.n_sharing(len(query)) * (
             query.shape[1] if query.ndim == 3 else 1)
         steps = query.reshape(len(self.h), n_steps, query.shape[-1])
         return attention_sum(self.h, steps, self.lengths).reshape(query.shape)
 
     def reorder(self, indices, batch_size, selects_sources):
-        """Return the states that go with a reordered decoder's batch.
+        """Return the encoder states for a selected or reordered batch.
 
         Args:
-            indices (:ref:`ndarray`): For each new sequence, the old one.
-            batch_size (int): Number of old sequences.
-            selects_sources (bool): Whether sources are selected with their
-                sequences. If not, their number and order stay.
+            indices (:ref:`ndarray`): For each sequence of the decoder's new
+                batch, its index in the old batch.
+            batch_size (int): Size of the old batch.
+            selects_sources (bool): Whether sources are selected and reordered
+                with their sequences. If False, the sources do not change.
 
         """
         n = self.n_sharing(batch_size)
         xp = backend.get_array_module(indices)
-        is_known = xp is numpy  # reading a GPU's would make the host wait
+        is_known = xp is numpy  # reading from a GPU would make the host wait
         sources = indices // n
         if not selects_sources:
             n = self.n_sharing(len(indices))

@@ -1,22 +1,25 @@
-"""Link hooks around the use of a link that is not a plain call of it."""
+"""Support for link hooks where a link is used without being called."""
 import chainer
 from chainer import link_hook
 import numpy
 
 
 def with_hooks(link, name, function, *args):
-    """Return ``function(*args)``, with the hooks of a link around it.
+    """Call a function between the hooks of a link.
 
-    Chainer runs link hooks only where a link is called. A layer that reads the
-    parameters of an inner link, or runs an inner layer from a given state,
-    does so within this function, so that spectral normalization, timers and
-    other hooks act there as well.
+    Chainer runs link hooks only when a link is called. Layers use this
+    function when they read the parameters of an inner link or run an inner
+    layer from a given state, so that spectral normalization, timers and other
+    hooks also run.
 
     Args:
         link (~chainer.Link): The link that ``function`` uses.
         name (str): Name of the method that is reported to the hooks.
         function (callable): Function that reads parameters of ``link``.
         args: Arguments of ``function``.
+
+    Returns:
+        The result of the function.
 
     """
     hooks = chainer._get_link_hooks()
@@ -38,9 +41,9 @@ def with_hooks(link, name, function, *args):
 def apply_between_hooks(link, function):
     """Apply a function to a copy of a link, between the hooks of the link.
 
-    A link hook may replace parameters while its link is called: spectral
-    normalization does. The function sees the parameters that the link
-    computes with in evaluation; the link itself stays as it is.
+    A link hook, for example spectral normalization, may replace parameters
+    while its link is called. The function receives a link with the parameters
+    that are used in evaluation. The original link is not changed.
 
     Args:
         link (~chainer.Link): A link.
@@ -63,7 +66,7 @@ def to_numpy(*variables):
 
 
 def find_hooked(link, *names):
-    """Return the first of some parameters that a hook replaces, or None.
+    """Return the name of the first parameter that a hook replaces, or None.
 
     Args:
         link (~chainer.Link): A link.

@@ -1,4 +1,7 @@
-"""Checks of parameters from elsewhere, which Chainer would broadcast."""
+"""Shape checks of loaded and copied parameters.
+
+Chainer would broadcast parameters of other shapes without an error.
+"""
 import chainer
 import numpy
 

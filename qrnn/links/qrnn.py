@@ -18,19 +18,19 @@ class QRNN(chainer.Chain):
     """QRNN layer that runs step by step, with the interface of ``LSTM``.
 
     It replaces :class:`chainer.links.LSTM` without other changes. Each call
-    runs one step, ``(B, n)``, and continues from the previous one until
+    runs one step, ``(B, n)``, and continues from the previous step until
     :meth:`reset_state`. The batch may become smaller from call to call, if
     sequences are sorted by length, longest first: sequences that have ended
     keep their state. If whole sequences are available,
     :class:`~qrnn.QRNNLayer` is many times faster.
 
     Args:
-        in_size (int): Number of input channels n. None, or omitting it, means
-            that of the first input.
+        in_size (int): Number of input channels n. If None or omitted, it is
+            inferred from the first input.
         out_size (int): Number of hidden channels m.
         lateral_init (:ref:`initializer <initializer>`): Initializer of the
-            weights for previous inputs, where an LSTM has recurrent weights.
-            Unused if ``kernel_size=1``.
+            weights for previous inputs, which correspond to the recurrent
+            weights of an LSTM. Unused if ``kernel_size=1``.
         upward_init (:ref:`initializer <initializer>`): Initializer of the
             weights for the current input.
         bias_init (:ref:`initializer <initializer>`): Initializer of the bias
@@ -38,8 +38,9 @@ class QRNN(chainer.Chain):
         forget_bias_init (:ref:`initializer <initializer>`): Initializer of
             the bias of f. One if omitted.
         kernel_size (int): Filter width k. With 1, c is the whole state, as
-            :meth:`set_state` requires. A wider filter also keeps the previous
-            inputs, so that consecutive steps are exact for any width.
+            :meth:`set_state` requires. With a wider filter, the state also
+            contains the previous inputs. For any width, consecutive steps
+            give the same outputs as a whole sequence.
         layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
             ``pooling`` and ``zoneout``.
 

@@ -27,7 +27,7 @@ from qrnn.types import Pooling
 
 
 class QRNNState(NamedTuple):
-    """State of a :class:`QRNNLayer`: all that continuing a sequence requires.
+    """State of a :class:`QRNNLayer`, from which a sequence is continued.
 
     Attributes:
         c (~chainer.Variable): Pooled state, ``(B, m)``.
@@ -69,8 +69,8 @@ class QRNNLayer(RecurrentLayer):
     outputs for the query :math:`c_t`.
 
     Args:
-        in_size (int or None): Number of input channels n. None means that of
-            the first input.
+        in_size (int or None): Number of input channels n. If None, it is
+            inferred from the first input.
         out_size (int): Number of hidden channels m.
         kernel_size (int): Filter width k.
         attention (bool): Whether to attend to the encoder's outputs.

@@ -17,8 +17,8 @@ from qrnn.types import Lengths
 class RecurrentLayer(StatefulLayer):
     """Base class of QRNN and LSTM layers: how a layer is called.
 
-    The state is an argument and a result of everything below
-    :meth:`forward`, which assigns it once, at the end.
+    The methods that :meth:`forward` calls receive the state as an argument
+    and return the next state. ``forward`` assigns it once, at the end.
 
     A subclass also defines :attr:`in_size`; ``_advance(x, state, lengths)``,
     which runs sequences from a state and returns outputs and next state; and
@@ -37,7 +37,7 @@ class RecurrentLayer(StatefulLayer):
             if name in self._sizes or value:
                 yield name, value
 
-    __str__ = link.Link.__str__  # a Chain's would show its children alone
+    __str__ = link.Link.__str__  # Chain's own shows only children
 
     def forward(self, x: Input,
                 lengths: Lengths | None = None) -> chainer.Variable:
@@ -58,9 +58,10 @@ class RecurrentLayer(StatefulLayer):
             ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
 
         Raises:
-            ValueError: If ``x`` does not fit the layer, its batch size the
-                state or the encoder, or ``lengths`` the batch; or if a decoder
-                layer has no encoder states yet. The state is then unchanged.
+            ValueError: If the shape of ``x`` or ``lengths`` is invalid, if the
+                batch size does not match the state or the encoder, or if a
+                decoder layer has no encoder states yet. The state is then
+                unchanged.
             RuntimeError: If the layer is called inside
                 ``chainer.static_graph``, which would replay the first call,
                 or if it carries its state inside ``F.forget``, which would
@@ -129,7 +130,7 @@ class RecurrentLayer(StatefulLayer):
         lengths = send_lengths(lengths, x)
         h, state = self._advance(x, state, lengths)
         if lengths is not None:
-            h.lengths = lengths  # for the init of a decoder layer
+            h.lengths = lengths  # used by init of a decoder layer
         return h, state
 
     def _step(self, x, state):

@@ -69,8 +69,8 @@ class _Stack(link.ChainList):
         It sets no attribute. See :meth:`qrnn.QRNNLayer.advance`.
 
         Returns:
-            tuple: The last layer's outputs, and the state of every layer, a
-            tuple.
+            tuple: The last layer's outputs, and a tuple of the states of all
+            layers.
 
         """
         return with_hooks(self, 'advance', self._advance, x, state, lengths)
@@ -150,7 +150,7 @@ class _Stack(link.ChainList):
 
     @property
     def state(self) -> tuple:
-        """The state of every layer, a tuple. See :attr:`QRNNLayer.state`."""
+        """The states of all layers, a tuple of :attr:`QRNNLayer.state`."""
         return tuple(layer.state for layer in self)
 
     @state.setter

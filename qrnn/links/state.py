@@ -1,4 +1,4 @@
-"""How layers keep a state between calls."""
+"""The state of layers between calls."""
 import weakref
 
 import chainer
@@ -28,9 +28,9 @@ class ValuesOnly:
     """A state that does not keep its graph alive.
 
     It holds the values of the state's Variables and weak references to the
-    functions that computed them. While the caller keeps the graph, through
-    the outputs or the loss, :meth:`get` returns Variables with their history;
-    afterwards, without.
+    functions that computed them. While the outputs or the loss keep the graph
+    alive, :meth:`get` returns Variables with their history. Afterwards, it
+    returns Variables without history.
     """
 
     def __init__(self, state):
@@ -48,7 +48,7 @@ class ValuesOnly:
 
 
 def _output_of(part):
-    """Return a Variable's creator, weakly, and the number of the output."""
+    """Return a weak reference to the creator of a Variable, and its index."""
     creator = part.creator_node
     number = next(i for i, output in enumerate(creator.outputs)
                   if output() is part.node)
@@ -56,9 +56,13 @@ def _output_of(part):
 
 
 def _restore(part, output):
-    """Return a part of the state as an output of its creator, if possible."""
+    """Reconnect a part of the state to the function that computed it.
+
+    If the function or its graph no longer exists, the part is returned as it
+    is, without history.
+    """
     creator = output and output[0]()
-    if not creator or creator.inputs is None:  # gone, or unchained
+    if not creator or creator.inputs is None:  # deleted or unchained
         return part
     number = output[1]
     node = creator.outputs[number]()
@@ -66,7 +70,7 @@ def _restore(part, output):
         if node.data is None:
             node.data = part.array
         return node.get_variable()
-    # As FunctionNode.get_retained_outputs restores a missing node
+    # Restore the node as FunctionNode.get_retained_outputs does.
     restored = chainer.Variable(part.array)
     restored.creator_node = creator
     outputs = list(creator.outputs)

@@ -40,7 +40,7 @@ class StatefulLayer(link.Chain):
         self.decoder = decoder or attention
         self.save_state = save_state
         self.encoder: Encoder | None = None
-        self._state: Any = None  # a state_type, or one as ValuesOnly
+        self._state: Any = None  # a state_type, or ValuesOnly
 
     @property
     def state(self) -> Any:
@@ -77,8 +77,8 @@ class StatefulLayer(link.Chain):
     def keep(self, state, ndim):
         """Set the state after a call.
 
-        After sequences, a layer with ``save_state=False`` does not keep the
-        graph alive.
+        With ``save_state=False``, the state after a call on sequences does
+        not keep their graph alive.
         """
         if ndim == 3 and not self.save_state and any(
                 part is not None and part.creator_node for part in state):
@@ -89,9 +89,9 @@ class StatefulLayer(link.Chain):
         """Return to the initial state.
 
         Args:
-            rows (sequence of int or :ref:`ndarray`): Sequences to reset,
-                numbers or ``(B,)`` booleans. All are reset, and the next call
-                may have any batch size, if omitted.
+            rows (sequence of int or :ref:`ndarray`): Sequences to reset:
+                their indices, or booleans ``(B,)``. If omitted, all are reset,
+                and the next call may have any batch size.
 
         Raises:
             ValueError: If ``rows`` does not fit the state.
@@ -122,17 +122,17 @@ class StatefulLayer(link.Chain):
 
         Args:
             indices (:ref:`ndarray` or list of int): For each sequence of the
-                new batch, the number of the sequence of the old batch whose
-                state it takes, ``(B',)``. Integers on a GPU are not checked,
-                because reading them would make the host wait.
+                new batch, the index of the sequence of the old batch whose
+                state it receives, ``(B',)``. Integers on a GPU are not
+                checked, because reading them would make the host wait.
             encoder (bool): Whether a decoder layer also reorders its encoder's
                 states. With False, each new sequence must have the same source
                 as before.
 
         Raises:
-            ValueError: If ``indices`` is not one-dimensional, or names a
-                sequence that does not exist; or if a decoder's sequences that
-                share a source would come from different ones.
+            ValueError: If ``indices`` is not one-dimensional or out of range,
+                or if sequences of a decoder that share a source would receive
+                states that belong to different sources.
 
         """
         state, sources = self.state, self.encoder
@@ -146,7 +146,7 @@ class StatefulLayer(link.Chain):
             numbers = _row_numbers(indices, batch_size)
             if sources is not None:
                 sources = sources.reorder(numbers, batch_size, encoder)
-            # Assigned together, after all that may raise
+            # Assigned together, after everything that may raise an exception
             numbers = self.xp.asarray(numbers)
             self._state = map_parts(
                 lambda part: take_rows(part, numbers), state)
@@ -300,7 +300,7 @@ def _batch_size(state):
 
 
 def _row_numbers(rows, batch_size):
-    """Return which rows are meant, integers ``(n,)``, if they exist."""
+    """Return the indices of selected rows, and check that they exist."""
     xp = chainer.backend.get_array_module(rows)
     rows = xp.asarray(rows)
     if rows.ndim == 1 and rows.dtype == bool and len(rows) == batch_size:

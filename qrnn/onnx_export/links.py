@@ -282,7 +282,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
         return outputs
 
     def reverse(value):
-        n_steps = lengths or graph.add(  # all are as long as x
+        n_steps = lengths or graph.add(  # T for all sequences
             'Expand', size_of(graph, x, 1), size_of(graph, x, 0))
         return graph.add(
             'ReverseSequence', value, n_steps, batch_axis=0, time_axis=1)

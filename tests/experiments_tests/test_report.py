@@ -189,9 +189,9 @@ def test_unfinished_runs_other_data_and_models(written):
                              '2']
     for line in (
             '- not finished: 3 of 72 epochs, not scored on the test part',
-            '- on other data than Penn Treebank, and no row of the table',
+            '- uses data other than Penn Treebank; not included in the table',
             '- test accuracy of a bag of words: 88.26',
-            '- a model that the paper does not have'):
+            '- the paper does not include this model'):
         assert line in text.splitlines()
 
 

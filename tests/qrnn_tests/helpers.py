@@ -99,7 +99,7 @@ def feed(layer, x, chunks, lengths=None):
 def backward(layer, ys, gys, xs):
     """Return the gradients of the sum of all gy * y.
 
-    They are those of xs, followed by those of all parameters.
+    The list contains the gradients of xs, then of all parameters.
     """
     layer.cleargrads()
     sum(F.sum(y * gy) for y, gy in zip(ys, gys) if y is not None).backward()

@@ -1,4 +1,4 @@
-"""The softmax of attention, on NumPy arrays."""
+"""Attention weights and their gradient, on NumPy arrays."""
 import math
 
 import numpy
@@ -11,7 +11,11 @@ from qrnn.kernels.cpu.threads import share
 
 
 def clear_padding(x, lengths):
-    """Return a padded batch whose padding is finite, a copy if necessary."""
+    """Return a padded batch without infinity and NaN in the padding.
+
+    If the padding is already finite, ``x`` is returned. Otherwise, and always
+    in float16, the result is a copy in which the padding is 0.
+    """
     if lengths is None:
         return x
     ends = ends_of(lengths, *x.shape[:2])
@@ -24,20 +28,20 @@ def clear_padding(x, lengths):
 
 
 def attention_weights(scores, lengths):
-    """Turn scores into their softmax along the last axis, in place."""
+    """Replace scores by their softmax along the last axis, in place."""
     B, T, S = scores.shape
     share(_attention_weights, B * T, scores.size, T, ends_of(lengths, B, S),
           scores.reshape(B * T, S))
 
 
 def attention_weights_backward(weights, gweights):
-    """Turn gradients of weights into gradients of the scores, in place."""
+    """Replace gradients of weights by gradients of scores, in place."""
     B, T, S = weights.shape
     share(_attention_weights_backward, B * T, weights.size,
           weights.reshape(B * T, S), gweights.reshape(B * T, S))
 
 
-_LANES = 16  # maxima and sums side by side, so that they are vectors
+_LANES = 16  # partial maxima and sums, so that the inner loops vectorise
 
 
 @compiled
@@ -46,7 +50,7 @@ def _is_padding_finite(x, ends):
         for t in range(ends[s], x.shape[1]):
             row, n_others = x[s, t], 0
             for j in range(len(row)):
-                n_others += row[j] - row[j] != 0  # NaN if it is not finite
+                n_others += row[j] - row[j] != 0  # inf - inf is NaN
             if n_others:
                 return False
     return True

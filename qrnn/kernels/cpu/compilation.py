@@ -1,4 +1,4 @@
-"""How the loops are compiled, and how their code is kept on disk."""
+"""Compilation of the loops, and the cache of their code on disk."""
 import contextlib
 import functools
 import hashlib
@@ -28,7 +28,7 @@ def compiled(function, fastmath=FASTMATH):
     slice of another adds two seconds to the first compilation, because Numba
     formats the error message; :func:`qrnn.kernels.cpu.rows.copy` does not.
 
-    Messages at level INFO say what is compiled.
+    Each compilation is logged at level INFO.
 
     Args:
         function (callable): Function of arrays and numbers.
@@ -75,13 +75,13 @@ class _Cache(FunctionCache):
 
 
 class _Files:
-    """Files with a checksum over the code and over what it was made from."""
+    """Files with a checksum over the code, its key and its source files."""
 
     def __init__(self, prefix):
         self._prefix = prefix
 
     def load(self, key):
-        """Return what was saved with the key, or None."""
+        """Return the data that was saved with a key, or None."""
         try:
             contents = pathlib.Path(self._path(key)).read_bytes()
         except FileNotFoundError:
@@ -91,7 +91,7 @@ class _Files:
             return pickle.loads(data)
 
     def save(self, key, data):
-        """Write a file at once, in the place of a stale or damaged one."""
+        """Save data atomically, and replace a stale or damaged file."""
         data = dumps(data)
         path = self._path(key)
         temporary = f'{path}.tmp.{uuid.uuid4().hex[:16]}'

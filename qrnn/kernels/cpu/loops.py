@@ -107,7 +107,7 @@ def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
                         y = o * y if gated else o
                     if writes_h:
                         h_t[j] = y
-            for t in range(lengths[s], T):  # the state holds, h is 0
+            for t in range(lengths[s], T):  # the state is held, h is 0
                 if writes_h:
                     _row(h, (s * T + t) * C + start, n)[:] = 0
                 copy(_row(c, (s * T + t) * C + start, n), state)
@@ -139,7 +139,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                 gc_t = _row(gc, s * gc_batch + t * gc_row + start, n)
                 gu_f, gu_z, gu_o, gu_i = _gates(
                     gu, (s * T + t) * G * C + start, C, n, has_o, has_i)
-                if t >= lengths[s]:  # the state holds
+                if t >= lengths[s]:  # the state is held
                     for j in range(n):
                         carry[j] += gc_t[j]
                     gu_f[:] = 0
@@ -163,7 +163,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                     raw = one(raw) if mask_t[j] else raw
                     f = raw + expected * (one(raw) - raw)
                     z = _activate(z_kind, u_z[j] + b_z[j])
-                    g = carry[j] + gc_t[j]  # of the state
+                    g = carry[j] + gc_t[j]  # gradient of the state
                     if has_o:
                         o = _activate(o_kind, u_o[j] + b_o[j])
                         g_o = gh_t[j]
@@ -225,8 +225,8 @@ def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
                   gy_row, gh, held, gc, ga):
     """Compute the gradient of :func:`lstm_forward`.
 
-    ``gh`` is the gradient of the output from the product of the next step,
-    ``held`` the gradient of the last output of a sequence that has ended.
+    ``gh`` is the gradient of the output from the product of the next step.
+    ``held`` is the gradient of the last output of a sequence that has ended.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)
@@ -261,7 +261,10 @@ def _row(array, start, n):
 
 @compiled
 def _gates(array, start, C, n, has_o, has_i):
-    """Return the rows of the gates f, z, o, i; of f for a missing gate."""
+    """Return the rows of the gates f, z, o and i.
+
+    For a missing gate, the row of f is returned.
+    """
     f, z = array[start:start + n], array[start + C:start + C + n]
     o_start = start + 2 * C if has_o else start
     i_start = start + (2 + has_o) * C if has_i else start
@@ -291,7 +294,7 @@ def sigmoid(x):
 
 
 def one(x):
-    """1 in the type of x."""
+    """Return 1 in the type of x."""
 
 
 @overload(tanh, jit_options={'fastmath': FASTMATH})

@@ -44,10 +44,10 @@ _SMALL = 1 << 20
 #: Products that take as long as an element of the other loops.
 _PRODUCTS_PER_ELEMENT = 128
 
-#: Elements of W from which reading it takes most of the time.
+#: Number of elements of W above which a product mostly waits for memory.
 _LARGE = 1 << 21
 
-#: Rows up to which products are computed the other way round.
+#: Largest number of rows for which W x^T is computed instead of x W^T.
 _FEW_ROWS = 64
 
 
@@ -55,9 +55,9 @@ def times_transposed(x, W, out):
     """Compute x W^T into an array.
 
     BLAS copies a matrix that it has to transpose, which takes as long as the
-    product if x has few rows. W x^T does not need it. With a single row BLAS
-    reads several rows of W at once, and a large W twice as slowly as memory
-    permits.
+    product if x has few rows. W x^T needs no copy. With a single row, BLAS
+    reads several rows of W at once, which takes twice as long as memory
+    permits if W is large.
     """
     if len(x) == 1 and W.size >= _LARGE and W.flags.c_contiguous:
         share(_multiply_row, len(W), W.size, W, x.reshape(-1), out[0])

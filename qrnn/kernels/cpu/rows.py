@@ -12,8 +12,8 @@ def computed_in(dtype):
 def blocks_of(B, C):
     """Return the number of items of a loop, and the width of a block.
 
-    A sequence is cut into blocks of channels where there are few sequences.
-    It does not depend on the number of threads.
+    If there are few sequences, each is divided into blocks of channels. The
+    division does not depend on the number of threads.
     """
     width = C if B >= 8 else max(64, (B * C // 8 + 15) // 16 * 16)
     width = max(1, min(C, width))
@@ -21,18 +21,19 @@ def blocks_of(B, C):
 
 
 def flat(array, dtype, shape=None):
-    """Return an array in one dimension, and the distances between its rows.
+    """Return an array in one dimension, and its strides in elements.
 
     Args:
-        array (numpy.ndarray): Copied if its channels are apart, or if it is
-            of another dtype. For None a row of zeros at a distance of 0.
-        dtype: Of what is returned.
-        shape (tuple of ints): The shape of the array, of which it may lack
-            the first dimension: then each sequence has the same.
+        array (numpy.ndarray): The array. It is copied if its channels are not
+            adjacent or if it has another dtype. None is replaced by a row of
+            zeros with strides of 0.
+        dtype (numpy.dtype): Dtype of the result.
+        shape (tuple of ints): Required shape. If the array lacks the first
+            axis, its stride is 0, so that all sequences share the array.
 
     Returns:
-        tuple: The array, ``(n,)``, and the distance between neighbours along
-        each axis but the last.
+        tuple: The array, ``(n,)``, and the stride of each axis except the
+        last, in elements.
 
     """
     if array is None:
@@ -64,6 +65,6 @@ def ends_of(lengths, B, T):
 
 @compiled
 def copy(target, source):
-    """Copy a row within a loop."""
+    """Copy a row element by element, which compiles faster than a slice."""
     for j in range(len(target)):
         target[j] = source[j]

@@ -1,11 +1,11 @@
-"""How the loops are divided among threads."""
+"""Division of the loops among threads."""
 import collections
 import concurrent.futures
 import os
 import queue
 
 
-#: Elements from which a second thread pays for waking it up.
+#: Smallest number of elements for which waking a second thread saves time.
 _SHARED_SIZE = 1 << 15
 
 _pool = None
@@ -15,8 +15,8 @@ def share(loop, n_items, size, *args):
     """Call ``loop(first, last, *args)`` so that all items are computed.
 
     The items are divided into equal ranges, one per thread. A range that no
-    other thread has begun is computed by the calling thread, so that the loop
-    also runs where no thread can be started. The result for an item must not
+    other thread has started is computed by the calling thread, so the loop
+    also runs if no thread can be created. The result for an item must not
     depend on its range.
 
     Args:
@@ -34,13 +34,13 @@ def share(loop, n_items, size, *args):
         return
     bounds = [n * n_items // n_threads for n in range(n_threads + 1)]
     ranges = collections.deque(zip(bounds, bounds[1:]))
-    errors = queue.SimpleQueue()  # of each range, or None
+    errors = queue.SimpleQueue()  # the error or None for each range
 
     def work():
         while True:
             try:
                 first, last = ranges.popleft()
-            except IndexError:  # all have been begun
+            except IndexError:  # all ranges have been started
                 return
             try:
                 loop(first, last, *args)
@@ -77,8 +77,8 @@ def _call_in_threads(n, function):
         for _ in range(n):
             _pool.submit(function)
     except RuntimeError:
-        # The interpreter shuts down, or no thread can be started. The pool's
-        # queue would grow, and hold arrays.
+        # The interpreter shuts down, or no thread can be created. Without
+        # threads, the pool's queue would grow and keep arrays alive.
         _forget_threads()
 
 

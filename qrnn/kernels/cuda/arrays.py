@@ -20,7 +20,7 @@ def contiguous(device, array, dtype, shape, name):
 def by_rows(device, array, dtype):
     """Return a (B, T, C) array with contiguous channels, and its strides.
 
-    The strides are those of the batch axis and the time axis, in elements. A
+    The strides of the batch axis and the time axis are in elements. A
     view with contiguous channels, such as one of several stacked gates, is not
     copied.
     """

@@ -23,7 +23,7 @@ from experiments.ptb import stream
 from experiments.ptb import train
 
 
-N_ITERATIONS = 32  # of an epoch, of which there are two
+N_ITERATIONS = 32  # per epoch; a run has two epochs
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -42,7 +42,7 @@ def run(tmp_path):
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # not incremented yet
+            if self.iteration + 1 == at:  # incremented after the update
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -128,7 +128,7 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second is the first one, to the group
+            for _ in range(3):  # the second counts as a copy of the first
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -275,7 +275,7 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 2  # as planned
+        assert result['settings']['n_epochs'] == 2  # the planned number
 
 
 def test_warns_that_data_are_ignored(run, capsys):
@@ -366,7 +366,8 @@ class TestResume:
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
-    (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
+    # An unset variable of the shell gives an empty argument.
+    (['--eval-only', ''], 'there is no trained model in'),
     (['--bogus'], 'unrecognized arguments')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(

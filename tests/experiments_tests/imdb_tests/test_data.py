@@ -63,7 +63,8 @@ class TestCorpus:
             numpy.random.seed(seed)
             parts.append(texts(corpus_of(TRAIN, TEST), 'train'))
         assert parts[0] == parts[1]
-        # It is random: of both labels, and not a range of reviews.
+        # The development part is random: it has both labels and is not a
+        # range of reviews.
         corpus = data.sample(200, 20)
         assert 0 < corpus.dev.labels.mean() < 1
         assert (corpus.train.labels != numpy.arange(180) % 2).any()
@@ -133,7 +134,7 @@ class TestProcesses:
         ''', fifo)
         assert process.returncode == -signal.SIGKILL
         os.set_blocking(reader, True)
-        with open(reader) as f:  # to its end, when the process has ended
+        with open(reader) as f:  # the pipe ends when all workers have ended
             assert f.read() == 'started\n'
 
 
@@ -160,7 +161,7 @@ class TestCache:
         assert data.load(str(folder)).facts == facts
 
     def test_tokenizes_again(self, folder, cache, monkeypatch):
-        """A changed time or size of a file or a new tokenizer requires it."""
+        """A change of a file's time or size or of the tokenizer causes it."""
         data.load(str(folder))
         path = folder / 'test.jsonl'
         time = path.stat().st_mtime_ns
@@ -177,7 +178,8 @@ class TestCache:
         write_lines(folder, test=TRAIN)
         with pytest.raises(UserError, match='are the same reviews; use'):
             data.load(str(folder))
-        data.load(str(folder), number=lambda word: 0)  # to score
+        # Allowed when a trained model is scored
+        data.load(str(folder), number=lambda word: 0)
 
     def test_one_class(self, folder, write_lines, capsys):
         data.load(str(folder))

@@ -119,7 +119,7 @@ def test_dropout_in_training_only():
     with chainer.using_config('train', True):
         assert (model.logits(words, lengths).array
                 != model.logits(words, lengths).array).any()
-    # And between layers
+    # With several layers, dropout is also between them.
     assert make(dropout=.5).rnn.dropout == .5
 
 
@@ -177,7 +177,7 @@ def test_learns(kind):
 
 @pytest.mark.parametrize('l2_embedding', [False, True])
 def test_optimizer(l2_embedding):
-    """RMSprop has the settings; the decay of the embedding is optional."""
+    """RMSprop uses the config; weight decay of word vectors is optional."""
     config = dataclasses.replace(
         TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = build(config, WORDS)

@@ -22,7 +22,7 @@ def run_test(out, *arguments):
 
 
 def test_result(trained):
-    """A bag of words ignores order and contrast, which decide."""
+    """Labels depend on word order, which a bag of words ignores."""
     out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
@@ -88,7 +88,7 @@ class TestGlove:
         result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
         assert seen == [[1, 2, 3, 4, 5]]
         assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 2  # It, it
+        assert result['glove']['vectors'] == 2  # of "It" and "it"
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
@@ -156,6 +156,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'there are no reviews in nowhere; --data accepts'),
     (['--test', '--glove', 'nowhere'], 'nowhere'),
-    (['--test', '--glove', ''], 'No such file')])  # $UNSET
+    # An unset variable of the shell gives an empty argument.
+    (['--test', '--glove', ''], 'No such file')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(train.main, '--out', tmp_path, *arguments)

@@ -125,7 +125,8 @@ class TestChannelOrder:
     def test_similar_channels_are_adjacent(self):
         """The mean and scale of a channel do not matter."""
         random = numpy.random.RandomState(0)
-        # Two kinds are orthogonal to the other two.
+        # Each row is the states of one kind of channel over time. The first
+        # two kinds are orthogonal to the other two.
         courses = numpy.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1],
                                [0, 0, -1, 1.]])
         kind = random.permutation(numpy.arange(30) % 5 % 4)

@@ -110,7 +110,7 @@ def test_names_of_multi30k(plain):
         name = path.name.replace('dev', 'val').replace(
             'test', 'test_2017_flickr')
         path.rename(plain / name)
-    write(plain / 'test_2016_flickr.de', ['c'])  # but no .en
+    write(plain / 'test_2016_flickr.de', ['c'])  # the .en is missing
     write_plain(plain, {'test_2018': [('c', 'd')]})
     corpus = data.load(str(plain), 300)
     assert corpus.pairs == PAIRS
@@ -140,7 +140,7 @@ def test_extra(official):
     write_plain(official, {'TEDY': [('a TEDY', 'y')]}, '.gz')
     assert trained_on('TEDY') == ['TEDY']
     with pytest.raises(UserError, match='begins with TED.tst2014; choose'):
-        trained_on('TED.tst2014')  # the test part
+        trained_on('TED.tst2014')  # it is the test part
     with pytest.raises(UserError, match='--extra requires --data'):
         data.load(None, 300, ['TED'])
 

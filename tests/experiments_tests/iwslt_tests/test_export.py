@@ -33,7 +33,7 @@ def sessions(models):
 
 @pytest.mark.parametrize('kernel_sizes', [(3, 2), (1, 1, 1)])
 def test_same_probabilities(random_model, kernel_sizes):
-    """Models agree at each step; all rows may share a source."""
+    """ONNX models and Chainer agree, also if all rows share a source."""
     model, characters = random_model('abcd', kernel_sizes=kernel_sizes)
     encoder, decoder = sessions(export.export(model, characters, {}))
     for n_rows in 3, 1:

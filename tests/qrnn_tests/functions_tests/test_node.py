@@ -35,7 +35,7 @@ calls = pytest.mark.parametrize('name', list(CALLS))
 
 @pytest.fixture
 def applied(monkeypatch):
-    """The nodes that Chainer applies."""
+    """Return a list to which each node that Chainer applies is added."""
     nodes, apply = [], function_node.FunctionNode.apply
 
     def spy(self, inputs):
@@ -66,7 +66,7 @@ def test_no_node_without_a_graph(name, as_variables, applied):
     assert_equal(ys, expected, 0)
     for y in ys:
         assert y.creator_node is None
-        assert y.requires_grad == as_variables  # as Chainer's own
+        assert y.requires_grad == as_variables  # as for functions of Chainer
 
 
 @calls

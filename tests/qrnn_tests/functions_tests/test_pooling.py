@@ -76,7 +76,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # used as an expectation
+    zoneout = 0.  # ratio; f is replaced by its expectation
     gated = True
     given = 1, 1, 1  # which outputs have a gradient
 

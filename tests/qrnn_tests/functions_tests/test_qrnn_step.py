@@ -62,9 +62,9 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
     bias = activations = None
     c0 = x0 = False
-    zoneout = 0.  # in expectation
+    zoneout = 0.  # ratio; f is replaced by its expectation
     gated = True
-    given = 1, 1, 1  # which of the outputs' gradients are there
+    given = 1, 1, 1  # which outputs have a gradient
 
     def generate_inputs(self):
         arrays = arguments(self.B, self.n, self.C, self.k, self.pooling,
@@ -95,7 +95,7 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
 
 def test_definition():
-    # Gates at their ends: f = 0 takes z, f = 1 keeps the state.
+    # Saturated gates: the state becomes z if f = 0, and is kept if f = 1.
     x, c0 = numpy.ones((1, 1)), numpy.array([[5.]])
     for f, o, expected in [(-99, 99, (1, 1)), (99, 99, (5, 5)),
                            (99, -99, (0, 5))]:
@@ -108,8 +108,8 @@ def test_definition():
 
 @poolings
 @pytest.mark.parametrize('B', [1, 3])
-def test_steps_are_the_sequence(pooling, B):
-    """Values and gradients are those of the sequence's functions."""
+def test_steps_equal_a_sequence(pooling, B):
+    """The functions for sequences give the same values and gradients."""
     T, n, C, k = 5, 3, 7, 3
     x, W, b, c0, x0 = inputs = variables(*arguments(
         B, n, C, k, pooling, 'one', True, True))
@@ -149,7 +149,8 @@ def test_any_strides(dtype):
     apart = [numpy.stack([a, a * 0], axis=-1)[..., 0] for a in arrays]
     turned = [numpy.asfortranarray(a) for a in arrays]
     repeated = [numpy.broadcast_to(a[:1], a.shape) for a in arrays]
-    atol = helpers.TOLERANCES[dtype][0]['atol']  # other products in BLAS
+    # BLAS may round differently for other strides.
+    atol = helpers.TOLERANCES[dtype][0]['atol']
     for strided in apart, turned:
         assert_equal(qrnn_step(*strided), expected, atol)
     assert_equal(qrnn_step(*repeated),
@@ -183,8 +184,8 @@ def test_backward_spoils_nothing(pooling):
 
 
 @poolings
-def test_zoneout_is_the_sequence_functions(pooling):
-    """A seed draws one mask, in forward, backward and second derivatives."""
+def test_zoneout_mask_equals_the_mask_for_sequences(pooling):
+    """A seed gives one mask in forward, backward and second derivatives."""
     vs = variables(*arguments(3, 5, 33, 2, pooling, 'one', True, True))
     x, W, b, c0, x0 = vs
     gys = variables(uniform(3, 33), uniform(3, 33))

@@ -284,7 +284,8 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
     for regime in REGIMES:
         h = to_host(cuda.strnn_forward(
             f_, x_, h0_, regime=regime, device=device))
-        # Adding 0 converts -0 to 0, and NaN has many representations.
+        # Values are compared instead of bits: adding x = 0 turns -0 into 0,
+        # and NaN has many representations.
         numpy.testing.assert_array_equal(h, expected)
 
 
@@ -321,7 +322,8 @@ def _compare(actual, expected, dtype):
             assert a is None
             continue
         assert a.dtype == dtype and a.shape == e.shape
-        # Errors are relative to the values that were added.
+        # Rounding errors of a sum grow with its terms, not with its value,
+        # so the tolerance is relative to the largest value.
         allowed = TOLERANCE[dtype] * max(1, abs(e).max(initial=0))
         numpy.testing.assert_allclose(a, e, rtol=0, atol=allowed)
 

@@ -118,7 +118,7 @@ class Process:
         arrays = []
         for value in launch.args:
             base = getattr(value, 'base', None)
-            if isinstance(base, numpy.memmap):  # all of it
+            if isinstance(base, numpy.memmap):  # send the whole file
                 value = base
             if isinstance(value, numpy.memmap):
                 path = value.filename.encode()

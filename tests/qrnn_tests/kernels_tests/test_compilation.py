@@ -154,7 +154,7 @@ def test_full_disk(folder):
 
 
 def test_no_folder(monkeypatch, tmp_path):
-    """The library may be installed in a read-only folder, without a home."""
+    """Loops run if neither the library's nor the home folder is writable."""
     file = tmp_path / 'file'
     file.touch()
     monkeypatch.setattr(numba.config, 'CACHE_DIR', str(file / 'missing'))

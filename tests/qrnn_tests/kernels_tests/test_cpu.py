@@ -83,8 +83,8 @@ def test_softmax(case):
 
 @pytest.mark.parametrize('bad', [numpy.nan, numpy.inf, -numpy.inf])
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
-def test_what_is_not_finite_shows(bad, dtype):
-    """In a channel's f, z, o or state, from its step on, and nowhere else."""
+def test_nan_and_inf_in_a_channel(bad, dtype):
+    """They do not affect other channels, and NaN stays visible."""
     u = numpy.zeros((1, 5, 60), dtype)
     c0 = numpy.zeros((1, 20), dtype)
     clean = cpu.pooling_forward(u, c0=c0)[0]

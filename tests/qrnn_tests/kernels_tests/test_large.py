@@ -89,7 +89,8 @@ def check_dropout(folder, edit=None):
     quarter = philox.CHUNK // 4
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
-    # The last block draws the mask at the end of each quarter.
+    # Only the last block runs. Its threads draw a word for each quarter of
+    # the chunk, so it computes the end of every quarter.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

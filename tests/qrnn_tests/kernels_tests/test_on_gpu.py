@@ -158,10 +158,12 @@ def test_gradients_of_pooling(T, pooling):
 
 
 @pytest.mark.parametrize('kind, launches, products', [
-    (qrnn.QRNNLayer, 7, 3),  # one copies the last inputs into the state
-    (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])  # two of each per step
+    # One launch copies the last inputs into the state.
+    (qrnn.QRNNLayer, 7, 3),
+    # Two launches and two products per step
+    (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])
 def test_launches(kind, launches, products):
-    """The number of launches of forward and backward, for 9 steps."""
+    """Launches of forward and backward are counted for 9 steps."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     layer = kind(8, 12)

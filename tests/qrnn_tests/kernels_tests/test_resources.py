@@ -74,7 +74,8 @@ def test_compiles_through_cupy(module, monkeypatch):
     name = '_get_arch_for_options_for_nvrtc'
     if not hasattr(compiler, name):
         pytest.skip('this CuPy asks for the architecture in another way')
-    # Everything in CuPy's compiler except for the query of a device.
+    # Use CuPy's compiler without a device, by replacing the only function
+    # that queries one.
     monkeypatch.setattr(
         compiler, name, lambda arch=None: ('-arch=sm_80', 'cubin'))
     binary = compiler.compile_using_nvrtc(

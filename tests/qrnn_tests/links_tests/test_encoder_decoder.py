@@ -1,4 +1,4 @@
-"""Decoder layers: what both kinds make of their encoder's states."""
+"""Decoder layers of both kinds, and their use of the encoder's states."""
 import functools
 
 import numpy
@@ -35,7 +35,7 @@ def source():
 
 
 def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
-    """Outputs; gradients to inputs, encoder states and parameters."""
+    """Return outputs, and gradients of inputs, encoder and parameters."""
     x, encoder_c, encoder_h = inputs = variables(x, encoder_c, encoder_h)
     layer.init(encoder_c, encoder_h, lengths)
     y = feed(layer, x, chunks)
@@ -45,7 +45,7 @@ def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
 @layers
 @decoders
 @pytest.mark.parametrize('padding', [numpy.nan, 1e30])
-def test_sequences_do_not_feel_the_batch(make, options, padding):
+def test_sequences_are_independent(make, options, padding):
     layer = randomize(make(**options))
     x, (c, h), gy = uniform(B, T, n), source(), uniform(B, T, m)
     past = numpy.arange(S) >= numpy.array(LENGTHS)[:, None]
@@ -66,7 +66,7 @@ def test_sequences_do_not_feel_the_batch(make, options, padding):
 @layers
 @decoders
 def test_empty_source(make, options):
-    # Nothing was said: as if the encoder had stayed at zero.
+    # An empty source gives the same results as encoder states of zero.
     layer = randomize(make(**options))
     x, (c, h), gy = uniform(B, T, n), source(), uniform(B, T, m)
     c[1] = h[1] = numpy.nan
@@ -87,14 +87,14 @@ def test_init_clears_the_state(make, options):
     layer.init(*states)
     assert layer.state is None
     assert_equal(layer(x), first, 0)
-    layer.reset_state()  # back to the encoder's state
+    layer.reset_state()  # starts from the encoder's state again
     assert_equal(layer(x), first, 0)
     layer.reset_state()
     assert_equal(layer(x[:, 0]), first[:, 0])
 
 
 @layers
-def test_last_states_will_do_without_attention(make):
+def test_last_states_suffice_without_attention(make):
     layer = randomize(make(decoder=True))
     x, (c, h) = uniform(B, T, n), source()
     layer.init(c, h)
@@ -121,7 +121,7 @@ def test_reordering_for_beam_search(make, options):
 @layers
 @decoders
 def test_sequences_that_share_a_source(make, options):
-    """As if each had a source of its own."""
+    """Results are the same as if the source were repeated."""
     layer = randomize(make(**options))
     x, (c, h), gy = uniform(2 * B, T, n), source(), uniform(2 * B, T, m)
     y, (gx, gc, gh, *gparams) = results(layer, x, c, h, gy, LENGTHS)
@@ -151,7 +151,7 @@ def test_reordering_those_that_share_a_source(make, options):
             assert_equal(layer(x[indices, t]), expected[indices, t])
 
 
-# Errors: one clear line
+# Errors
 
 @layers
 def test_init_of_a_layer_that_is_no_decoder(make):
@@ -170,7 +170,7 @@ def test_decoder_without_encoder(make, options):
             layer(x)
     layer.init(uniform(B, 2, m), uniform(B, 2, m))
     layer(uniform(B, n))
-    layer.init()  # takes it away again
+    layer.init()  # clears the encoder states
     with pytest.raises(ValueError, match='init'):
         layer(uniform(B, n))
 

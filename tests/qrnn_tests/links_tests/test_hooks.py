@@ -86,7 +86,7 @@ def test_hooks_see_every_link_once(make, call, n_calls):
     assert len(hook.call_history) == n_calls
 
 
-# Padding with NaN under debug mode, which checks what every function returns
+# NaN in the padding in debug mode, which checks all outputs of functions
 
 lengths = [6, 0, 2]
 

@@ -17,7 +17,7 @@ B, T, n, m = 3, 5, 4, 6
 
 
 def layer_and_twin(**options):
-    """A layer, and Chainer's own with the same parameters."""
+    """Return a layer, and an NStepLSTM with the same parameters."""
     layer = randomize(LSTMLayer(n, m, **options))
     twin = L.NStepLSTM(1, n, m, 0)
     # Chainer's gates are i, f, z, o.
@@ -32,7 +32,7 @@ def layer_and_twin(**options):
 
 
 def gradients_as_the_layers(twin):
-    """Gradients of the twin's parameters, stacked as the layer's are."""
+    """Return the gradients of the twin, stacked as in the layer."""
     def stacked(kind, first):
         return numpy.concatenate([
             getattr(twin[0], kind + str(first + gate)).grad
@@ -67,7 +67,7 @@ def test_single_steps_equal_chainers_own():
     layer, _ = layer_and_twin()
     twin = L.LSTM(n, m)
 
-    def interleave(rows):  # Chainer's two LSTMs order their gates apart
+    def interleave(rows):  # L.LSTM interleaves the gates of each unit
         i, f, o, z = numpy.split(rows, 4)
         return numpy.stack((z, i, f, o), axis=1).reshape(rows.shape)
 

@@ -1,4 +1,4 @@
-"""Parameters from elsewhere: files, other links, unknown sizes."""
+"""Shapes of parameters that are loaded, copied or not yet initialized."""
 import chainer
 from chainer import serializers
 import numpy
@@ -103,7 +103,7 @@ def test_copy_and_repeat():
     y = layer(x)
     shared = layer.copy()
     shared.reset_state()
-    assert layer.state is not None  # a state is not shared
+    assert layer.state is not None  # the copy has a separate state
     assert_equal(shared(x), y, 0)
     for twin in layer.repeat(2, mode='copy'):
         assert_equal(twin(x), y, 0)

@@ -1,4 +1,4 @@
-"""What holds of the links for any settings, lengths, cuts and strides."""
+"""Properties of the links for random settings, lengths, cuts and strides."""
 import chainer
 import chainer.functions as F
 import numpy
@@ -41,7 +41,7 @@ def options(**others):
 
 @st.composite
 def layers(draw, attention=False, **fixed):
-    """Layers and stacks that take sequences, with all that they may have."""
+    """Draw a layer or a stack with any options."""
     kind = draw(st.sampled_from([QRNNLayer, QRNNStack, LSTMLayer, LSTMStack]))
     args, given = [], dict(fixed, attention=attention)
     if kind in (QRNNLayer, QRNNStack):
@@ -80,7 +80,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
             activations=activations, **options)
 
     def run(x, W, b, c0, x0):
-        layer.W, layer.b = W, b  # Variables, to be given gradients
+        layer.W, layer.b = W, b  # Variables, to get gradients
         layer.state = None if c0 is None else (c0, x0)
         h = layer(x, ends)
         return h, layer.state.c
@@ -102,7 +102,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
 
 @st.composite
 def cuts(draw, T):
-    """Pieces, and among them steps by themselves."""
+    """Draw sizes of pieces; some of size 1 are single steps."""
     return [draw(st.sampled_from([1, 'step'])) if size == 1 else size
             for size in draw(strategies.pieces(T))]
 
@@ -173,7 +173,7 @@ any_layers = layers() | st.composite(bidirectional)()
 
 @given(st.data(), any_layers, some_sequences, n_steps, strategies.paddings)
 def test_padding_and_order(data, layer, B, T, padding):
-    """Each sequence is treated as if it were alone, and as long as it is."""
+    """Results depend neither on the padding nor on other sequences."""
     if isinstance(layer, BiQRNNLayer):
         n, m = layer.ahead.in_size, 2 * layer.ahead.out_size
     else:
@@ -200,7 +200,7 @@ def test_padding_and_order(data, layer, B, T, padding):
 
 @given(st.data(), st.composite(bidirectional)(), batch_sizes, n_steps)
 def test_both_directions(data, layer, B, T):
-    """What one direction does with a text the other does with its mirror."""
+    """Reversing the input exchanges the results of both directions."""
     x = data.draw(arrays(B, T, layer.ahead.in_size))
     y = layer(x).array
     layer.ahead.copyparams(layer.back)
@@ -222,14 +222,14 @@ def n_step_links(draw):
         pooling=draw(strategies.poolings)))
 
 
-# Its first layer may have any window, which hx does not fill.
+# If the first layer has k > 1, hx lacks its previous inputs.
 any_window = pytest.mark.filterwarnings('ignore:hx does not include')
 
 
 @any_window
 @given(st.data(), n_step_links(), some_sequences)
 def test_n_step(data, link, B):
-    """Sequences of any lengths, in any order, are as those run alone."""
+    """Results depend neither on the order nor on other sequences."""
     n = in_size(link)
     xs = [data.draw(arrays(data.draw(st.integers(0, 20)), n))
           for _ in range(B)]
@@ -252,7 +252,7 @@ def test_n_step(data, link, B):
 @given(st.data(), sizes, sizes, some_sequences, st.integers(1, 3),
        strategies.poolings)
 def test_n_step_in_pieces(data, n, m, B, n_layers, pooling):
-    """Exact where the first layer has k = 1, and the others k <= 2."""
+    """Pieces are exact if the first layer has k = 1 and others k <= 2."""
     link = randomize(NStepQRNN(
         n_layers, n, m, dropout=0., pooling=pooling,
         kernel_size=[1, 2, 2][:n_layers]))
@@ -285,7 +285,7 @@ def test_n_step_derivatives(data, link, B):
 
 @given(st.data(), sizes, sizes, batch_sizes, n_steps, options())
 def test_steps(data, n, m, B, T, options):
-    """Steps of a batch that shrinks are those of the layer."""
+    """Steps of a shrinking batch equal the sequences of the layer."""
     rnn = randomize(QRNN(n, m, **options))
     x = data.draw(arrays(B, T, n))
     ends = sorted(data.draw(lengths(B, T)), reverse=True)
@@ -296,5 +296,5 @@ def test_steps(data, n, m, B, T, options):
         here = sum(end > t for end in ends)
         if here or t or B == 0:
             assert_equal(rnn(x[:here, t]), expected[:here, t])
-    if T and all(ends):  # all sequences were seen
+    if T and all(ends):  # no sequence is empty
         assert_equal(rnn.c, c)

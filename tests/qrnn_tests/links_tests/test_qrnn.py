@@ -54,10 +54,10 @@ def test_gradients_through_time():
     assert x[0].grad is None
 
 
-def test_as_chainer_s_lstm_is_made():
+def test_arguments_of_chainers_lstm():
     one, none = QRNN(5), QRNN(None, 5)
     for rnn in one, none:
-        assert rnn(uniform(2, 3, 2)).shape == (2, 5)  # further axes too
+        assert rnn(uniform(2, 3, 2)).shape == (2, 5)  # axes are flattened
         assert rnn.layer.in_size == 6
     b = QRNN(3, 5).layer.b.array
     assert (b[:5] == 1).all() and (b[5:] == 0).all()
@@ -77,14 +77,14 @@ def test_default_weights_are_scaled_by_inputs():
 
 
 def test_orthogonal_weights():
-    """Every gate's are initialized by themselves."""
+    """The weights of each gate are initialized separately."""
     W = QRNN(5, 5, upward_init=chainer.initializers.Orthogonal(1.)).layer.W
     for gate in W.array[0].reshape(5, 3, 5).transpose(1, 0, 2):
         numpy.testing.assert_allclose(
             gate.T @ gate, numpy.eye(5), atol=1e-5)
 
 
-def test_growing_batch_is_refused():
+def test_growing_batch_is_rejected():
     rnn = QRNN(3, 5)
     rnn(uniform(2, 3))
     with pytest.raises(ValueError, match='state of 2 sequences, but x has 3'):

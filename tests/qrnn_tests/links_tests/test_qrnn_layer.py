@@ -83,7 +83,7 @@ def sigmoid(x):
 
 
 def decode_by_hand(layer, x, encoder_c=None, encoder_h=None):
-    """Equations 1, 3 to 5, 7 and 8 for one sequence, word by word."""
+    """Compute equations 1, 3 to 5, 7 and 8 for a sequence, step by step."""
     k, m = layer.kernel_size, layer.out_size
     W, b, V = layer.W.array, layer.b.array, layer.V.W.array
     c = numpy.zeros(m) if encoder_c is None else encoder_c[-1]
@@ -165,7 +165,7 @@ def test_call_of_the_original():
     assert layer(uniform(3, 7, 4)).shape == (3, 7, 5)
 
 
-def test_no_step_by_itself_with_lookahead():
+def test_single_step_with_lookahead_is_rejected():
     layer = QRNNLayer(2, 3, 2, lookahead=1)
     layer(uniform(1, 5, 2))
     with pytest.raises(ValueError, match='whole sequences'):
@@ -194,7 +194,7 @@ def test_zoneout(pooling):
     for t in range(9):
         before = layer.state.c.array
         layer(x[:, t])
-        kept.append(layer.state.c.array == before)  # bit by bit
+        kept.append(layer.state.c.array == before)  # the same bits
     assert abs(numpy.mean(kept) - .3) < .015
     assert abs(numpy.mean(kept[0] & kept[1]) - .09) < .03
     with chainer.using_config('train', False):
@@ -235,7 +235,7 @@ def test_links_have_zoneouts_expectation(link):
     assert layers and all(layer.zoneout_expectation for layer in layers)
 
 
-# A link like any other
+# Serialization, copies and devices
 
 def test_serialization(tmp_path):
     path = str(tmp_path / 'layer.npz')
@@ -274,7 +274,7 @@ def test_saving_before_the_first_input(tmp_path):
     assert layer(uniform(2, 5, 4)).shape == (2, 5, 6)
 
 
-def test_copy_anew():
+def test_copy_with_new_weights():
     layer = QRNNLayer(4, 6)
     first, second = layer.repeat(2)
     assert first.W.shape == second.W.shape == layer.W.shape
@@ -305,7 +305,8 @@ def test_dtype_of_the_configuration(name, options):
 def test_initializers():
     layer = QRNNLayer(100, 50, 4)
     assert not layer.b.array.any()
-    assert abs(layer.W.array.std() - 400 ** -.5) < 1e-3  # all k * n inputs
+    # The filters are scaled by all k * n inputs.
+    assert abs(layer.W.array.std() - 400 ** -.5) < 1e-3
     layer = QRNNLayer(
         3, 4, initialW=chainer.initializers.Uniform(.1, numpy.float32),
         initial_bias=chainer.initializers.Constant(2, numpy.float32))

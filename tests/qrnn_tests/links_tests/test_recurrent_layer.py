@@ -1,4 +1,4 @@
-"""What QRNN and LSTM layers have in common: calls and lengths."""
+"""Common behaviour of QRNN and LSTM layers: calls, state and lengths."""
 import functools
 
 import chainer
@@ -81,7 +81,7 @@ def test_prefill_then_steps_without_save_state(make):
 
 
 @layers
-def test_sequences_start_anew_without_save_state(make):
+def test_sequences_do_not_continue_without_save_state(make):
     layer = randomize(make())
     x = uniform(B, T, n)
     first = layer(x).array
@@ -105,7 +105,8 @@ def test_save_state_until_reset(make):
     layer.state = None
     assert_equal(layer(x), first, 0)
     layer.reset_state()
-    assert_equal(layer(x[:2]), first[:2])  # other batches after a reset
+    # After a reset, the batch size may change.
+    assert_equal(layer(x[:2]), first[:2])
 
 
 # Explicit states
@@ -123,7 +124,7 @@ def test_advance(make):
         ys.append(y.array)
     assert_equal(numpy.concatenate(ys, axis=1), whole)
     assert_equal(parts_of(link), before, 0)
-    # Arrays do as well
+    # Arrays are also accepted.
     y, state = link.advance(x[:, :4])
     arrays = _as_arrays(state)
     y, _ = link.advance(x[:, 4], arrays)
@@ -139,7 +140,7 @@ def _as_arrays(state):
 # Lengths
 
 @layers
-def test_going_on_after_lengths(make):
+def test_continues_after_lengths(make):
     layer = randomize(make(save_state=True))
     x, x2, lengths = uniform(B, T, n), uniform(B, T, n), (2, 0, 7)
     layer(x, lengths)
@@ -153,7 +154,7 @@ def test_going_on_after_lengths(make):
         assert_equal(actual[1][b:b + 1], layer(x2[b:b + 1, 0]))
 
 
-# Errors: one clear line
+# Errors
 
 @some_layers
 @pytest.mark.parametrize('shape', [

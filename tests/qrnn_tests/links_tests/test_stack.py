@@ -54,7 +54,7 @@ def test_lookaheads():
         with pytest.raises(ValueError, match='lookahead must be .* 3 layers'):
             lookaheads(wrong)
 
-    # Each layer sees as far ahead as it was told.
+    # The lookaheads add up to 4: step 2 depends on inputs up to step 6.
     stack = randomize(QRNNStack(3, n, m, (6, 2, 1), lookahead=[3, 1, 0]))
     x, = variables(uniform(1, 9, n))
     y = stack(x)
@@ -134,13 +134,13 @@ def test_encoder_and_decoder(make, options, dense):
         h = layer(numpy.concatenate(given, axis=2) if dense else h).array
     assert_equal(y, h, 0)
 
-    # One sequence at a time, one step at a time.
+    # Decoding single sequences step by step gives the same results.
     for b, end in enumerate(lengths):
         decoder.init(encoder_h=encoder.encode(source[b:b + 1, :end]))
         for t in range(T):
             assert_equal(decoder(target[b:b + 1, t]), y[b:b + 1, t])
 
-    # Every layer feels its encoder layer.
+    # Every encoder layer affects the output.
     encoder.cleargrads()
     decoder.init(encoder_h=encoder.encode(source))
     F.sum(decoder(target) ** 2).backward()
@@ -240,7 +240,7 @@ def test_serialization_and_copies(make, tmp_path):
     assert_equal(loaded(x), expected, 0)
 
     saved(x[:, :4])
-    other = saved.copy()  # to evaluate, amid training
+    other = saved.copy()  # as for an evaluation during training
     other.reset_state()
     assert_equal(other(x), expected, 0)
     assert_equal(saved(x[:, 4]), expected[:, 4])

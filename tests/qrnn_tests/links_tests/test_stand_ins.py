@@ -1,4 +1,4 @@
-"""What holds of Chainer's links holds of those that stand in for them."""
+"""Properties of Chainer's LSTM links that their replacements share."""
 import warnings
 
 import chainer
@@ -27,7 +27,7 @@ def test_cut_anywhere(link, n_layers, cut):
     hx, cx = uniform(2, n_layers, B, m)
     whole = rnn(hx, cx, xs)
     h, c, first = rnn(hx, cx, [x[:cut] for x in xs]) if cut else (hx, cx, [])
-    if cut < T:  # Chainer's take no empty sequences
+    if cut < T:  # Chainer's links reject empty sequences
         h, c, second = rnn(h, c, [x[cut:] for x in xs])
         first = [F.concat(ys, axis=0) for ys in zip(first, second)] or second
     assert_equal([h, c, *first], [*whole[:2], *whole[2]])
@@ -36,14 +36,15 @@ def test_cut_anywhere(link, n_layers, cut):
 @pytest.mark.parametrize('cut', range(1, T))
 @pytest.mark.parametrize('link', [L.NStepBiLSTM, NStepBiQRNN])
 def test_cut_anywhere_in_one_direction(link, cut):
-    """Each direction of a layer continues where it ended."""
+    """Each direction of a layer continues from its last state."""
     rnn = randomize(link(1, n, m, 0.))
     xs = [uniform(T, n) for _ in range(B)]
     whole = F.stack(rnn(None, None, xs)[2]).array
     parts = [x[:cut] for x in xs], [x[cut:] for x in xs]
     for direction, (one, other) in enumerate([parts, parts[::-1]]):
         h, c, begun = rnn(None, None, one)
-        others = numpy.arange(2) != direction  # which starts from zero
+        # The other direction starts from zero.
+        others = numpy.arange(2) != direction
         for state in h, c:
             state.array[others] = 0
         _, _, ended = rnn(h, c, other)
@@ -69,16 +70,17 @@ def test_state_set_anywhere(link, cut):
     assert_equal([rnn(step) for step in x[cut:]], whole[cut:])
 
 
-# A window over inputs that the states do not hold
+# Windows that contain inputs that the states do not contain
 
 @pytest.mark.parametrize('kernel_size, is_warned', [
     (None, False), (1, False), ((1, 3), False), (2, True), ((3, 1), True)])
-def test_warns_once_of_what_hx_does_not_hold(kernel_size, is_warned):
+def test_warns_once_if_hx_lacks_inputs(kernel_size, is_warned):
     rnn = NStepQRNN(2, n, m, 0., kernel_size=kernel_size)
     xs = [uniform(T, n)]
     h, c, _ = rnn(None, None, xs)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter('default')  # once for each line
+        # A warning is shown once for each line that causes it.
+        warnings.simplefilter('default')
         for _ in range(3):
             h, c, _ = rnn(h, c, xs)
     assert len(caught) == is_warned
@@ -88,7 +90,7 @@ def test_warns_once_of_what_hx_does_not_hold(kernel_size, is_warned):
 
 
 @pytest.mark.parametrize('kernel_size', [1, 2])
-def test_warns_once_of_what_c_does_not_hold(kernel_size):
+def test_warns_once_if_c_lacks_inputs(kernel_size):
     rnn = QRNN(n, m, kernel_size=kernel_size)
     rnn(uniform(B, n))
     with warnings.catch_warnings(record=True) as caught:
@@ -99,8 +101,8 @@ def test_warns_once_of_what_c_does_not_hold(kernel_size):
     assert all('(kernel_size 2)' in str(w.message) for w in caught)
 
 
-# An encoder-decoder that is trained on whole sentences and translates word by
-# word, feeding the decoder's states back, as Chainer's example does.
+# An encoder-decoder as in Chainer's example: it is trained on whole sentences,
+# and translates word by word from the decoder's previous states.
 
 EOS = 0
 N_WORDS = 20
@@ -121,7 +123,7 @@ class Seq2seq(chainer.Chain):
         return self.encoder(None, None, [self.embed_x(x[::-1]) for x in xs])
 
     def decode(self, h, c, ys):
-        """States, and what is said to come after each word."""
+        """Return the states and the logits of the next word at each step."""
         h, c, hs = self.decoder(h, c, [self.embed_y(y) for y in ys])
         return h, c, [self.output(each) for each in hs]
 
@@ -158,7 +160,7 @@ def _until_eos(sentences):
 
 
 def sentences(n_sentences):
-    """Sentences, and their translations: other words, the last first."""
+    """Return sentences and translations: other words, in reverse."""
     xs = [numpy.random.randint(1, N_WORDS, length).astype('i')
           for length in numpy.random.randint(2, 6, n_sentences)]
     return xs, [(N_WORDS - x[::-1]).astype('i') for x in xs]
@@ -168,7 +170,7 @@ def sentences(n_sentences):
     ({}, True), ({'kernel_size': 1}, True), ({'kernel_size': 2}, False)])
 @pytest.mark.filterwarnings('ignore:hx does not include')
 def test_translates_word_by_word(options, is_exact):
-    """After some training, so that sentences begin alike and have an end."""
+    """The model is trained, so that its translations differ and end."""
     with chainer.using_config('dtype', numpy.float32):
         model = Seq2seq(NStepQRNN, 2, 32, **options)
     optimizer = chainer.optimizers.Adam(.01).setup(model)

@@ -20,7 +20,7 @@ B, T, n, m = SIZES
 
 
 def allocated(array):
-    """Number of bytes that an array keeps alive."""
+    """Return the number of bytes that an array keeps alive."""
     while array.base is not None:
         array = array.base
     return array.nbytes
@@ -110,14 +110,14 @@ def test_graph_is_kept_by_the_caller_alone(no_garbage_collector):
 
     y = layer(x)
     alive = weakref.ref(y.creator)
-    layer(x[:, 0])  # after a step, the state keeps its history,
+    layer(x[:, 0])  # after a step, the state keeps its history
     del y
     assert alive() is not None
-    layer.unchain_state()  # until it is cut off
+    layer.unchain_state()
     assert alive() is None
 
 
-def test_graph_of_the_encoder_is_let_go(no_garbage_collector):
+def test_graph_of_the_encoder_is_released(no_garbage_collector):
     layer = QRNNLayer(4, 6, 3, attention=True)
     layer.init(encoder_h=F.identity(chainer.Variable(uniform(3, 2, 6))))
     layer(uniform(3, 5, 4))

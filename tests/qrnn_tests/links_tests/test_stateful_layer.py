@@ -37,7 +37,7 @@ def test_state_is_read_and_set(make):
         assert part is None or isinstance(part, chainer.Variable)
     other.state = layer.state
     assert_equal(other(x[:, 4]), layer(x[:, 4]), 0)
-    # A plain tuple of arrays does, too.
+    # A plain tuple of arrays is also accepted.
     other.state = tuple(getattr(part, 'array', None) for part in layer.state)
     assert_equal(other(x[:, 5]), layer(x[:, 5]), 0)
 
@@ -70,13 +70,13 @@ def test_unchain_state_truncates_the_gradient(make):
     actual = [second.grad] + [p.grad for p in layer.params()]
 
     layer.cleargrads()
-    layer.state = state  # arrays: detached
+    layer.state = state  # arrays have no history
     second.cleargrad()
     F.sum(layer(second) ** 2).backward()
     assert_equal(actual, [second.grad] + [p.grad for p in layer.params()])
 
 
-def test_without_state_there_is_nothing_to_do():
+def test_state_methods_without_a_state():
     for make in LINKS.values():
         link = make()
         link.reorder_state([0])
@@ -287,7 +287,7 @@ def test_a_state_has_two_parts(state):
 @pytest.mark.parametrize('duplicate', [
     copy.copy, copy.deepcopy, QRNNLayer.copy,
     lambda layer: layer.copy('copy')])
-def test_copies_have_a_state_of_their_own(duplicate):
+def test_copies_have_a_separate_state(duplicate):
     layer = randomize(QRNNLayer(4, 6, 3, decoder=True))
     x = uniform(3, 5, 4)
     layer.init(encoder_h=uniform(3, 2, 6))

@@ -1,4 +1,4 @@
-"""The strongly-typed cells against a transcription of their equations."""
+"""Strongly-typed cells, compared with a transcription of their equations."""
 import chainer
 import chainer.functions as F
 import numpy
@@ -15,8 +15,8 @@ def sigmoid(x):
     return 1 / (1 + numpy.exp(-x))
 
 
-# Weights of f, z and the third gate for the input and the one before, and
-# biases; real or complex.
+# W and V are the weights of f, z and the third gate for the current and the
+# previous input, and b their biases. All may be complex.
 
 def t_rnn(x, before, state, W, V, b):
     f = sigmoid(x @ W[0] + b[0])
@@ -45,7 +45,7 @@ CELLS = {'T-RNN': t_rnn, 'T-GRU': t_gru, 'T-LSTM': t_lstm}
 
 
 def transcription(name, x, W, b):
-    """Outputs (B, T, m) for the layer's weights (k, n, gates * m)."""
+    """Return the outputs, (B, T, m), for weights (k, n, gates * m)."""
     gates = 2 if name == 'T-RNN' else 3
     W = [numpy.split(tap, gates, axis=1) for tap in W]
     V = W[0] if len(W) == 2 else None
@@ -77,7 +77,7 @@ def test_values(name, layer):
 
 
 def test_gradients(name, layer):
-    """Along random directions, by a step into the complex plane."""
+    """Slopes in random directions are computed by a complex step."""
     x, gh = uniform(2, 17, 3), uniform(2, 17, 5)
     layer.cleargrads()
     x_variable = chainer.Variable(x)
@@ -96,7 +96,7 @@ def test_gradients(name, layer):
 
 
 def test_stack(name):
-    """The settings do for several layers at once."""
+    """The same settings apply to all layers of a stack."""
     stack = QRNNStack(2, 3, 5, **STRONGLY_TYPED[name])
     x = uniform(2, 7, 3)
     h = x

@@ -51,7 +51,7 @@ def frequent_switches():
 def test_calls_without_carried_state(name, frequent_switches):
     make, call = LINKS[name]
     link = randomize(make())
-    inputs = [uniform(b, 3, n) for b in (1, 1, 2, 3)]  # other batch sizes
+    inputs = [uniform(b, 3, n) for b in (1, 1, 2, 3)]  # batch sizes differ
     config = {'train': False, 'enable_backprop': False}
     for key, value in config.items():
         setattr(chainer.global_config, key, value)

@@ -133,7 +133,7 @@ def test_state(kernel_size):
 
 
 def test_state_with_lengths():
-    """The state is that of the last step of each sequence."""
+    """The next state is the state after the last step of each sequence."""
     layer = randomize(QRNNLayer(4, 5, 3, save_state=True))
     model = session(onnx_export.export(layer, state=True, lengths=True))
     state = {}
