@@ -95,20 +95,17 @@ def state(folder):
 def run(command):
     """Run Python with some arguments; a signal ends it and this process."""
     process = subprocess.Popen([sys.executable, *command])
-    numbers = []
-
-    def forward(number, frame):
-        numbers.append(number)
-        process.send_signal(number)
-
-    previous = {number: signal.signal(number, forward)
-                for number in (signal.SIGINT, signal.SIGTERM)
-                if signal.getsignal(number) != signal.SIG_IGN}
-    process.wait()
-    for number, handler in previous.items():
+    # A terminal sends Ctrl-C to both.
+    handlers = [(signal.SIGINT, lambda *_: None), (
+        signal.SIGTERM, lambda number, _: process.send_signal(number))]
+    previous = [(number, signal.signal(number, handler))
+                for number, handler in handlers
+                if signal.getsignal(number) != signal.SIG_IGN]
+    status = process.wait()
+    for number, handler in previous:
         signal.signal(number, handler)
-    if numbers:
-        raise cli.Interrupted(numbers[0], 'to resume, repeat the command')
+    if status in (-signal.SIGINT, -signal.SIGTERM):
+        raise cli.Interrupted(-status, 'to resume, repeat the command')
 
 
 if __name__ == '__main__':

@@ -3,7 +3,6 @@ import argparse
 import dataclasses
 import inspect
 import math
-import sys
 import typing
 
 from experiments.common import cli
@@ -71,8 +70,6 @@ class TrainingParser(cli.Parser):
         if args.test:
             args.config = 'test'
             args.overwrite |= args.out is None and not args.resume
-            if getattr(args, 'data', None) not in (None, 'sample'):
-                print('warning: --test ignores --data', file=sys.stderr)
         args.out = args.out or f'out/{self._experiment}-{args.config}'
         changes = dict(args.set)
         if args.batch_size:

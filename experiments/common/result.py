@@ -105,8 +105,7 @@ def environment(device):
     versions = {'python': platform.python_version(),
                 'numpy': numpy.__version__, 'chainer': chainer.__version__,
                 'qrnn': qrnn.__version__}
-    hardware = {'cpu': _cpu_model(), 'cores': len(os.sched_getaffinity(0))
-                if hasattr(os, 'sched_getaffinity') else os.cpu_count()}
+    hardware = {'cpu': _cpu_model(), 'cores': len(os.sched_getaffinity(0))}
     if device.xp is not numpy:
         versions['cupy'] = cuda.cupy.__version__
         hardware['gpu'] = cuda.cupy.cuda.runtime.getDeviceProperties(

@@ -12,9 +12,14 @@ import zlib
 
 import numpy
 
-from experiments.common import files
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
+from experiments.common.files import open_binary
+from experiments.common.text import decode
+from experiments.common.text import download
+from experiments.common.text import plain_or_gzipped
+from experiments.common.text import read_lines
+from experiments.common.text import read_text
 
 
 PARTS = 'train', 'test'
@@ -45,7 +50,7 @@ def find_files(source):
 
     """
     if source == 'download':
-        return [files.download(_URL, _MD5)]
+        return [download(_URL, _MD5)]
     if os.path.isfile(source):
         if _is_table(source) and (
                 os.path.basename(source).partition('.')[0] in PARTS):
@@ -53,7 +58,7 @@ def find_files(source):
                             'folder with both parts, train and test')
         return [source]
     for ending in _TABLES:
-        names = [files.plain_or_gzipped(os.path.join(source, part + ending))
+        names = [plain_or_gzipped(os.path.join(source, part + ending))
                  for part in PARTS]
         if all(names):
             return names
@@ -63,9 +68,6 @@ def find_files(source):
         for root in (source, os.path.join(source, 'aclImdb')))))
     if not trees:
         raise UserError(f'there are no reviews in {source}; {_SOURCES}')
-    if len(trees) > 1:
-        raise UserError(f'{source} and the folder aclImdb in it both contain '
-                        'reviews; remove one of the two')
     return trees[0]
 
 
@@ -89,7 +91,7 @@ def read(names):
     else:
         reviews = {part: [] for part in PARTS}
         texts = (_read_archive(names[0]) if len(names) == 1 else
-                 ((name, files.read_text(name)) for name in names))
+                 ((name, read_text(name)) for name in names))
         for name, text in sorted(texts, key=_sort_key):
             part, label, _ = name.split('/')[-3:]
             reviews[part].append((text, _LABELS[label]))
@@ -107,7 +109,7 @@ def _is_table(name):
 def read_table(path):
     """Yield pairs of a text and its label, one per row of a file."""
     is_json = path.lower().removesuffix('.gz').endswith('.jsonl')
-    rows = enumerate(files.read_lines(path), 1) if is_json else _csv_rows(path)
+    rows = enumerate(read_lines(path), 1) if is_json else _csv_rows(path)
     for number, row in rows:
         if not row.strip() if is_json else not row:
             continue
@@ -130,7 +132,7 @@ def read_table(path):
 
 def _csv_rows(path):
     """Yield the line number and the fields, by column, of each row."""
-    lines = files.read_lines(path)
+    lines = read_lines(path)
     header = next(lines, '').lower()
     delimiter = max(',;\t', key=header.count)
     # Quoted fields may contain line ends.
@@ -156,11 +158,11 @@ def _read_archive(path):
     """Return names and texts of reviews, without unpacking to the disk."""
     # macOS adds a file ._NAME for each file.
     is_review = re.compile(
-        r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
-    texts, roots = {}, set()
+        r'(?:.*/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
+    texts = {}
     with explained(f'cannot read the archive {path}: {{}}', OSError, EOFError,
                    tarfile.TarError, zlib.error, lzma.LZMAError), \
-            files.open_binary(path) as f:
+            open_binary(path) as f:
         with explained(f'cannot read the archive {path}: it is damaged or '
                        f'not a tar archive; {_SOURCES}', tarfile.ReadError):
             archive = tarfile.open(fileobj=f)
@@ -168,17 +170,7 @@ def _read_archive(path):
             match = member.isreg() and is_review.fullmatch(
                 posixpath.normpath(member.name))
             if match:
-                root, name = match.groups()
-                roots.add(root)
-                texts[name] = files.decode(
+                texts[match[1]] = decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
-        # tarfile does not detect an end between two members.
-        archive.fileobj.seek(archive.offset)
-        if archive.fileobj.read(1) != tarfile.NUL:
-            raise EOFError('it is truncated or damaged')
-    if len(roots) > 1:
-        raise UserError(f"{path} contains reviews in several folders, "
-                        f"{', '.join(sorted(map(str, roots)))}; remove all "
-                        'but one')
     return texts.items()

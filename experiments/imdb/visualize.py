@@ -8,16 +8,16 @@ from chainer.backends import cuda
 import numpy
 
 from experiments.common import cli
-from experiments.common import files
 from experiments.common.checkpoint import replacing
 from experiments.common.precision import linear
+from experiments.common.text import decode
 from experiments.imdb import reviews
-from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
 from experiments.imdb.model import PRETRAINED
 from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.predict import describe
 from experiments.imdb.sample import sample
+from experiments.imdb.tokenizer import tokenize
 
 
 _WORDS_PER_ROW = 66  # the paper's review has three rows
@@ -28,10 +28,10 @@ def main(argv=None):
     parser = cli.Parser('imdb.visualize', description=(
         'Draw the states c_t of the last layer over a review.'))
     parser.add_argument(
-        'text', nargs='?', metavar='REVIEW', type=cli.text,
+        'text', nargs='?', metavar='REVIEW',
         help='the review (default: standard input)')
     parser.add_argument(
-        '--find', metavar='PHRASE', type=cli.text,
+        '--find', metavar='PHRASE',
         help='draw the first test review that contains this phrase; for the '
              "paper's review, use 'not exactly a bad story'")
     parser.add_argument(
@@ -59,7 +59,7 @@ def main(argv=None):
     elif args.text is not None:
         text = args.text
     else:
-        text = files.decode(sys.stdin.buffer.read(), 'standard input')
+        text = decode(sys.stdin.buffer.read(), 'standard input')
     words = tokenize(text)
     if not words:
         raise cli.UserError('the review has no words; pass a review as an '

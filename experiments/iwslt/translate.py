@@ -1,9 +1,8 @@
 """Translate lines: ``python -m experiments.iwslt.translate --help``."""
 import sys
-import time
 
 from experiments.common import cli
-from experiments.common import files
+from experiments.common.text import split_lines
 from experiments.iwslt.beam import CRITERIA
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
@@ -21,7 +20,6 @@ def main(argv=None):
     # On a terminal, each line is translated at once.
     batch_size = 1 if sys.stdin.isatty() else args.batch_size
     lines = _lines(sys.stdin.buffer, characters)
-    number, start = 0, time.perf_counter()
     for number, translations in enumerate(translate(
             model, characters, lines, search, batch_size), 1):
         for text, score, _ in translations:
@@ -29,8 +27,6 @@ def main(argv=None):
                 f'{number}\t{score:.4f}\t{text}')
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
-    if not sys.stdin.isatty():  # otherwise it includes typing
-        cli.report_rate(number, 'sentences', start)
 
 
 def parse(argv=None):
@@ -74,7 +70,7 @@ def _lines(stream, characters):
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 
-    for contents, number, _ in files.split_lines(stream):
+    for contents, number, _ in split_lines(stream):
         line = contents.decode('utf-8', 'ignore')
         if line.encode() != contents:
             warn('is not UTF-8; its invalid bytes are left out')

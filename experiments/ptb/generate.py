@@ -1,6 +1,5 @@
 """Generate text: ``python -m experiments.ptb.generate --help``."""
 import sys
-import time
 
 import chainer
 import numpy
@@ -23,7 +22,7 @@ def main(argv=None):
         help='divisor of the logits: values below 1 favour likely words; 0 '
              'always chooses the most likely word (default: 1)')
     parser.add_argument(
-        '--prompt', metavar='TEXT', type=cli.text, default='',
+        '--prompt', metavar='TEXT', default='',
         help='first words of the text; the end of a line counts as a word')
     parser.add_argument(
         '--seed', metavar='N', type=cli.seed, default=0,
@@ -38,7 +37,6 @@ def main(argv=None):
     eos = words.index(EOS)
     _write(args.prompt)
     is_new_line = prompt[-1:] in ([], [eos])
-    start = time.perf_counter()
     for word in generate(model, prompt, eos, args.words, args.temperature,
                          numpy.random.RandomState(args.seed)):
         if word == eos:
@@ -48,7 +46,6 @@ def main(argv=None):
         is_new_line = word == eos
     if not is_new_line:
         _write('\n')
-    cli.report_rate(args.words, 'words', start)
 
 
 def generate(model, prompt, eos, n_words, temperature, random):

@@ -92,7 +92,8 @@ def train(args, config):
         trigger=lambda _: (
             updater.is_new_epoch and updater.epoch >= config.n_full_lr_epochs))
     if args.dtype == 'mixed16':
-        trainer.extend(precision.MixedPrecision(optimizer))
+        from experiments.common.mixed16 import MixedPrecision
+        trainer.extend(MixedPrecision(optimizer))
     snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
     trainer.extend(snapshot)
     trainer.extend(DeferSignals(snapshot, processes))

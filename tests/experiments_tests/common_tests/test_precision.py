@@ -9,6 +9,7 @@ import pytest
 
 from experiments.common import precision
 from experiments.common.cli import UserError
+from experiments.common.mixed16 import MixedPrecision
 from experiments.imdb.model import build
 from experiments.imdb.model import Config
 
@@ -100,7 +101,7 @@ def linear(dtype, scale=None):
     optimizer = chainer.optimizers.SGD(.1).setup(link)
     optimizer.mixed = None
     if dtype == 'mixed16':
-        optimizer.mixed = precision.MixedPrecision(optimizer)
+        optimizer.mixed = MixedPrecision(optimizer)
         optimizer._loss_scale = scale
     numpy.random.seed(0)
     for param in link.params():

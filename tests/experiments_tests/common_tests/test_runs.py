@@ -278,11 +278,6 @@ def test_set_and_patience(run):
         assert result['settings']['n_epochs'] == 2  # as planned
 
 
-def test_warns_that_data_are_ignored(run, capsys):
-    run('--data', 'folder', '--epoch', '1')
-    assert 'warning: --test ignores --data' in capsys.readouterr().err
-
-
 class TestResume:
 
     @pytest.fixture

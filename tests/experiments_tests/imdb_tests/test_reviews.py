@@ -2,7 +2,6 @@ import gzip
 import hashlib
 import io
 import json
-import shutil
 import tarfile
 
 import chainer
@@ -65,11 +64,6 @@ class TestTree:
         with pytest.raises(UserError, match='neg.0_3.txt is not UTF-8 text'):
             read(folder)
 
-    def test_two_copies(self, folder):
-        shutil.copytree(folder / 'aclImdb' / 'train', folder / 'train')
-        with pytest.raises(UserError, match='both contain reviews; remove'):
-            read(folder)
-
 
 def write_archive(path, members, mode='w:gz'):
     """Write a tar archive of names with texts, or with a type and target."""
@@ -86,12 +80,9 @@ def write_archive(path, members, mode='w:gz'):
     return path
 
 
-modes = pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
-
-
 class TestArchive:
 
-    @modes
+    @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
     def test_read(self, tmp_path, mode):
         """Other members of the archive are ignored."""
         path = write_archive(tmp_path / 'a', TREE | OTHERS | {
@@ -100,26 +91,18 @@ class TestArchive:
         assert read(path) == READ
         assert list(tmp_path.iterdir()) == [path]
 
-    @modes
+    @pytest.mark.parametrize('mode', ['w:gz', 'w:bz2', 'w:xz'])
     def test_truncated(self, tmp_path, mode):
         random = numpy.random.RandomState(0)
         path = write_archive(tmp_path / 'a', {
             name: random.bytes(300).hex() for name in TREE}, mode)
         whole = path.read_bytes()
-        # A member of plain tar is a header of 512 bytes and 1024 of text;
-        # some of these cuts are within a header and between two members.
-        end = 6 * 1536 if mode == 'w' else len(whole) - 200
-        for n in range(0, end + 1, 256):
+        for n in range(0, len(whole) - 199, 256):
             path.write_bytes(whole[:n])
             with pytest.raises(UserError, match='cannot read the archive .*a'):
                 read(path)
 
-    def test_two_copies(self, tmp_path):
-        path = write_archive(tmp_path / 'a', TREE | {
-            f'backup/{name}': text for name, text in TREE.items()})
-        with pytest.raises(UserError, match='in several folders, aclImdb, '
-                                            'backup/aclImdb; remove'):
-            read(path)
+    def test_updated_files(self, tmp_path):
         # tar appends newer versions of files in this way.
         path = write_archive(tmp_path / 'b', TREE | {
             f'./{name}': text for name, text in TREE.items()})

@@ -8,10 +8,10 @@ import pytest
 from experiments.common.cli import UserError
 from experiments.imdb import reviews
 from experiments.imdb import visualize
-from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
 from experiments.imdb.model import PRETRAINED
 from experiments.imdb.predict import probability
+from experiments.imdb.tokenizer import tokenize
 
 
 IMDB = os.path.join(os.path.dirname(visualize.__file__),
