@@ -122,7 +122,6 @@ def test_one_process_raises(mpiexec):
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'error: there is no folder nowhere'),
     (['--batch-size', '5', '--test'], 'error: --batch-size 5 is not div'),
-    (['--epoch', 'many'], 'error: argument --epoch'),
 ])
 def test_one_error_of_all_processes(mpiexec, arguments, message):
     process = mpiexec(

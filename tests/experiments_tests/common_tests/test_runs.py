@@ -17,21 +17,12 @@ from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import extensions
 from experiments.common import files
-from experiments.common import result
 from experiments.common.cli import UserError
 from experiments.ptb import stream
 from experiments.ptb import train
 
 
 N_ITERATIONS = 32  # of an epoch, of which there are two
-
-
-@pytest.fixture(autouse=True, scope='module')
-def no_picture():
-    """Drawing would take longer than training; see test_extensions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extensions.Curves, '__call__', lambda *_: None)
-        yield
 
 
 @pytest.fixture
@@ -72,10 +63,9 @@ def send(number):
 
 class TestSignals:
 
-    @pytest.mark.parametrize('number, name', [
-        (signal.SIGTERM, 'SIGTERM'), (signal.SIGINT, 'Ctrl-C'),
-        (signal.SIGHUP, 'SIGHUP')])
-    @pytest.mark.parametrize('iteration', [1, 32, 37, 64])
+    @pytest.mark.parametrize('number, name, iteration', [
+        (signal.SIGTERM, 'SIGTERM', 1), (signal.SIGINT, 'Ctrl-C', 32),
+        (signal.SIGHUP, 'SIGHUP', 37), (signal.SIGTERM, 'SIGTERM', 64)])
     def test_end_after_a_snapshot(
             self, run, tmp_path, is_as_reference, number, name, iteration):
         handler = signal.getsignal(number)
@@ -101,22 +91,6 @@ class TestSignals:
         monkeypatch.setattr(numpy, 'savez', slow)
         with pytest.raises(cli.Interrupted, match='snapshot_iter_10'):
             run()
-        run('--resume')
-        is_as_reference(tmp_path / 'out')
-
-    def test_while_the_last_result_is_written(
-            self, run, monkeypatch, is_as_reference, tmp_path):
-        write = result.WriteResult.__call__
-
-        def slow(self, trainer):
-            if trainer.updater.epoch == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
-            write(self, trainer)
-
-        monkeypatch.setattr(result.WriteResult, '__call__', slow)
-        with pytest.raises(cli.Interrupted, match='snapshot_iter_64'):
-            run()
-        monkeypatch.undo()
         run('--resume')
         is_as_reference(tmp_path / 'out')
 
@@ -147,8 +121,7 @@ class TestSignals:
 class TestFullDisk:
 
     @pytest.mark.parametrize('name', [
-        'snapshot_iter_20', 'snapshot_iter_64', 'model.npz', 'result.json',
-        'model.json'])
+        'snapshot_iter_64', 'model.npz', 'result.json'])
     def test_ends_and_loses_nothing(
             self, run, tmp_path, monkeypatch, is_as_reference, name):
         out = tmp_path / 'out'
@@ -200,11 +173,10 @@ class TestFullDisk:
 
 class TestDivergence:
 
-    @pytest.mark.parametrize('value', [numpy.nan, numpy.inf])
-    def test_parameters(self, run, tmp_path, value):
+    def test_parameters(self, run, tmp_path):
         def spoil(updater):
             model = updater.get_optimizer('main').target
-            model.output.b.array[1] = value
+            model.output.b.array[1] = numpy.inf
 
         with pytest.raises(UserError) as info:
             run(at=45, act=spoil)
@@ -304,14 +276,10 @@ class TestResume:
         run('--resume')
         assert 'starting from the beginning' in capsys.readouterr().out
 
-    @pytest.mark.parametrize('damage', [
-        lambda contents: b'',
-        lambda contents: contents[:len(contents) // 2],
-        lambda contents: contents[:4000] + b'\0' * 99 + contents[4099:],
-        lambda contents: b'PK\3\4' + b'random' * 999])
-    def test_damaged(self, out, error, damage):
+    def test_damaged(self, out, error):
         path = out / 'snapshot_iter_64'
-        path.write_bytes(damage(path.read_bytes()))
+        contents = path.read_bytes()
+        path.write_bytes(contents[:4000] + b'\0' * 99 + contents[4099:])
         assert 'snapshot_iter_64 is damaged' in error()
 
     def test_another_file(self, out, error):
@@ -326,17 +294,10 @@ class TestResume:
     def test_another_run(self, out, error, arguments, message):
         assert message in error(*arguments)
 
-    @pytest.mark.parametrize('name, value', [
-        ('updater/model:main/embed/W', None),
-        ('extensions/Snapshot/random', numpy.array('[[]]'))])
-    def test_other_contents(self, out, error, name, value):
+    def test_other_contents(self, out, error):
         path = out / 'snapshot_iter_64'
         arrays = files.read_arrays(path)
-        assert name in arrays
-        if value is None:
-            del arrays[name]
-        else:
-            arrays[name] = value
+        del arrays['updater/model:main/embed/W']
         with open(path, 'wb') as f:
             numpy.savez(f, **arrays)
         assert 'cannot be loaded' in error()
@@ -359,7 +320,6 @@ class TestResume:
 
 @pytest.mark.parametrize('arguments, message', [
     (['--config', 'huge'], 'invalid choice'),
-    (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
     (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
     (['--bogus'], 'unrecognized arguments')])
@@ -367,9 +327,3 @@ def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(
         train.main, '--out', tmp_path / 'out', *arguments)
     assert not list(tmp_path.glob('out/*'))
-
-
-def test_folder_cannot_be_written(error_of, tmp_path):
-    (tmp_path / 'file').write_text('')
-    assert 'Not a directory' in error_of(
-        train.main, '--test', '--out', tmp_path / 'file' / 'out')

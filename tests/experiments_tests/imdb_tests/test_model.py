@@ -126,18 +126,6 @@ def test_dropout_in_training_only():
 
 class TestConfigs:
 
-    def test_paper(self):
-        """Section 4.1 and Table 1."""
-        config = CONFIGS['qrnn']
-        assert (config.n_layers, config.n_units, config.embed_size) == (
-            4, 256, 300)
-        assert (config.dropout, config.l2, config.batch_size) == (
-            .3, 4e-6, 24)
-        assert (config.lr, config.alpha, config.eps) == (.001, .9, 1e-8)
-        assert dataclasses.replace(config, kernel_size=4) == (
-            CONFIGS['qrnn-k4'])
-        assert dataclasses.replace(config, layer='lstm') == CONFIGS['lstm']
-
     def test_pqrnn(self):
         """It has 1.2 million parameters and no embedding."""
         model = build(CONFIGS['pqrnn'], WORDS)

@@ -50,14 +50,6 @@ def test_unknown_words_only(run):
     assert err == ['review 1: all of its words are unknown to the model']
 
 
-def test_byte_order_mark_is_not_part_of_the_first_word(run, monkeypatch):
-    seen = []
-    monkeypatch.setattr(predict, 'tokenize', lambda text: (
-        seen.append(text), [text])[1])
-    run(stdin='\ufeffthe\nthe'.encode())
-    assert seen == ['the', 'the']
-
-
 def test_model_of_the_project(capsys):
     """Without --model it is the trained one in the repository."""
     predict.main(['One of the best films I have seen.', 'A waste of time.'])

@@ -37,8 +37,7 @@ def step(model, g):
 
 @pytest.mark.parametrize('dtype, rtol', [('f', 2e-5), ('d', 1e-11)])
 @pytest.mark.parametrize('options', [
-    {}, {'eps_inside_sqrt': True, 'eps': 1e-3}, {'alpha': .99, 'lr': .1},
-    {'eps': .1}])
+    {}, {'eps_inside_sqrt': True, 'eps': 1e-3}, {'alpha': .99, 'eps': .1}])
 def test_same_as_chainers(dtype, rtol, options):
     models, optimizers = zip(*(
         setup(rowwise, dtype, **options) for rowwise in (True, False)))

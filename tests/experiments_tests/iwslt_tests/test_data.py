@@ -197,14 +197,6 @@ def test_other_documents(official, capsys, old, new, message):
         assert '2 lines without a partner' in capsys.readouterr().err
 
 
-def test_byte_order_marks(official):
-    for path in official.iterdir():
-        path.write_text('\ufeff' + path.read_text())
-    for name in '._train.de', '._train.en':  # as macOS adds
-        (official / name).write_text('metadata')
-    assert data.load(str(official), 300).pairs == PAIRS
-
-
 def test_characters_of_a_model(plain):
     """Unknown characters have the number -1 and are not scored."""
     known = data.load(str(plain), 300).characters

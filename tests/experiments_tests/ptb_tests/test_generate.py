@@ -71,12 +71,6 @@ def test_lines_of_a_prompt(trained, capsys, monkeypatch):
     assert prompts == [[False, False, True, False], [False, False, True]]
 
 
-def test_invalid_numbers(trained, error_of):
-    for arguments in ['--words', '0'], ['--temperature', '-1']:
-        assert 'number from' in error_of(
-            generate.main, '-m', trained[0], *arguments)
-
-
 def test_words_are_written_one_by_one(trained, monkeypatch):
     written = []
     monkeypatch.setattr(
