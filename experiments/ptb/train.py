@@ -72,10 +72,11 @@ def train(args, config):
         trainer.extend(
             stream.StreamEvaluator(corpus.valid, model, corpus.eos))
         if config.zoneout:
+            from experiments.ptb.zoneout import OtherZoneoutEvaluator
             other = ('validation_identity' if config.zoneout_expectation
                      else 'validation_expectation')
             curves.append(f'{other}/perplexity')
-            trainer.extend(stream.OtherZoneoutEvaluator(
+            trainer.extend(OtherZoneoutEvaluator(
                 corpus.valid, model, corpus.eos), name=other)
         trainer.extend(CheckFinite())
         trainer.extend(best)

@@ -37,11 +37,10 @@ RANDOM = {
 }
 
 
-def train_all(out, dtype, *arguments):
-    """Train every model in a precision."""
+def train_all(out, *arguments):
+    """Train every model in float64."""
     for name in EXPERIMENTS:
-        train(name, os.path.join(out, dtype, name), '--dtype', dtype,
-              *arguments)
+        train(name, os.path.join(out, name), '--dtype', 'float64', *arguments)
 
 
 def train_with_breaks(out, *arguments):

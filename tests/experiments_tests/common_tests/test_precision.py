@@ -42,11 +42,10 @@ experiments = pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
 
 @experiments
 def test_mixed16(experiment, runs):
-    mixed, single = (
-        runs(experiment, '--epoch', '1', '--dtype', dtype)
-        for dtype in ('mixed16', 'float32'))
+    mixed = runs(experiment, '--dtype', 'mixed16')
+    single = runs(experiment, '--epoch', '1')
     assert result(mixed)['dtype'] == 'mixed16'
-    first, = result(mixed)['curve']
+    first, _ = result(mixed)['curve']
     expected, = result(single)['curve']
     for name in 'main/loss', 'validation/main/loss':
         assert abs(first[name] - expected[name]) < 3e-3 * expected[name]

@@ -14,34 +14,34 @@ from tests.experiments_tests.common_tests import processes
 NAIVE = '--communicator', 'naive'
 
 
-@pytest.fixture(scope='module', params=[
-    (2, 'float64'), (4, 'float32'), ('two_hosts', 'float64')],
-    ids='{0[0]}'.format)
-def single_and_several(request, tmp_path_factory):
-    """Return folders of runs with a single process and with several."""
-    n, dtype = request.param
-    single, several = [str(tmp_path_factory.mktemp(name))
-                       for name in ('single', 'several')]
-    arguments = '-m', processes.__name__, 'train_all', several, dtype, *NAIVE
-    if n == 'two_hosts':
-        process = request.getfixturevalue(n)('python', *arguments)
-    else:
-        process = request.getfixturevalue('mpiexec')(n, *arguments)
+@pytest.fixture(scope='module')
+def single(tmp_path_factory):
+    """Return the folder of runs with a single process."""
+    out = str(tmp_path_factory.mktemp('single'))
+    processes.train_all(out)
+    return out
+
+
+@pytest.fixture(scope='module', params=['mpiexec', 'two_hosts'])
+def several(request, tmp_path_factory):
+    """Return the folder of runs with two processes."""
+    out = str(tmp_path_factory.mktemp('several'))
+    run = request.getfixturevalue(request.param)
+    process = run(2 if request.param == 'mpiexec' else 'python', '-m',
+                  processes.__name__, 'train_all', out, *NAIVE)
     assert process.returncode == 0, process.stderr
-    processes.train_all(single, dtype)
-    return [os.path.join(out, dtype) for out in (single, several)]
+    return out
 
 
 @pytest.mark.parametrize('experiment', processes.EXPERIMENTS)
-def test_same_numbers_as_one_process(single_and_several, log_of, experiment):
-    one, many = [os.path.join(out, experiment) for out in single_and_several]
-    dtype = os.path.basename(os.path.dirname(one))
-    rtol = 20 * float(numpy.finfo(dtype).eps)
+def test_same_numbers_as_one_process(single, several, log_of, experiment):
+    one, many = [os.path.join(out, experiment) for out in (single, several)]
+    rtol = 20 * float(numpy.finfo('d').eps)
     with numpy.load(os.path.join(one, 'model.npz')) as a, \
             numpy.load(os.path.join(many, 'model.npz')) as b:
         assert set(a.files) == set(b.files)
         for key in a.files:
-            assert a[key].dtype == b[key].dtype == dtype
+            assert a[key].dtype == b[key].dtype == 'd'
             numpy.testing.assert_allclose(
                 a[key], b[key], rtol=0, atol=rtol * abs(a[key]).max(),
                 err_msg=key)
