@@ -91,16 +91,16 @@ def train(args, config):
 
     # Extensions; Chainer calls them in the order of their priorities.
     if processes.rank == 0:
-        curves = ['main/accuracy', 'validation/main/accuracy']
         trainer.extend(evaluator(model, corpus.dev, config.batch_size))
         trainer.extend(CheckFinite())
         trainer.extend(best)
         trainer.extend(extensions.observe_lr())
         trainer.extend(extensions.LogReport())
         trainer.extend(extensions.PrintReport([
-            'epoch', 'lr', 'main/loss', 'validation/main/loss', *curves,
+            'epoch', 'lr', 'main/loss', 'main/accuracy',
+            'validation/main/loss', 'validation/main/accuracy',
             'elapsed_time']), trigger=(1, 'epoch'))
-        trainer.extend(Curves(curves))
+        trainer.extend(Curves(['main/accuracy', 'validation/main/accuracy']))
         trainer.extend(Progress())
         write_result = WriteResult(facts, best, device, processes.size)
         trainer.extend(write_result)

@@ -88,7 +88,7 @@ def test_numbers(capsys, convert, valid, invalid):
 
 
 @pytest.mark.parametrize('specifier', [
-    '', 'native', '@intel64', '@numpy:1', '@cupy:x', '-2x', '10000'])
+    '', 'native', '@cupy:x', '10000'])
 def test_no_such_device(specifier):
     with pytest.raises(UserError, match=f'device {specifier} cannot be used'):
         cli.use_device(specifier)
@@ -101,8 +101,7 @@ def test_gpu():
 
 
 @pytest.mark.parametrize('locale', [
-    ['LC_ALL=C.UTF-8'], ['LC_ALL=C', 'PYTHONUTF8=0'],
-    ['PYTHONIOENCODING=ascii']], ids=' '.join)
+    ['LC_ALL=C', 'PYTHONUTF8=0'], ['PYTHONIOENCODING=ascii']], ids=' '.join)
 def test_file_names_and_terminals(python, tmp_path, locale):
     """Names may contain any bytes, and terminals may have any encoding."""
     name = os.fsdecode(b'l\xe4m-\xc3\xa4')

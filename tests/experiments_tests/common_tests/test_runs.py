@@ -9,7 +9,6 @@ import subprocess
 import sys
 import types
 
-import chainer
 import numpy
 import pytest
 
@@ -187,11 +186,6 @@ class TestDivergence:
         assert info.value.__notes__ == [
             f"to resume from {tmp_path / 'out'}/snapshot_iter_40, add "
             '--resume to the command']
-
-    def test_loss(self, run):
-        with pytest.raises(UserError, match='main/loss is nan in iterat'):
-            run(at=5, act=lambda updater: chainer.report(
-                {'main/loss': numpy.float32('nan')}))
 
     def test_evaluation(self, run, monkeypatch):
         monkeypatch.setattr(
