@@ -151,8 +151,3 @@ class Corpus:
         return '\n'.join(lines + [
             "  the paper's training part: 209,772 pairs, 103 / 93 characters, "
             '187 code points'])
-
-
-def clean(line):
-    """Return a line with single spaces and without outer spaces."""
-    return ' '.join(line.split())

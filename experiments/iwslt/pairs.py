@@ -8,7 +8,6 @@ import sys
 
 from experiments.common import text
 from experiments.common.cli import UserError
-from experiments.iwslt.data import clean
 
 
 # Names of the sets of each part, in order of preference
@@ -38,6 +37,11 @@ def read(folder, extra=(), checked=True, is_training=True):
                 'pairs; use other files, or add --unchecked')
     return {part: [pair for name in names for pair in pairs[name]]
             for part, names in sets.items()}, sets
+
+
+def clean(line):
+    """Return a line with single spaces and without outer spaces."""
+    return ' '.join(line.split())
 
 
 def _find_files(folder):

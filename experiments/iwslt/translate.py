@@ -6,8 +6,8 @@ from experiments.common.text import split_lines
 from experiments.iwslt.beam import CRITERIA
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
-from experiments.iwslt.data import clean
 from experiments.iwslt.model import load
+from experiments.iwslt.pairs import clean
 
 
 def main(argv=None):

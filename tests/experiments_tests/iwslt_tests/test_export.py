@@ -7,11 +7,11 @@ import numpy
 import pytest
 
 from experiments.common import exporting
-from experiments.iwslt import data
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
 from experiments.iwslt import export
 from experiments.iwslt.model import load
+from experiments.iwslt.pairs import clean
 
 
 pytest.importorskip('onnx')
@@ -89,7 +89,7 @@ def test_example_of_the_documentation(exported, trained, code_block):
         input='\n'.join(lines).encode(), cwd=exported(),
         stdout=subprocess.PIPE, check=True)
     expected = [best.text for best, in translate(
-        model, characters, map(data.clean, lines), Search(width=1))]
+        model, characters, map(clean, lines), Search(width=1))]
     assert process.stdout.decode().splitlines() == expected
     assert max(map(len, expected)) > 5
 
