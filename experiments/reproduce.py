@@ -95,14 +95,12 @@ def state(folder):
 def run(command):
     """Run Python with some arguments; a signal ends it and this process."""
     process = subprocess.Popen([sys.executable, *command])
-    # A terminal sends Ctrl-C to both.
-    handlers = [(signal.SIGINT, lambda *_: None), (
-        signal.SIGTERM, lambda number, _: process.send_signal(number))]
-    previous = [(number, signal.signal(number, handler))
-                for number, handler in handlers
-                if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(
+        number, lambda number, _: process.send_signal(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) != signal.SIG_IGN}
     status = process.wait()
-    for number, handler in previous:
+    for number, handler in previous.items():
         signal.signal(number, handler)
     if status in (-signal.SIGINT, -signal.SIGTERM):
         raise cli.Interrupted(-status, 'to resume, repeat the command')
