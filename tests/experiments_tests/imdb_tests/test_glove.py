@@ -113,6 +113,15 @@ def test_zip_of_another_program(tmp_path):
         for name in 'd/', 'd/a', '__MACOSX/', '__MACOSX/d/._a':
             archive.writestr(name, 'bad 1 2\n')
     assert glove.load(str(path), ['bad'])[0].tolist() == [[1, 2]]
+    contents = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo('d/a').header_offset
+    entry = contents.index(b'PK\1\2', contents.index(b'PK\1\2') + 1)
+    encrypted = bytearray(contents)
+    encrypted[start + 6] = encrypted[entry + 8] = 1
+    path.write_bytes(encrypted)
+    with pytest.raises(UserError, match='cannot read .*encrypted.*; --glove'):
+        glove.load(str(path), ['bad'])
 
 
 @pytest.mark.parametrize('arrays, message', [
