@@ -36,8 +36,7 @@ def run(main):
     full disk, the exit status is 1. After a signal, the process ends by that
     signal. Other exceptions are bugs and keep their traceback.
     """
-    for stream in sys.stdout, sys.stderr:  # for file names in any encoding
-        stream.reconfigure(errors='backslashreplace')
+    _set_up_streams()
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -71,6 +70,19 @@ def _interrupt(number, frame):
 def _with_notes(message, error):
     """Add the notes of an exception, for example how to resume."""
     return '; '.join([message, *getattr(error, '__notes__', [])])
+
+
+def _set_up_streams():
+    """Replace closed streams, and escape characters they cannot encode.
+
+    The null device replaces a closed stream; otherwise the next file that is
+    opened would get its file descriptor.
+    """
+    for name, mode in ('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+    for stream in sys.stdout, sys.stderr:
+        stream.reconfigure(errors='backslashreplace')
 
 
 def die(number):
@@ -130,6 +142,21 @@ def launched(name):
     return None
 
 
+def report_rate(n, unit, start):
+    """Write a rate to standard error if it is a terminal.
+
+    Args:
+        n (int): Number of items.
+        unit (str): Name of the items, for example ``'words'``.
+        start (float): :func:`time.perf_counter` before the first item.
+
+    """
+    if sys.stderr.isatty() and n:
+        seconds = time.perf_counter() - start
+        print(f'{n} {unit} in {seconds:.1f} s, {n / seconds:.1f} per second',
+              file=sys.stderr)
+
+
 class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are a single line."""
 
@@ -184,6 +211,14 @@ def number(kind, low, high):
         raise argparse.ArgumentTypeError(
             f'{text!r} is not {name} from {low} to {high}')
     return convert
+
+
+def text(argument):
+    """Type of an argument that is text: UTF-8, whatever the locale is."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f'{argument!r} is not UTF-8 text')
 
 
 positive = number(int, 1, 2 ** 31 - 1)

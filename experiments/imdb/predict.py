@@ -18,7 +18,7 @@ def main(argv=None):
         'Print a line for each review: positive or negative, and the '
         'probability that it is positive, or "-" if it has no words.'))
     parser.add_argument(
-        'text', nargs='*', metavar='REVIEW',
+        'text', nargs='*', metavar='REVIEW', type=cli.text,
         help='a review (default: lines of standard input)')
     cli.add_model(parser, PRETRAINED)
     cli.add_device(parser)

@@ -28,10 +28,10 @@ def main(argv=None):
     parser = cli.Parser('imdb.visualize', description=(
         'Draw the states c_t of the last layer over a review.'))
     parser.add_argument(
-        'text', nargs='?', metavar='REVIEW',
+        'text', nargs='?', metavar='REVIEW', type=cli.text,
         help='the review (default: standard input)')
     parser.add_argument(
-        '--find', metavar='PHRASE',
+        '--find', metavar='PHRASE', type=cli.text,
         help='draw the first test review that contains this phrase; for the '
              "paper's review, use 'not exactly a bad story'")
     parser.add_argument(

@@ -1,5 +1,6 @@
 """Translate lines: ``python -m experiments.iwslt.translate --help``."""
 import sys
+import time
 
 from experiments.common import cli
 from experiments.common.text import split_lines
@@ -20,6 +21,7 @@ def main(argv=None):
     # On a terminal, each line is translated at once.
     batch_size = 1 if sys.stdin.isatty() else args.batch_size
     lines = _lines(sys.stdin.buffer, characters)
+    number, start = 0, time.perf_counter()
     for number, translations in enumerate(translate(
             model, characters, lines, search, batch_size), 1):
         for text, score, _ in translations:
@@ -27,6 +29,8 @@ def main(argv=None):
                 f'{number}\t{score:.4f}\t{text}')
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
+    if not sys.stdin.isatty():  # otherwise it includes typing
+        cli.report_rate(number, 'sentences', start)
 
 
 def parse(argv=None):

@@ -16,10 +16,10 @@ def main(argv=None):
     parser = cli.Parser('iwslt.visualize')
     cli.add_model(parser)
     parser.add_argument(
-        'german', metavar='GERMAN',
+        'german', metavar='GERMAN', type=cli.text,
         help='sentence to translate')
     parser.add_argument(
-        '--english', metavar='TEXT',
+        '--english', metavar='TEXT', type=cli.text,
         help="translation to draw (default: the model's translation)")
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',

@@ -1,5 +1,6 @@
 """Generate text: ``python -m experiments.ptb.generate --help``."""
 import sys
+import time
 
 import chainer
 import numpy
@@ -22,7 +23,7 @@ def main(argv=None):
         help='divisor of the logits: values below 1 favour likely words; 0 '
              'always chooses the most likely word (default: 1)')
     parser.add_argument(
-        '--prompt', metavar='TEXT', default='',
+        '--prompt', metavar='TEXT', type=cli.text, default='',
         help='first words of the text; the end of a line counts as a word')
     parser.add_argument(
         '--seed', metavar='N', type=cli.seed, default=0,
@@ -37,6 +38,7 @@ def main(argv=None):
     eos = words.index(EOS)
     _write(args.prompt)
     is_new_line = prompt[-1:] in ([], [eos])
+    start = time.perf_counter()
     for word in generate(model, prompt, eos, args.words, args.temperature,
                          numpy.random.RandomState(args.seed)):
         if word == eos:
@@ -46,6 +48,7 @@ def main(argv=None):
         is_new_line = word == eos
     if not is_new_line:
         _write('\n')
+    cli.report_rate(args.words, 'words', start)
 
 
 def generate(model, prompt, eos, n_words, temperature, random):
