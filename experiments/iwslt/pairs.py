@@ -1,6 +1,6 @@
 """Pairs of German and English sentences from a folder."""
 import fnmatch
-import html
+import html.parser
 import itertools
 import os
 import re
@@ -111,7 +111,7 @@ def _read_lines(path):
     """Return the lines of a file, by number or by document and segment."""
     name = os.path.basename(path)
     if '.xml' in name:
-        return _read_segments(path)
+        return _Segments(path, text.read_text(path)).lines
     lines = text.read_lines(path)
     if name.startswith('train.tags.'):
         lines = (html.unescape(line) for line in lines
@@ -119,22 +119,48 @@ def _read_lines(path):
     return {f'line {i}': clean(line) for i, line in enumerate(lines, 1)}
 
 
-def _read_segments(path):
-    """Return the lines of an XML file of IWSLT, by document and segment.
+class _Segments(html.parser.HTMLParser):
+    """The lines of an XML file of IWSLT, by document and segment.
 
-    Such files have a tag or a segment on each line, and are not always
-    well-formed XML.
+    Files of the release are not always well-formed, which an HTML parser
+    tolerates.
     """
-    segments, document = {}, None
-    for line in text.read_lines(path):
-        if match := re.match(r'\s*<doc\b.*\bdocid="(.*?)"', line):
-            document = match[1]
-        elif match := re.match(r'\s*<seg id="(.*?)">(.*)</seg>', line):
-            key = f'segment {match[1]} of document {document}'
-            if key in segments:
-                raise UserError(f'{path} contains {key} twice; correct the '
-                                'numbers')
-            segments[key] = clean(html.unescape(match[2]))
-    if not segments:
-        raise UserError(f'{path} contains no <seg>; use a file of IWSLT')
-    return segments
+
+    def __init__(self, path, contents):
+        super().__init__()
+        self.lines = {}
+        self._path = path
+        self._key = self._document = None
+        self._n_documents = 0
+        # Parsing a tag takes quadratic time.
+        if max(map(len, contents.split('>'))) > 10000:
+            raise UserError(f'{path} is not XML: it contains a tag without an '
+                            'end')
+        self.feed(contents)
+        self.close()
+        if not self.lines:
+            raise UserError(f'{path} contains no <seg>; use a file of IWSLT')
+        self.lines = {key: clean(line) for key, line in self.lines.items()}
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == 'doc':
+            self._n_documents += 1
+            self._document = attrs.get('docid') or attrs.get(
+                'id', f'number {self._n_documents}')
+            self._key = None
+        elif tag == 'seg':
+            number = attrs.get('id', f'number {len(self.lines) + 1}')
+            self._key = f'segment {number} of document {self._document}'
+            if self._key in self.lines:
+                raise UserError(f'{self._path} contains {self._key} twice; '
+                                'correct the numbers')
+            self.lines[self._key] = ''
+
+    def handle_endtag(self, tag):
+        if tag in ('doc', 'seg'):
+            self._key = None
+
+    def handle_data(self, data):
+        if self._key is not None:
+            self.lines[self._key] += data
