@@ -1,10 +1,19 @@
 """Words of reviews, with NLTK."""
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+import ctypes
+import itertools
+import multiprocessing
+import os
 import re
+import signal
 
 from nltk.tokenize import NLTKWordTokenizer
 from nltk.tokenize.punkt import PunktParameters
 from nltk.tokenize.punkt import PunktSentenceTokenizer
 import numpy
+
+from experiments.common.cli import explained
 
 
 VERSION = 1  # increase it with each change: part of the key of the cache
@@ -25,7 +34,7 @@ def tokenize(text):
 
     .. admonition:: Example
 
-        >>> from experiments.imdb.data import tokenize
+        >>> from experiments.imdb.tokenizer import tokenize
         >>> tokenize('It is good.<br /><br />Mr. X "acts", I can\\'t.')
         ['It', 'is', 'good', '.', 'Mr.', 'X', '"', 'acts', '"', ',', 'I', \
 'ca', "n't", '.']
@@ -44,16 +53,43 @@ def tokenize_all(texts):
     See :class:`experiments.imdb.data.Corpus`.
     """
     numbers, arrays = {}, {}
+    tokenized = _map(tokenize, [
+        text for pairs in texts.values() for text, _ in pairs])
     for part, pairs in texts.items():
-        words, lengths, labels = [], [], []
-        for text, label in pairs:
-            tokens = tokenize(text)
+        words, lengths = [], []
+        for tokens in itertools.islice(tokenized, len(pairs)):
+            lengths.append(len(tokens))
             words += [numbers.setdefault(word, len(numbers))
                       for word in tokens]
-            lengths.append(len(tokens))
-            labels.append(label)
-        for name, values in (
-                ('words', words), ('lengths', lengths), ('labels', labels)):
-            arrays[f'{part}_{name}'] = numpy.array(values, 'i')
+        for name, array in (
+                ('words', words), ('lengths', lengths),
+                ('labels', [label for _, label in pairs])):
+            arrays[f'{part}_{name}'] = numpy.array(array, 'i')
     arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
     return arrays
+
+
+# Starting processes takes as long as tokenizing this many characters.
+_MANY = 10 ** 6
+
+
+def _map(function, texts):
+    """Apply a function to texts, in several processes if there are many."""
+    n_processes = min(8, len(os.sched_getaffinity(0)))
+    if n_processes == 1 or sum(map(len, texts)) < _MANY:
+        yield from map(function, texts)
+        return
+    # Spawned, not forked, because this process may have threads
+    with explained('a process that tokenized reviews was killed; free some '
+                   'memory and try again', BrokenProcessPool), \
+            ProcessPoolExecutor(
+                n_processes, multiprocessing.get_context('spawn'),
+                _set_up_worker) as pool:
+        yield from pool.map(function, texts, chunksize=100)
+
+
+def _set_up_worker():
+    """End this process with its parent, and let the parent handle Ctrl-C."""
+    set_death_signal = 1
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
