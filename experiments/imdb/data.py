@@ -1,6 +1,7 @@
 """Reviews as word numbers, tokenized once and cached."""
 import hashlib
 import os
+import sys
 
 import chainer
 import numpy
@@ -46,11 +47,23 @@ def load(source, min_count=1, number=None):
             os.path.join(folder, _cache_key(names, tokenizer.VERSION)
                          + '.npz'), create, read_arrays)
     if number is None and all(numpy.array_equal(
-            tokenized[f'train_{name}'], tokenized[f'test_{name}'])
+            *(tokenized[f'{part}_{name}'] for part in reviews.PARTS))
             for name in _ARRAYS):
-        raise UserError(f'the train and test parts of {source} are the same '
-                        'reviews; use other reviews for the test')
-    return Corpus(source, tokenized, min_count, number)
+        message = f'the train and test parts of {source} are the same reviews'
+        if len(names) == 2:
+            raise UserError(message + '; use other reviews for the test')
+        _warn(message)
+    corpus = Corpus(source, tokenized, min_count, number)
+    uniform = [part for part in PARTS
+               if numpy.ptp(getattr(corpus, part).labels) == 0]
+    if uniform:
+        _warn(f"{' and '.join(uniform)} of {source} contain reviews of one "
+              'class only, so their accuracy has little meaning')
+    return corpus
+
+
+def _warn(message):
+    print('warning: ' + message, file=sys.stderr)
 
 
 def _cache_key(names, version):

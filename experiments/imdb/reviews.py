@@ -68,6 +68,9 @@ def find_files(source):
         for root in (source, os.path.join(source, 'aclImdb')))))
     if not trees:
         raise UserError(f'there are no reviews in {source}; {_SOURCES}')
+    if len(trees) > 1:
+        raise UserError(f'{source} and the folder aclImdb in it both contain '
+                        'reviews; remove one of the two')
     return trees[0]
 
 
@@ -158,8 +161,8 @@ def _read_archive(path):
     """Return names and texts of reviews, without unpacking to the disk."""
     # macOS adds a file ._NAME for each file.
     is_review = re.compile(
-        r'(?:.*/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
-    texts = {}
+        r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
+    texts, roots = {}, set()
     with explained(f'cannot read the archive {path}: {{}}', OSError, EOFError,
                    tarfile.TarError, zlib.error, lzma.LZMAError), \
             open_binary(path) as f:
@@ -170,7 +173,17 @@ def _read_archive(path):
             match = member.isreg() and is_review.fullmatch(
                 posixpath.normpath(member.name))
             if match:
-                texts[match[1]] = decode(
+                root, name = match.groups()
+                roots.add(root)
+                texts[name] = decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
+        # tarfile does not detect an end between two members.
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(1) != tarfile.NUL:
+            raise EOFError('it is truncated or damaged')
+    if len(roots) > 1:
+        raise UserError(f"{path} contains reviews in several folders, "
+                        f"{', '.join(sorted(map(str, roots)))}; remove all "
+                        'but one')
     return texts.items()
