@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from experiments.common import cli
-from experiments.common.files import read_json
+from experiments.common.text import read_json
 from experiments.paper import TABLES
 
 

@@ -1,6 +1,4 @@
-"""Reading binary files: JSON and arrays."""
-import json
-
+"""Reading binary files: arrays."""
 import numpy
 
 from experiments.common.cli import UserError
@@ -16,15 +14,6 @@ def open_binary(path):
         f.close()
         raise UserError(f'{path} is a Git LFS pointer; run git lfs pull')
     return f
-
-
-def read_json(path):
-    """Return a value from a JSON file."""
-    try:
-        with open_binary(path) as f:
-            return json.load(f)
-    except (ValueError, RecursionError):
-        raise UserError(f'{path} is damaged: it is not JSON')
 
 
 def read_arrays(path):

@@ -8,7 +8,7 @@ from experiments.common.checkpoint import copied_arrays
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
 from experiments.common.files import read_arrays
-from experiments.common.files import read_json
+from experiments.common.text import read_json
 
 
 def load_model(folder, experiment, build):

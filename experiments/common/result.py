@@ -16,7 +16,6 @@ import threadpoolctl
 from experiments.common.checkpoint import write_json
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
-from experiments.common.files import read_json
 import qrnn
 
 
@@ -64,6 +63,7 @@ class WriteResult(training.Extension):
         If a finished run was continued, ``scored`` lists all scores on the
         test part.
         """
+        from experiments.common.text import read_json
         updater = self._trainer.updater
         model = updater.get_optimizer('main').target
         log = self._trainer.get_extension('LogReport').log
@@ -105,7 +105,8 @@ def environment(device):
     versions = {'python': platform.python_version(),
                 'numpy': numpy.__version__, 'chainer': chainer.__version__,
                 'qrnn': qrnn.__version__}
-    hardware = {'cpu': _cpu_model(), 'cores': len(os.sched_getaffinity(0))}
+    hardware = {'cpu': _cpu_model(), 'cores': len(os.sched_getaffinity(0))
+                if hasattr(os, 'sched_getaffinity') else os.cpu_count()}
     if device.xp is not numpy:
         versions['cupy'] = cuda.cupy.__version__
         hardware['gpu'] = cuda.cupy.cuda.runtime.getDeviceProperties(

@@ -1,4 +1,4 @@
-"""Reading text from users, and downloads.
+"""Reading text and JSON from users, and downloads.
 
 Text is UTF-8, with or without byte order mark, and may be gzipped. Lines end
 at ``\\n`` or ``\\r\\n`` only.
@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import json
 import os
 import socket
 import zlib
@@ -81,6 +82,14 @@ def opened(path):
 def plain_or_gzipped(path):
     """Return the name of a file or its gzipped version, None if missing."""
     return next(filter(os.path.exists, (path, path + '.gz')), None)
+
+
+def read_json(path):
+    """Return a value from a JSON file."""
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        raise UserError(f'{path} is damaged: it is not JSON')
 
 
 def download(url, md5):
