@@ -1,5 +1,6 @@
 """Options of all training scripts."""
 import dataclasses
+import sys
 
 from experiments.common import cli
 from experiments.common import precision
@@ -72,6 +73,8 @@ class TrainingParser(cli.Parser):
         if args.test:
             args.config = 'test'
             args.overwrite |= args.out is None and not args.resume
+            if getattr(args, 'data', None) not in (None, 'sample'):
+                print('warning: --test ignores --data', file=sys.stderr)
         args.out = args.out or f'out/{self._experiment}-{args.config}'
         changes = dict(args.set)
         if args.batch_size:
