@@ -1,4 +1,6 @@
 """Text for language models: from a folder, the web or the sample."""
+import collections
+import functools
 import hashlib
 import itertools
 
@@ -50,18 +52,16 @@ class Corpus:
     """
 
     def __init__(self, source, sentences, vocabulary=None):
-        numbers = {word: i for i, word in enumerate(vocabulary or [EOS])}
-
-        def number(word):
-            return numbers.get(word, -1)
-
-        def number_of_new(word):
-            return numbers.setdefault(word, len(numbers))
-
-        streams = {
-            part: _stream(sentences[part], number_of_new if (
-                part == 'train' and vocabulary is None) else number)
-            for part in PARTS}
+        numbers = collections.defaultdict(None, zip(
+            dict.fromkeys(vocabulary or [EOS]), itertools.count()))
+        # A new word gets the next number.
+        numbers.default_factory = numbers.__len__
+        streams = {}
+        for part in PARTS:
+            streams[part] = _stream(sentences[part], (
+                functools.partial(map, numbers.__getitem__)
+                if part == 'train' and vocabulary is None else
+                lambda words: map(numbers.get, words, itertools.repeat(-1))))
         n_unknown = {part: numpy.count_nonzero(stream < 0)
                      for part, stream in streams.items()}
         if any(n_unknown.values()):
@@ -69,9 +69,8 @@ class Corpus:
                 raise UserError(
                     f'the model has no {UNK} for unknown words of {source}; '
                     'score it on text like its training part')
-            unknown = number_of_new(UNK)
             for stream in streams.values():
-                stream[stream < 0] = unknown
+                stream[stream < 0] = numbers[UNK]
         self.vocabulary = list(numbers)
         self.train, self.valid, self.test = streams.values()
         self._source = source
@@ -100,9 +99,11 @@ class Corpus:
 
     def unigram_perplexity(self, part):
         """Return the perplexity under the training part's frequencies."""
-        counts = numpy.bincount(self.train, minlength=len(self.vocabulary))
+        counts = sum(  # bincount converts the numbers to int64
+            numpy.bincount(chunk, minlength=len(self.vocabulary))
+            for chunk in numpy.array_split(self.train, 100)).astype('f8')
         if not counts.all():
-            counts = counts + 1  # <unk> may not occur there
+            counts += 1  # <unk> may not occur there
         surprise = numpy.log(counts.sum()) - numpy.log(counts)
         return float(numpy.exp(surprise[getattr(self, part)].mean()))
 
@@ -110,12 +111,12 @@ class Corpus:
         return '\n'.join(self._lines)
 
 
-def _stream(sentences, number):
+def _stream(sentences, numbers):
     """Return the numbers of all words and ends of lines, int32, ``(n,)``.
 
-    ``number`` is a function from a word to its number. Some texts spell out
-    the ends of lines.
+    ``numbers`` is a function from words to their numbers. Some texts spell
+    out the ends of lines.
     """
     words = itertools.chain.from_iterable(
         words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)
-    return numpy.fromiter(map(number, words), 'i')
+    return numpy.fromiter(numbers(words), 'i')
