@@ -95,15 +95,22 @@ def state(folder):
 def run(command):
     """Run Python with some arguments; a signal ends it and this process."""
     process = subprocess.Popen([sys.executable, *command])
-    previous = {number: signal.signal(
-        number, lambda number, _: process.send_signal(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) != signal.SIG_IGN}
+    numbers = []
+
+    def forward(number, frame):
+        numbers.append(number)
+        process.send_signal(number)
+
+    previous = {number: signal.signal(number, forward)
+                for number in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(number) != signal.SIG_IGN}
     status = process.wait()
     for number, handler in previous.items():
         signal.signal(number, handler)
     if status in (-signal.SIGINT, -signal.SIGTERM):
-        raise cli.Interrupted(-status, 'to resume, repeat the command')
+        numbers.append(-status)
+    if numbers:
+        raise cli.Interrupted(numbers[0], 'to resume, repeat the command')
 
 
 if __name__ == '__main__':
