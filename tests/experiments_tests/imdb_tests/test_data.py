@@ -129,6 +129,14 @@ class TestCache:
             data.load(str(folder))
         data.load(str(folder), number=lambda word: 0)  # to score
 
+    def test_one_class(self, folder, write_lines, capsys):
+        data.load(str(folder))
+        assert capsys.readouterr().err == ''
+        write_lines(folder, train=[(text, 1) for text, _ in TRAIN])
+        data.load(str(folder))
+        assert f'warning: train and dev of {folder} contain reviews of ' in (
+            capsys.readouterr().err)
+
     def test_cannot_be_created(self, folder, tmp_path):
         (tmp_path / 'root').write_text('a file')
         chainer.dataset.set_dataset_root(str(tmp_path / 'root'))

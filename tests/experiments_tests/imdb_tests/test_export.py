@@ -68,6 +68,24 @@ def test_other_layers(settings):
         export.export(model, ['a', 'b'])
 
 
+def test_int8(trained, tmp_path):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    logits = []
+    for i, options in enumerate(([], ['--int8'])):
+        out = str(tmp_path / f'{i}.onnx')
+        export.main(['--model', trained[0], '--out', out, *options])
+        session = onnxruntime.InferenceSession(
+            out, providers=['CPUExecutionProvider'])
+        words = numpy.arange(60).reshape(4, 15) % 40
+        logits += session.run(['logit'], {
+            'words': words, 'lengths': numpy.full(4, 15)})
+    assert 0 < numpy.abs(logits[0] - logits[1]).max() < .2
+    assert (tmp_path / '1.onnx').stat().st_size < .5 * (
+        tmp_path / '0.onnx').stat().st_size
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata['words']) == load(trained[0])[1]['words']
+
+
 @pytest.fixture(scope='session')
 def node():
     """Run JavaScript with onnxruntime-web, from NODE_PATH or ROOT."""

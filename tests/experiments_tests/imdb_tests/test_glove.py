@@ -80,11 +80,16 @@ def test_variants(tmp_path, lines):
 
 @pytest.mark.parametrize('lines, message', [
     (LINES + ['bad 1 2'], 'line 3 of .* is not a word and 3 numbers'),
+    (LINES + [''], 'line 3 of .* is not a word and 3 numbers'),
     (['bad 1 x 3'], 'line 1 of .* is not a word and 3 numbers'),
     (['the 1 2 3', 'bad 1  3'], 'line 2 of .* is not a word and 3 numbers'),
+    (['bad 1 nan 3'], 'line 1 of .* is not a word and 3 numbers'),
     (['bad,1,2,3'], 'line 1 of .* is not a word and 0 numbers; --glove '
      'accepts vectors as text'),
     (['2 3', 'bad \0\1\2'], 'line 2 of .* --glove accepts'),  # word2vec's .bin
+    (['version https://git-lfs.github.com/spec/v1', 'size 1'],
+     'a is a Git LFS pointer'),
+    (['the 1 2 3'], 'has no vector for any word'),
     ([], 'has no vector for any word'),
 ])
 def test_invalid(tmp_path, lines, message):
@@ -113,20 +118,23 @@ def test_zip_of_another_program(tmp_path):
         for name in 'd/', 'd/a', '__MACOSX/', '__MACOSX/d/._a':
             archive.writestr(name, 'bad 1 2\n')
     assert glove.load(str(path), ['bad'])[0].tolist() == [[1, 2]]
-    contents = path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        start = archive.getinfo('d/a').header_offset
-    entry = contents.index(b'PK\1\2', contents.index(b'PK\1\2') + 1)
-    encrypted = bytearray(contents)
-    encrypted[start + 6] = encrypted[entry + 8] = 1
-    path.write_bytes(encrypted)
-    with pytest.raises(UserError, match='cannot read .*encrypted.*; --glove'):
-        glove.load(str(path), ['bad'])
+    contents = bytearray(path.read_bytes())
+    directory = contents.index(b'PK\1\2', contents.index(b'PK\1\2') + 1)
+    for field, value, message in (6, 1, 'encrypted'), (8, 9, 'compression'):
+        changed = contents[:]
+        for start in contents.index(b'PK\3\4', 1), directory + 2:
+            changed[start + field] = value
+        path.write_bytes(changed)
+        with pytest.raises(UserError, match=f'cannot read .*{message}.*; '
+                                            '--glove accepts'):
+            glove.load(str(path), ['bad'])
 
 
 @pytest.mark.parametrize('arrays, message', [
     ({'words': ['bad']}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [1., 2.]}, 'does not contain words'),
+    ({'words': ['bad', 'good'], 'vectors': [[1.]]}, 'does not contain words'),
+    ({'words': ['bad'], 'vectors': [['x', 'y']]}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [[numpy.nan]]}, 'does not contain words'),
     ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # no pickles
 ])

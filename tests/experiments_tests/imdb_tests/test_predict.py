@@ -2,6 +2,7 @@ import io
 
 import pytest
 
+from experiments.common import cli
 from experiments.imdb import predict
 
 
@@ -48,6 +49,23 @@ def test_unknown_words_only(run):
     labels, err, status = run('Zxyq zxyq')
     assert labels != ['-'] and not status
     assert err == ['review 1: all of its words are unknown to the model']
+
+
+def test_byte_order_mark_is_not_part_of_the_first_word(run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(predict, 'tokenize', lambda text: (
+        seen.append(text), [text])[1])
+    run(stdin='\ufeffthe\nthe'.encode())
+    assert seen == ['the', 'the']
+
+
+def test_closed_standard_input(run, monkeypatch):
+    def main(argv, main=predict.main):
+        monkeypatch.setattr('sys.stdin', None)
+        cli.run(lambda: main(argv))
+
+    monkeypatch.setattr(predict, 'main', main)
+    assert run() == ([], [], 0)
 
 
 def test_model_of_the_project(capsys):

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 
 import chainer
@@ -60,6 +61,14 @@ class TestTree:
                 (folder / name).unlink()
         with pytest.raises(UserError, match='no test reviews in .*reviews'):
             read(folder)
+        (folder / 'aclImdb/train/neg/0_3.txt').write_bytes(b'caf\xe9')
+        with pytest.raises(UserError, match='neg.0_3.txt is not UTF-8 text'):
+            read(folder)
+
+    def test_two_copies(self, folder):
+        shutil.copytree(folder / 'aclImdb' / 'train', folder / 'train')
+        with pytest.raises(UserError, match='both contain reviews; remove'):
+            read(folder)
 
 
 def write_archive(path, members, mode='w:gz'):
@@ -77,9 +86,12 @@ def write_archive(path, members, mode='w:gz'):
     return path
 
 
+modes = pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
+
+
 class TestArchive:
 
-    @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
+    @modes
     def test_read(self, tmp_path, mode):
         """Other members of the archive are ignored."""
         path = write_archive(tmp_path / 'a', TREE | OTHERS | {
@@ -88,22 +100,53 @@ class TestArchive:
         assert read(path) == READ
         assert list(tmp_path.iterdir()) == [path]
 
-    @pytest.mark.parametrize('mode', ['w:gz', 'w:bz2', 'w:xz'])
+    @modes
     def test_truncated(self, tmp_path, mode):
         random = numpy.random.RandomState(0)
         path = write_archive(tmp_path / 'a', {
             name: random.bytes(300).hex() for name in TREE}, mode)
         whole = path.read_bytes()
-        for n in range(0, len(whole) - 199, 256):
+        # A member of plain tar is a header of 512 bytes and 1024 of text;
+        # some of these cuts are within a header and between two members.
+        end = 6 * 1536 if mode == 'w' else len(whole) - 200
+        for n in range(0, end + 1, 256):
             path.write_bytes(whole[:n])
             with pytest.raises(UserError, match='cannot read the archive .*a'):
                 read(path)
+
+    def test_two_copies(self, tmp_path):
+        path = write_archive(tmp_path / 'a', TREE | {
+            f'backup/{name}': text for name, text in TREE.items()})
+        with pytest.raises(UserError, match='in several folders, aclImdb, '
+                                            'backup/aclImdb; remove'):
+            read(path)
+        # tar appends newer versions of files in this way.
+        path = write_archive(tmp_path / 'b', TREE | {
+            f'./{name}': text for name, text in TREE.items()})
+        assert read(path) == READ
 
     def test_other_file(self, tmp_path):
         (tmp_path / 'a.zip').write_bytes(b'no archive')
         with pytest.raises(UserError, match='a.zip: it is damaged or not a '
                            'tar archive; --data accepts [^\n]*review'):
             read(tmp_path / 'a.zip')
+
+    def test_not_text(self, tmp_path):
+        path = write_archive(tmp_path / 'a', {'train/pos/0_9.txt': 'a\nb\0'})
+        with pytest.raises(UserError, match='train/pos/0_9.txt of .*a is not '
+                           'UTF-8 text: line 2 contains the byte 0x00'):
+            read(path)
+
+    def test_git_lfs_pointer(self, tmp_path):
+        path = tmp_path / 'aclImdb_v1.tar.gz'
+        path.write_text('version https://git-lfs.github.com/spec/v1\n')
+        with pytest.raises(UserError, match='v1.tar.gz is a Git LFS pointer'):
+            read(path)
+
+    def test_no_reviews(self, tmp_path):
+        path = write_archive(tmp_path / 'a.tar.gz', OTHERS)
+        with pytest.raises(UserError, match='no train reviews in .*a.tar.gz'):
+            read(path)
 
     def test_download(self, tmp_path, monkeypatch):
         path = write_archive(tmp_path / '0123abcd', TREE)
@@ -129,16 +172,32 @@ class TestJsonLines:
             gzip.compress(lines) if is_gzipped else lines)
         assert read(folder) == {'train': pairs, 'test': pairs}
 
-    @pytest.mark.parametrize('line', [
-        '[]', '{', '[[' * 99999, '{"text": "a"}', '{"text": 1, "label": 0}',
-        '{"text": "a", "label": 2}', '{"text": "a", "label": []}',
-        '{"text": "\\ud83d", "label": 1}'])  # half of an emoji
-    def test_invalid(self, tmp_path, line):
-        path = tmp_path / 'a.jsonl'
-        path.write_text('\n' + line)
-        with pytest.raises(UserError, match='line 2 of .* is not a review '
-                                            'with "text"'):
-            list(reviews.read_table(str(path)))
+    @given(st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=3)
+        | st.integers(2) | st.just('\ud83d'),  # half of an emoji
+        lambda values: st.lists(values, max_size=2)
+        | st.dictionaries(st.sampled_from(['text', 'label', 'x']), values)))
+    def test_other_json(self, tmp_path_factory, value):
+        """Only an object with a text and a label is a review."""
+        path = tmp_path_factory.getbasetemp() / 'other.jsonl'
+        path.write_text('\n' + json.dumps(value))
+        try:
+            value['text'].encode()
+            is_review = value['label'] in (0, 1)
+        except (TypeError, LookupError, AttributeError, ValueError):
+            is_review = False
+        if is_review:
+            assert len(list(reviews.read_table(str(path)))) == 1
+        else:
+            with pytest.raises(UserError, match='line 2 of .* is not a review '
+                                                'with "text"'):
+                list(reviews.read_table(str(path)))
+
+    @pytest.mark.parametrize('line', ['{', '[[' * 99999])
+    def test_not_json(self, tmp_path, line):
+        (tmp_path / 'a.jsonl').write_text('\n' + line)
+        with pytest.raises(UserError, match='line 2 of .* is not a review'):
+            list(reviews.read_table(str(tmp_path / 'a.jsonl')))
 
     def test_missing_part(self, tmp_path):
         (tmp_path / 'train.jsonl').write_text('{"text": "good", "label": 1}')
@@ -149,6 +208,12 @@ class TestJsonLines:
         (tmp_path / 'test.jsonl').write_text('\n \n')
         with pytest.raises(UserError, match='no test reviews in'):
             read(tmp_path)
+
+    def test_byte_order_mark(self, tmp_path):
+        for part in 'train', 'test':
+            (tmp_path / f'{part}.jsonl').write_text(
+                '\ufeff{"text": "\u2028", "label": 1}')
+        assert read(tmp_path)['train'] == [('\u2028', 1)]
 
 
 CSV = """\ufeffreview,sentiment

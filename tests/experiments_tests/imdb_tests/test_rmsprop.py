@@ -1,3 +1,5 @@
+import io
+
 import chainer
 import numpy
 import pytest
@@ -35,7 +37,8 @@ def step(model, g):
 
 @pytest.mark.parametrize('dtype, rtol', [('f', 2e-5), ('d', 1e-11)])
 @pytest.mark.parametrize('options', [
-    {}, {'eps_inside_sqrt': True, 'eps': 1e-3}, {'alpha': .99, 'eps': .1}])
+    {}, {'eps_inside_sqrt': True, 'eps': 1e-3}, {'alpha': .99, 'lr': .1},
+    {'eps': .1}])
 def test_same_as_chainers(dtype, rtol, options):
     models, optimizers = zip(*(
         setup(rowwise, dtype, **options) for rowwise in (True, False)))
@@ -56,6 +59,27 @@ def test_same_as_chainers(dtype, rtol, options):
         step(model, numpy.ones((9, 4), dtype))
     numpy.testing.assert_allclose(
         *(model.W.update_rule.state['ms'] for model in models), rtol=rtol)
+
+
+@pytest.mark.parametrize('n', [1, 30])
+def test_resumes_from_a_snapshot(n):
+    """The result has the same bits as without an interruption."""
+    whole, _ = setup(True, 'f')
+    first, optimizer = setup(True, 'f')
+    for i, g in enumerate(gradients('f')):
+        step(whole, g)
+        step(first, g)
+        if i == n:
+            file = io.BytesIO()
+            chainer.serializers.save_npz(file, optimizer)
+            file.seek(0)
+            first, optimizer = setup(True, 'f')
+            first.W.array[...] = whole.W.array
+            chainer.serializers.load_npz(file, optimizer)
+    assert (first.W.array == whole.W.array).all()
+    for name in 'ms', 'last':
+        assert (first.W.update_rule.state[name]
+                == whole.W.update_rule.state[name]).all()
 
 
 @pytest.mark.gpu

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import re
 
 import chainer
@@ -22,7 +23,7 @@ def run_test(out, *arguments):
 
 def test_result(trained):
     """A bag of words ignores order and contrast, which decide."""
-    _, result = trained
+    out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
     curve = [entry['validation/main/accuracy'] for entry in result['curve']]
@@ -31,6 +32,8 @@ def test_result(trained):
     assert len(curve) == result['epochs'] == 3
     assert result['data']['reviews'] == {
         'train': 1350, 'dev': 150, 'test': 200}
+    assert {'log', 'model.json', 'model.npz'} < set(
+        os.listdir(out))
 
 
 def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
@@ -53,6 +56,17 @@ def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
     (best, n_reviews), = scored
     assert (best == weights[1]).all() and n_reviews == 20
     assert (best != weights[2]).any()
+
+
+def test_min_count_of_the_configuration(tmp_path, write_lines):
+    write_lines(tmp_path, train=[(f'all review{i}', 1) for i in range(20)],
+                test=[('all', 1)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIGS, 'lstm', dataclasses.replace(
+            CONFIGS['lstm'], n_units=2, embed_size=2))
+        train.main(['--config', 'lstm', '--data', str(tmp_path), '--out',
+                    str(tmp_path / 'out'), '--epoch', '1'])
+    assert load(tmp_path / 'out')[1]['words'] == ['<unk>', 'all']
 
 
 class TestGlove:
@@ -85,7 +99,8 @@ class TestGlove:
 
 class TestEvaluation:
 
-    def test_every_review_counts_once(self, trained):
+    @pytest.mark.parametrize('batch_size', [1, 7, 64])
+    def test_every_review_counts_once(self, trained, batch_size):
         model, description = load(trained[0])
         corpus = data.load(
             description['data']['source'], number=model.number)
@@ -97,7 +112,7 @@ class TestEvaluation:
             for words, label in reviews:
                 logits = model.logits(words[None], numpy.array([len(words)]))
                 hits.append((logits.array[0] >= 0) == label)
-        assert train.evaluator(model, reviews, batch_size=7)()[
+        assert train.evaluator(model, reviews, batch_size)()[
             'main/accuracy'] == pytest.approx(numpy.mean(hits))
 
     def test_same_score_as_training(self, trained, capsys):
@@ -140,6 +155,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
 
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'there are no reviews in nowhere; --data accepts'),
+    (['--test', '--glove', 'nowhere'], 'nowhere'),
     (['--test', '--glove', ''], 'No such file')])  # $UNSET
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(train.main, '--out', tmp_path, *arguments)

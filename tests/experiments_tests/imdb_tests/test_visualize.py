@@ -74,12 +74,23 @@ class TestCommand:
         assert capsys.readouterr().out.splitlines()[-1].startswith(
             'positive\t')
 
-    def test_standard_input(self, run, monkeypatch):
-        for stdin in 'caf\xe9\n', ' <br /> \n':
+    def test_model_of_the_project(self, tmp_path, capsys):
+        """Without --model it is the trained one in the repository."""
+        pytest.importorskip('matplotlib')
+        out = tmp_path / 'states.png'
+        visualize.main(['--out', str(out), 'It is simply gorgeous.'])
+        assert out.read_bytes().startswith(b'\x89PNG')
+        assert 'positive\t' in capsys.readouterr().out
+
+    @pytest.mark.parametrize('contents, message', [
+        (b' <br /> \n', 'the review has no words'),
+        (b'caf\xe9', 'standard input is not UTF-8 text')])
+    def test_standard_input(self, run, monkeypatch, contents, message):
+        for stdin in 'caf\xe9\n'.encode(), contents:
             monkeypatch.setattr(
-                'sys.stdin', io.TextIOWrapper(io.BytesIO(stdin.encode())))
-            if 'br' in stdin:
-                with pytest.raises(UserError, match='the review has no words'):
+                'sys.stdin', io.TextIOWrapper(io.BytesIO(stdin)))
+            if stdin == contents:
+                with pytest.raises(UserError, match=message):
                     run()
             else:
                 assert run() == ['caf\xe9']
@@ -99,7 +110,8 @@ class TestCommand:
 
 class TestChannelOrder:
 
-    @pytest.mark.parametrize('shape', [(1, 5), (5, 1), (9, 2)])
+    @pytest.mark.parametrize('shape', [(1, 1), (1, 5), (5, 1), (2, 9), (9, 2),
+                                       (30, 16)])
     def test_permutation(self, shape):
         for states in (numpy.random.RandomState(0).randn(*shape),
                        numpy.zeros(shape), numpy.full(shape, 3.)):
