@@ -1,6 +1,7 @@
 import gzip
 import html
 import os
+import re
 import tempfile
 
 import pytest
@@ -169,14 +170,35 @@ def test_empty_and_single_lines_are_left_out(plain, capsys):
 XML = 'IWSLT16.TED.tst2014.de-en.en.xml'
 
 
-def test_segments_need_not_be_xml(official):
+def test_segments_of_the_release(official):
+    """Files need not be well-formed XML."""
     path = official / XML
-    path.write_text(path.read_text().replace('  z ', ' a & b &lt; c &amp; d'))
+    path.write_text(path.read_text().replace(
+        '  z ', ' a & b &lt;\nc &amp; d <!-- no --> < 5'))
     assert data.load(str(official), 300).pairs['test'] == [
-        ('c', 'a & b < c & d'), ('bb', 'yy')]
-    path.write_text('<mteval>')
-    with pytest.raises(UserError, match='de-en.en.xml contains no <seg>'):
-        data.load(str(official), 300)
+        ('c', 'a & b < c & d < 5'), ('bb', 'yy')]
+    # Any content is rejected quickly.
+    for text in '<seg id="1">', '<seg id="', '<seg ', '<doc ', '<doc docid="':
+        path.write_text(20000 * text)
+        with pytest.raises(UserError, match='de-en.en.xml'):
+            data.load(str(official), 300)
+
+
+@pytest.mark.parametrize('change', [
+    ('docid="100"', "docid='100'"), ('docid="100"', 'docid = "100"'),
+    ('docid="100"', 'docid=100'), ('docid="100"', 'x="a>b" docid="100"'),
+    ('docid="100"', 'id="100"'), ('<doc docid="100"', '<DOC\nDOCID="100"'),
+    ('id="1">', "id='1' >")])
+def test_variants_of_documents(official, change):
+    path = official / XML
+    path.write_text(path.read_text().replace(*change))
+    assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
+
+
+def test_documents_without_numbers(official):
+    for path in official.glob('*.tst2014.*'):
+        path.write_text(re.sub('(<doc|<seg).*?>', r'\1>', path.read_text()))
+    assert data.load(str(official), 300).pairs['test'] == PAIRS['test']
 
 
 @pytest.mark.parametrize('old, new, message', [
@@ -196,6 +218,21 @@ def test_other_documents(official, capsys, old, new, message):
         assert data.load(str(official), 300, checked=False).pairs['test'] == [
             ('c', 'z')]
         assert '2 lines without a partner' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['train.de', 'dev.en'])
+def test_git_lfs_pointer(plain, name):
+    (plain / name).write_text('version https://git-lfs.github.com/spec/v1\n')
+    with pytest.raises(UserError, match=f'{name} is a Git LFS pointer'):
+        data.load(str(plain), 300)
+
+
+def test_byte_order_marks(official):
+    for path in official.iterdir():
+        path.write_text('\ufeff' + path.read_text())
+    for name in '._train.de', '._train.en':  # as macOS adds
+        (official / name).write_text('metadata')
+    assert data.load(str(official), 300).pairs == PAIRS
 
 
 def test_characters_of_a_model(plain):

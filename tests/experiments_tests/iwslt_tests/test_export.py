@@ -7,6 +7,7 @@ import numpy
 import pytest
 
 from experiments.common import exporting
+from experiments.common.cli import UserError
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
 from experiments.iwslt import export
@@ -109,3 +110,9 @@ def test_int8(random_model):
             decoder, target=source[:, :1], **lengths, **encoded)[
                 'log_probability'])
     assert 0 < numpy.abs(log_p[0] - log_p[1]).mean() < .2 * log_p[0].std()
+
+
+def test_other_layers(random_model):
+    model, characters = random_model('abcd', layer='lstm')
+    with pytest.raises(UserError, match='layers other than QRNN layers'):
+        export.export(model, characters, {})

@@ -66,3 +66,11 @@ class TestEvalOnly:
         assert f'Test perplexity: {result["test_perplexity"]:.3f} per' in out
         assert f'Test BLEU: {result["test_bleu"]:.2f} (NLTK' in out
         assert 'beam 8, criterion paper, alpha 0.6)' in out
+
+    @pytest.mark.parametrize('characters', [[], ['\n', 'a'], ['a', 'b']])
+    def test_damaged_model(self, model, error_of, characters):
+        description = json.loads((model / 'model.json').read_text())
+        description['characters'] = characters
+        (model / 'model.json').write_text(json.dumps(description))
+        assert 'does not contain a model of experiments.iwslt' in error_of(
+            train.main, '--eval-only', model)
