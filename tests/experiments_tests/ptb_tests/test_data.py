@@ -1,4 +1,5 @@
 import gzip
+import itertools
 import os
 import tracemalloc
 
@@ -55,6 +56,22 @@ def test_line_ends(folder, text, expected):
     assert f'{expected.count("<eos>")} lines' in str(corpus).splitlines()[2]
 
 
+@pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
+    (3760, 1299, 217646), (4358, 1467, 245569)])
+def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
+    """Token counts as published for WikiText-2, with generated words."""
+    sizes = numpy.diff(numpy.linspace(
+        0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
+    tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
+    lines = n_blank * [' \n'] + [
+        f" {' '.join(itertools.islice(tokens, size))} \n" for size in sizes]
+    numpy.random.shuffle(lines)
+    (folder / 'ptb.valid.txt').write_text(''.join(lines))
+    corpus = data.load(str(folder))
+    assert len(corpus.valid) == n_tokens
+    assert f'{n_lines:,} lines' in str(corpus)
+
+
 def test_memory(folder):
     """Text is read line by line and stored as numbers."""
     random = numpy.random.RandomState(0)
@@ -100,6 +117,12 @@ def test_fingerprint(folder):
     assert data.load(str(folder)).facts['fingerprint'] == fingerprint
     (folder / 'ptb.valid.txt').write_text(' c a \n')
     assert data.load(str(folder)).facts['fingerprint'] != fingerprint
+
+
+def test_sample():
+    corpus = data.load('sample')
+    assert len(corpus.vocabulary) < 600
+    assert 'unknown' not in str(corpus)
 
 
 @pytest.mark.skipif(not os.path.isdir(PTB),

@@ -28,7 +28,7 @@ def save(tmp_path):
     return make
 
 
-@pytest.mark.parametrize('kernel_size', [1, 3])
+@pytest.mark.parametrize('kernel_size', [1, 2, 3])
 def test_same_logits(save, tmp_path, kernel_size):
     """The state is passed from chunk to chunk."""
     pytest.importorskip('onnx')
@@ -59,6 +59,13 @@ def test_same_logits(save, tmp_path, kernel_size):
                      for name, array in outputs.items()}
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata['words']) == WORDS
+
+
+def test_other_layers(save, error_of):
+    pytest.importorskip('onnx')
+    folder, _ = save(layer='lstm')
+    assert 'layers other than QRNN layers' in error_of(
+        export.main, '--model', folder)
 
 
 @pytest.mark.parametrize('package, options', [

@@ -71,6 +71,24 @@ def test_lines_of_a_prompt(trained, capsys, monkeypatch):
     assert prompts == [[False, False, True, False], [False, False, True]]
 
 
+def test_invalid_numbers(trained, error_of):
+    for arguments in ['--words', '0'], ['--temperature', '-1']:
+        assert 'number from' in error_of(
+            generate.main, '-m', trained[0], *arguments)
+
+
+def test_words_are_written_one_by_one(trained, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        generate, '_write', lambda text: text and written.append(text))
+    seen = []
+    draw = generate._draw
+    monkeypatch.setattr(generate, '_draw', lambda *arguments: (
+        seen.append(len(written)), draw(*arguments))[1])
+    generate.main(['-m', trained[0], '--words', '5'])
+    assert seen == [0, 1, 2, 3, 4]
+
+
 def test_draw():
     score = numpy.log(numpy.array([.1, .6, .3], 'f'))
     random = numpy.random.RandomState(0)

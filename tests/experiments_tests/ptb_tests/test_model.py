@@ -17,6 +17,15 @@ def test_number_of_parameters():
         assert model.count_params() + 9900 * n_per_word == n_params
 
 
+def test_seed_gives_the_same_model():
+    models = []
+    for _ in range(2):
+        numpy.random.seed(0)
+        models.append(LanguageModel(TINY, 20))
+    for p, q in zip(*(model.params() for model in models)):
+        assert numpy.array_equal(p.array, q.array)
+
+
 def test_uniform_initialization():
     model = LanguageModel(dataclasses.replace(TINY, init_scale=.05), 20)
     for param in model.params():
@@ -38,6 +47,15 @@ def test_loss(sum_over, n):
     mean, n_words = reporter.observation['model/loss']
     assert n_words == 20
     numpy.testing.assert_allclose(loss.array, n * mean, rtol=1e-6)
+
+
+def test_settings_of_the_lstm():
+    config = CONFIGS['lstm']
+    assert (config.sum_over, config.n_steps, config.max_norm) == (
+        'steps', 35, 5)
+    assert (config.n_epochs, config.n_full_lr_epochs, config.lr_decay) == (
+        39, 6, 1 / 1.2)
+    assert CONFIGS['qrnn'].sum_over == 'steps'
 
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])

@@ -22,7 +22,7 @@ def test_rows_side_by_side():
     ]
 
 
-@pytest.mark.parametrize('n_steps', [1, 3, 100])
+@pytest.mark.parametrize('n_steps', [1, 3, 11, 100])
 def test_every_word_once(n_steps):
     words = numpy.arange(1, 12, dtype='i')
     inputs, targets = zip(*stream.StreamIterator(
@@ -138,7 +138,7 @@ def test_state_is_reset_at_every_epoch():
 
 
 @pytest.mark.parametrize('options', [
-    {'kernel_size': 1}, {'kernel_size': 3}, {'layer': 'lstm'}])
+    {}, {'kernel_size': 1}, {'kernel_size': 3}, {'layer': 'lstm'}])
 def test_updater_resumes_from_a_snapshot(tmp_path, options):
     words = numpy.random.RandomState(0).randint(0, 20, 49).astype('i')
     updaters = []

@@ -97,3 +97,10 @@ class TestEvalOnly:
         (tmp_path / 'ptb.test.txt').write_text('quite unheard of')
         assert 'the model has no <unk>' in error_of(
             train.main, '--eval-only', model, '--data', tmp_path)
+
+    def test_parameters_of_another_model(self, model, error_of):
+        description = json.loads((model / 'model.json').read_text())
+        description['settings']['n_units'] = 8
+        (model / 'model.json').write_text(json.dumps(description))
+        assert 'does not contain a model of experiments.ptb' in error_of(
+            train.main, '--eval-only', model)
