@@ -35,3 +35,8 @@ def test_too_large_for_float16(compressed, tmp_path, error_of):
     numpy.savez(tmp_path / 'model.npz', W=numpy.array([1., 7e4]))
     assert 'does not fit into float16: overflow' in error_of(
         compress.main, '--model', tmp_path, '--out', tmp_path / 'deep/copy')
+
+
+def test_no_model(tmp_path, error_of):
+    assert 'model.npz' in error_of(
+        compress.main, '--model', tmp_path, '--out', tmp_path)

@@ -40,6 +40,11 @@ def make_curve(paper, scores, seconds=600.):
             for epoch, score in enumerate(scores, 1)]
 
 
+def test_no_folder(tmp_path, error_of):
+    assert 'there is no folder' in error_of(
+        report.main, '--results', tmp_path / 'nothing')
+
+
 @pytest.fixture
 def written(tmp_path):
     """Write results and return the document about them."""
@@ -118,6 +123,9 @@ def test_environment_and_settings(written):
             'width': 4, 'alpha': .6}),
      'n_epochs 1 (paper: 10); training pairs 20977 (paper: 209772); '
      'characters 139 (paper: 187); beam width 4 (paper: 8)'),
+    (make_result('iwslt', 'lstm', epochs=1, finished=False, test_search={},
+                 data={'pairs': {'train': 209772}, 'characters': 188}),
+     'n_epochs 1 (paper: 10)'),
     (make_result('imdb', 'qrnn-k4', epochs=3, glove={
         'vectors': 11088, 'coverage': .847, 'size': 300}),
      'word vectors of 11,088 words, 84.7 % of the running words, 300 '
@@ -128,6 +136,15 @@ def test_different_settings(result, differs):
         result['settings']['lr'] = 5.25
     text = report.about(result, TABLES[result['experiment']])
     assert f'- differs from the paper: {differs}' in text.splitlines()
+
+
+def test_settings_that_the_paper_does_not_give():
+    """It gives only the number of parameters of the language model's LSTM."""
+    result = make_result(config='lstm', parameters=19368720)
+    result['settings']['lr_decay'] = 1 / 1.2
+    text = report.about(result, TABLES['ptb'])
+    assert 'lr_decay (here 0.8333); ' in text
+    assert '- differs from the paper: parameters 19M (paper: 20M)\n' in text
 
 
 def test_order(written, tmp_path):
@@ -217,5 +234,3 @@ def test_invalid_result(tmp_path, error_of, contents, message):
     (tmp_path / 'result.json').write_text(contents)
     line = error_of(report.main, '--results', tmp_path)
     assert str(tmp_path / 'result.json') in line and message in line
-    assert 'there is no folder' in error_of(
-        report.main, '--results', tmp_path / 'nothing')

@@ -37,10 +37,11 @@ RANDOM = {
 }
 
 
-def train_all(out, *arguments):
-    """Train every model in float64."""
+def train_all(out, dtype, *arguments):
+    """Train every model in a precision."""
     for name in EXPERIMENTS:
-        train(name, os.path.join(out, name), '--dtype', 'float64', *arguments)
+        train(name, os.path.join(out, dtype, name), '--dtype', dtype,
+              *arguments)
 
 
 def train_with_breaks(out, *arguments):

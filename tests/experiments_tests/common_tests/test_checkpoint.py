@@ -61,6 +61,28 @@ class TestSnapshot:
         assert sorted(os.listdir(tmp_path)) == [
             'snapshot_iter_10', 'snapshot_iter_15']
 
+    def test_failed_write_keeps_all(self, save, tmp_path, monkeypatch):
+        def savez(f, **arrays):
+            f.write(b'half')
+            raise OSError(28, 'No space left on device')
+
+        save(1)
+        save(2)
+        monkeypatch.setattr(numpy, 'savez', savez)
+        with pytest.raises(OSError):
+            save(3)
+        assert sorted(os.listdir(tmp_path)) == [
+            'snapshot_iter_1', 'snapshot_iter_2']
+
+    def test_trigger(self):
+        snapshot = checkpoint.Snapshot({}, every=10)
+        for iteration, is_new_epoch, expected in (
+                (10, False, True), (11, False, False), (12, True, True)):
+            updater = types.SimpleNamespace(
+                iteration=iteration, is_new_epoch=is_new_epoch)
+            trainer = types.SimpleNamespace(updater=updater)
+            assert snapshot.trigger(trainer) == expected
+
 
 def test_prepare_folder_removes_half_written_files(tmp_path):
     folder = tmp_path / '[a]*'
@@ -109,6 +131,11 @@ class TestBestModel:
             str(tmp_path), 'toy', lambda description: L.BatchNormalization(3))
         assert (loaded.gamma.array == 2).all() and (loaded.avg_mean == 2).all()
 
+    def test_is_not_written_before_the_first_epoch(self, tmp_path):
+        checkpoint.BestModel(L.Linear(3, 2), {}).initialize(
+            types.SimpleNamespace(out=str(tmp_path)))
+        assert os.listdir(tmp_path) == ['model.json']
+
 
 class TestLoadModel:
 
@@ -125,6 +152,10 @@ class TestLoadModel:
             str(folder), experiment, lambda description: L.Linear(
                 description['size'], 2))
 
+    def test_valid(self, folder):
+        model, description = self.load(folder)
+        assert model.W.shape == (2, 3) and description['size'] == 3
+
     @pytest.mark.parametrize('name', ['model.json', 'model.npz'])
     def test_missing(self, folder, name):
         os.remove(folder / name)
@@ -136,9 +167,10 @@ class TestLoadModel:
             self.load(folder, 'ptb')
 
     @pytest.mark.parametrize('description', [
-        [], {'experiment': 'toy', 'dtype': 'int8', 'size': 3},
+        [], {'experiment': 'toy'}, {'experiment': 'toy', 'dtype': 'int8'},
         {'experiment': 'toy', 'dtype': 'float32'},
-        {'experiment': 'toy', 'dtype': 'float32', 'size': 4}])
+        {'experiment': 'toy', 'dtype': 'float32', 'size': 4},
+        {'experiment': 'toy', 'dtype': 'float32', 'size': 'many'}])
     def test_invalid_description(self, folder, description):
         (folder / 'model.json').write_text(json.dumps(description))
         with pytest.raises(UserError, match='does not contain a model of'):

@@ -88,7 +88,7 @@ def test_numbers(capsys, convert, valid, invalid):
 
 
 @pytest.mark.parametrize('specifier', [
-    '', 'native', '@cupy:x', '10000'])
+    '', 'native', '@intel64', '@numpy:1', '@cupy:x', '-2x', '10000'])
 def test_no_such_device(specifier):
     with pytest.raises(UserError, match=f'device {specifier} cannot be used'):
         cli.use_device(specifier)
@@ -100,8 +100,29 @@ def test_gpu():
         assert cli.use_device(specifier) == chainer.get_device('@cupy:0')
 
 
+def test_closed_streams(python, tmp_path):
+    """A file that is opened does not get the number of a closed stream."""
+    code = """if True:
+        import sys
+        from experiments.common import cli
+        def main():
+            with open(sys.argv[1], 'w') as f:
+                print('out')
+                print('err', file=sys.stderr)
+                sys.stdin.read()
+                assert f.fileno() > 2
+            raise cli.UserError('seen by nobody')
+        cli.run(main)
+    """
+    process = python('-c', code, tmp_path / 'a', launcher=[
+        'sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'])
+    assert process.returncode == 1
+    assert (tmp_path / 'a').read_text() == ''
+
+
 @pytest.mark.parametrize('locale', [
-    ['LC_ALL=C', 'PYTHONUTF8=0'], ['PYTHONIOENCODING=ascii']], ids=' '.join)
+    ['LC_ALL=C.UTF-8'], ['LC_ALL=C', 'PYTHONUTF8=0'],
+    ['PYTHONIOENCODING=ascii']], ids=' '.join)
 def test_file_names_and_terminals(python, tmp_path, locale):
     """Names may contain any bytes, and terminals may have any encoding."""
     name = os.fsdecode(b'l\xe4m-\xc3\xa4')
@@ -111,11 +132,19 @@ def test_file_names_and_terminals(python, tmp_path, locale):
         from experiments.common import cli
         def main():
             checkpoint.write_json(sys.argv[1], sys.argv[1:])
-            print(*sys.argv[1:])
+            print(*sys.argv[1:], cli.text(sys.argv[2]) == chr(0xe4))
         cli.run(main)
-    """, tmp_path / name, launcher=['env', *locale])
-    assert process.stderr == '' and process.stdout
+    """, tmp_path / name, 'ä', launcher=['env', *locale])
+    assert process.stderr == '' and process.stdout.endswith(' True\n')
     assert os.listdir(tmp_path) == [name]
+
+
+def test_text_that_is_not_utf_8(capsys):
+    parser = cli.Parser('x')
+    parser.add_argument('review', type=cli.text)
+    with pytest.raises(SystemExit):
+        parser.parse_args([os.fsdecode(b'caf\xe9')])
+    assert 'is not UTF-8 text' in capsys.readouterr().err
 
 
 def test_only_programs_set_up_the_process(python):
@@ -126,3 +155,13 @@ def test_only_programs_set_up_the_process(python):
     for argv, expected in ("'-c'", 'None False\n'), ("'-m'", '4 True\n'):
         assert python('-c', code.format(argv), launcher=[
             'env', '--default-signal=INT']).stdout == expected
+
+
+@pytest.mark.parametrize('is_terminal', [False, True])
+def test_report_rate(is_terminal, monkeypatch, capsys):
+    monkeypatch.setattr('sys.stderr.isatty', lambda: is_terminal)
+    monkeypatch.setattr('time.perf_counter', lambda: 14.)
+    cli.report_rate(6, 'words', start=10.)
+    cli.report_rate(0, 'words', start=14.)
+    assert capsys.readouterr().err == is_terminal * (
+        '6 words in 4.0 s, 1.5 per second\n')

@@ -4,7 +4,6 @@ import pickle
 import numpy
 import pytest
 
-from experiments.common import checkpoint
 from experiments.common import files
 from experiments.common import text
 from experiments.common.cli import UserError
@@ -15,25 +14,14 @@ LFS_POINTER = (b'version https://git-lfs.github.com/spec/v1\n'
 
 
 @pytest.mark.parametrize('read', [
-    text.read_text, files.read_json, files.read_arrays])
+    text.read_text, lambda path: list(text.read_lines(path)),
+    text.read_json, files.read_arrays], ids=['text', 'lines', 'json', 'npz'])
 def test_git_lfs_pointer(tmp_path, read):
     path = tmp_path / 'a.gz'
     path.write_bytes(LFS_POINTER)
     with pytest.raises(UserError, match='a.gz is a Git LFS pointer; run git '
                                         'lfs pull'):
         read(str(path))
-
-
-def test_json(tmp_path):
-    path = tmp_path / 'value.json'
-    # The last is a file name with a byte that is not UTF-8.
-    value = {'a': [1, .1, None, 'ä'], 'b': {}, 'c': os.fsdecode(b'l\xe4m')}
-    checkpoint.write_json(str(path), value)
-    assert files.read_json(str(path)) == value
-    for contents in b'{', b'[' * 100000:
-        path.write_bytes(contents)
-        with pytest.raises(UserError, match='is damaged'):
-            files.read_json(str(path))
 
 
 class Harm:

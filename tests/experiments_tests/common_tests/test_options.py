@@ -18,10 +18,13 @@ class Config:
     n_epochs: int = 5
 
 
-def parse(*arguments):
+def make_parser():
     return TrainingParser('toy', {
-        'small': Config(), 'large': Config(lr=2.)}, Config(n_epochs=1)
-    ).parse_args(arguments)
+        'small': Config(), 'large': Config(lr=2.)}, Config(n_epochs=1))
+
+
+def parse(*arguments):
+    return make_parser().parse_args(arguments)
 
 
 def test_configuration():
@@ -36,12 +39,17 @@ def test_configuration():
         'settings': dataclasses.asdict(Config(lr=2., batch_size=4))}
 
 
-def test_test():
+def test_test(capsys):
     args = parse('--test')
     assert args.settings == Config(n_epochs=1)
     assert args.out == 'out/toy-test' and args.overwrite
     assert not parse('--test', '--resume').overwrite
     assert not parse('--test', '--out', 'folder').overwrite
+    assert not capsys.readouterr().err
+    parser = make_parser()
+    parser.add_argument('--data')
+    parser.parse_args(['--test', '--data', 'folder'])
+    assert capsys.readouterr().err == 'warning: --test ignores --data\n'
 
 
 def test_set():

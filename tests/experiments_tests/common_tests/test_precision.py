@@ -3,6 +3,7 @@ import json
 import os
 
 import chainer
+import chainer.functions as F
 import numpy
 import pytest
 
@@ -90,7 +91,7 @@ def linear(dtype, scale=None):
     return link, optimizer
 
 
-@pytest.mark.parametrize('threshold', [5., 100.])
+@pytest.mark.parametrize('threshold', [.01, 5., 100.])
 def test_clipping_in_float32_is_the_same_as_chainers(threshold):
     grads = []
     for make in (precision.GradientClipping,
@@ -102,7 +103,7 @@ def test_clipping_in_float32_is_the_same_as_chainers(threshold):
         numpy.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize('threshold', [.5, 100.])
+@pytest.mark.parametrize('threshold', [.5, 5., 100.])
 def test_clipping_of_scaled_gradients(threshold):
     """The squares of the gradients overflow in float16."""
     link, optimizer = linear('mixed16', 2. ** 13)
@@ -131,6 +132,19 @@ def test_overflow_changes_only_the_scale():
     with pytest.raises(UserError, match='50 iterations, up to iteration 7'):
         for _ in range(49):
             extension(trainer)
+
+
+def test_small_gradients_and_updates_are_not_lost():
+    """In float16, 1e-8 would be 0, and 1 + 1e-4 would be 1."""
+    with precision.using('mixed16'):
+        link = chainer.links.Linear(1, 1, initialW=1, nobias=True)
+    optimizer = chainer.optimizers.SGD(1e4).setup(link)
+    optimizer.use_fp32_update()
+    optimizer.loss_scaling(scale=1024)
+    x = numpy.ones((1, 1), 'e')
+    for _ in range(20):
+        optimizer.update(lambda: F.sum(precision.linear(link, x)) * -1e-8)
+    assert abs(link.W.array - 1.002).max() < 1e-3
 
 
 def test_linear_is_at_least_float32():

@@ -1,3 +1,4 @@
+import functools
 import os
 import sys
 import types
@@ -16,32 +17,42 @@ NAIVE = '--communicator', 'naive'
 
 @pytest.fixture(scope='module')
 def single(tmp_path_factory):
-    """Return the folder of runs with a single process."""
-    out = str(tmp_path_factory.mktemp('single'))
-    processes.train_all(out)
-    return out
+    """Return a function to the folder of runs with a single process."""
+    @functools.cache
+    def folder(dtype):
+        out = str(tmp_path_factory.mktemp('single'))
+        processes.train_all(out, dtype)
+        return os.path.join(out, dtype)
+    return folder
 
 
-@pytest.fixture(scope='module', params=['mpiexec', 'two_hosts'])
+@pytest.fixture(scope='module', params=[
+    (2, 'float64'), (4, 'float32'), ('two_hosts', 'float64')],
+    ids='{0[0]}'.format)
 def several(request, tmp_path_factory):
-    """Return the folder of runs with two processes."""
+    """Return the folder of runs with several processes."""
+    n, dtype = request.param
     out = str(tmp_path_factory.mktemp('several'))
-    run = request.getfixturevalue(request.param)
-    process = run(2 if request.param == 'mpiexec' else 'python', '-m',
-                  processes.__name__, 'train_all', out, *NAIVE)
+    arguments = '-m', processes.__name__, 'train_all', out, dtype, *NAIVE
+    if n == 'two_hosts':
+        process = request.getfixturevalue(n)('python', *arguments)
+    else:
+        process = request.getfixturevalue('mpiexec')(n, *arguments)
     assert process.returncode == 0, process.stderr
-    return out
+    return os.path.join(out, dtype)
 
 
 @pytest.mark.parametrize('experiment', processes.EXPERIMENTS)
 def test_same_numbers_as_one_process(single, several, log_of, experiment):
-    one, many = [os.path.join(out, experiment) for out in (single, several)]
-    rtol = 20 * float(numpy.finfo('d').eps)
+    dtype = os.path.basename(several)
+    one, many = [os.path.join(out, experiment)
+                 for out in (single(dtype), several)]
+    rtol = 20 * float(numpy.finfo(dtype).eps)
     with numpy.load(os.path.join(one, 'model.npz')) as a, \
             numpy.load(os.path.join(many, 'model.npz')) as b:
         assert set(a.files) == set(b.files)
         for key in a.files:
-            assert a[key].dtype == b[key].dtype == 'd'
+            assert a[key].dtype == b[key].dtype == dtype
             numpy.testing.assert_allclose(
                 a[key], b[key], rtol=0, atol=rtol * abs(a[key]).max(),
                 err_msg=key)
@@ -122,6 +133,7 @@ def test_one_process_raises(mpiexec):
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'error: there is no folder nowhere'),
     (['--batch-size', '5', '--test'], 'error: --batch-size 5 is not div'),
+    (['--epoch', 'many'], 'error: argument --epoch'),
 ])
 def test_one_error_of_all_processes(mpiexec, arguments, message):
     process = mpiexec(

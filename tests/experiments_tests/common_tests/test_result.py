@@ -71,6 +71,11 @@ def test_environment():
 
 
 def test_git_revision(monkeypatch):
+    revision = result._git_revision()
+    if revision is not None:
+        assert len(revision['revision']) == 40
+        assert revision['dirty'] in (True, False)
+
     def run(*args, **kwargs):
         raise FileNotFoundError('git')
     monkeypatch.setattr(subprocess, 'run', run)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 
+import chainer
 import numpy
 import pytest
 
@@ -16,6 +17,7 @@ from experiments.common import checkpoint
 from experiments.common import cli
 from experiments.common import extensions
 from experiments.common import files
+from experiments.common import result
 from experiments.common.cli import UserError
 from experiments.ptb import stream
 from experiments.ptb import train
@@ -93,6 +95,22 @@ class TestSignals:
         run('--resume')
         is_as_reference(tmp_path / 'out')
 
+    def test_while_the_last_result_is_written(
+            self, run, monkeypatch, is_as_reference, tmp_path):
+        write = result.WriteResult.__call__
+
+        def slow(self, trainer):
+            if trainer.updater.epoch == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            write(self, trainer)
+
+        monkeypatch.setattr(result.WriteResult, '__call__', slow)
+        with pytest.raises(cli.Interrupted, match='snapshot_iter_64'):
+            run()
+        monkeypatch.undo()
+        run('--resume')
+        is_as_reference(tmp_path / 'out')
+
     def test_a_second_signal_kills(self, run, monkeypatch, capfd):
         clock = iter([0., .5, 2.])
         monkeypatch.setattr(
@@ -120,7 +138,8 @@ class TestSignals:
 class TestFullDisk:
 
     @pytest.mark.parametrize('name', [
-        'snapshot_iter_64', 'model.npz', 'result.json'])
+        'snapshot_iter_20', 'snapshot_iter_64', 'model.npz', 'result.json',
+        'model.json'])
     def test_ends_and_loses_nothing(
             self, run, tmp_path, monkeypatch, is_as_reference, name):
         out = tmp_path / 'out'
@@ -172,10 +191,11 @@ class TestFullDisk:
 
 class TestDivergence:
 
-    def test_parameters(self, run, tmp_path):
+    @pytest.mark.parametrize('value', [numpy.nan, numpy.inf])
+    def test_parameters(self, run, tmp_path, value):
         def spoil(updater):
             model = updater.get_optimizer('main').target
-            model.output.b.array[1] = numpy.inf
+            model.output.b.array[1] = value
 
         with pytest.raises(UserError) as info:
             run(at=45, act=spoil)
@@ -186,6 +206,11 @@ class TestDivergence:
         assert info.value.__notes__ == [
             f"to resume from {tmp_path / 'out'}/snapshot_iter_40, add "
             '--resume to the command']
+
+    def test_loss(self, run):
+        with pytest.raises(UserError, match='main/loss is nan in iterat'):
+            run(at=5, act=lambda updater: chainer.report(
+                {'main/loss': numpy.float32('nan')}))
 
     def test_evaluation(self, run, monkeypatch):
         monkeypatch.setattr(
@@ -244,6 +269,11 @@ def test_set_and_patience(run):
         assert result['settings']['n_epochs'] == 2  # as planned
 
 
+def test_warns_that_data_are_ignored(run, capsys):
+    run('--data', 'folder', '--epoch', '1')
+    assert 'warning: --test ignores --data' in capsys.readouterr().err
+
+
 class TestResume:
 
     @pytest.fixture
@@ -270,10 +300,14 @@ class TestResume:
         run('--resume')
         assert 'starting from the beginning' in capsys.readouterr().out
 
-    def test_damaged(self, out, error):
+    @pytest.mark.parametrize('damage', [
+        lambda contents: b'',
+        lambda contents: contents[:len(contents) // 2],
+        lambda contents: contents[:4000] + b'\0' * 99 + contents[4099:],
+        lambda contents: b'PK\3\4' + b'random' * 999])
+    def test_damaged(self, out, error, damage):
         path = out / 'snapshot_iter_64'
-        contents = path.read_bytes()
-        path.write_bytes(contents[:4000] + b'\0' * 99 + contents[4099:])
+        path.write_bytes(damage(path.read_bytes()))
         assert 'snapshot_iter_64 is damaged' in error()
 
     def test_another_file(self, out, error):
@@ -288,10 +322,17 @@ class TestResume:
     def test_another_run(self, out, error, arguments, message):
         assert message in error(*arguments)
 
-    def test_other_contents(self, out, error):
+    @pytest.mark.parametrize('name, value', [
+        ('updater/model:main/embed/W', None),
+        ('extensions/Snapshot/random', numpy.array('[[]]'))])
+    def test_other_contents(self, out, error, name, value):
         path = out / 'snapshot_iter_64'
         arrays = files.read_arrays(path)
-        del arrays['updater/model:main/embed/W']
+        assert name in arrays
+        if value is None:
+            del arrays[name]
+        else:
+            arrays[name] = value
         with open(path, 'wb') as f:
             numpy.savez(f, **arrays)
         assert 'cannot be loaded' in error()
@@ -314,6 +355,7 @@ class TestResume:
 
 @pytest.mark.parametrize('arguments, message', [
     (['--config', 'huge'], 'invalid choice'),
+    (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
     (['--eval-only', ''], 'there is no trained model in'),  # $UNSET
     (['--bogus'], 'unrecognized arguments')])
@@ -321,3 +363,9 @@ def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(
         train.main, '--out', tmp_path / 'out', *arguments)
     assert not list(tmp_path.glob('out/*'))
+
+
+def test_folder_cannot_be_written(error_of, tmp_path):
+    (tmp_path / 'file').write_text('')
+    assert 'Not a directory' in error_of(
+        train.main, '--test', '--out', tmp_path / 'file' / 'out')

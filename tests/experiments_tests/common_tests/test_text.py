@@ -1,9 +1,11 @@
 import gzip
 import hashlib
+import os
 
 import chainer
 import pytest
 
+from experiments.common import checkpoint
 from experiments.common import text
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
@@ -56,6 +58,22 @@ def test_damaged(tmp_path, name, contents, message):
     with pytest.raises((UserError, OSError), match=message) as info:
         text.read_text(str(tmp_path / name))
     assert describe(info.value).count('/' + name) == 1
+
+
+def test_json(tmp_path):
+    path = tmp_path / 'value.json'
+    # The last is a file name with a byte that is not UTF-8.
+    value = {'a': [1, .1, None, 'ä'], 'b': {}, 'c': os.fsdecode(b'l\xe4m')}
+    checkpoint.write_json(str(path), value)
+    assert text.read_json(str(path)) == value
+    contents = path.read_bytes()
+    for variant in BOM + contents, gzip.compress(contents):
+        path.write_bytes(variant)
+        assert text.read_json(str(path)) == value
+    for contents in b'{', b'[' * 100000:
+        path.write_bytes(contents)
+        with pytest.raises(UserError, match='is damaged'):
+            text.read_json(str(path))
 
 
 class TestDownload:
