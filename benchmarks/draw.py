@@ -6,7 +6,7 @@ import os
 from benchmarks.all import BENCHMARKS
 from experiments.common import checkpoint
 from experiments.common import cli
-from experiments.common.files import read_json
+from experiments.common.text import read_json
 
 
 def main(argv=None):

@@ -2,11 +2,15 @@
 import contextlib
 import ctypes
 import os
+import signal
 import sys
 
 
 def _set_up_process():
-    """Set up the environment and malloc, before NumPy is loaded."""
+    """Set up signals, the environment and malloc, before NumPy is loaded."""
+    # Ctrl-C ends imports without a traceback.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Otherwise OpenBLAS's idle threads spin for a tenth of a second and slow
     # down the elementwise work between two matrix products.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')

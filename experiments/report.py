@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from experiments.common import cli
-from experiments.common.files import read_json
+from experiments.common.text import read_json
 from experiments.paper import TABLES
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from experiments.common import cli
-from experiments.common.files import read_json
+from experiments.common.text import read_json
 from experiments.paper import TABLES
 
 
@@ -104,9 +104,11 @@ def run(command):
     previous = {number: signal.signal(number, forward)
                 for number in (signal.SIGINT, signal.SIGTERM)
                 if signal.getsignal(number) != signal.SIG_IGN}
-    process.wait()
+    status = process.wait()
     for number, handler in previous.items():
         signal.signal(number, handler)
+    if status in (-signal.SIGINT, -signal.SIGTERM):
+        numbers.append(-status)
     if numbers:
         raise cli.Interrupted(numbers[0], 'to resume, repeat the command')
 

@@ -10,11 +10,9 @@ from chainer import serializers
 from chainer import training
 import numpy
 
-from experiments.common import precision
 from experiments.common.cli import describe
 from experiments.common.cli import UserError
 from experiments.common.files import read_arrays
-from experiments.common.files import read_json
 from experiments.common.processes import seed_device
 from experiments.common.processes import SingleProcess
 
@@ -113,7 +111,7 @@ class Snapshot(training.Extension):
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        arrays = _arrays(trainer)  # in all processes
+        arrays = copied_arrays(trainer)  # in all processes
         if self._processes.rank:
             return
         path = os.path.join(
@@ -243,7 +241,7 @@ class BestModel(training.Extension):
         value = float(trainer.observation[self._key])
         if self._sign * value < self._sign * self.value:
             self.epoch, self.value = trainer.updater.epoch, value
-            self._arrays = _arrays(self._model)
+            self._arrays = copied_arrays(self._model)
             self._write(trainer.out)
 
     def _write(self, out):
@@ -258,45 +256,15 @@ class BestModel(training.Extension):
         self.epoch = int(serializer('epoch', self.epoch))
         self.value = float(serializer('value', self.value))
         if self.epoch:
-            arrays = self._arrays or _arrays(self._model)
+            arrays = self._arrays or copied_arrays(self._model)
             self._arrays = {
                 name: numpy.asarray(serializer('arrays/' + name, array))
                 for name, array in arrays.items()}
 
 
-def _arrays(item):
+def copied_arrays(item):
     """Return copies of everything that an object serializes, on the CPU."""
     serializer = serializers.DictionarySerializer()
     serializer.save(item)
     return {name: numpy.array(value)
             for name, value in serializer.target.items()}
-
-
-def load_model(folder, experiment, build):
-    """Return the best model of a run, on the CPU, and its description.
-
-    Args:
-        folder (str): Output folder of the run.
-        experiment (str): Name of the experiment.
-        build (callable): Returns a model, given the contents of
-            ``model.json``.
-
-    """
-    try:
-        description = read_json(os.path.join(folder, 'model.json'))
-        arrays = read_arrays(os.path.join(folder, 'model.npz'))
-    except FileNotFoundError as error:
-        raise UserError(f'there is no trained model in {folder}: '
-                        f'{error.filename} is missing')
-    try:
-        if description['experiment'] != experiment:
-            raise ValueError('it belongs to another experiment')
-        with precision.using(description['dtype']):
-            model = build(description)
-        if set(arrays) != set(_arrays(model)):
-            raise ValueError('model.npz belongs to another model')
-        serializers.NpzDeserializer(arrays).load(model)
-    except Exception as error:  # the description may contain anything
-        raise UserError(f'{folder} does not contain a model of experiments.'
-                        f'{experiment} and this version ({describe(error)})')
-    return model, description

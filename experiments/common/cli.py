@@ -37,6 +37,8 @@ def run(main):
     signal. Other exceptions are bugs and keep their traceback.
     """
     _set_up_streams()
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         main()
     except UserError as error:
@@ -50,9 +52,19 @@ def run(main):
     except MemoryError as error:
         fail(_with_notes('out of memory; choose a smaller configuration or a '
                          'machine with more', error))
-    except KeyboardInterrupt as interrupt:
-        _say(getattr(interrupt, 'message', 'interrupted by Ctrl-C'))
-        die(getattr(interrupt, 'number', signal.SIGINT))
+    except Interrupted as interrupt:
+        _say(interrupt.message)
+        die(interrupt.number)
+
+
+def _interrupt(number, frame):
+    """Handler of Ctrl-C outside of the training loop.
+
+    Python's handler raises ``KeyboardInterrupt``, which is ignored in a
+    callback of C code, for example of llvmlite while it compiles a function.
+    """
+    _say('interrupted by Ctrl-C')
+    die(number)
 
 
 def _with_notes(message, error):
@@ -95,7 +107,8 @@ def _say(line):
         time.sleep(2)
         line += f" (process {launched('RANK')})"
     for stream, text in (sys.stdout, ''), (sys.stderr, line + '\n'):
-        with contextlib.suppress(OSError):  # for example a full disk
+        # For example a full disk, or a signal while the stream is in use
+        with contextlib.suppress(OSError, RuntimeError):
             stream.write(text)
             stream.flush()
 

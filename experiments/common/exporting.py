@@ -88,8 +88,8 @@ def quantize(model):
     Embeddings and weights of matrix products are quantized once, weights with
     a scale for each column. Inputs of products are quantized at run time.
 
-    Weights have 7 bits (``reduce_range``), because sums of products with 8
-    bits saturate on x86 processors without VNNI instructions.
+    Weights have 7 bits (``reduce_range``), because sums of products of 8 bits
+    saturate on x86 processors without VNNI instructions.
     """
     import onnx
     quantization = _quantization()

@@ -1,83 +1,10 @@
-"""Reading files from users: text, JSON, arrays and downloads.
-
-Text is UTF-8, with or without byte order mark, and may be gzipped. Lines end
-at ``\\n`` or ``\\r\\n`` only.
-"""
-import codecs
-import contextlib
-import gzip
-import hashlib
-import io
-import json
-import os
-import socket
-import zlib
-
-import chainer
+"""Reading binary files: arrays."""
 import numpy
 
-from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
 
 _LFS_POINTER = b'version https://git-lfs.github.com/spec/'
-_GZIP = b'\x1f\x8b'  # UTF-8 text never starts with these bytes
-
-
-def read_lines(path):
-    """Yield the lines of a text file, without their ends."""
-    with opened(path) as f:
-        for contents, number, offset in split_lines(f):
-            yield decode(contents, path, number, offset)
-
-
-def read_text(path):
-    """Return the contents of a text file."""
-    with opened(path) as f:
-        return decode(f.read(), path)
-
-
-def split_lines(stream):
-    """Yield the bytes, number and offset of each line of a binary stream.
-
-    Line ends and a byte order mark are removed.
-    """
-    offset = 0
-    for number, line in enumerate(stream, 1):
-        contents = line.removesuffix(b'\n').removesuffix(b'\r')
-        if number == 1 and contents.startswith(codecs.BOM_UTF8):
-            yield contents[3:], number, 3
-        else:
-            yield contents, number, offset
-        offset += len(line)
-
-
-def decode(contents, name, line=1, offset=0):
-    """Decode UTF-8 text; NUL and invalid bytes raise UserError.
-
-    The text starts in a line and at an offset of the file ``name``.
-    """
-    try:
-        text = contents.decode()
-        position = contents.find(b'\0')
-        if position < 0:
-            return text if offset else text.removeprefix('\ufeff')
-    except UnicodeDecodeError as error:
-        position = error.start
-    line += contents.count(b'\n', 0, position)
-    raise UserError(
-        f'{name} is not UTF-8 text: line {line} contains the byte '
-        f'{contents[position]:#04x}, at offset {offset + position}; convert '
-        'it to UTF-8')
-
-
-@contextlib.contextmanager
-def opened(path):
-    """Open a binary file for reading; a gzipped file is decompressed."""
-    with explained(f'cannot read {path}: {{}}', gzip.BadGzipFile, EOFError,
-                   zlib.error), open_binary(path) as f:
-        is_gzipped = f.peek(2).startswith(_GZIP)
-        yield io.BufferedReader(gzip.GzipFile(fileobj=f)) if is_gzipped else f
 
 
 def open_binary(path):
@@ -89,19 +16,6 @@ def open_binary(path):
     return f
 
 
-def plain_or_gzipped(path):
-    """Return the name of a file or its gzipped version, None if missing."""
-    return next(filter(os.path.exists, (path, path + '.gz')), None)
-
-
-def read_json(path):
-    """Return a value from a JSON file."""
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError):
-        raise UserError(f'{path} is damaged: it is not JSON')
-
-
 def read_arrays(path):
     """Return the arrays of a ``.npz`` file by name; nothing is unpickled."""
     with open_binary(path) as f:
@@ -110,19 +24,3 @@ def read_arrays(path):
                 return dict(arrays)
         except Exception:  # a damaged archive fails in many ways
             raise UserError(f'{path} is damaged, or contains no arrays')
-
-
-def download(url, md5):
-    """Download a file to Chainer's dataset cache and return its name."""
-    socket.setdefaulttimeout(60)  # seconds without an answer
-    with explained(f'cannot download {url}: {{}}; try again later, or use a '
-                   'local copy with --data', OSError, EOFError):
-        path = chainer.dataset.cached_download(url)
-    with open(path, 'rb') as f:
-        digest = hashlib.file_digest(f, 'md5').hexdigest()
-    if digest != md5:
-        os.remove(path)
-        raise UserError(
-            f'the download of {url} was damaged and has been removed from the '
-            'cache; run the command again to repeat it')
-    return path

@@ -1,10 +1,6 @@
 """Options of all training scripts."""
-import argparse
 import dataclasses
-import inspect
-import math
 import sys
-import typing
 
 from experiments.common import cli
 from experiments.common import precision
@@ -27,12 +23,14 @@ class TrainingParser(cli.Parser):
     def __init__(self, experiment, configs, tiny):
         super().__init__(f'{experiment}.train')
         self._experiment = experiment
+        self._kinds = {
+            field.name: field.type for field in dataclasses.fields(tiny)}
         self._configs = {**configs, 'test': tiny}
         add = self.add_argument
         add('--config', choices=sorted(configs), default='small',
             help='configuration to train (default: small)')
         add('--set', metavar='NAME=VALUE', nargs='+', action='extend',
-            default=[], type=_setting(type(tiny)),
+            default=[], type=self._setting,
             help='override settings of the configuration, for example '
                  'dropout=0.4')
         add('--epoch', '-e', metavar='N', type=cli.positive,
@@ -66,6 +64,10 @@ class TrainingParser(cli.Parser):
             help='check the installation within seconds: train a tiny model '
                  f'on a tiny sample, in out/{experiment}-test')
 
+    def _setting(self, text):
+        from experiments.common.settings import parse
+        return parse(text, self._kinds)
+
     def parse_args(self, args=None, namespace=None):
         args = super().parse_args(args, namespace)
         if args.test:
@@ -87,42 +89,3 @@ class TrainingParser(cli.Parser):
             'settings': dataclasses.asdict(planned), 'seed': args.seed,
             'dtype': args.dtype, 'patience': args.patience}
         return args
-
-
-def _setting(config):
-    """Return the type of an argument that sets a field of a dataclass."""
-    kinds = {field.name: field.type for field in dataclasses.fields(config)}
-
-    def convert(text):
-        name, _, value = text.partition('=')
-        if name not in kinds:
-            raise argparse.ArgumentTypeError(
-                f'{name!r} is not a setting; choose from {", ".join(kinds)}')
-        try:
-            return name, _value(value, kinds[name])
-        except (LookupError, ValueError):
-            raise argparse.ArgumentTypeError(
-                f'{name} must be {_describe(kinds[name])}, not {value!r}')
-    return convert
-
-
-def _describe(kind):
-    return {int: 'a whole number from 1', float: 'a number from 0'}.get(
-        kind) or inspect.formatannotation(kind)
-
-
-def _value(text, kind):
-    """Return text as a value of a type."""
-    options = typing.get_args(kind)
-    if kind is bool:
-        return {'true': True, 'false': False}[text.lower()]
-    if type(None) in options:
-        return None if text.lower() == 'none' else _value(text, options[0])
-    if Ellipsis in options:  # a tuple
-        return tuple(_value(item, options[0]) for item in text.split(','))
-    if options:  # Literal
-        return options[options.index(text)]
-    value = kind(text)
-    if kind is not str and not (1 if kind is int else 0) <= value < math.inf:
-        raise ValueError
-    return value

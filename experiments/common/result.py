@@ -16,7 +16,6 @@ import threadpoolctl
 from experiments.common.checkpoint import write_json
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
-from experiments.common.files import read_json
 import qrnn
 
 
@@ -64,6 +63,7 @@ class WriteResult(training.Extension):
         If a finished run was continued, ``scored`` lists all scores on the
         test part.
         """
+        from experiments.common.text import read_json
         updater = self._trainer.updater
         model = updater.get_optimizer('main').target
         log = self._trainer.get_extension('LogReport').log

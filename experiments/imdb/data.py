@@ -1,25 +1,14 @@
 """Reviews as word numbers, tokenized once and cached."""
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-import ctypes
 import hashlib
-import itertools
-import multiprocessing
 import os
-import re
-import signal
 import sys
 
 import chainer
-from nltk.tokenize import NLTKWordTokenizer
-from nltk.tokenize.punkt import PunktParameters
-from nltk.tokenize.punkt import PunktSentenceTokenizer
 import numpy
 
-from experiments.common import files
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
-from experiments.imdb import reviews
+from experiments.common.files import read_arrays
 
 
 UNK = '<unk>'  # any word that is not in the vocabulary
@@ -40,10 +29,12 @@ def load(source, min_count=1, number=None):
     """
     if source in (None, 'sample'):
         return sample(min_count=min_count, number=number)
+    from experiments.imdb import reviews
+    from experiments.imdb import tokenizer
     names = reviews.find_files(source)
 
     def create(path):
-        arrays = _tokenize(reviews.read(names))
+        arrays = tokenizer.tokenize_all(reviews.read(names))
         with open(path, 'wb') as f:
             numpy.savez(f, **arrays)
         return arrays
@@ -53,8 +44,8 @@ def load(source, min_count=1, number=None):
                    PermissionError, NotADirectoryError, FileExistsError):
         folder = chainer.dataset.get_dataset_directory('qrnn/imdb')
         tokenized = chainer.dataset.cache_or_load_file(
-            os.path.join(folder, _cache_key(names) + '.npz'), create,
-            files.read_arrays)
+            os.path.join(folder, _cache_key(names, tokenizer.VERSION)
+                         + '.npz'), create, read_arrays)
     if number is None and all(numpy.array_equal(
             *(tokenized[f'{part}_{name}'] for part in reviews.PARTS))
             for name in _ARRAYS):
@@ -75,10 +66,20 @@ def _warn(message):
     print('warning: ' + message, file=sys.stderr)
 
 
+def _cache_key(names, version):
+    """Return a digest that changes with the files and the tokenizer."""
+    facts = [version]
+    for name in names:
+        status = os.stat(name)
+        facts += os.path.abspath(name), status.st_size, status.st_mtime_ns
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
 def sample(n_train=4000, n_test=1000, min_count=1, number=None):
     """Return reviews that the project generates itself."""
     from experiments.imdb.sample import sample
-    return Corpus('sample', _tokenize(sample(n_train, n_test)), min_count,
+    from experiments.imdb.tokenizer import tokenize_all
+    return Corpus('sample', tokenize_all(sample(n_train, n_test)), min_count,
                   number)
 
 
@@ -111,7 +112,7 @@ class Corpus:
         types = tokenized['types'].tobytes().decode().split('\n')
         train, self.test = (Reviews(*(
             tokenized[f'{part}_{name}'] for name in _ARRAYS))
-            for part in reviews.PARTS)
+            for part in ('train', 'test'))
         order = numpy.random.RandomState(_DEV_SEED).permutation(len(train))
         n_dev = int(_DEV_SHARE * len(order))
         if not n_dev:
@@ -202,138 +203,3 @@ def pad(examples, device):
     for row, review in zip(words, reviews):
         row[:len(review)] = review
     return device.send(words), lengths, device.send(numpy.array(labels, 'i'))
-
-
-# A short list of abbreviations, because NLTK's list must be downloaded
-_parameters = PunktParameters()
-_parameters.abbrev_types = set(
-    'mr mrs ms dr jr sr st prof vs etc e.g i.e lt col gen sgt capt'.split())
-_sentence_tokenizer = PunktSentenceTokenizer(_parameters)
-_word_tokenizer = NLTKWordTokenizer()
-_TOKENIZER_VERSION = 1  # part of the cache key; increase it with each change
-
-
-def tokenize(text):
-    """Split a text into words and punctuation, cased, without HTML breaks.
-
-    Sentences are split first, because the tokenizer of the Penn Treebank
-    splits off a full stop only at the end of its input.
-
-    .. admonition:: Example
-
-        >>> from experiments.imdb.data import tokenize
-        >>> tokenize('It is good.<br /><br />Mr. X "acts", I can\\'t.')
-        ['It', 'is', 'good', '.', 'Mr.', 'X', '"', 'acts', '"', ',', 'I', \
-'ca', "n't", '.']
-
-    """
-    text = re.sub(r'<br\s*/?>', ' ', text, flags=re.IGNORECASE)
-    text = re.sub(r'(?<=[a-z][.!?])(?=[A-Z])', ' ', text)
-    return ['"' if word in ('``', "''") else word
-            for sentence in _sentence_tokenizer.tokenize(text)
-            for word in _word_tokenizer.tokenize(sentence)]
-
-
-def _tokenize(texts):
-    """Return the arrays of labelled texts; see :class:`Corpus`."""
-    numbers, arrays = {}, {}
-    tokenized = _map(tokenize, [
-        text for pairs in texts.values() for text, _ in pairs])
-    for part, pairs in texts.items():
-        words, lengths = [], []
-        for tokens in itertools.islice(tokenized, len(pairs)):
-            lengths.append(len(tokens))
-            words += [numbers.setdefault(word, len(numbers))
-                      for word in tokens]
-        for name, array in zip(_ARRAYS, (
-                words, lengths, [label for _, label in pairs])):
-            arrays[f'{part}_{name}'] = numpy.array(array, 'i')
-    arrays['types'] = numpy.frombuffer('\n'.join(numbers).encode(), 'u1')
-    return arrays
-
-
-# Starting processes takes as long as tokenizing this many characters.
-_MANY = 10 ** 6
-
-
-def _map(function, texts):
-    """Apply a function to texts, in several processes if there are many."""
-    n_processes = min(8, len(os.sched_getaffinity(0)))
-    if n_processes == 1 or sum(map(len, texts)) < _MANY:
-        yield from map(function, texts)
-        return
-    # Spawned, not forked, because this process may have threads
-    with explained('a process that tokenized reviews was killed; free some '
-                   'memory and try again', BrokenProcessPool), \
-            ProcessPoolExecutor(
-                n_processes, multiprocessing.get_context('spawn'),
-                _set_up_worker) as pool:
-        yield from pool.map(function, texts, chunksize=100)
-
-
-def _set_up_worker():
-    """End this process with its parent, and let the parent handle Ctrl-C."""
-    set_death_signal = 1
-    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _cache_key(names):
-    """Return a digest that changes with the files and the tokenizer."""
-    facts = [_TOKENIZER_VERSION]
-    for name in names:
-        status = os.stat(name)
-        facts += os.path.abspath(name), status.st_size, status.st_mtime_ns
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
-
-
-def bag_of_words_accuracies(corpus, bigrams=False):
-    """Return a dict of the accuracies of a baseline on dev and test reviews.
-
-    The baseline is a logistic regression with L2, trained by 150 steps of
-    Adam on the whole training part. Its features are the words that occur in a
-    review and, with ``bigrams``, the pairs of adjacent words.
-    """
-    def logits(n_reviews):
-        return w[-1] + numpy.bincount(rows, w[features], n_reviews)
-
-    size = len(corpus.vocabulary)
-    rows, n_grams = _occurrences(corpus.train, size, bigrams)
-    known, features = numpy.unique(n_grams, return_inverse=True)
-    w = numpy.zeros(len(known) + 1)  # the last is the bias
-    m, v = numpy.zeros_like(w), numpy.zeros_like(w)
-    for t in range(1, 151):
-        p = 1 / (1 + numpy.exp(-logits(len(corpus.train))))
-        error = p - corpus.train.labels
-        g = numpy.bincount(features, error[rows], len(w))
-        g[-1] = error.sum()
-        g = g / len(p) + 1e-4 * w
-        m += .1 * (g - m)
-        v += .001 * (g * g - v)
-        w -= .1 * m / (1 - .9 ** t) / (
-            numpy.sqrt(v / (1 - .999 ** t)) + 1e-8)
-    accuracies = {}
-    for name, part in ('dev', corpus.dev), ('test', corpus.test):
-        rows, n_grams = _occurrences(part, size, bigrams)
-        is_known = numpy.isin(n_grams, known)
-        rows = rows[is_known]
-        features = numpy.searchsorted(known, n_grams[is_known])
-        accuracies[name] = float(
-            ((logits(len(part)) >= 0) == part.labels).mean())
-    return accuracies
-
-
-def _occurrences(reviews, size, bigrams):
-    """Return the row and number of each distinct n-gram of each review.
-
-    Numbers of words are below ``size``; numbers of pairs are larger.
-    """
-    rows = numpy.repeat(numpy.arange(len(reviews)), reviews.lengths)
-    n_grams = words = reviews.words.astype('i8')
-    if bigrams:
-        same = rows[1:] == rows[:-1]
-        pairs = size * (1 + words[:-1]) + words[1:]
-        n_grams = numpy.concatenate((words, pairs[same]))
-        rows = numpy.concatenate((rows, rows[1:][same]))
-    end = size * (1 + size)
-    return numpy.divmod(numpy.unique(rows * end + n_grams), end)

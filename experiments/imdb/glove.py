@@ -7,6 +7,7 @@ import zlib
 import numpy
 
 from experiments.common import files
+from experiments.common import text
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
 
@@ -92,7 +93,7 @@ def _entries(path, targets):
             with archive.open(names[0]) as f:
                 yield from _parsed(path, f, targets)
     else:
-        with files.opened(path) as f:
+        with text.opened(path) as f:
             yield from _parsed(path, f, targets)
 
 
@@ -102,7 +103,7 @@ _FORMS = ('--glove accepts vectors as text, a word on each line (plain, .gz '
 
 def _parsed(path, stream, targets):
     size = None
-    for line, number, _ in files.split_lines(stream):
+    for line, number, _ in text.split_lines(stream):
         line = line.replace(b'\t', b' ').rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
             continue  # word2vec's header: numbers of words and dimensions

@@ -5,7 +5,6 @@ from typing import Literal
 
 import chainer.links as L
 
-from experiments.common.checkpoint import load_model
 from experiments.common.cli import UserError
 from experiments.common.precision import linear
 from experiments.imdb.classifier import Classifier
@@ -81,6 +80,8 @@ TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
 
 def load(folder):
     """Return the best model of a run, and the contents of ``model.json``."""
+    from experiments.common.loading import load_model
+
     def rebuild(description):
         return build(Config(**description['settings']), description['words'])
 

@@ -4,11 +4,12 @@ import sys
 import chainer
 
 from experiments.common import cli
-from experiments.common import files
+from experiments.common.text import decode
+from experiments.common.text import split_lines
 from experiments.imdb.data import pad
-from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
 from experiments.imdb.model import PRETRAINED
+from experiments.imdb.tokenizer import tokenize
 
 
 def main(argv=None):
@@ -27,12 +28,12 @@ def main(argv=None):
     model.to_device(device)
     status = 0
     for number, text in enumerate(
-            args.text or files.split_lines(sys.stdin.buffer), 1):
+            args.text or split_lines(sys.stdin.buffer), 1):
         problem = None
         try:
             if not isinstance(text, str):
                 contents, *start = text
-                text = files.decode(contents, 'standard input', *start)
+                text = decode(contents, 'standard input', *start)
             words = [model.number(word) for word in tokenize(text)]
             if not words:
                 problem = 'it has no words'

@@ -12,9 +12,14 @@ import zlib
 
 import numpy
 
-from experiments.common import files
 from experiments.common.cli import explained
 from experiments.common.cli import UserError
+from experiments.common.files import open_binary
+from experiments.common.text import decode
+from experiments.common.text import download
+from experiments.common.text import plain_or_gzipped
+from experiments.common.text import read_lines
+from experiments.common.text import read_text
 
 
 PARTS = 'train', 'test'
@@ -45,7 +50,7 @@ def find_files(source):
 
     """
     if source == 'download':
-        return [files.download(_URL, _MD5)]
+        return [download(_URL, _MD5)]
     if os.path.isfile(source):
         if _is_table(source) and (
                 os.path.basename(source).partition('.')[0] in PARTS):
@@ -53,7 +58,7 @@ def find_files(source):
                             'folder with both parts, train and test')
         return [source]
     for ending in _TABLES:
-        names = [files.plain_or_gzipped(os.path.join(source, part + ending))
+        names = [plain_or_gzipped(os.path.join(source, part + ending))
                  for part in PARTS]
         if all(names):
             return names
@@ -89,7 +94,7 @@ def read(names):
     else:
         reviews = {part: [] for part in PARTS}
         texts = (_read_archive(names[0]) if len(names) == 1 else
-                 ((name, files.read_text(name)) for name in names))
+                 ((name, read_text(name)) for name in names))
         for name, text in sorted(texts, key=_sort_key):
             part, label, _ = name.split('/')[-3:]
             reviews[part].append((text, _LABELS[label]))
@@ -107,7 +112,7 @@ def _is_table(name):
 def read_table(path):
     """Yield pairs of a text and its label, one per row of a file."""
     is_json = path.lower().removesuffix('.gz').endswith('.jsonl')
-    rows = enumerate(files.read_lines(path), 1) if is_json else _csv_rows(path)
+    rows = enumerate(read_lines(path), 1) if is_json else _csv_rows(path)
     for number, row in rows:
         if not row.strip() if is_json else not row:
             continue
@@ -130,7 +135,7 @@ def read_table(path):
 
 def _csv_rows(path):
     """Yield the line number and the fields, by column, of each row."""
-    lines = files.read_lines(path)
+    lines = read_lines(path)
     header = next(lines, '').lower()
     delimiter = max(',;\t', key=header.count)
     # Quoted fields may contain line ends.
@@ -160,7 +165,7 @@ def _read_archive(path):
     texts, roots = {}, set()
     with explained(f'cannot read the archive {path}: {{}}', OSError, EOFError,
                    tarfile.TarError, zlib.error, lzma.LZMAError), \
-            files.open_binary(path) as f:
+            open_binary(path) as f:
         with explained(f'cannot read the archive {path}: it is damaged or '
                        f'not a tar archive; {_SOURCES}', tarfile.ReadError):
             archive = tarfile.open(fileobj=f)
@@ -170,7 +175,7 @@ def _read_archive(path):
             if match:
                 root, name = match.groups()
                 roots.add(root)
-                texts[name] = files.decode(
+                texts[name] = decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
         # tarfile does not detect an end between two members.

@@ -19,6 +19,7 @@ from experiments.common.processes import join
 from experiments.common.processes import seed_all
 from experiments.common.result import WriteResult
 from experiments.imdb import data
+from experiments.imdb.baseline import bag_of_words_accuracies
 from experiments.imdb.model import build
 from experiments.imdb.model import CONFIGS
 from experiments.imdb.model import load
@@ -108,7 +109,8 @@ def train(args, config):
         trigger=lambda _: (
             updater.is_new_epoch and updater.epoch >= config.n_full_lr_epochs))
     if args.dtype == 'mixed16':
-        trainer.extend(precision.MixedPrecision(optimizer))
+        from experiments.common.mixed16 import MixedPrecision
+        trainer.extend(MixedPrecision(optimizer))
     snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
     trainer.extend(snapshot)
     trainer.extend(DeferSignals(snapshot, processes))
@@ -122,7 +124,7 @@ def train(args, config):
     # Scores and result
     best.restore()
     accuracy = score(model, corpus.test)
-    words, bigrams = (data.bag_of_words_accuracies(corpus, bigrams)
+    words, bigrams = (bag_of_words_accuracies(corpus, bigrams)
                       for bigrams in (False, True))
     print(f'Best epoch: {best.epoch} of {updater.epoch}\n'
           f'Development accuracy: {100 * best.value:.2f} %\n'

@@ -8,16 +8,16 @@ from chainer.backends import cuda
 import numpy
 
 from experiments.common import cli
-from experiments.common import files
 from experiments.common.checkpoint import replacing
 from experiments.common.precision import linear
+from experiments.common.text import decode
 from experiments.imdb import reviews
-from experiments.imdb.data import tokenize
 from experiments.imdb.model import load
 from experiments.imdb.model import PRETRAINED
 from experiments.imdb.model import SentimentClassifier
 from experiments.imdb.predict import describe
 from experiments.imdb.sample import sample
+from experiments.imdb.tokenizer import tokenize
 
 
 _WORDS_PER_ROW = 66  # the review in the paper's figure then fills three rows
@@ -59,7 +59,7 @@ def main(argv=None):
     elif args.text is not None:
         text = args.text
     else:
-        text = files.decode(sys.stdin.buffer.read(), 'standard input')
+        text = decode(sys.stdin.buffer.read(), 'standard input')
     words = tokenize(text)
     if not words:
         raise cli.UserError('the review has no words; pass a review as an '

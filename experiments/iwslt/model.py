@@ -6,7 +6,6 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
-from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
 from experiments.iwslt.data import Characters
 from experiments.iwslt.data import IGNORE_LABEL
@@ -62,6 +61,8 @@ def load(folder):
     Also return its :class:`~experiments.iwslt.data.Characters` and the
     contents of ``model.json``.
     """
+    from experiments.common.loading import load_model
+
     def build(description):
         characters = Characters(description['characters'])
         return Translator(Config(**description['settings']), len(characters))

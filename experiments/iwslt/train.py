@@ -97,7 +97,8 @@ def train(args, config):
         write_result = WriteResult(facts, best, device, processes.size)
         trainer.extend(write_result)
     if args.dtype == 'mixed16':
-        trainer.extend(precision.MixedPrecision(optimizer))
+        from experiments.common.mixed16 import MixedPrecision
+        trainer.extend(MixedPrecision(optimizer))
     snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
     trainer.extend(snapshot)
     trainer.extend(DeferSignals(snapshot, processes))

@@ -3,12 +3,12 @@ import sys
 import time
 
 from experiments.common import cli
-from experiments.common import files
+from experiments.common.text import split_lines
 from experiments.iwslt.beam import CRITERIA
 from experiments.iwslt.beam import Search
 from experiments.iwslt.beam import translate
-from experiments.iwslt.data import clean
 from experiments.iwslt.model import load
+from experiments.iwslt.pairs import clean
 
 
 def main(argv=None):
@@ -74,7 +74,7 @@ def _lines(stream, characters):
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 
-    for contents, number, _ in files.split_lines(stream):
+    for contents, number, _ in split_lines(stream):
         line = contents.decode('utf-8', 'ignore')
         if line.encode() != contents:
             warn('is not UTF-8; its invalid bytes are left out')

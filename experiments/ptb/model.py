@@ -5,7 +5,6 @@ from typing import Literal
 import chainer
 import chainer.links as L
 
-from experiments.common.checkpoint import load_model
 from experiments.common.precision import linear
 from qrnn import LSTMStack
 from qrnn import QRNNStack
@@ -67,6 +66,8 @@ TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
 
 def load(folder):
     """Return the best model of a run, and the contents of ``model.json``."""
+    from experiments.common.loading import load_model
+
     def build(description):
         return LanguageModel(
             Config(**description['settings']), len(description['words']))

@@ -142,27 +142,6 @@ class StreamEvaluator(extensions.Evaluator):
             model.rnn.state = state
 
 
-class OtherZoneoutEvaluator(StreamEvaluator):
-    """Trainer extension that scores with the opposite zoneout setting.
-
-    It uses f itself if the model uses the expectation of f under zoneout, and
-    the expectation otherwise.
-    """
-
-    def evaluate(self):
-        rnn = self.get_target('main').rnn
-        _switch_zoneout(rnn)
-        try:
-            return super().evaluate()
-        finally:
-            _switch_zoneout(rnn)
-
-
-def _switch_zoneout(rnn):
-    for layer in rnn:
-        layer.zoneout_expectation = not layer.zoneout_expectation
-
-
 def scores(model, corpus):
     """Return a model's perplexities on the ``'valid'`` and ``'test'`` part."""
     return {part: float(numpy.exp(StreamEvaluator(

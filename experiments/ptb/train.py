@@ -72,10 +72,11 @@ def train(args, config):
         trainer.extend(
             stream.StreamEvaluator(corpus.valid, model, corpus.eos))
         if config.zoneout:
+            from experiments.ptb.zoneout import OtherZoneoutEvaluator
             other = ('validation_identity' if config.zoneout_expectation
                      else 'validation_expectation')
             curves.append(f'{other}/perplexity')
-            trainer.extend(stream.OtherZoneoutEvaluator(
+            trainer.extend(OtherZoneoutEvaluator(
                 corpus.valid, model, corpus.eos), name=other)
         trainer.extend(CheckFinite())
         trainer.extend(best)
@@ -92,7 +93,8 @@ def train(args, config):
         trigger=lambda _: (
             updater.is_new_epoch and updater.epoch >= config.n_full_lr_epochs))
     if args.dtype == 'mixed16':
-        trainer.extend(precision.MixedPrecision(optimizer))
+        from experiments.common.mixed16 import MixedPrecision
+        trainer.extend(MixedPrecision(optimizer))
     snapshot = checkpoint.Snapshot(facts, args.snapshot_every, processes)
     trainer.extend(snapshot)
     trainer.extend(DeferSignals(snapshot, processes))

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from experiments.common import cli
+from experiments.common import extensions
 
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -25,6 +26,15 @@ def signals_are_not_ignored():
     yield
     for number, handler in previous.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def no_curves():
+    """Drawing would take longer than training; return the extension's call."""
+    call = extensions.Curves.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extensions.Curves, '__call__', lambda *_: None)
+        yield call
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ TIMEOUT = 900  # seconds after which a process is considered to hang
 
 def main(folder, count, seed):
     # Processes in the background of a shell ignore it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _load_all()
     seconds = {}
     for name in EXPERIMENTS:

@@ -9,6 +9,7 @@ import pytest
 from experiments.common import checkpoint
 from experiments.common import files
 from experiments.common.cli import UserError
+from experiments.common.loading import load_model
 
 
 def test_replacing(tmp_path):
@@ -126,7 +127,7 @@ class TestBestModel:
         assert (other.epoch, other.value) == (best.epoch, best.value)
         (tmp_path / 'model.npz').unlink()
         other.initialize(types.SimpleNamespace(out=str(tmp_path)))
-        loaded, _ = checkpoint.load_model(
+        loaded, _ = load_model(
             str(tmp_path), 'toy', lambda description: L.BatchNormalization(3))
         assert (loaded.gamma.array == 2).all() and (loaded.avg_mean == 2).all()
 
@@ -147,7 +148,7 @@ class TestLoadModel:
         return tmp_path
 
     def load(self, folder, experiment='toy'):
-        return checkpoint.load_model(
+        return load_model(
             str(folder), experiment, lambda description: L.Linear(
                 description['size'], 2))
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 
 import chainer
@@ -21,7 +22,6 @@ def raising(exception):
     (OSError('odd\nthings'), 'error: odd things', 1),
     (MemoryError(), 'error: out of memory; choose a smaller configuration '
                     'or a machine with more', 1),
-    (KeyboardInterrupt(), 'interrupted by Ctrl-C', 130),
     (cli.Interrupted(15, 'so do c'), 'interrupted by SIGTERM; so do c', 143),
 ])
 def test_one_line(capsys, monkeypatch, exception, line, status):
@@ -35,6 +35,21 @@ def test_one_line(capsys, monkeypatch, exception, line, status):
 def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(raising(ZeroDivisionError()))
+
+
+def test_ctrl_c_during_a_callback(python):
+    """An exception would be ignored there."""
+    process = python('-c', """if True:
+        import ctypes, signal
+        from experiments.common import cli
+        def main():
+            callback = lambda: signal.raise_signal(signal.SIGINT)
+            ctypes.CFUNCTYPE(None)(callback)()
+            print('continued')
+        cli.run(main)
+    """, launcher=['env', '--default-signal=INT'])
+    assert (process.returncode, process.stdout, process.stderr) == (
+        -signal.SIGINT, '', 'interrupted by Ctrl-C\n')
 
 
 def test_closed_pipe(python):
@@ -133,11 +148,13 @@ def test_text_that_is_not_utf_8(capsys):
 
 
 def test_only_programs_set_up_the_process(python):
-    """Importing experiments does not change the environment."""
-    code = ('import os, sys; sys.argv = [{}]; import experiments; '
-            'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"))')
-    for argv, expected in ("'-c'", 'None\n'), ("'-m'", '4\n'):
-        assert python('-c', code.format(argv)).stdout == expected
+    """Importing experiments does not change the environment and signals."""
+    code = ('import os, signal, sys; sys.argv = [{}]; import experiments; '
+            'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"), '
+            'signal.getsignal(signal.SIGINT) == signal.SIG_DFL)')
+    for argv, expected in ("'-c'", 'None False\n'), ("'-m'", '4 True\n'):
+        assert python('-c', code.format(argv), launcher=[
+            'env', '--default-signal=INT']).stdout == expected
 
 
 @pytest.mark.parametrize('is_terminal', [False, True])

@@ -9,45 +9,28 @@ import pytest
 
 from experiments.common import precision
 from experiments.common.cli import UserError
+from experiments.common.mixed16 import MixedPrecision
 from experiments.imdb.model import build
 from experiments.imdb.model import Config
 
 
-@pytest.fixture(scope='module')
-def runs(tmp_path_factory):
-    """Train a tiny model, once for each list of arguments."""
-    folders = {}
-
-    def run(experiment, *arguments):
-        if (experiment,) + arguments not in folders:
-            out = tmp_path_factory.mktemp('run')
-            train(experiment, out, *arguments)
-            folders[(experiment,) + arguments] = out
-        return folders[(experiment,) + arguments]
-    return run
-
-
 def train(experiment, out, *arguments):
+    """Train a tiny model and return its curve."""
     module = importlib.import_module(f'experiments.{experiment}.train')
     module.main(['--test', '--out', str(out), *arguments])
+    return json.loads((out / 'result.json').read_text())['curve']
 
 
-def result(out):
-    with open(str(out / 'result.json')) as f:
-        return json.load(f)
+@pytest.fixture(scope='module', params=['ptb', 'imdb', 'iwslt'])
+def run(request, tmp_path_factory):
+    """Return the experiment, the folder and the curve of a run in mixed16."""
+    out = tmp_path_factory.mktemp('run')
+    return request.param, out, train(request.param, out, '--dtype', 'mixed16')
 
 
-experiments = pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
-
-
-@experiments
-def test_mixed16(experiment, runs):
-    mixed, single = (
-        runs(experiment, '--epoch', '1', '--dtype', dtype)
-        for dtype in ('mixed16', 'float32'))
-    assert result(mixed)['dtype'] == 'mixed16'
-    first, = result(mixed)['curve']
-    expected, = result(single)['curve']
+def test_mixed16(run, tmp_path):
+    experiment, mixed, (first, _) = run
+    expected, = train(experiment, tmp_path, '--epoch', '1')
     for name in 'main/loss', 'validation/main/loss':
         assert abs(first[name] - expected[name]) < 3e-3 * expected[name]
     assert first['loss_scale'] > 1
@@ -58,10 +41,9 @@ def test_mixed16(experiment, runs):
     assert {param.dtype.char for param in loaded.params()} == {'e'}
 
 
-@experiments
-def test_resumed(experiment, runs, assert_same_run, tmp_path):
+def test_resumed(run, assert_same_run, tmp_path):
     """Snapshots include the scale and the float32 parameters."""
-    whole = runs(experiment, '--dtype', 'mixed16')
+    experiment, whole, _ = run
     for epoch in '1', '2':
         train(experiment, tmp_path, '--dtype', 'mixed16', '--epoch', epoch,
               '--resume')
@@ -100,7 +82,7 @@ def linear(dtype, scale=None):
     optimizer = chainer.optimizers.SGD(.1).setup(link)
     optimizer.mixed = None
     if dtype == 'mixed16':
-        optimizer.mixed = precision.MixedPrecision(optimizer)
+        optimizer.mixed = MixedPrecision(optimizer)
         optimizer._loss_scale = scale
     numpy.random.seed(0)
     for param in link.params():

@@ -1,3 +1,4 @@
+import functools
 import os
 import sys
 import types
@@ -14,28 +15,38 @@ from tests.experiments_tests.common_tests import processes
 NAIVE = '--communicator', 'naive'
 
 
+@pytest.fixture(scope='module')
+def single(tmp_path_factory):
+    """Return a function to the folder of runs with a single process."""
+    @functools.cache
+    def folder(dtype):
+        out = str(tmp_path_factory.mktemp('single'))
+        processes.train_all(out, dtype)
+        return os.path.join(out, dtype)
+    return folder
+
+
 @pytest.fixture(scope='module', params=[
     (2, 'float64'), (4, 'float32'), ('two_hosts', 'float64')],
     ids='{0[0]}'.format)
-def single_and_several(request, tmp_path_factory):
-    """Return folders of runs with a single process and with several."""
+def several(request, tmp_path_factory):
+    """Return the folder of runs with several processes."""
     n, dtype = request.param
-    single, several = [str(tmp_path_factory.mktemp(name))
-                       for name in ('single', 'several')]
-    arguments = '-m', processes.__name__, 'train_all', several, dtype, *NAIVE
+    out = str(tmp_path_factory.mktemp('several'))
+    arguments = '-m', processes.__name__, 'train_all', out, dtype, *NAIVE
     if n == 'two_hosts':
         process = request.getfixturevalue(n)('python', *arguments)
     else:
         process = request.getfixturevalue('mpiexec')(n, *arguments)
     assert process.returncode == 0, process.stderr
-    processes.train_all(single, dtype)
-    return [os.path.join(out, dtype) for out in (single, several)]
+    return os.path.join(out, dtype)
 
 
 @pytest.mark.parametrize('experiment', processes.EXPERIMENTS)
-def test_same_numbers_as_one_process(single_and_several, log_of, experiment):
-    one, many = [os.path.join(out, experiment) for out in single_and_several]
-    dtype = os.path.basename(os.path.dirname(one))
+def test_same_numbers_as_one_process(single, several, log_of, experiment):
+    dtype = os.path.basename(several)
+    one, many = [os.path.join(out, experiment)
+                 for out in (single(dtype), several)]
     rtol = 20 * float(numpy.finfo(dtype).eps)
     with numpy.load(os.path.join(one, 'model.npz')) as a, \
             numpy.load(os.path.join(many, 'model.npz')) as b:

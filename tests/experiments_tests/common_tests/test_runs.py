@@ -26,14 +26,6 @@ from experiments.ptb import train
 N_ITERATIONS = 32  # per epoch; a run has two epochs
 
 
-@pytest.fixture(autouse=True, scope='module')
-def no_picture():
-    """Drawing would take longer than training; see test_extensions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extensions.Curves, '__call__', lambda *_: None)
-        yield
-
-
 @pytest.fixture
 def run(tmp_path):
     """Train, and call a function after the update of an iteration."""
@@ -72,10 +64,9 @@ def send(number):
 
 class TestSignals:
 
-    @pytest.mark.parametrize('number, name', [
-        (signal.SIGTERM, 'SIGTERM'), (signal.SIGINT, 'Ctrl-C'),
-        (signal.SIGHUP, 'SIGHUP')])
-    @pytest.mark.parametrize('iteration', [1, 32, 37, 64])
+    @pytest.mark.parametrize('number, name, iteration', [
+        (signal.SIGTERM, 'SIGTERM', 1), (signal.SIGINT, 'Ctrl-C', 32),
+        (signal.SIGHUP, 'SIGHUP', 37), (signal.SIGTERM, 'SIGTERM', 64)])
     def test_end_after_a_snapshot(
             self, run, tmp_path, is_as_reference, number, name, iteration):
         handler = signal.getsignal(number)

@@ -1,19 +1,14 @@
 import os
-import signal
 
 import chainer
-from hypothesis import given
-from hypothesis import strategies as st
 import numpy
 import pytest
 
 from experiments.common.cli import UserError
 from experiments.imdb import data
 from experiments.imdb import reviews
-from experiments.imdb.data import bag_of_words_accuracies
+from experiments.imdb import tokenizer
 from experiments.imdb.data import pad
-from experiments.imdb.data import tokenize
-from experiments.imdb.sample import sample
 from experiments.paper import TABLES
 
 
@@ -27,8 +22,8 @@ TEST = [('all review0 unheard', 1), ('', 0)]
 
 
 def corpus_of(train, test, **options):
-    return data.Corpus(
-        'here', data._tokenize({'train': train, 'test': test}), **options)
+    tokenized = tokenizer.tokenize_all({'train': train, 'test': test})
+    return data.Corpus('here', tokenized, **options)
 
 
 def texts(corpus, part):
@@ -93,51 +88,6 @@ class TestCorpus:
             corpus_of(TRAIN[:9], TEST)
 
 
-class TestProcesses:
-    """Tests of worker processes, some of which execute texts as programs."""
-
-    @pytest.fixture(autouse=True)
-    def processes(self, monkeypatch):
-        monkeypatch.setattr(data, '_MANY', 1)
-        monkeypatch.setattr(os, 'sched_getaffinity', lambda process: {0, 1})
-
-    def test_same_as_a_single_process(self, monkeypatch):
-        texts = [text for text, _ in sample(150, 1)['train']]
-        assert list(data._map(tokenize, texts)) == list(map(tokenize, texts))
-
-    def test_killed_while_tokenizing(self):
-        """Processes may be killed when memory is exhausted."""
-        with pytest.raises(UserError, match='tokenized reviews was killed'):
-            list(data._map(exec, [
-                'import os; os.kill(os.getpid(), 9)']))
-
-    def test_tokenizing_ends_with_the_program(self, python, tmp_path):
-        """Worker processes end even if the program is killed."""
-        fifo = tmp_path / 'fifo'
-        os.mkfifo(fifo)
-        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-        process = python('-c', '''if True:
-            import os, sys
-            from experiments.imdb import data
-
-            for stream in 1, 2:  # the test waits until these are closed
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-            data._MANY = 1
-            os.sched_getaffinity = lambda process: {0, 1}
-            list(data._map(exec, [f"""if True:
-                import os, signal
-                f = open({sys.argv[1]!r}, 'w')
-                print('started', file=f, flush=True)
-                os.kill({os.getpid()}, signal.SIGKILL)
-                signal.pause()
-            """]))
-        ''', fifo)
-        assert process.returncode == -signal.SIGKILL
-        os.set_blocking(reader, True)
-        with open(reader) as f:  # the pipe ends when all workers have ended
-            assert f.read() == 'started\n'
-
-
 class TestCache:
 
     @pytest.fixture(autouse=True)
@@ -157,7 +107,7 @@ class TestCache:
         facts = data.load(str(folder)).facts
         assert facts == {**corpus_of(TRAIN, TEST).facts,
                          'source': str(folder)}
-        monkeypatch.setattr(data, 'tokenize', None)
+        monkeypatch.setattr(tokenizer, 'tokenize', None)
         assert data.load(str(folder)).facts == facts
 
     def test_tokenizes_again(self, folder, cache, monkeypatch):
@@ -170,7 +120,7 @@ class TestCache:
         path.write_text(path.read_text() + '\n')
         os.utime(path, ns=(time, time))
         data.load(str(folder))
-        monkeypatch.setattr(data, '_TOKENIZER_VERSION', 0)
+        monkeypatch.setattr(tokenizer, 'VERSION', 0)
         data.load(str(folder))
         assert len(list((cache / 'qrnn' / 'imdb').glob('*.npz'))) == 4
 
@@ -200,8 +150,8 @@ class TestCache:
     not os.path.isdir(IMDB), reason='IMDb is not available')
 def test_fingerprint_of_imdb(user_cache, monkeypatch):
     monkeypatch.setattr(chainer.dataset.download, '_dataset_root', user_cache)
-    name = data._cache_key(reviews.find_files(IMDB)) + '.npz'
-    if not os.path.exists(os.path.join(user_cache, 'qrnn', 'imdb', name)):
+    key = data._cache_key(reviews.find_files(IMDB), tokenizer.VERSION)
+    if not os.path.exists(f'{user_cache}/qrnn/imdb/{key}.npz'):
         pytest.skip('IMDb has not been tokenized yet, which takes minutes')
     assert tuple(data.load(IMDB, min_count).facts['fingerprint']
                  for min_count in (2, 0, 25)) == TABLES['imdb'].fingerprints
@@ -218,55 +168,3 @@ class TestPad:
         assert lengths.tolist() == [3, 0, 2]
         assert labels.tolist() == [1, 0, 1]
         assert words.dtype == lengths.dtype == labels.dtype == 'i'
-
-
-class TestTokenize:
-
-    @pytest.mark.parametrize('text, tokens', [
-        # All full stops are tokens, in contrast to NLTK's word tokenizer.
-        ('It is good. I like it.', 'It is good . I like it .'),
-        ('It is good.I like it!Do you?Yes.',
-         'It is good . I like it ! Do you ? Yes .'),
-        ('Good.<br /><br />film<br>or<BR/>not', 'Good . film or not'),
-        ("I can't say he's good", "I ca n't say he 's good"),
-        ('"good" ``bad\'\'', '" good " " bad "'),
-        ('Mr. Lee and Dr. No, i.e. two.', 'Mr. Lee and Dr. No , i.e. two .'),
-        ('The film, 3.5 stars (of 10).', 'The film , 3.5 stars ( of 10 ) .'),
-        ('Wait... what', 'Wait ... what'),
-        ('<unk>', '< unk >'),  # no text contains the token <unk>
-    ])
-    def test_tokens(self, text, tokens):
-        assert tokenize(text) == tokens.split()
-
-    @given(st.text(st.characters(exclude_characters='<"`\'',
-                                 exclude_categories=['Cs'])))
-    def test_changes_only_spaces(self, text):
-        assert ''.join(tokenize(text)) == ''.join(text.split())
-
-
-@pytest.mark.parametrize('pairs, accuracy', [
-    ([(f'w{i % 7} {("bad", "good")[i % 2]} w{i % 11}', i % 2)
-      for i in range(200)], 1),
-    # Occurrences of words are not counted.
-    ([('a ' * (i % 2 * 5 + 1), i % 2) for i in range(200)], .5),
-    # Without a word, the bias decides.
-    ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
-    ([('', int(i % 4 > 0)) for i in range(100)], .75),
-])
-@pytest.mark.parametrize('bigrams', [False, True])
-def test_bag_of_words(pairs, accuracy, bigrams):
-    corpus = corpus_of(pairs + [('a', 1)], pairs)
-    assert bag_of_words_accuracies(corpus, bigrams)['test'] == (
-        1 if bigrams and pairs[1][0] == 'a a a a a a ' else accuracy)
-
-
-def test_bag_of_bigrams_sees_order_within_a_review():
-    pairs = [(('not bad good', 'not good bad')[i % 2], i % 2)
-             for i in range(200)]
-    corpus = corpus_of(pairs + [('a', 1)], pairs)
-    assert bag_of_words_accuracies(corpus)['test'] == .5
-    assert bag_of_words_accuracies(corpus, bigrams=True)['test'] == 1
-    # The last word of a review and the first of the next are not a bigram.
-    pairs = 100 * [('b a', 0), ('b b a', 0), ('a b', 1)]
-    corpus = corpus_of(pairs + [('a', 1)], [('b', 0), ('a', 0)] + pairs)
-    assert bag_of_words_accuracies(corpus, bigrams=True)['test'] > .99

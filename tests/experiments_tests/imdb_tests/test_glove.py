@@ -10,6 +10,7 @@ import pytest
 from experiments.common.cli import UserError
 from experiments.imdb import data
 from experiments.imdb import glove
+from experiments.imdb.tokenizer import tokenize_all
 
 
 LINES = ['the 1 2 3', 'bad -1 0.5 2e-1']
@@ -163,7 +164,7 @@ def test_initial_vectors(tmp_path):
     texts = [(' '.join(f'w{i}' for i in range(row, 2000, 20)), 1)
              for row in range(20)]
     corpus = data.Corpus(
-        'here', data._tokenize({'train': texts, 'test': texts}))
+        'here', tokenize_all({'train': texts, 'test': texts}))
     known = random.randn(1000, 3) * [1, 2, 3] + [5, 0, -5]
     path = write_npz(tmp_path / 'a.npz', [
         f'w{i} {x} {y} {z}' for i, (x, y, z) in enumerate(known)])

@@ -7,6 +7,7 @@ import pytest
 
 from experiments.imdb.data import pad
 from experiments.imdb.model import build
+from experiments.imdb.model import Config
 from experiments.imdb.model import CONFIGS
 from experiments.imdb.model import load
 from experiments.imdb.model import PRETRAINED
@@ -204,4 +205,4 @@ def test_trained_model_of_the_project():
         assert {array.dtype for array in arrays.values()} == {numpy.dtype('e')}
     model, description = load(PRETRAINED)
     assert {param.dtype for param in model.params()} == {numpy.dtype('f')}
-    assert description['settings'] == dataclasses.asdict(CONFIGS['compact'])
+    assert Config(**description['settings']) == CONFIGS['compact']

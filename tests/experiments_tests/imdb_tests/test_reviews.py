@@ -193,6 +193,12 @@ class TestJsonLines:
                                                 'with "text"'):
                 list(reviews.read_table(str(path)))
 
+    @pytest.mark.parametrize('line', ['{', '[[' * 99999])
+    def test_not_json(self, tmp_path, line):
+        (tmp_path / 'a.jsonl').write_text('\n' + line)
+        with pytest.raises(UserError, match='line 2 of .* is not a review'):
+            list(reviews.read_table(str(tmp_path / 'a.jsonl')))
+
     def test_missing_part(self, tmp_path):
         (tmp_path / 'train.jsonl').write_text('{"text": "good", "label": 1}')
         with pytest.raises(UserError, match='there are no reviews in'):

@@ -4,6 +4,7 @@ import pytest
 
 from experiments.imdb import data
 from experiments.imdb import sample
+from experiments.imdb.baseline import bag_of_words_accuracies
 
 
 @pytest.fixture(scope='module')
@@ -27,4 +28,4 @@ def test_seeded_and_balanced(reviews):
 
 def test_a_bag_of_words_does_not_suffice():
     corpus = data.sample(800, 300)
-    assert data.bag_of_words_accuracies(corpus)['test'] < .75
+    assert bag_of_words_accuracies(corpus)['test'] < .75

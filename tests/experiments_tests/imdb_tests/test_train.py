@@ -32,7 +32,7 @@ def test_result(trained):
     assert len(curve) == result['epochs'] == 3
     assert result['data']['reviews'] == {
         'train': 1350, 'dev': 150, 'test': 200}
-    assert {'log', 'model.json', 'model.npz', 'curves.png'} < set(
+    assert {'log', 'model.json', 'model.npz'} < set(
         os.listdir(out))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.common.cli import UserError
 from experiments.iwslt import data
+from experiments.iwslt.pairs import clean
 from experiments.paper import TABLES
 
 hypothesis = pytest.importorskip('hypothesis')
@@ -75,7 +76,7 @@ def official(tmp_path):
 # Lines end only at line feeds, unlike in str.splitlines.
 sentences = st.text(
     st.characters(exclude_characters='\0\n\ufeff', exclude_categories=['Cs']),
-    min_size=1, max_size=9).map(data.clean).filter(bool)
+    min_size=1, max_size=9).map(clean).filter(bool)
 corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     st.tuples(sentences, sentences), min_size=1, max_size=4)))
 

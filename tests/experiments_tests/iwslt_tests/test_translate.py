@@ -32,6 +32,12 @@ def test_lines_stay_in_order(translated):
     assert translated(b'') == ([], [])
 
 
+def test_speed_on_a_terminal(translated, monkeypatch):
+    monkeypatch.setattr('sys.stderr.isatty', lambda: True)
+    _, errors = translated(f'{GERMAN}\n{GERMAN}\n'.encode())
+    assert len(errors) == 1 and errors[0].startswith('2 sentences in ')
+
+
 @pytest.mark.parametrize('invalid, empty, message', [
     (b' \t \r', True, None),
     (b'\xff\xfe\x00', False, 'line 2 is not UTF-8'),

@@ -6,10 +6,11 @@ import tracemalloc
 import numpy
 import pytest
 
-from experiments.common import files
+from experiments.common import text
 from experiments.common.cli import UserError
 from experiments.paper import TABLES
 from experiments.ptb import data
+from experiments.ptb import sentences
 
 
 PTB = os.path.join(os.path.dirname(data.__file__),
@@ -168,10 +169,10 @@ def test_download(folder, monkeypatch):
     def download(url, md5):
         part = url.split('.')[-2]
         requested[part] = md5
-        return files.plain_or_gzipped(str(folder / f'ptb.{part}.txt'))
+        return text.plain_or_gzipped(str(folder / f'ptb.{part}.txt'))
 
-    monkeypatch.setattr(files, 'download', download)
+    monkeypatch.setattr(text, 'download', download)
     corpus = data.load('download')
     assert words(corpus, 'valid') == 'a c <eos>'
-    assert requested == data._MD5
+    assert requested == sentences._MD5
     assert set(requested) == {'train', 'valid', 'test'}

@@ -37,6 +37,12 @@ def test_prompt_and_temperature(trained, capsys):
     assert words[:2] == ['yesterday', 'anna'] and len(words) > 10
 
 
+def test_speed_on_a_terminal(trained, capsys, monkeypatch):
+    monkeypatch.setattr('sys.stderr.isatty', lambda: True)
+    generate.main(['-m', trained[0], '--words', '5'])
+    assert capsys.readouterr().err.startswith('5 words in ')
+
+
 def test_unknown_prompt(trained, error_of):
     assert 'does not know nonsense' in error_of(
         generate.main, '-m', trained[0], '--prompt', 'the nonsense')
