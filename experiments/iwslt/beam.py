@@ -106,17 +106,17 @@ def _translate_batch(model, characters, lines, search):
     results = len(lines) * [None]
 
     # For each of R unfinished lines: index, length and length limit. For each
-    # of its K hypotheses, best first: characters, the last of them, whether it
-    # is the end, log-probability and score. At first all hypotheses are equal,
-    # so all but one have a log-probability of -inf.
+    # of its K hypotheses, best first: last character, whether it is the end,
+    # log-probability and score. At first all hypotheses are equal, so all but
+    # one have a log-probability of -inf.
     index = numpy.arange(len(lines))  # (R,)
     n_source = numpy.array([len(line) for line in lines])  # (R,)
     limit = length_limit(n_source)  # (R,)
-    texts = numpy.empty((len(lines), K, 0), 'i')
     character = numpy.full((len(lines), K), eos)
     finished = numpy.zeros((len(lines), K), bool)
     log_p = numpy.tile([0.] + (K - 1) * [-numpy.inf], (len(lines), 1))
     score = log_p
+    paths = _Paths(limit.max(), len(lines), K)
 
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         model.encode(*chainer.dataset.concat_examples(
@@ -145,9 +145,7 @@ def _translate_batch(model, characters, lines, search):
             score, log_p = (numpy.take_along_axis(array, best, axis=1)
                             for array in (next_score, next_log_p))
             parent, character = numpy.divmod(best, V)
-            texts = numpy.concatenate(
-                (texts[numpy.arange(R)[:, None], parent],
-                 character[:, :, None]), axis=2, dtype='i')
+            paths.extend(index, parent, character)
             finished = character == eos
 
             # Remove finished lines.
@@ -157,20 +155,47 @@ def _translate_batch(model, characters, lines, search):
                 complete = numpy.flatnonzero(
                     finished[row] & (log_p[row] > -numpy.inf))
                 results[index[row]] = [Hypothesis(
-                    characters.text(texts[row, k]),
+                    characters.text(paths.read(index[row], k)),
                     float(score[row, k]), float(log_p[row, k]))
                     for k in complete[:search.n_best]]
             if done.all():
                 return results
             rows = numpy.arange(R)[~done]
             if done.any():
-                (index, n_source, limit, texts, parent, character, finished,
-                 log_p, score) = (array[rows] for array in (
-                     index, n_source, limit, texts, parent, character,
-                     finished, log_p, score))
+                (index, n_source, limit, parent, character, finished, log_p,
+                 score) = (array[rows] for array in (
+                     index, n_source, limit, parent, character, finished,
+                     log_p, score))
             model.decoder.reorder_state(
                 xp.asarray((rows[:, None] * K + parent).ravel()),
                 encoder=done.any())
+
+
+class _Paths:
+    """The characters of all hypotheses, as a tree of steps.
+
+    Each step stores the predecessor and the character of each hypothesis, so
+    its cost does not depend on the length of the texts.
+    """
+
+    def __init__(self, n_steps, n_lines, width):
+        self._n_steps = 0
+        self._parents, self._characters = (
+            numpy.empty((n_steps, n_lines, width), 'i') for _ in range(2))
+
+    def extend(self, lines, parents, characters):
+        """Add a step for some lines; arrays have the shape ``(R, K)``."""
+        self._parents[self._n_steps, lines] = parents
+        self._characters[self._n_steps, lines] = characters
+        self._n_steps += 1
+
+    def read(self, line, k):
+        """Return the characters of a line's k-th hypothesis."""
+        numbers = []
+        for step in reversed(range(self._n_steps)):
+            numbers.append(self._characters[step, line, k])
+            k = self._parents[step, line, k]
+        return numbers[::-1]
 
 
 def _largest(scores, K):
