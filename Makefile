@@ -22,8 +22,7 @@ demo: $(VENV)/.has-experiments
 		--out out/demo --overwrite
 
 test: $(VENV)/.has-test
-	$(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-		$(TESTS)
+	$(python) -m pytest $(TESTS)
 
 check: $(VENV)/.has-dev
 	$(python) -m flake8
