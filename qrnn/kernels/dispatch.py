@@ -1,4 +1,5 @@
-from chainer.backends.cuda import ndarray  # a placeholder without CuPy
+"""Selection of the backend of an array."""
+from chainer.backends.cuda import ndarray  # defined without CuPy, too
 
 
 def backend_of(array):

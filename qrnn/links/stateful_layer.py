@@ -19,10 +19,9 @@ from qrnn.types import NDArray
 
 
 class StatefulLayer(link.Chain):
-    """Base class of layers: what a layer keeps between calls.
+    """Base class of layers that keep their state between calls.
 
-    It keeps its state, and a decoder layer also keeps the states of its
-    encoder layer.
+    A decoder layer also keeps the states of its encoder layer.
 
     A subclass defines :attr:`state_type`, a named tuple of Variables with the
     batch first; ``_state_shapes``, the shapes of the state's parts without the

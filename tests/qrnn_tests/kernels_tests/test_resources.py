@@ -19,9 +19,9 @@ FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 def _compiled():
     # Compiling a module takes up to three seconds. So each is compiled for one
-    # of three usual architectures. It depends on the Python version, so that
-    # CI covers all three. Of the poolings with other dtypes than float32, only
-    # the one with all gates is compiled.
+    # of three usual architectures, which depends on the Python version, so
+    # that CI covers all three. In float16 and float64, the only pooling that
+    # is compiled is ifo, which has all gates.
     usual = resources.ARCHITECTURES[1:4]
     for i, module in enumerate(sorted(launch.modules(), key=str)):
         turn = usual[(i + sys.version_info.minor) % 3]

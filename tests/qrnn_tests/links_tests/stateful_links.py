@@ -1,4 +1,4 @@
-"""Kinds of links with a state, for tests of what they have in common."""
+"""Kinds of stateful links, for tests of their common behaviour."""
 import functools
 
 import chainer
