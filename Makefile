@@ -22,7 +22,8 @@ demo: $(VENV)/.has-experiments
 		--out out/demo --overwrite
 
 test: $(VENV)/.has-test
-	$(python) -m pytest $(TESTS)
+	$(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		$(TESTS)
 
 check: $(VENV)/.has-dev
 	$(python) -m flake8
