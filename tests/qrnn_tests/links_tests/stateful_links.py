@@ -1,4 +1,4 @@
-"""Kinds of stateful links, for tests of their common behaviour."""
+"""Stateful links, as parameters for tests of their common behaviour."""
 import functools
 
 import chainer
@@ -28,7 +28,7 @@ links = pytest.mark.parametrize('make', list(LINKS.values()), ids=LINKS)
 
 
 def parts_of(link):
-    """Return all arrays of the state of a link, as Variables."""
+    """Return a list of all Variables in the state of a link."""
     states = link.state if isinstance(link, chainer.ChainList) else [
         link.state]
     return [part for state in states for part in state if part is not None]

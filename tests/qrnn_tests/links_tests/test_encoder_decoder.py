@@ -1,4 +1,4 @@
-"""Decoder layers of both kinds, and their use of the encoder's states."""
+"""Tests of QRNN and LSTM decoders, which start from encoder states."""
 import functools
 
 import numpy
@@ -35,7 +35,10 @@ def source():
 
 
 def results(layer, x, encoder_c, encoder_h, gy, lengths=None, chunks=(T,)):
-    """Return outputs, and gradients of inputs, encoder and parameters."""
+    """Return the outputs and a list of gradients.
+
+    The gradients are those of x, encoder_c, encoder_h and all parameters.
+    """
     x, encoder_c, encoder_h = inputs = variables(x, encoder_c, encoder_h)
     layer.init(encoder_c, encoder_h, lengths)
     y = feed(layer, x, chunks)
@@ -87,7 +90,7 @@ def test_init_clears_the_state(make, options):
     layer.init(*states)
     assert layer.state is None
     assert_equal(layer(x), first, 0)
-    layer.reset_state()  # starts from the encoder's state again
+    layer.reset_state()  # the next call starts from the encoder's state
     assert_equal(layer(x), first, 0)
     layer.reset_state()
     assert_equal(layer(x[:, 0]), first[:, 0])
@@ -121,7 +124,7 @@ def test_reordering_for_beam_search(make, options):
 @layers
 @decoders
 def test_sequences_that_share_a_source(make, options):
-    """Results are the same as if the source were repeated."""
+    """Sharing a source gives the same results as repeating the source."""
     layer = randomize(make(**options))
     x, (c, h), gy = uniform(2 * B, T, n), source(), uniform(2 * B, T, m)
     y, (gx, gc, gh, *gparams) = results(layer, x, c, h, gy, LENGTHS)
@@ -256,7 +259,7 @@ def test_wrong_indices(indices, encoder, message):
     decoder = QRNNStack(2, 4, 5, attention=True)
     hs = [uniform(4, 6, 5) for _ in range(2)]
     decoder.init(encoder_h=hs)
-    decoder(uniform(12, 4))  # 3 hypotheses of each source
+    decoder(uniform(12, 4))  # 3 hypotheses for each of 4 sources
     before = decoder.state
     with pytest.raises(ValueError, match=message):
         decoder.reorder_state(numpy.array(indices), encoder)

@@ -1,4 +1,4 @@
-"""Link hooks, function hooks and debug mode on every link."""
+"""Tests of link hooks and of debug mode on every link."""
 import functools
 
 import chainer
@@ -86,7 +86,8 @@ def test_hooks_see_every_link_once(make, call, n_calls):
     assert len(hook.call_history) == n_calls
 
 
-# NaN in the padding in debug mode, which checks all outputs of functions
+# In debug mode, Chainer raises an error if the output of a function contains
+# NaN. NaN in the padding of inputs must not cause this error.
 
 lengths = [6, 0, 2]
 

@@ -17,10 +17,10 @@ B, T, n, m = 3, 5, 4, 6
 
 
 def layer_and_twin(**options):
-    """Return a layer, and an NStepLSTM with the same parameters."""
+    """Return an LSTMLayer, and an NStepLSTM with the same parameters."""
     layer = randomize(LSTMLayer(n, m, **options))
     twin = L.NStepLSTM(1, n, m, 0)
-    # Chainer's gates are i, f, z, o.
+    # NStepLSTM orders its gates i, f, z, o. LSTMLayer uses i, f, o, z.
     for gate, part in enumerate((0, 1, 3, 2)):
         rows = slice(part * m, (part + 1) * m)
         for name, array in ((f'w{gate}', layer.upward.W.array),
@@ -32,7 +32,7 @@ def layer_and_twin(**options):
 
 
 def gradients_as_the_layers(twin):
-    """Return the gradients of the twin, stacked as in the layer."""
+    """Return the gradients of an NStepLSTM, in the layout of LSTMLayer."""
     def stacked(kind, first):
         return numpy.concatenate([
             getattr(twin[0], kind + str(first + gate)).grad

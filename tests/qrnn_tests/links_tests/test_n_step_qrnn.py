@@ -11,7 +11,7 @@ from qrnn_tests.helpers import randomize
 from qrnn_tests.helpers import uniform
 
 
-# With wide filters, a call with hx warns.
+# If the first layer has k > 1, a call with hx warns.
 pytestmark = pytest.mark.filterwarnings('ignore:hx does not include')
 
 LENGTHS = 7, 1, 40, 0, 6, 38, 9
@@ -28,7 +28,7 @@ def batch(rnn, lengths=LENGTHS, n=3):
 
 
 def expected(rnn, hx, cx, xs):
-    """Return the results of the references, sequence by sequence."""
+    """Return the expected results, computed for one sequence at a time."""
     D = 2 if isinstance(rnn, NStepBiQRNN) else 1
     hy, cy, ys = hx.copy(), cx.copy(), []
     for b, x in enumerate(xs):

@@ -1,4 +1,4 @@
-"""Shapes of parameters that are loaded, copied or not yet initialized."""
+"""Tests of parameter shapes in links that are loaded, copied or new."""
 import chainer
 from chainer import serializers
 import numpy

@@ -1,4 +1,4 @@
-"""Properties of the links for random settings, lengths, cuts and strides."""
+"""Property tests of the links with random options, lengths and strides."""
 import chainer
 import chainer.functions as F
 import numpy
@@ -41,7 +41,7 @@ def options(**others):
 
 @st.composite
 def layers(draw, attention=False, **fixed):
-    """Draw a layer or a stack with any options."""
+    """Draw a QRNN or LSTM layer or stack with random options."""
     kind = draw(st.sampled_from([QRNNLayer, QRNNStack, LSTMLayer, LSTMStack]))
     args, given = [], dict(fixed, attention=attention)
     if kind in (QRNNLayer, QRNNStack):
@@ -80,7 +80,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
             activations=activations, **options)
 
     def run(x, W, b, c0, x0):
-        layer.W, layer.b = W, b  # Variables, to get gradients
+        layer.W, layer.b = W, b  # Variables, to get their gradients
         layer.state = None if c0 is None else (c0, x0)
         h = layer(x, ends)
         return h, layer.state.c
@@ -102,7 +102,10 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
 
 @st.composite
 def cuts(draw, T):
-    """Draw sizes of pieces; some of size 1 are single steps."""
+    """Draw the sizes of the chunks into which T steps are split.
+
+    Some chunks of size 1 are replaced by ``'step'``, a single step.
+    """
     return [draw(st.sampled_from([1, 'step'])) if size == 1 else size
             for size in draw(strategies.pieces(T))]
 
@@ -200,7 +203,7 @@ def test_padding_and_order(data, layer, B, T, padding):
 
 @given(st.data(), st.composite(bidirectional)(), batch_sizes, n_steps)
 def test_both_directions(data, layer, B, T):
-    """Reversing the input exchanges the results of both directions."""
+    """With equal weights, reversing the input exchanges both directions."""
     x = data.draw(arrays(B, T, layer.ahead.in_size))
     y = layer(x).array
     layer.ahead.copyparams(layer.back)
@@ -222,14 +225,14 @@ def n_step_links(draw):
         pooling=draw(strategies.poolings)))
 
 
-# If the first layer has k > 1, hx lacks its previous inputs.
+# If the first layer has k > 1, a call with hx warns.
 any_window = pytest.mark.filterwarnings('ignore:hx does not include')
 
 
 @any_window
 @given(st.data(), n_step_links(), some_sequences)
 def test_n_step(data, link, B):
-    """Results depend neither on the order nor on other sequences."""
+    """Results depend neither on the batch order nor on other sequences."""
     n = in_size(link)
     xs = [data.draw(arrays(data.draw(st.integers(0, 20)), n))
           for _ in range(B)]
@@ -252,7 +255,10 @@ def test_n_step(data, link, B):
 @given(st.data(), sizes, sizes, some_sequences, st.integers(1, 3),
        strategies.poolings)
 def test_n_step_in_pieces(data, n, m, B, n_layers, pooling):
-    """Pieces are exact if the first layer has k = 1 and others k <= 2."""
+    """Two calls on parts of the sequences equal one call on whole sequences.
+
+    This requires k = 1 in the first layer and k <= 2 in all other layers.
+    """
     link = randomize(NStepQRNN(
         n_layers, n, m, dropout=0., pooling=pooling,
         kernel_size=[1, 2, 2][:n_layers]))
@@ -285,7 +291,7 @@ def test_n_step_derivatives(data, link, B):
 
 @given(st.data(), sizes, sizes, batch_sizes, n_steps, options())
 def test_steps(data, n, m, B, T, options):
-    """Steps of a shrinking batch equal the sequences of the layer."""
+    """Single steps of a shrinking batch equal one call on whole sequences."""
     rnn = randomize(QRNN(n, m, **options))
     x = data.draw(arrays(B, T, n))
     ends = sorted(data.draw(lengths(B, T)), reverse=True)

@@ -76,14 +76,14 @@ class TestQRNNLayer(helpers.LinkTestCase):
         return h.astype(self.dtype),
 
 
-# The equations
+# The equations of the paper
 
 def sigmoid(x):
     return 1 / (1 + numpy.exp(-x))
 
 
 def decode_by_hand(layer, x, encoder_c=None, encoder_h=None):
-    """Compute equations 1, 3 to 5, 7 and 8 for a sequence, step by step."""
+    """Apply equations 1, 3 to 5, 7 and 8 of the paper to one sequence."""
     k, m = layer.kernel_size, layer.out_size
     W, b, V = layer.W.array, layer.b.array, layer.V.W.array
     c = numpy.zeros(m) if encoder_c is None else encoder_c[-1]
@@ -129,7 +129,7 @@ def test_decoder_and_attention_by_hand(pooling, k, attention, with_c):
     layer.init(encoder_c=c, encoder_h=h, lengths=lengths)
     for t in range(T):
         assert_equal(layer(x[:, t]), expected[:, t])
-    # Target lengths: outputs past the end are 0.
+    # With target lengths, outputs after the end of a sequence are 0.
     layer.init(c, h, lengths)
     y = layer(x, [0, 5, 2]).array
     for b, end in enumerate([0, 5, 2]):
@@ -194,7 +194,7 @@ def test_zoneout(pooling):
     for t in range(9):
         before = layer.state.c.array
         layer(x[:, t])
-        kept.append(layer.state.c.array == before)  # the same bits
+        kept.append(layer.state.c.array == before)  # exactly equal
     assert abs(numpy.mean(kept) - .3) < .015
     assert abs(numpy.mean(kept[0] & kept[1]) - .09) < .03
     with chainer.using_config('train', False):
@@ -305,7 +305,7 @@ def test_dtype_of_the_configuration(name, options):
 def test_initializers():
     layer = QRNNLayer(100, 50, 4)
     assert not layer.b.array.any()
-    # The filters are scaled by all k * n inputs.
+    # The standard deviation of the filters is 1 / sqrt(k * n).
     assert abs(layer.W.array.std() - 400 ** -.5) < 1e-3
     layer = QRNNLayer(
         3, 4, initialW=chainer.initializers.Uniform(.1, numpy.float32),

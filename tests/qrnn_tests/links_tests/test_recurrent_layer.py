@@ -1,4 +1,4 @@
-"""Common behaviour of QRNN and LSTM layers: calls, state and lengths."""
+"""Tests of what QRNN and LSTM layers share: calls, state and lengths."""
 import functools
 
 import chainer
@@ -65,7 +65,7 @@ def test_print_shows_sizes_and_options(layer, expected):
     assert str(layer) == expected
 
 
-# Splitting
+# Sequences that are split over several calls
 
 @layers
 def test_prefill_then_steps_without_save_state(make):
@@ -124,7 +124,7 @@ def test_advance(make):
         ys.append(y.array)
     assert_equal(numpy.concatenate(ys, axis=1), whole)
     assert_equal(parts_of(link), before, 0)
-    # Arrays are also accepted.
+    # A state of arrays is also accepted.
     y, state = link.advance(x[:, :4])
     arrays = _as_arrays(state)
     y, _ = link.advance(x[:, 4], arrays)

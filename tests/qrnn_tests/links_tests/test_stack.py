@@ -186,7 +186,7 @@ def test_state_of_all_layers(make):
     first, = variables(x[:, 4])
     assert_equal(stack(first), expected[:, 4])
     assert None not in [part.creator for state in kept for part in state]
-    assert h.creator is not None  # holding h keeps the history
+    assert h.creator is not None  # the graph of h is unaffected
     stack.state = None
     assert stack.state == (None, None, None)
     for wrong in kept[:2], kept + kept[:1]:

@@ -1,4 +1,4 @@
-"""Properties of Chainer's LSTM links that their replacements share."""
+"""Tests that QRNN links behave like the LSTM links that they replace."""
 import warnings
 
 import chainer
@@ -36,7 +36,7 @@ def test_cut_anywhere(link, n_layers, cut):
 @pytest.mark.parametrize('cut', range(1, T))
 @pytest.mark.parametrize('link', [L.NStepBiLSTM, NStepBiQRNN])
 def test_cut_anywhere_in_one_direction(link, cut):
-    """Each direction of a layer continues from its last state."""
+    """Each direction of a layer can continue from its last state."""
     rnn = randomize(link(1, n, m, 0.))
     xs = [uniform(T, n) for _ in range(B)]
     whole = F.stack(rnn(None, None, xs)[2]).array
@@ -70,7 +70,7 @@ def test_state_set_anywhere(link, cut):
     assert_equal([rnn(step) for step in x[cut:]], whole[cut:])
 
 
-# Windows that contain inputs that the states do not contain
+# Warnings if the filter uses inputs that the given state does not include
 
 @pytest.mark.parametrize('kernel_size, is_warned', [
     (None, False), (1, False), ((1, 3), False), (2, True), ((3, 1), True)])
@@ -101,8 +101,9 @@ def test_warns_once_if_c_lacks_inputs(kernel_size):
     assert all('(kernel_size 2)' in str(w.message) for w in caught)
 
 
-# An encoder-decoder as in Chainer's example: it is trained on whole sentences,
-# and translates word by word from the decoder's previous states.
+# An encoder-decoder as in Chainer's example. It is trained on whole sentences.
+# It translates word by word, and each call of the decoder continues from the
+# previous states.
 
 EOS = 0
 N_WORDS = 20
@@ -123,7 +124,7 @@ class Seq2seq(chainer.Chain):
         return self.encoder(None, None, [self.embed_x(x[::-1]) for x in xs])
 
     def decode(self, h, c, ys):
-        """Return the states and the logits of the next word at each step."""
+        """Return h, c and, for each step, the logits of the next word."""
         h, c, hs = self.decoder(h, c, [self.embed_y(y) for y in ys])
         return h, c, [self.output(each) for each in hs]
 
@@ -160,7 +161,11 @@ def _until_eos(sentences):
 
 
 def sentences(n_sentences):
-    """Return sentences and translations: other words, in reverse."""
+    """Return random sentences and their translations.
+
+    A translation is the reversed sentence, with each word w replaced by
+    N_WORDS - w.
+    """
     xs = [numpy.random.randint(1, N_WORDS, length).astype('i')
           for length in numpy.random.randint(2, 6, n_sentences)]
     return xs, [(N_WORDS - x[::-1]).astype('i') for x in xs]
@@ -170,7 +175,11 @@ def sentences(n_sentences):
     ({}, True), ({'kernel_size': 1}, True), ({'kernel_size': 2}, False)])
 @pytest.mark.filterwarnings('ignore:hx does not include')
 def test_translates_word_by_word(options, is_exact):
-    """The model is trained, so that its translations differ and end."""
+    """Decoding from the previous states equals decoding whole prefixes.
+
+    If the first layer has ``kernel_size=2``, some translations differ. The
+    model is trained first, so that its translations are varied and end.
+    """
     with chainer.using_config('dtype', numpy.float32):
         model = Seq2seq(NStepQRNN, 2, 32, **options)
     optimizer = chainer.optimizers.Adam(.01).setup(model)

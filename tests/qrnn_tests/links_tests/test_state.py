@@ -1,4 +1,4 @@
-"""The memory that states keep alive."""
+"""Tests of the memory that the state of a link keeps alive."""
 import gc
 import pickle
 import weakref
@@ -110,7 +110,7 @@ def test_graph_is_kept_by_the_caller_alone(no_garbage_collector):
 
     y = layer(x)
     alive = weakref.ref(y.creator)
-    layer(x[:, 0])  # after a step, the state keeps its history
+    layer(x[:, 0])  # after a step, the state keeps the graph alive
     del y
     assert alive() is not None
     layer.unchain_state()

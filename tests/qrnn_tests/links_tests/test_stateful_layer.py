@@ -1,4 +1,4 @@
-"""The state of layers: who owns it, and how it is set, reset and reordered."""
+"""Tests of the state of links: ownership, setting, reset and reordering."""
 import copy
 
 import chainer
@@ -70,7 +70,7 @@ def test_unchain_state_truncates_the_gradient(make):
     actual = [second.grad] + [p.grad for p in layer.params()]
 
     layer.cleargrads()
-    layer.state = state  # arrays have no history
+    layer.state = state  # arrays have no graph
     second.cleargrad()
     F.sum(layer(second) ** 2).backward()
     assert_equal(actual, [second.grad] + [p.grad for p in layer.params()])
@@ -192,7 +192,7 @@ def test_a_shrinking_batch_that_is_rejected_keeps_ended_rows():
     assert_equal([rnn.h, *rnn.layer.state], before, 0)
 
 
-# Rows
+# Reset and addition of rows of the batch
 
 @links
 @pytest.mark.parametrize('rows', [
@@ -254,7 +254,7 @@ def test_rows_are_added():
         (expected, layer(step[B:]).array)))
 
 
-# States that are set
+# Validation of states that are assigned or passed
 
 @pytest.mark.parametrize('c, x, message', [
     (uniform(B, m + 1), uniform(B, 1, n),

@@ -1,4 +1,4 @@
-"""Links with a state are rejected inside chainer.static_graph."""
+"""Recurrent links raise an error inside chainer.static_graph."""
 import chainer
 import pytest
 

@@ -15,8 +15,9 @@ def sigmoid(x):
     return 1 / (1 + numpy.exp(-x))
 
 
-# W and V are the weights of f, z and the third gate for the current and the
-# previous input, and b their biases. All may be complex.
+# W and V are lists of the weights for the current and the previous input,
+# respectively, and b is a list of biases. The order of the gates in each list
+# is f, z, third gate. All arrays may be complex.
 
 def t_rnn(x, before, state, W, V, b):
     f = sigmoid(x @ W[0] + b[0])
@@ -45,7 +46,10 @@ CELLS = {'T-RNN': t_rnn, 'T-GRU': t_gru, 'T-LSTM': t_lstm}
 
 
 def transcription(name, x, W, b):
-    """Return the outputs, (B, T, m), for weights (k, n, gates * m)."""
+    """Return the outputs, (B, T, m), of a cell.
+
+    W has shape (k, n, gates * m), where gates is the number of gates.
+    """
     gates = 2 if name == 'T-RNN' else 3
     W = [numpy.split(tap, gates, axis=1) for tap in W]
     V = W[0] if len(W) == 2 else None
@@ -77,7 +81,7 @@ def test_values(name, layer):
 
 
 def test_gradients(name, layer):
-    """Slopes in random directions are computed by a complex step."""
+    """Gradients equal complex-step derivatives along random directions."""
     x, gh = uniform(2, 17, 3), uniform(2, 17, 5)
     layer.cleargrads()
     x_variable = chainer.Variable(x)
@@ -96,7 +100,7 @@ def test_gradients(name, layer):
 
 
 def test_stack(name):
-    """The same settings apply to all layers of a stack."""
+    """With the settings of a cell, every layer of a stack is that cell."""
     stack = QRNNStack(2, 3, 5, **STRONGLY_TYPED[name])
     x = uniform(2, 7, 3)
     h = x

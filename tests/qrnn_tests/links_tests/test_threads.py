@@ -1,4 +1,4 @@
-"""One model in several threads."""
+"""Tests of links that several threads call at the same time."""
 import sys
 import threading
 
