@@ -1,7 +1,7 @@
-"""Functions with CUDA kernels, on a machine without a GPU.
+"""Tests of functions with CUDA kernels on machines without a GPU.
 
-Arrays are NumPy arrays, and the kernels are compiled for the host. Everything
-except the launch is the same as on a GPU.
+The inputs are NumPy arrays, and the CUDA kernels are compiled for the CPU.
+Everything except the kernel launch is the same as on a GPU.
 """
 import functools
 import types

@@ -50,7 +50,7 @@ def test_any_strides():
 
 @pytest.mark.parametrize('dtype', helpers.DTYPES)
 def test_large_weights(dtype, monkeypatch):
-    # A single row is multiplied by a loop.
+    # With a single row and at least 2**21 weights, a loop replaces BLAS.
     x = uniform(1, 700, dtype=dtype)
     W = (uniform(3001, 700) / 700).astype(dtype)
     y, expected = linear(x, W), x.astype('d') @ W.T.astype('d')

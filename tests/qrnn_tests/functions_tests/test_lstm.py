@@ -29,7 +29,7 @@ from qrnn_tests.helpers import variables
 class TestLSTM(helpers.FunctionTestCase):
 
     lengths = None
-    given = 1, 1, 1  # which outputs have a gradient
+    given = 1, 1, 1  # 1 for each output that has a gradient
 
     def generate_inputs(self):
         B, T, m = self.shape

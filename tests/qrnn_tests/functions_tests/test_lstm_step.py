@@ -11,7 +11,7 @@ from qrnn_tests.helpers import uniform
 
 
 def arguments(B, n, m, dtype=numpy.float64):
-    """Return the arrays (x, V, b, W, c0, h0) of a call."""
+    """Return random arrays (x, V, b, W, c0, h0) for lstm_step."""
     x, V, b, W, c0, h0 = (uniform(*shape, dtype=dtype) for shape in (
         (B, n), (4 * m, n), (4 * m,), (4 * m, m), (B, m), (B, m)))
     return x, V / dtype(n), b, W / dtype(m), c0, h0

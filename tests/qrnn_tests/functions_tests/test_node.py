@@ -1,4 +1,4 @@
-"""Function nodes where no graph is needed."""
+"""Tests that functions create a node only for a graph, hooks or debugging."""
 import chainer
 from chainer import function_hooks
 from chainer import function_node
@@ -35,7 +35,7 @@ calls = pytest.mark.parametrize('name', list(CALLS))
 
 @pytest.fixture
 def applied(monkeypatch):
-    """Return a list to which each node that Chainer applies is added."""
+    """Return a list that records every function node Chainer applies."""
     nodes, apply = [], function_node.FunctionNode.apply
 
     def spy(self, inputs):
@@ -59,14 +59,14 @@ def call(name, as_variables=True):
 def test_no_node_without_a_graph(name, as_variables, applied):
     expected = call(name)
     with chainer.using_config('enable_backprop', not as_variables):
-        call(name, as_variables)  # types are checked once
+        call(name, as_variables)  # the first call checks the types
         applied.clear()
         ys = call(name, as_variables)
         assert not applied
     assert_equal(ys, expected, 0)
     for y in ys:
         assert y.creator_node is None
-        assert y.requires_grad == as_variables  # as for functions of Chainer
+        assert y.requires_grad == as_variables  # as in Chainer
 
 
 @calls

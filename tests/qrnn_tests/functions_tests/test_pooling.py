@@ -23,7 +23,7 @@ poolings = pytest.mark.parametrize('pooling', list(GATES))
 
 def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
               dtype=numpy.float64):
-    """Return the arrays (u, b, c0) and the options of a call."""
+    """Return random arrays (u, b, c0) and options for qrnn_pooling."""
     B, T, C = shape
     channels = GATES[pooling] * C
     bias_shape = {'one': (channels,), 'each': (B, channels)}.get(bias)
@@ -59,7 +59,8 @@ def arguments(shape, pooling, bias=None, c0=False, lengths=None, mask=False,
          'lengths': (0, 0, 0)},
         {'shape': (0, 5, 7), 'bias': 'one', 'c0': True, 'lengths': ()},
     ]) + testing.product_dict([{'dtype': numpy.float64}], [
-        # Numba compiles two loops for each choice of activations and dtype.
+        # There are few cases, because Numba compiles two loops for each
+        # combination of activations and dtype.
         {'shape': (3, 5, 2), 'bias': 'one', 'c0': True, 'mask': True,
          'lengths': (5, 0, 2),
          'activations': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}},
@@ -76,9 +77,9 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # ratio; f is replaced by its expectation
+    zoneout = 0.  # if not 0, f is replaced by its expectation
     gated = True
-    given = 1, 1, 1  # which outputs have a gradient
+    given = 1, 1, 1  # 1 for each output that has a gradient
 
     def generate_inputs(self):
         arrays, self.options = arguments(
@@ -111,7 +112,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
 
 
 def run(arrays, options, gys, double=False):
-    """Return the outputs and the gradients of a call."""
+    """Return the outputs of qrnn_pooling and the gradients of its inputs."""
     inputs = variables(*arrays)
     ys = qrnn_pooling(*inputs, **options)
     given = [(y, chainer.Variable(gy)) for y, gy in zip(ys, gys)
@@ -127,7 +128,8 @@ def output_gradients(shape):
 
 
 def test_definition():
-    # Saturated gates: the state becomes z if f = 0, and is kept if f = 1.
+    # Saturated gates are 0 or 1. In f- and fo-pooling, the state becomes z if
+    # f = 0, and does not change if f = 1.
     u = {'f': [-99, 99, -99], 'z': [99, 99, -99], 'o': [99, -99, 99],
          'i': [99, 99, -99]}
     c0 = numpy.array([[5.]])
@@ -146,7 +148,7 @@ def test_definition():
 
 @poolings
 def test_gradients_of_h_and_c_are_added(pooling):
-    """Gradients of h and c are added, also if h and c are equal."""
+    """Gradients of h and c are added, even in f-pooling, where h equals c."""
     shape = 1, 1, 1
     arrays, options = arguments(shape, pooling)
     gys = output_gradients(shape)
@@ -187,7 +189,8 @@ def test_backward_does_not_modify_its_inputs(pooling):
 @pytest.mark.parametrize('shape', [
     (2, 700, 201), (2, 3, 70001), (701, 3, 201)])
 def test_shapes_larger_than_blocks(pooling, shape, monkeypatch):
-    # More steps, channels or sequences than a loop processes at once.
+    # There are more steps, channels or sequences than a loop processes at
+    # once.
     B, T, C = shape
     lengths = numpy.random.randint(T + 1, size=B)
     arrays, options = arguments(shape, pooling, 'each', True, lengths, True)
@@ -222,8 +225,8 @@ def test_zoneout_copies_the_state(pooling):
         return c == previous
 
     first, second = kept(), kept()
-    assert abs(first.mean() - .3) < .01  # four standard deviations
-    # Calls, steps and channels are independent.
+    assert abs(first.mean() - .3) < .01  # more than three standard deviations
+    # The masks of different calls, steps and channels are independent.
     assert abs((first & second).mean() - .09) < .01
     assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01
     assert abs((first[..., 1:] & first[..., :-1]).mean() - .09) < .01
@@ -262,7 +265,7 @@ def test_expectation_in_evaluation_only():
 @poolings
 def test_float16_has_a_float32_carry(pooling):
     u = numpy.zeros((1, 4096, GATES[pooling]), numpy.float16)
-    u[:, :, 0] = 8  # f = 0.9997, so that changes vanish in float16
+    u[:, :, 0] = 8  # f = 0.9997, so float16 would lose the changes
     u[:, :, 1] = .5
     inputs = u, None, numpy.zeros((1, 1), numpy.float16)
     actual = qrnn_pooling(*inputs, pooling=pooling)

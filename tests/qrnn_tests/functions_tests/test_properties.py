@@ -1,4 +1,4 @@
-"""Properties of the functions for random shapes, dtypes and strides."""
+"""Property tests of the functions with random shapes, dtypes and strides."""
 import numpy
 
 from qrnn import attention_sum
@@ -71,7 +71,7 @@ def test_strnn_reversed(data, B, T, C):
 
 @st.composite
 def pooling_calls(draw, dtype=numpy.float64):
-    """Draw arrays (u, b, c0) and options of a call."""
+    """Draw arrays (u, b, c0) and options for qrnn_pooling."""
     B, T, C = shape = draw(st.tuples(batch_sizes, n_steps, sizes))
     pooling = draw(strategies.poolings)
     channels = strategies.POOLINGS[pooling] * C
@@ -195,7 +195,7 @@ def test_zoneout(data, shape, dtype):
 
 @st.composite
 def lstm_calls(draw, dtype=numpy.float64):
-    """Draw arrays (u, W, c0, h0) and lengths of a call."""
+    """Draw arrays (u, W, c0, h0) for lstm."""
     B, T, m = draw(st.tuples(batch_sizes, n_steps, sizes))
     return [draw(arrays(B, T, 4 * m, dtype=dtype)),
             draw(arrays(4 * m, m, dtype=dtype)),

@@ -22,7 +22,7 @@ poolings = pytest.mark.parametrize('pooling', list(GATES))
 
 def arguments(B, n, C, k, pooling, bias=None, c0=False, x0=False,
               dtype=numpy.float64):
-    """Return the arrays (x, W, b, c0, x0) of a call."""
+    """Return random arrays (x, W, b, c0, x0) for qrnn_step."""
     channels = GATES[pooling] * C
     bias_shape = {'one': (channels,), 'each': (B, channels)}.get(bias)
     return [
@@ -50,7 +50,8 @@ def arguments(B, n, C, k, pooling, bias=None, c0=False, x0=False,
         {'B': 0, 'n': 5, 'C': 7, 'k': 2, 'bias': 'one', 'c0': True,
          'x0': True},
     ]) + testing.product_dict([{'dtype': numpy.float64}], [
-        # Numba compiles a loop for each choice of activations and dtype.
+        # There are few cases, because Numba compiles a loop for each
+        # combination of activations and dtype.
         {'B': 3, 'n': 5, 'C': 2, 'k': 2, 'bias': 'one', 'c0': True,
          'activations': {'z': 'identity', 'o': 'tanh', 'i': 'tanh'}},
         {'B': 3, 'n': 5, 'C': 7, 'k': 2, 'bias': 'one', 'c0': True,
@@ -62,9 +63,9 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
     bias = activations = None
     c0 = x0 = False
-    zoneout = 0.  # ratio; f is replaced by its expectation
+    zoneout = 0.  # if not 0, f is replaced by its expectation
     gated = True
-    given = 1, 1, 1  # which outputs have a gradient
+    given = 1, 1, 1  # 1 for each output that has a gradient
 
     def generate_inputs(self):
         arrays = arguments(self.B, self.n, self.C, self.k, self.pooling,
@@ -95,7 +96,8 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
 
 def test_definition():
-    # Saturated gates: the state becomes z if f = 0, and is kept if f = 1.
+    # Saturated gates are 0 or 1. The state becomes z if f = 0, and does not
+    # change if f = 1.
     x, c0 = numpy.ones((1, 1)), numpy.array([[5.]])
     for f, o, expected in [(-99, 99, (1, 1)), (99, 99, (5, 5)),
                            (99, -99, (0, 5))]:
@@ -109,7 +111,7 @@ def test_definition():
 @poolings
 @pytest.mark.parametrize('B', [1, 3])
 def test_steps_equal_a_sequence(pooling, B):
-    """The functions for sequences give the same values and gradients."""
+    """Single steps give the same values and gradients as whole sequences."""
     T, n, C, k = 5, 3, 7, 3
     x, W, b, c0, x0 = inputs = variables(*arguments(
         B, n, C, k, pooling, 'one', True, True))
@@ -149,7 +151,7 @@ def test_any_strides(dtype):
     apart = [numpy.stack([a, a * 0], axis=-1)[..., 0] for a in arrays]
     turned = [numpy.asfortranarray(a) for a in arrays]
     repeated = [numpy.broadcast_to(a[:1], a.shape) for a in arrays]
-    # BLAS may round differently for other strides.
+    # BLAS may round differently if the strides differ.
     atol = helpers.TOLERANCES[dtype][0]['atol']
     for strided in apart, turned:
         assert_equal(qrnn_step(*strided), expected, atol)
@@ -185,7 +187,7 @@ def test_backward_spoils_nothing(pooling):
 
 @poolings
 def test_zoneout_mask_equals_the_mask_for_sequences(pooling):
-    """A seed gives one mask in forward, backward and second derivatives."""
+    """With the same seed, qrnn_step and qrnn_pooling draw the same mask."""
     vs = variables(*arguments(3, 5, 33, 2, pooling, 'one', True, True))
     x, W, b, c0, x0 = vs
     gys = variables(uniform(3, 33), uniform(3, 33))

@@ -88,7 +88,7 @@ class TestLastValidStep(helpers.FunctionTestCase):
 
     def setUp(self):
         super().setUp()
-        # Inputs that do not affect the output have no gradient.
+        # An input that does not affect the output has no gradient to test.
         self.skip_double_backward_test = 0 in self.shape or (
             self.with_default and self.lengths is None)
 

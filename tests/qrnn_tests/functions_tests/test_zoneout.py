@@ -24,7 +24,7 @@ class TestZoneout(helpers.FunctionTestCase):
         return numpy.random.rand(*self.shape).astype(self.dtype),
 
     def before_test(self, test_name):
-        # Without a mask the ratio is 0, so that no gate changes.
+        # Without a mask, no gate changes, because the ratio is 0.
         self.mask_array = (
             numpy.random.rand(*self.shape) < .4 if self.mask else None)
 
@@ -89,7 +89,7 @@ def test_expectation_is_the_mean_of_masks():
                for _ in range(4000)) / 4000
     with chainer.using_config('train', False):
         expected = zoneout(f, .3, expectation=True).array
-    assert abs(mean - expected).max() < .05  # seven standard deviations
+    assert abs(mean - expected).max() < .05  # about seven standard deviations
 
 
 def test_numpy_seed():
