@@ -1,4 +1,4 @@
-"""Fixtures of all tests; the library's tests also run without this file."""
+"""Fixtures for all tests; tests/qrnn_tests also runs without this file."""
 import os
 import shutil
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# Importing it also sets up hypothesis.
+# Importing qrnn_tests.conftest also configures hypothesis.
 from qrnn_tests.conftest import pytest_collection_modifyitems  # noqa: F401
 
 
@@ -15,14 +15,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 @pytest.fixture(scope='session')
 def python():
-    """Run Python in the root of the project, as users do."""
+    """Return a function that runs Python in the root of the project."""
     return lambda *arguments, launcher=(): _run(
         *launcher, sys.executable, *arguments)
 
 
 @pytest.fixture(scope='session')
 def mpiexec(python):
-    """Run Python in several processes."""
+    """Return a function that runs Python in n processes."""
     command = _mpiexec()
     return lambda n, *arguments: python(*arguments, launcher=[
         command, '-n', n, '--oversubscribe', '--bind-to', 'none',
@@ -31,7 +31,10 @@ def mpiexec(python):
 
 @pytest.fixture(scope='session')
 def two_hosts():
-    """Run a command, after options of mpiexec, on two emulated hosts."""
+    """Return a function that runs mpiexec on two emulated hosts.
+
+    The arguments are options of mpiexec, followed by a command.
+    """
     folder = os.path.dirname(sys.executable)
     command = os.path.join(ROOT, '..', 'shared', 'two_hosts')
     if not os.path.exists(command):
@@ -57,7 +60,8 @@ def _mpiexec():
 def _run(*command):
     environment = dict(
         os.environ, PYTHONPATH=ROOT,
-        # Open MPI's waiting processes yield cores, and root may run them.
+        # Open MPI's processes yield their cores while they wait, and root
+        # may run mpiexec.
         OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
     return subprocess.run(

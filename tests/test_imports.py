@@ -1,4 +1,4 @@
-"""Imports between modules: no cycles, and one direction between packages."""
+"""Tests that imports form no cycles and follow the order of the packages."""
 import ast
 import graphlib
 import os
@@ -8,7 +8,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Each layer may import itself and the layers after it.
+# The modules of a layer may import modules of the same layer and of all layers
+# after it in this list.
 LAYERS = ['benchmarks', 'experiments', 'qrnn.check', 'qrnn', 'qrnn.interop',
           'qrnn.onnx_export', 'qrnn.links', 'qrnn.functions', 'qrnn.kernels',
           'qrnn.gates', 'qrnn.types', 'qrnn.chainer_compat']
@@ -16,7 +17,7 @@ LAYERS = ['benchmarks', 'experiments', 'qrnn.check', 'qrnn', 'qrnn.interop',
 
 @pytest.fixture(scope='module')
 def trees():
-    """Syntax trees of all modules, by name."""
+    """Return a dict that maps module names to syntax trees."""
     found = {}
     for package in 'benchmarks', 'experiments', 'qrnn':
         for folder, _, names in os.walk(os.path.join(ROOT, package)):
@@ -32,7 +33,10 @@ def trees():
 
 @pytest.fixture(scope='module')
 def graph(trees):
-    """Modules by name, each with the modules that it imports anywhere."""
+    """Return a dict that maps module names to sets of imported modules.
+
+    Imports inside functions are included.
+    """
     graph = {}
     for module, tree in trees.items():
         found = graph[module] = set()

@@ -6,12 +6,12 @@ import pytest
 
 try:
     import hypothesis
-except ImportError:  # the property tests are skipped
+except ImportError:  # without hypothesis, property tests are skipped
     pass
 else:
     # By default, each property is tested with a few fixed examples.
-    # ``QRNN_EXAMPLES=1000 pytest -k properties`` tests each with 1,000 random
-    # ones. No test depends on the clock.
+    # ``QRNN_EXAMPLES=1000 pytest -k properties`` tests each property with
+    # 1,000 random examples. There is no time limit for an example.
     n_examples = os.environ.get('QRNN_EXAMPLES')
     hypothesis.settings.register_profile(
         'qrnn', deadline=None, database=None, derandomize=not n_examples,
@@ -21,7 +21,7 @@ else:
 
 
 def pytest_collection_modifyitems(items):
-    # cuda.available is also true if CuPy is installed without a GPU.
+    # cuda.available is also True if CuPy is installed but there is no GPU.
     if not (cuda.available and cuda.cupy.is_available()):
         for item in items:
             if item.get_closest_marker('gpu'):

@@ -6,7 +6,8 @@ import numpy
 
 DTYPES = [numpy.float16, numpy.float32, numpy.float64]
 
-#: Tolerances of results and of numerical derivatives, by dtype.
+#: A dict that maps each dtype to two dicts: the tolerances of results, and the
+#: options for checking gradients against numerical derivatives.
 TOLERANCES = {
     numpy.float16: ({'atol': 2e-3, 'rtol': 2e-3},
                     {'atol': 1e-2, 'rtol': 1e-2}),
@@ -44,7 +45,7 @@ def variables(*arrays):
 
 
 def gradients(ys, xs, gys, double=False):
-    """Return the gradients of the sum of all gy * y, as arrays."""
+    """Return the gradients of sum(gy * y) with respect to xs, as arrays."""
     with chainer.using_config('enable_backprop', True):
         gxs = chainer.grad(ys, xs, gys, enable_double_backprop=double)
     return [numpy.zeros_like(x.array) if gx is None else gx.array
@@ -52,7 +53,10 @@ def gradients(ys, xs, gys, double=False):
 
 
 def assert_equal(actual, expected, atol=1e-12):
-    """Compare arrays, Variables, None, or lists of these."""
+    """Assert that two values are equal up to rounding.
+
+    The values are arrays, Variables, None, or lists of such values.
+    """
     if expected is None:
         assert actual is None
     elif isinstance(expected, (list, tuple)):
@@ -74,14 +78,14 @@ def randomize(link):
 
 
 def feed(layer, x, chunks, lengths=None):
-    """Run sequences in chunks.
+    """Feed sequences to a link in chunks, and return all outputs.
 
     Args:
         layer (~chainer.Link): The link.
         x: Sequences, ``(B, T, n)``.
         chunks (list): Number of steps of each chunk, or ``'step'`` for one
             step of shape ``(B, n)``.
-        lengths: Number of steps of each sequence.
+        lengths: Passed to the link with each chunk, except single steps.
 
     """
     ys, start = [], 0
@@ -97,9 +101,10 @@ def feed(layer, x, chunks, lengths=None):
 
 
 def backward(layer, ys, gys, xs):
-    """Return the gradients of the sum of all gy * y.
+    """Return the gradients of sum(gy * y) for inputs and parameters.
 
-    The list contains the gradients of xs, then of all parameters.
+    The list contains the gradients of xs, followed by the gradients of all
+    parameters.
     """
     layer.cleargrads()
     sum(F.sum(y * gy) for y, gy in zip(ys, gys) if y is not None).backward()

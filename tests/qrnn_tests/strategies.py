@@ -13,7 +13,7 @@ hypothesis = pytest.importorskip('hypothesis')
 given, st = hypothesis.given, hypothesis.strategies
 
 
-#: Number of gates by pooling.
+#: A dict that maps each pooling to its number of gates.
 POOLINGS = {'f': 2, 'fo': 3, 'if': 3, 'ifo': 4}
 
 batch_sizes = st.integers(0, 4)
@@ -32,8 +32,8 @@ def maybe(strategy):
 def activations(dtype=numpy.float64):
     """Return a strategy for the activations of a pooling.
 
-    There are few combinations, because each requires the compilation of a
-    loop. ``kernels_tests/test_cpu.py`` tests others.
+    There are only two choices, because Numba compiles a loop for each.
+    ``kernels_tests/test_cpu.py`` tests further activations.
     """
     if dtype is not numpy.float64:
         return st.none()
@@ -59,9 +59,10 @@ def arrays(draw, *shape, dtype=numpy.float64):
 
 @st.composite
 def layouts(draw, array):
-    """Draw a memory layout for an array, inside a buffer of NaN.
+    """Return an array in a random memory layout.
 
-    The result is read-only, because functions must not modify their inputs.
+    The elements may be spread over a buffer that is filled with NaN. The
+    result is read-only, because functions must not modify their inputs.
     """
     axes = range(array.ndim)
     if array.ndim and draw(st.booleans()):
@@ -81,7 +82,7 @@ def layouts(draw, array):
 
 
 def lengths(B, T):
-    """Return a strategy for the lengths of B sequences."""
+    """Return a strategy for the lengths of B sequences of at most T steps."""
     return st.lists(st.integers(0, T), min_size=B, max_size=B).flatmap(
         lambda ns: st.sampled_from(
             [ns, tuple(ns), numpy.array(ns, 'i'), numpy.array(ns, 'i8')]))
@@ -103,7 +104,7 @@ def orders(B):
 
 
 def spoiled(array, ends, value):
-    """Return a copy of ``(B, T, ...)`` with the padding set to a value."""
+    """Copy an array, ``(B, T, ...)``, and set the padding to a value."""
     array = numpy.array(array)
     if ends is not None:
         for row, end in zip(array, ends):
@@ -112,7 +113,7 @@ def spoiled(array, ends, value):
 
 
 def compare(data, function, reference, inputs):
-    """Compare values and gradients with a reference.
+    """Compare the outputs and gradients of a function with a reference.
 
     The inner product of the gradients and a random direction must equal the
     numerical derivative of the reference in that direction.
@@ -120,7 +121,7 @@ def compare(data, function, reference, inputs):
     Args:
         data: Source of random choices, from ``st.data()``.
         function (callable): Function to test.
-        reference (callable): Reference in float64.
+        reference (callable): Reference implementation of the function.
         inputs (list): Arrays of any floating-point dtype, or None.
 
     """
@@ -155,7 +156,7 @@ def compare(data, function, reference, inputs):
 
 
 def derivative(function, inputs, directions, eps=1e-5):
-    """Return numerical derivatives of the outputs along directions."""
+    """Return the numerical directional derivative of each output."""
     outputs = []
     for step in eps, -eps:
         remaining = list(directions)

@@ -1,4 +1,4 @@
-"""The command ``python -m qrnn.check``."""
+"""Tests of the command ``python -m qrnn.check``."""
 import subprocess
 import sys
 from unittest import mock
@@ -12,14 +12,14 @@ from qrnn.kernels import cpu
 
 @pytest.fixture
 def few(monkeypatch):
-    """Check in float64 only, on a machine without CuPy."""
+    """Limit the checks to float64, few steps and the CPU."""
     monkeypatch.setattr(check, 'TOLERANCE', {'float64': 1e-12})
     monkeypatch.setattr(check, 'STEPS', (8, 40))
     monkeypatch.setattr(cuda, 'available', False)
 
 
 def run(capsys):
-    """Return the exit status, and the printed lines by name of the check."""
+    """Return the exit status, and a dict that maps checks to their results."""
     try:
         check.main()
         status = 0

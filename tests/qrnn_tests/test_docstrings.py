@@ -42,7 +42,7 @@ def test_examples_are_found():
 def test_public_names_are_documented(module, name):
     value = getattr(module, name)
     doc = inspect.getdoc(value) or ''
-    if name.endswith('_ref'):  # a table describes the arguments
+    if name.endswith('_ref'):  # a table lists the arguments
         assert doc.startswith('Reference of :func:')
         return
     assert f'>>> from {module.__name__} import' in doc
@@ -76,8 +76,8 @@ def test_public_names():
         value = getattr(qrnn, name)
         assert len((value.__doc__ or '').split()) > 5
         if inspect.isfunction(value) and not name.endswith('_ref'):
-            # Every function has a reference with the same signature; it
-            # takes and returns NumPy arrays only.
+            # Every function has a reference implementation for NumPy arrays,
+            # with the same arguments.
             reference = getattr(qrnn, name + '_ref')
             assert _arguments(reference) == _arguments(value)
 

@@ -1,4 +1,4 @@
-"""Tests of devices and streams that need a GPU."""
+"""Tests that need one or two GPUs."""
 import warnings
 
 import chainer
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 cupy = cuda.cupy
 
 
-# Functions of Variables, and the shapes of their inputs.
+# Each value contains a function of Variables and the shapes of its inputs.
 FUNCTIONS = {
     'attention_sum': (
         lambda e, q: functions.attention_sum(e, q, [5, 3]),
@@ -47,7 +47,7 @@ FUNCTIONS = {
 def count_devices():
     try:
         return cupy.cuda.runtime.getDeviceCount()
-    except Exception:  # no CuPy, no driver
+    except Exception:  # CuPy or the driver is missing
         return 0
 
 
@@ -73,7 +73,7 @@ def test_reorder_state(kind, to_indices, to_lengths):
     actual = run(cupy, to_lengths(lengths),
                  to_indices([1, 1]), to_indices([0, 1]))
     assert_equal(actual, expected, 1e-5)
-    layer.to_device('@numpy')  # with its state
+    layer.to_device('@numpy')  # also moves the state
     assert layer(y[:2]).shape == (2, 4)
 
 
@@ -139,7 +139,7 @@ def test_zoneout_on_the_device_of_the_gates():
 
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
 def test_packed_nccl_gradients(dtype):
-    """ChainerMN's kernels include a header that CuPy 14 moved."""
+    """ChainerMN's CUDA kernels compile and give correct results."""
     utility = pytest.importorskip(
         'chainermn.communicators._memory_utility', exc_type=ImportError)
     params = [chainer.Parameter(numpy.random.rand(*shape).astype('f'))
