@@ -17,7 +17,7 @@ from qrnn.kernels import philox
 from qrnn.kernels.cuda import plans
 
 
-#: Tolerance by dtype, relative to the largest value.
+#: Tolerance of each dtype, relative to the largest value of an array.
 TOLERANCE = {'float16': 4e-3, 'float32': 4e-6, 'float64': 1e-12}
 
 SIZES = {'B': [1, 3, 24], 'T': [0, 1, 17, 105, 1000], 'C': [1, 7, 33, 320]}
@@ -55,9 +55,9 @@ POOLING = {
 
 def check_strnn(case, device=None, to_device=lambda a: a,
                 to_host=lambda a: a):
-    """Compare forward and backward of a case with the reference.
+    """Compare the forward and backward passes of strnn with the reference.
 
-    Without a device, CPU loops are checked.
+    If ``device`` is None, the CPU loops are checked.
     """
     kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
@@ -89,7 +89,10 @@ def check_strnn(case, device=None, to_device=lambda a: a,
 
 def check_pooling(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Compare forward and backward of a case; see :func:`check_strnn`."""
+    """Compare the forward and backward passes of pooling with the reference.
+
+    If ``device`` is None, the CPU loops are checked.
+    """
     kernels, options = backend(device, regime=getattr(case, 'regime', None))
     random = numpy.random.RandomState(1)
     B, T, C = shape = case.B, case.T, case.C
@@ -106,7 +109,7 @@ def check_pooling(case, device=None, to_device=lambda a: a,
         lengths = random.randint(0, T + 1, B).astype('i')
         lengths[::2] = {'none at all': 0, 'some': T,
                         'one short': max(0, T - 1)}[case.lengths]
-        for s in range(B):  # the padding is arbitrary
+        for s in range(B):  # padding must not affect results
             u[s, lengths[s]:] = numpy.nan
     expectation = case.zoneout == 'expectation'
     ratio = {'seed': .3, 'everywhere': 1., 'expectation': .3}.get(
@@ -158,7 +161,7 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived],
-                           # The gradients of a graph that uses strnn
+                           # Compute the gradients with strnn.
                            enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
@@ -183,7 +186,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
     inputs = [_moved(a, to_device) for a in given]
     windows = to_host(kernels.unfold(
         inputs[0], inputs[1], k, lookahead, inputs[2], **options))
-    # A convolution whose filters copy one tap each
+    # In this convolution, each filter copies one input of the window.
     W = numpy.eye(k * n).reshape(k, n, k * n)
     expected = masked_convolution_ref(clean, W, x0, lengths, lookahead)
     numpy.testing.assert_array_equal(
@@ -202,7 +205,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
-    # The last steps, and the adjoint of both
+    # Check the last steps, and the adjoint of windows and last steps.
     n_steps = k - 1
     before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
     ends = B * [T] if lengths is None else lengths
@@ -263,7 +266,7 @@ def check_lstm(case, device=None, to_device=lambda a: a,
     ys = lstm(*variables, lengths)
     arrived = [(y, chainer.Variable(g.astype('d')))
                for y, g in zip(ys, grads) if g is not None]
-    # The gradients of Chainer's functions
+    # Compute the gradients with functions of Chainer.
     expected = chainer.grad([y for y, _ in arrived], variables,
                             [g for _, g in arrived],
                             enable_double_backprop=True)
@@ -274,7 +277,7 @@ def check_lstm(case, device=None, to_device=lambda a: a,
 
 
 def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
-    """Check that results are rounded to float16 once, to nearest."""
+    """Check that results are rounded only once, to the nearest float16."""
     bits = numpy.random.RandomState(0).randint(
         0, 2 ** 16, (2, 1, 1, 5000)).astype('H')
     f, h0 = bits.view('e')
@@ -290,13 +293,13 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
 
 
 def backend(device, **options):
-    """Return the module of the kernels, and keyword arguments for them."""
+    """Return the module of the kernels, and the keyword arguments of calls."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})
 
 
 def _rows(array, case):
-    """Return the values, as a slice of wider rows if the case is strided."""
+    """Convert an array to the dtype of a case, strided if the case is."""
     array = array.astype(case.dtype)
     if not case.strided:
         return array

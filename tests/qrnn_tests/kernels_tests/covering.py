@@ -1,4 +1,4 @@
-"""Selection of few test cases that cover all pairs of values."""
+"""Select a small number of test cases that cover pairs of values."""
 import collections
 import itertools
 
@@ -14,17 +14,18 @@ def parametrize(factors, *full, most=60000):
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
-    """Yield cases that contain all pairs of values of any two factors.
+    """Yield cases that contain nearly all pairs of values of two factors.
 
     Args:
-        factors (dict): Values of each factor by name.
-        full (tuple of str): Factors whose values are combined completely.
-        most (int): Largest number of elements B T C of a case.
+        factors (dict): Maps the name of each factor to a list of its values.
+        full (tuple of str): Names of factors. All combinations of the values
+            of these factors occur.
+        most (int): Largest number of elements of a case, B * T * C.
 
     """
     # These cases cover 99 % of the pairs. The same number of cases drawn by
-    # Hypothesis covers 30 % of the pairs in STRNN and 20 % in POOLING; twelve
-    # times as many cover 84 % and 78 %.
+    # Hypothesis covers 30 % of the pairs of STRNN and 20 % of the pairs of
+    # POOLING. Twelve times as many cases cover 84 % and 78 %, respectively.
     random = numpy.random.RandomState(0)
     names = list(factors)
     Case = collections.namedtuple('Case', names)
@@ -59,7 +60,7 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
         if 'B' not in chosen or (
                 chosen['B'] * chosen['T'] * chosen['C'] <= most):
             yield Case(**chosen)
-        else:  # the full matrix alone combines the largest sizes
+        else:  # reduce a case that is too large
             chosen['B'] = min(factors['B'])
             if chosen['T'] * chosen['C'] > most:
                 chosen['C'] = 33

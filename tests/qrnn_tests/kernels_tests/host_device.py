@@ -39,20 +39,21 @@ class HostDevice:
     """Device that runs each module in a process with sanitizers.
 
     Args:
-        order (str): Order in which blocks run, and threads between barriers.
+        order (str): Order in which the blocks run, and in which the threads
+            of a block run between two barriers: up, down or shuffled.
         edit (callable): Function that modifies the source of a family before
             it is compiled, to insert a fault.
 
     """
 
     xp = numpy
-    last_only = False  # whether to run only the last block along channels
+    last_only = False  # if True, run only the last block of channels
 
     def __init__(self, order='up', edit=None):
         self.order = ORDERS[order]
         self.edit = edit
         self.kernels = []  # names of launched kernels
-        self.bytes = [0, 0]  # bytes read and written by them
+        self.bytes = [0, 0]  # numbers of bytes read and written
 
     def empty(self, shape, dtype):
         return numpy.full(shape, numpy.nan, dtype)
@@ -110,7 +111,7 @@ class Process:
                 [self.executable], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0'))
-            atexit.register(self.process.communicate)  # closes its input
+            atexit.register(self.process.communicate)  # closes stdin
         name = launch.kernel.encode()
         job = [_words(len(name)), name, _words(
             *launch.grid, *launch.block, launch.shared, order, last_only,
@@ -160,7 +161,7 @@ def _words(*numbers):
 
 
 def _span(array):
-    """Return the memory from the first to the last element of an array."""
+    """Return the number of bytes that an array spans in memory."""
     if array.size == 0:
         return 0
     return array.itemsize + sum(
@@ -199,7 +200,7 @@ def _gcc(target, arguments):
             stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise RuntimeError('g++ failed:\n' + done.stderr[:4000])
-        os.replace(made, target)  # atomic, as other processes may build it too
+        os.replace(made, target)  # atomic, since other processes may do it too
 
 
 def _write(path, text):

@@ -26,7 +26,7 @@ ATTENTION = {
 
 def check_dropout(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check that dropout uses exactly the bits of the reference generator."""
+    """Check that dropout uses the bits of the reference generator."""
     kernels, options = backend(device)
     x = numpy.random.RandomState(1).normal(size=case.shape).astype(case.dtype)
     if case.strided:
@@ -52,7 +52,7 @@ def check_dropout(case, device=None, to_device=lambda a: a,
 
 def check_softmax(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Compare losses, gradients and weights with NumPy in float64."""
+    """Compare losses, gradients and weights with those of NumPy in float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     N, V = case.N, case.V
@@ -100,9 +100,9 @@ def check_softmax(case, device=None, to_device=lambda a: a,
 
 
 def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
-    """Check that NaN and inf in a row give NaN or inf in its loss.
+    """Check that the loss of a row is not finite if a logit is NaN or inf.
 
-    With a logit of -inf the loss is finite.
+    If a logit is -inf, the loss must be finite.
     """
     kernels, options = backend(device)
     for bad in numpy.nan, numpy.inf, -numpy.inf:
@@ -118,7 +118,7 @@ def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
 
 def check_attention(case, device=None, to_device=lambda a: a,
                     to_host=lambda a: a):
-    """Compare attention weights and their gradients with float64."""
+    """Compare attention weights and gradients with those of float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     shape = *case.rows, case.S

@@ -1,4 +1,4 @@
-"""Test cases of a single step."""
+"""Test cases of a single time step of a QRNN."""
 import numpy
 
 from qrnn.functions.masked_convolution import masked_convolution_ref

@@ -1,4 +1,4 @@
-"""The cache of compiled code, with missing, damaged and foreign files."""
+"""Test the cache of compiled code with missing and damaged files."""
 import errno
 import logging
 import os
@@ -17,7 +17,7 @@ from qrnn.kernels.cpu import compilation
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Return the folder of an empty cache."""
+    """Use an empty cache, and return its folder."""
     monkeypatch.setattr(numba.config, 'CACHE_DIR', str(tmp_path))
     return tmp_path
 
@@ -37,7 +37,7 @@ def add(number):
 
 
 def is_cached(number=1., dtype='d'):
-    """Call a new loop, check its result, and return whether it was cached."""
+    """Return True if the code of a loop is cached; also check the loop."""
     loop, array = add(number), numpy.zeros(3, dtype)
     loop(array)
     assert array.tolist() == 3 * [number]
@@ -93,7 +93,10 @@ def test_damaged_files_are_replaced(folder, damage):
 
 
 def test_unloadable_code_is_replaced(folder, monkeypatch):
-    """Code of another Numba with the same version may not be loadable."""
+    """Cached code that cannot be loaded is compiled again.
+
+    A different build of the same version of Numba can write such code.
+    """
     monkeypatch.setattr(compilation, 'dumps', lambda data: b'no pickle')
     assert not is_cached()
     monkeypatch.undo()
@@ -103,7 +106,7 @@ def test_unloadable_code_is_replaced(folder, monkeypatch):
 
 
 def test_index_of_numba_is_ignored(folder):
-    """Older versions of qrnn wrote an index of Numba."""
+    """Index files of Numba, written by older versions of qrnn, are ignored."""
     assert not is_cached()
     path, = files_of(folder)
     path.with_name(path.name.split('.py')[0] + '.nbi').write_bytes(b'')

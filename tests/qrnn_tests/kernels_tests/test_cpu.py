@@ -1,4 +1,4 @@
-"""The loops of the CPU."""
+"""Test the CPU loops against the reference implementations."""
 import subprocess
 import sys
 
@@ -23,9 +23,9 @@ def test_strnn(case):
     cases.check_strnn(case)
 
 
-# Numba needs two seconds for each choice of activations, gating and dtype. So
-# other activations are combined with few dtypes, here and in
-# functions_tests/test_pooling.py.
+# Numba needs two seconds to compile each combination of activations, gating
+# and dtype. Therefore, this module and functions_tests/test_pooling.py combine
+# unusual activations with one dtype only.
 @without_regimes({
     **cases.POOLING, 'activations': ['usual'], 'gated': [True]},
     'pooling', 'dtype')
@@ -84,7 +84,7 @@ def test_softmax(case):
 @pytest.mark.parametrize('bad', [numpy.nan, numpy.inf, -numpy.inf])
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
 def test_nan_and_inf_in_a_channel(bad, dtype):
-    """They do not affect other channels, and NaN stays visible."""
+    """NaN and inf do not affect other channels, and NaN is propagated."""
     u = numpy.zeros((1, 5, 60), dtype)
     c0 = numpy.zeros((1, 20), dtype)
     clean = cpu.pooling_forward(u, c0=c0)[0]
@@ -98,7 +98,7 @@ def test_nan_and_inf_in_a_channel(bad, dtype):
                 u_bad, None, c0, None, 'fo', 0., 0, None, c,
                 numpy.ones_like(h), None, None)[0]
             assert numpy.isnan(gu[0, 2, 7::20]).any()
-        else:  # a gate is closed or open
+        else:  # an infinite input saturates a gate
             assert numpy.isfinite(h).all()
         others = numpy.delete(h, 7, axis=2)
         numpy.testing.assert_array_equal(
@@ -117,7 +117,7 @@ def test_not_finite():
 def test_tanh_to_the_rounding_of_float32():
     x = numpy.linspace(-20, 20, 100001, dtype='f')
     u = numpy.zeros((1, 1, 2 * x.size), 'f')
-    u[0, 0, :x.size] = -100  # f = 0, so that the state is z
+    u[0, 0, :x.size] = -100  # f = 0, so the state is z
     u[0, 0, x.size:] = x
     z = cpu.pooling_forward(u, pooling='f')[0][0, 0]
     expected = numpy.tanh(x.astype('d'))

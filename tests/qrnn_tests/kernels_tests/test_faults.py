@@ -79,7 +79,7 @@ LOSS_FAULTS = {
 
 
 class Edit:
-    """Function that inserts a fault into a source."""
+    """Function that inserts a fault into source code."""
 
     def __init__(self, old, new):
         self.old, self.new = old, new
@@ -93,7 +93,7 @@ class Edit:
 @pytest.mark.parametrize('name', FAULTS)
 def test_fault(name, order):
     old, new, error, regime = FAULTS[name]
-    key = name, old, new  # the build is shared by all orders
+    key = name, old, new  # all orders share one build
     device = HostDevice(order, _edits.setdefault(key, Edit(old, new)))
     with pytest.raises(error):
         cases.check_strnn(_case(regime), device)
@@ -101,7 +101,7 @@ def test_fault(name, order):
 
 @pytest.mark.parametrize('name', LOSS_FAULTS)
 def test_fault_of_losses(name):
-    """Some missing barriers are detected in one order of threads only."""
+    """Every fault is detected in at least one order of threads."""
     old, new, error, check = LOSS_FAULTS[name]
     with pytest.raises(error):
         for order in 'down', 'up', 'shuffled':

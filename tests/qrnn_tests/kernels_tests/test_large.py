@@ -1,4 +1,4 @@
-"""Index arithmetic for arrays of 130 GB, stored in sparse files."""
+"""Test index arithmetic with arrays of 130 GB, stored in sparse files."""
 import shutil
 
 import chainer
@@ -18,7 +18,8 @@ from qrnn_tests.kernels_tests.test_faults import Edit
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-# Offsets exceed 2 ** 32, and so do counters, of which each covers four steps.
+# Offsets exceed 2 ** 32. Counters, each of which covers four steps, exceed it
+# too.
 SHAPE = B, T, C = 5, 128, 2 ** 25
 LAST = 32  # number of channels in the last block of every regime
 ZONEOUT, SEED = .3, 12345
@@ -90,7 +91,7 @@ def check_dropout(folder, edit=None):
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
     # Only the last block runs. Its threads draw a word for each quarter of
-    # the chunk, so it computes the end of every quarter.
+    # the chunk, so the block computes the end of every quarter.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

@@ -1,4 +1,4 @@
-"""The cases of ``test_on_host`` on a GPU, and numerical gradient checks."""
+"""Test the kernels on a GPU, and check their gradients numerically."""
 import os
 
 import chainer
@@ -21,7 +21,7 @@ cupy = cuda.cupy
 pytestmark = pytest.mark.gpu
 
 if not (cuda.available and cupy.is_available()):
-    # Selecting the cases takes time.
+    # Skip the module before it selects cases, which takes time.
     pytest.skip('needs a GPU', allow_module_level=True)
 
 
@@ -158,12 +158,12 @@ def test_gradients_of_pooling(T, pooling):
 
 
 @pytest.mark.parametrize('kind, launches, products', [
-    # One launch copies the last inputs into the state.
+    # One of the launches copies the last inputs into the state.
     (qrnn.QRNNLayer, 7, 3),
-    # Two launches and two products per step
+    # Every step needs two launches and two matrix products.
     (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])
 def test_launches(kind, launches, products):
-    """Launches of forward and backward are counted for 9 steps."""
+    """Nine steps, forward and backward, do not exceed limits of launches."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     layer = kind(8, 12)

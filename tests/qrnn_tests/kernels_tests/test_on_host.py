@@ -1,4 +1,4 @@
-"""The kernels, compiled for the host, under sanitizers."""
+"""Test the kernels, compiled for the host and run under sanitizers."""
 import os
 
 import pytest
@@ -14,7 +14,8 @@ from qrnn_tests.kernels_tests.host_device import HostDevice
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-#: Whether to test all combinations instead of all pairs (half an hour).
+#: If True, test all combinations of sizes, which takes half an hour.
+#: Otherwise, test pairs of values.
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 
@@ -50,7 +51,8 @@ def test_softmax(case):
     loss_cases.check_softmax(case, HostDevice('shuffled'))
 
 
-# Without the modules that test_other_activations compiles
+# With these values, the step needs only modules that test_windows and
+# test_pooling compile.
 @covering.parametrize({
     **step_cases.STEP, 'zoneout': [None, 'seed'], 'gated': [True]},
     'pooling', 'dtype')
@@ -71,8 +73,9 @@ def test_rounding():
     cases.check_rounding(HostDevice())
 
 
-# g++ needs one or two seconds for each choice of activations, gating and
-# expectation. So these are combined with few other factors.
+# g++ needs one or two seconds to compile each combination of activations,
+# gating and expectation. Therefore, unusual values of these factors are tested
+# separately, with few values of the other factors.
 @matrix(cases.POOLING if FULL else {
     **cases.POOLING, 'zoneout': [None, 'seed', 'mask', 'everywhere'],
     'activations': ['usual'], 'gated': [True]}, 'pooling', 'dtype', 'regime')

@@ -8,14 +8,14 @@ from qrnn.kernels.cuda import plans
 
 
 @pytest.mark.parametrize('B, C, T, regime', [
-    (128, 512, 512, 'sequential'),     # large
+    (128, 512, 512, 'sequential'),     # a large batch
     (20, 640, 105, 'block_scan'),      # the paper's language model
-    (16, 320, 300, 'block_scan'),      # translation
-    (24, 256, 231, 'block_scan'),      # sentiment
+    (16, 320, 300, 'block_scan'),      # the translation model
+    (24, 256, 231, 'block_scan'),      # the sentiment model
     (8, 320, 32, 'block_scan'),        # smallest shape of Figure 4
     (256, 320, 512, 'sequential'),     # largest shape of Figure 4
     (1, 512, 131072, 'chunked_scan'),  # one very long sequence
-    (16, 320, 1, 'sequential'),        # a step of a decoder
+    (16, 320, 1, 'sequential'),        # one step of a decoder
 ])
 def test_regimes(B, C, T, regime):
     assert plans.choose_regime(B * C, T) == regime
@@ -38,7 +38,7 @@ def test_launches_cover_channels_and_time(name, dtype, regime):
             assert launch_.grid[0] * x >= channels
             assert (launch_.grid[0] - 1) * x < channels
             assert x * y <= 512 and launch_.shared <= 48 * 1024
-            if launch_.kernel.endswith('reduce'):  # warps have equal parts
+            if launch_.kernel.endswith('reduce'):  # all warps get equal parts
                 assert scan.chunk % (y * scan.slice) == 0
 
 

@@ -1,4 +1,4 @@
-"""Compilation of every kernel by NVRTC, which does not need a GPU."""
+"""Compile every kernel with NVRTC, which does not need a GPU."""
 import json
 import os
 import sys
@@ -13,15 +13,15 @@ pytestmark = pytest.mark.skipif(
     resources.find_nvrtc() is None,
     reason='needs NVRTC (pip install nvidia-cuda-nvrtc)')
 
-#: Whether to compile every kernel for every architecture.
+#: If True, compile every kernel for every architecture.
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 
 def _compiled():
-    # Compiling a module takes up to three seconds. So each is compiled for one
-    # of three usual architectures, which depends on the Python version, so
-    # that CI covers all three. In float16 and float64, the only pooling that
-    # is compiled is ifo, which has all gates.
+    # Compiling a module takes up to three seconds, so each module is compiled
+    # for only one of three common architectures. The architecture depends on
+    # the Python version, so CI covers all three. In float16 and float64, ifo
+    # is the only pooling that is compiled, because it has all gates.
     usual = resources.ARCHITECTURES[1:4]
     for i, module in enumerate(sorted(launch.modules(), key=str)):
         turn = usual[(i + sys.version_info.minor) % 3]
@@ -74,8 +74,8 @@ def test_compiles_through_cupy(module, monkeypatch):
     name = '_get_arch_for_options_for_nvrtc'
     if not hasattr(compiler, name):
         pytest.skip('this CuPy asks for the architecture in another way')
-    # Use CuPy's compiler without a device, by replacing the only function
-    # that queries one.
+    # CuPy's compiler queries the device in this function only. Without the
+    # query, the compiler needs no device.
     monkeypatch.setattr(
         compiler, name, lambda arch=None: ('-arch=sm_80', 'cubin'))
     binary = compiler.compile_using_nvrtc(

@@ -1,4 +1,4 @@
-"""Threads of the CPU loops, and loops without threads."""
+"""Test the CPU loops with and without threads."""
 import collections
 import multiprocessing
 import os
@@ -75,7 +75,7 @@ def pool(monkeypatch):
 
 
 class Items:
-    """Fake loop that counts the calls for each item."""
+    """Fake loop that counts how often each item is computed."""
 
     def __init__(self):
         self.counts = collections.Counter()

@@ -1,4 +1,4 @@
-"""Memory traffic of the kernels, counted while they run on the host."""
+"""Test the memory traffic of the kernels, counted in runs on the host."""
 import numpy
 import pytest
 
@@ -29,8 +29,8 @@ class TestTraffic:
         return numpy.zeros((B, T, channels), 'f')
 
     def close(self, actual, *args):
-        # Initial states and the maps of chunks add a few bytes, and the last
-        # chunk is not read twice.
+        # The actual number differs slightly: initial states and intermediate
+        # results of chunks add bytes, and the last chunk is not read twice.
         expected = traffic.bytes_per_element(*args)
         assert abs(actual / expected - 1) < .06
 

@@ -1,11 +1,11 @@
-// Replaces CUDA and device.cu if the kernels are compiled for the host: indices
-// of the grid, barriers, shared memory, intrinsics and float16.
+// Replaces CUDA and device.cu when the kernels are compiled for the host.
+// Provides grid indices, barriers, shared memory, intrinsics and float16.
 //
-// The threads of a block are fibers on a single real thread. A fiber runs until
-// it reaches a barrier or returns, then the next one runs. Their order is a
-// parameter of the launch, so that a missing barrier causes a difference
-// between orders, or a NaN, because shared memory is filled with NaN at the
-// start of a block.
+// The threads of a block are fibers on a single real thread. A fiber runs
+// until it reaches a barrier or returns. Then the next fiber runs. The order
+// of the fibers is a parameter of the launch. Shared memory is filled with NaN
+// at the start of a block. Therefore, a missing barrier produces NaN or a
+// result that depends on the order.
 
 #pragma once
 #include <cstdint>
@@ -18,7 +18,7 @@ extern Dim threadIdx, blockIdx, blockDim, gridDim;
 
 namespace host {
 extern long long bytes_read, bytes_written;
-extern unsigned char* shared;  // of the size that the launch requests
+extern unsigned char* shared;  // its size is set by the launch
 void barrier(int line);
 
 struct Kernel {
@@ -66,7 +66,7 @@ inline float half_to_float(unsigned short bits) {
   return bits >> 15 ? -value : value;
 }
 
-// Rounds to the nearest, ties to even.
+// Rounds to the nearest float16, with ties to even.
 inline unsigned short float_to_half(float value) {
   const unsigned short sign = signbit(value) ? 0x8000 : 0;
   const float size = fabs(value);

@@ -49,7 +49,7 @@ struct Fiber {
   int line = 0;          // line of the barrier where it waits; 0 if finished
 };
 
-// Small, because the sanitizer scans the shadow of the stack at every switch.
+// The stack is small, because the sanitizer scans its shadow at every switch.
 static const size_t STACK = 32 << 10;
 static Fiber scheduler;
 static std::vector<Fiber*> fibers;
@@ -64,7 +64,7 @@ static void give_way() {
   ARRIVE(self->kept);
 }
 
-// A fiber runs one thread in each block, block after block.
+// A fiber runs one thread of each block, one block after another.
 static void serve() {
   ARRIVE(nullptr);
   for (;;) {
@@ -105,7 +105,7 @@ static Fiber* new_fiber() {
 
 // --- blocks ----------------------------------------------------------------
 
-// Indices 0 to n - 1, ascending (order 0), descending (order 1) or shuffled.
+// Returns 0 to n - 1 in ascending (order 0), descending (1) or random order.
 static std::vector<unsigned> turns(size_t n, uint64_t order) {
   static uint64_t state = 0;
   std::vector<unsigned> indices(n);
@@ -195,7 +195,8 @@ static int64_t read_word() {
   return word;
 }
 
-// An array in a sparse file, too large to be sent.
+// Maps an array that is stored in a sparse file because it is too large to be
+// sent.
 static int64_t map_file(size_t size) {
   std::string path(read_word(), ' ');
   read_input(&path[0], path.size());
@@ -226,7 +227,7 @@ int main() {
         files.push_back({reinterpret_cast<void*>(word), (size_t) mapped});
         continue;
       }
-      if (size == -1) {  // an integer or a null pointer
+      if (size == -1) {  // a number or a null pointer
         word = read_word();
         continue;
       }

@@ -1,5 +1,5 @@
-// Table of the kernels of a module by name, for driver.cc. KERNELS is the file
-// that contains their source.
+// Table in which driver.cc looks up the kernels of a module by name. The macro
+// KERNELS is the path of the file that contains the source of the kernels.
 
 #include <type_traits>
 #include <utility>
