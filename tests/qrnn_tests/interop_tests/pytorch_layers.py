@@ -1,4 +1,4 @@
-"""The formulae of PyTorch's QRNNs in NumPy, and weights for them."""
+"""Formulae of two QRNN libraries for PyTorch in NumPy, and random weights."""
 import numpy
 
 from qrnn_tests.helpers import uniform
@@ -9,7 +9,10 @@ def sigmoid(a):
 
 
 def torchqrnn(x, weight, bias, window, output_gate, hidden=None, zoneout=0.):
-    """Compute a layer of torchqrnn in evaluation, ``(T, B, n)``."""
+    """Return the output and the last state of a torchqrnn layer.
+
+    The layer is in evaluation mode, and ``x`` has the shape ``(T, B, n)``.
+    """
     source = x
     if window == 2:
         previous = numpy.concatenate([0 * x[:1], x[:-1]], 0)
@@ -28,7 +31,7 @@ def torchqrnn(x, weight, bias, window, output_gate, hidden=None, zoneout=0.):
 
 
 def fastai(x, arrays, weight, bias, windows, output_gate):
-    """Compute the layers of fastai, ``(B, T, n)``."""
+    """Return the output of fastai's layers for ``x``, ``(B, T, n)``."""
     for i, window in enumerate(windows):
         y, last = torchqrnn(
             x.swapaxes(0, 1), arrays[weight.format(i)],
@@ -38,10 +41,11 @@ def fastai(x, arrays, weight, bias, windows, output_gate):
 
 
 def fastai_bidirectional(x, arrays, windows, output_gate):
-    """Compute fastai's bidirectional QRNN, which consists of two stacks.
+    """Return the output of fastai's bidirectional QRNN.
 
-    The layers of the second stack run backwards, and their window contains the
-    next step instead of the previous step.
+    The network consists of two stacks. The layers of the second stack run
+    backwards, and their windows contain the next step instead of the previous
+    step.
     """
     def backward(x, weight, bias, window):
         source = x
@@ -77,7 +81,7 @@ def weights(sizes, windows, output_gate, weight='layers.{}.linear.weight',
 
 
 def assert_same(actual, expected):
-    """Check that names, dtypes and bits of arrays are the same."""
+    """Check that two dicts contain the same names, dtypes, shapes and bits."""
     assert set(actual) == set(expected)
     for name, array in expected.items():
         assert actual[name].dtype == array.dtype

@@ -10,7 +10,7 @@ from qrnn import interop
 
 
 def test_any_names(tmp_path):
-    """Names may equal arguments of numpy.savez."""
+    """Arrays may have the names of arguments of numpy.savez."""
     arrays = {'file': numpy.arange(3.), 'a/b': numpy.float32(2.),
               'a/b.npy': numpy.float32(3.),
               'layers.0.weight': numpy.ones((2, 3)).T}
@@ -93,7 +93,7 @@ def test_unsupported_dtypes(tmp_path):
 
 
 def test_renamed_pytorch_checkpoint(tmp_path):
-    """Both formats, archives and the older pickles, are rejected."""
+    """PyTorch checkpoints are rejected, both archives and older pickles."""
     path = tmp_path / 'model.npz'
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('model/data.pkl', b'...')

@@ -29,9 +29,9 @@ def weights(n, m, k, attention=False, prefix=''):
 
 
 def core(x, a, k, c=None, encoding=None):
-    """Compute a layer as in the published core.
+    """Compute a layer with the formulae of the paper's published code.
 
-    In contrast to it, the output has no steps after the end of the input.
+    Unlike in that code, the output has no steps after the end of the input.
     """
     if k == 1:
         u = x @ a['W/W'].T + a['W/b']
@@ -87,7 +87,7 @@ def test_attention(k):
 
 
 def test_decoder():
-    """Without attention, a decoder only starts from the encoder's last c."""
+    """A decoder without attention starts from the last c of the encoder."""
     arrays, x, encoding = weights(3, 4, 2), uniform(B, T, 3), uniform(B, S, 4)
     layer = randomize(QRNNLayer(3, 4, decoder=True))
     interop.load_chainer_core(arrays, layer)
@@ -96,7 +96,7 @@ def test_decoder():
 
 
 def test_file_of_a_model(tmp_path):
-    """Chainer's serializer writes the layers of a list with their index."""
+    """A stack is loaded from a file in which names contain layer indices."""
     arrays = dict(weights(3, 4, 2, prefix='rnn/0/'),
                   **weights(4, 4, 1, prefix='rnn/1/'))
     path = tmp_path / 'model.npz'
@@ -145,7 +145,7 @@ def test_parameters_replaced_by_a_hook(name):
 
 
 def test_sizes_of_copied_weights():
-    """The weights of a link may be copied from another link."""
+    """Shapes are also checked if the weights were copied from another link."""
     source, layer = QRNNLayer(4, 5), QRNNLayer(None, 5)
     layer.copyparams(source)
     with pytest.raises(ValueError, match=r'needs shape \(15, 4\)'):

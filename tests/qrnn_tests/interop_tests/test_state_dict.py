@@ -89,11 +89,11 @@ def test_initial_hidden_state(window):
                      'rnns.{}.linear.module.bias'))])
 @pytest.mark.parametrize('prefix', ['', '0.', '0.module.'])
 def test_language_models(style, names, prefix):
-    """Layers have different sizes, and the file contains other arrays."""
+    """Layers of different sizes are read, and unrelated arrays are ignored."""
     names = [prefix + name for name in names]
     windows, sizes = (2, 1, 1), (4, 6, 6, 4)
     layers = weights(sizes, windows, True, *names)
-    if style == 'fastai':  # a second copy of the weights, with dropout
+    if style == 'fastai':  # add the copy with dropout
         layers.update({
             name.replace('weight_raw', 'module.weight'): array.copy()
             for name, array in layers.items() if 'raw' in name})
@@ -144,7 +144,7 @@ def test_dtype_is_converted():
 @pytest.mark.parametrize('output_gate', [True, False])
 @pytest.mark.parametrize('windows', [(2,), (2, 1), (2, 2), (1, 1, 1)])
 def test_both_directions(windows, output_gate):
-    """Values equal fastai's formulae, gradients their finite differences."""
+    """Outputs match fastai's formulae; gradients match finite differences."""
     arrays = both_directions(
         [3] + len(windows) * [4], windows, output_gate)
     rnn = interop.from_state_dict(arrays, 3, output_gate)
@@ -242,7 +242,7 @@ def test_other_byte_order():
 
 
 def test_values_replaced_by_a_hook():
-    """The arrays contain the values that the link uses."""
+    """If a hook replaces a parameter, the new values are exported."""
     layer, x = QRNNLayer(4, 5), uniform(B, T, 4, dtype=numpy.float32)
     layer.W.array[...] *= 10
     layer.add_hook(SpectralNormalization(20))

@@ -1,4 +1,4 @@
-"""Shapes that determine layers, and arrays and links that do not fit."""
+"""Test layers that are inferred from shapes, and errors of invalid shapes."""
 import chainer
 from chainer.link_hooks import SpectralNormalization
 from chainer.link_hooks import TimerHook
@@ -23,7 +23,7 @@ T, B = 9, 3
 
 
 def test_ambiguous_number_of_gates():
-    """12 rows are 4 channels with an output gate, or 6 without."""
+    """12 rows mean 4 channels with an output gate or 6 channels without."""
     arrays = weights([3, 6], [2], False)
     with pytest.raises(ValueError, match=r'\(12, 6\): a layer of 4 channels '
                        'with an output gate, or of 6 channels without'):
@@ -178,13 +178,13 @@ def test_parameters_replaced_by_a_hook(in_size):
         interop.load_state_dict(arrays, stack)
     other = QRNNStack(2, 4, 5)
     interop.load_state_dict(arrays, other)
-    with TimerHook():  # replaces nothing
+    with TimerHook():  # this hook replaces no parameter
         interop.load_state_dict(arrays, other)
 
 
 @pytest.mark.parametrize('source', ['copy', 'copyparams'])
 def test_sizes_of_copied_weights(source):
-    """The weights of a link may be copied from another link."""
+    """Shapes are also checked if the weights were copied from another link."""
     link, new = QRNNLayer(None, 5), QRNNLayer(None, 5)
     twin = link.copy()
     link(uniform(B, T, 4, dtype=numpy.float32))
