@@ -17,7 +17,7 @@ def session(model):
 
 
 def run(session, **inputs):
-    """Run a model, and return its outputs by name."""
+    """Run a model, and return a dict that maps names to outputs."""
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs)))
 
@@ -36,10 +36,11 @@ def assert_close(actual, expected, atol=1e-5):
 
 
 def shapes_of_h(model, path, cases):
-    """Return the shape of h for inputs of zeros, or None after an exception.
+    """Return the shape of the output h for each case, or None for an error.
 
-    One-dimensional inputs are lengths. The model runs in another process,
-    because onnxruntime may crash.
+    A case is a dict that maps the names of inputs to their shapes. All inputs
+    are zeros, and one-dimensional inputs are lengths. The model runs in
+    another process, because onnxruntime may crash.
     """
     path.write_bytes(model.SerializeToString())
     process = subprocess.run(

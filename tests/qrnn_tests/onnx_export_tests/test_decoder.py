@@ -25,7 +25,7 @@ def evaluation():
 
 
 def one_graph(encoder, decoder, lengths, state=False):
-    """Return a model with encoder and decoder."""
+    """Return a model that contains an encoder and a decoder."""
     graph = onnx_export.Graph('both')
     n, m = encoder[0].W.shape[1], 5
     x = graph.input('x', 'f', ('batch', 'source', n))
@@ -80,7 +80,10 @@ def test_whole_sequences(options):
 
 
 def two_graphs(encoder, decoder):
-    """Return two models; the encoder's outputs are inputs of the decoder."""
+    """Return sessions of two models, an encoder and a decoder.
+
+    The outputs of the encoder are inputs of the decoder.
+    """
     graph = onnx_export.Graph('encoder')
     x = graph.input('x', 'f', ('batch', 'source', 4))
     lengths = graph.input('lengths', numpy.int64, ('batch',))
@@ -128,7 +131,7 @@ def test_shared_source():
 @pytest.mark.parametrize('options', OPTIONS)
 @pytest.mark.parametrize('lengths', [False, True])
 def test_without_sequences_or_steps(options, lengths, tmp_path):
-    """B = 0 gives the shape of Chainer; T = 0 may raise an exception."""
+    """If B = 0, the shape is correct. If S or T is 0, an error may occur."""
     model = one_graph(*links(**options), lengths, state=True)
     shapes = (0, 7, 5), (3, 0, 5), (3, 7, 0), (0, 0, 0), (2, 3, 4)
     found = shapes_of_h(model, tmp_path / 'model.onnx', [

@@ -11,7 +11,7 @@ from qrnn import QRNNLayer
 
 @pytest.mark.parametrize('module', ['graph', 'links'])
 def test_examples_hold(module):
-    """Examples are skipped by doctest, because they require onnx."""
+    """Examples, which doctest skips because they need onnx, are correct."""
     pytest.importorskip('onnx')
     module = importlib.import_module('qrnn.onnx_export.' + module)
     tests = [test for test in doctest.DocTestFinder(
@@ -52,7 +52,7 @@ def test_names_are_unique():
 
 
 def test_names_in_a_body():
-    """The names in a body may be in use outside."""
+    """Names in the body of an operator may also be used outside the body."""
     pytest.importorskip('onnx')
     graph = onnx_export.Graph('body')
     x = graph.input('kept', numpy.float32, ('batch', 'time', 3))

@@ -42,7 +42,7 @@ def batch(B, T, n=4):
 @pytest.mark.parametrize('pooling', ['f', 'fo', 'if', 'ifo'])
 @pytest.mark.parametrize('k', [1, 2, 3])
 def test_poolings(pooling, k):
-    """One model for every batch size and number of steps."""
+    """One model supports all batch sizes and numbers of steps."""
     layer = randomize(QRNNLayer(4, 5, k, pooling=pooling))
     plain = session(onnx_export.export(layer))
     padded = session(onnx_export.export(layer, lengths=True))
@@ -116,7 +116,7 @@ def test_both_directions(link):
 
 @pytest.mark.parametrize('kernel_size', [(1, 2), (3, 4)])
 def test_state(kernel_size):
-    """Sequences are split into chunks, some shorter than the window."""
+    """Sequences can be split into chunks, even shorter than the window."""
     stack = randomize(QRNNStack(2, 4, 5, kernel_size=kernel_size))
     model = session(onnx_export.export(stack, state=True))
     x, _ = batch(5, 17)
@@ -189,7 +189,7 @@ EMPTY = {
 @pytest.mark.parametrize('lengths', [False, True])
 @pytest.mark.parametrize('kind', EMPTY)
 def test_without_sequences_or_steps(kind, lengths, tmp_path):
-    """B = 0 gives the shape of Chainer; T = 0 may raise an exception."""
+    """If B = 0, the shape is correct. If T = 0, an error may occur."""
     link = EMPTY[kind]()
     with_state = kind.split()[-1] not in ('lookahead', 'directions')
     model = onnx_export.export(link, state=with_state, lengths=lengths)
@@ -203,7 +203,7 @@ def test_without_sequences_or_steps(kind, lengths, tmp_path):
 
 
 def test_two_stateful_links():
-    """All layers of the graph are numbered in the order of addition."""
+    """Layers are numbered in the order in which the graph receives them."""
     graph = onnx_export.Graph('two')
     links = [randomize(QRNNStack(2, 4, 5)), randomize(QRNNLayer(5, 3))]
     h = graph.input('x', numpy.float32, ('batch', 'time', 4))
@@ -231,7 +231,7 @@ def test_two_stateful_links():
     (lambda: BiQRNNLayer(4, 5), lambda link: link.back),
     (lambda: BiQRNNStack(1, 4, 5), lambda link: link.ahead[0])])
 def test_hooks(make, find, hook):
-    """The model contains the values that the link uses."""
+    """If a hook replaces a parameter, the new values are exported."""
     link = randomize(make())
     find(link).W.array[...] *= 10
     find(link).add_hook(hook())
@@ -258,7 +258,7 @@ def test_hooks_of_all_links():
     lambda layer: (lambda new: new.copyparams(layer) or new)(
         QRNNLayer(None, 5))])
 def test_sizes_of_copied_weights(make):
-    """The weights of a link may be copied from another link."""
+    """A link can be exported if its weights were copied from another link."""
     layer = QRNNLayer(None, 5)
     layer(batch(3, 7)[0])
     other, (x, _) = make(layer), batch(3, 7)
