@@ -1,4 +1,4 @@
-"""Code that imports qrnn in a separate process."""
+"""Run code that imports qrnn in a separate process."""
 import os
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import textwrap
 import qrnn
 
 
-# Folder of the checkout or of the installed package.
+# Folder that contains the package qrnn: the checkout or site-packages
 ROOT = pathlib.Path(qrnn.__file__).parents[1]
 
 

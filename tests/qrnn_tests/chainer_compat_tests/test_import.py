@@ -1,4 +1,4 @@
-"""How patches are applied, and the messages of a failing import."""
+"""Test how patches are applied, and the messages of failed imports."""
 import importlib.util
 import pathlib
 import re
@@ -170,7 +170,7 @@ def test_chainer_broken(reason, sentence, tmp_path):
 
 @pytest.mark.parametrize('setting', ['', WITHOUT_PKG_RESOURCES])
 def test_import_is_silent(setting, tmp_path):
-    # CuPy built from source has the name "cupy".
+    # If CuPy is built from source, its distribution has the name "cupy".
     metadata = tmp_path / 'cupy-14.2.0.dist-info' / 'METADATA'
     metadata.parent.mkdir()
     metadata.write_text('Metadata-Version: 2.1\nName: cupy\nVersion: 14.2.0\n')
@@ -205,7 +205,7 @@ def test_import_with_cupy(has_cudnn, setting, warns, tmp_path, monkeypatch):
         tmp_path.joinpath(module + '.py').write_text(CUPY)
     tmp_path.joinpath('cupy', 'cuda', 'nccl.py').write_text(
         'import warnings; warnings.warn("NCCL is missing"); raise ImportError')
-    if has_cudnn:  # CuPy 13 has the module, even without the library
+    if has_cudnn:  # CuPy 13 contains this module even without cuDNN
         tmp_path.joinpath('cupy', 'cudnn.py').touch()
         tmp_path.joinpath('cupy', 'cuda', 'cudnn.py').write_text(
             'import warnings; warnings.warn("libcudnn"); raise ImportError')

@@ -1,4 +1,4 @@
-"""All patched functions of Chainer, used as in Chainer's own tests."""
+"""Test all patched functions of Chainer as in Chainer's own tests."""
 import collections
 import sys
 from unittest import mock
@@ -144,7 +144,7 @@ def test_fix():
 
 @pytest.mark.filterwarnings('error::DeprecationWarning')
 def test_maxout():
-    """Initializers that are functions receive arrays with the right axes."""
+    """A function used as initializer receives arrays of the correct shape."""
     def fill(array):
         shapes.append(array.shape)
         array[...] = numpy.arange(array.size).reshape(array.shape)
@@ -158,7 +158,7 @@ def test_maxout():
 
 
 def test_caffe(tmp_path):
-    """A network is written and read with the installed protobuf."""
+    """A Caffe network is written and read with the installed protobuf."""
     from chainer.exporters import caffe
     from chainer.links.caffe import CaffeFunction
     model = chainer.Sequential(L.Linear(3, 4), F.relu, L.Linear(4, 2))

@@ -1,4 +1,4 @@
-"""Chainer's processes, which must import the patches first."""
+"""Test that processes started by Chainer first import the patches."""
 import multiprocessing
 import os
 import subprocess
@@ -11,8 +11,8 @@ from qrnn_tests.chainer_compat_tests.processes import ROOT
 from qrnn_tests.chainer_compat_tests.processes import succeed
 
 
-# Programs that start processes. The processes cannot import the program, which
-# is not a file, so that they do not import qrnn.
+# Programs that start processes. Since a program is not a file, its processes
+# cannot import the program, and therefore do not import qrnn through it.
 
 ITERATOR = '''
     iterator = chainer.iterators.MultiprocessIterator(
@@ -76,7 +76,7 @@ def test_processes_of_iterator_and_writers(method):
 
 @pytest.mark.parametrize('method', ['spawn', 'forkserver'])
 def test_processes_of_an_updater(method):
-    """Without NCCL the processes stop at its first use."""
+    """Without NCCL, the processes stop where they first use NCCL."""
     lines = run_processes(method, UPDATER).stderr.splitlines()
     assert lines[-1] == "NameError: name 'nccl' is not defined"
 
