@@ -18,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 
 @pytest.fixture(autouse=True)
 def signals_are_not_ignored():
-    """Restore handlers that ``nohup`` or a background shell disables."""
+    """Restore signal handlers that ``nohup`` or a shell has disabled."""
     previous = {
         number: signal.signal(number, handler) for number, handler in (
             (signal.SIGINT, signal.default_int_handler),
@@ -30,7 +30,7 @@ def signals_are_not_ignored():
 
 @pytest.fixture(autouse=True, scope='session')
 def no_curves():
-    """Drawing would take longer than training; return the extension's call."""
+    """Disable the drawing of curves, which is slow; return the real method."""
     call = extensions.Curves.__call__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extensions.Curves, '__call__', lambda *_: None)
@@ -39,8 +39,8 @@ def no_curves():
 
 @pytest.fixture
 def error_of(capsys, monkeypatch):
-    """Run a command that must end with one line on standard error."""
-    # A signal would end the tests.
+    """Return a function that runs a command and returns its one-line error."""
+    # The real function would end the tests by a signal.
     monkeypatch.setattr(cli, 'die', lambda number: sys.exit(128 + number))
 
     def run(main, *arguments):
@@ -55,7 +55,7 @@ def error_of(capsys, monkeypatch):
 
 @pytest.fixture(scope='session')
 def write_lines():
-    """Write pairs of a text and its label as train.jsonl and test.jsonl."""
+    """Return a function that writes texts and labels as JSON Lines files."""
     def write(folder, **parts):
         for part, pairs in parts.items():
             (folder / f'{part}.jsonl').write_text(''.join(
@@ -67,7 +67,7 @@ def write_lines():
 
 @pytest.fixture(scope='session')
 def code_block():
-    """Return the code block of a language in a page of the documentation."""
+    """Return a function that finds a code block in the documentation."""
     def find(page, language):
         with open(os.path.join(ROOT, 'docs', page)) as f:
             block, = re.findall(
@@ -79,7 +79,7 @@ def code_block():
 
 @pytest.fixture(scope='session')
 def log_of():
-    """Return the log of a run, without times."""
+    """Return a function that reads the log of a run and removes times."""
     def read(out):
         with open(os.path.join(str(out), 'log')) as f:
             log = json.load(f)
@@ -91,7 +91,7 @@ def log_of():
 
 @pytest.fixture(scope='session')
 def assert_same_run(log_of):
-    """Check that two runs have the same bits, except for times."""
+    """Return a function that compares the files of two runs bit by bit."""
     def check(one, other, snapshot):
         for name in 'model.npz', snapshot:
             with numpy.load(os.path.join(str(one), name)) as a, \

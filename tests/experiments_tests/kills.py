@@ -1,8 +1,9 @@
 """Train the three experiments, kill them at random and resume them.
 
-This is a separate program, ``kills.py FOLDER COUNT SEED``, because it forks:
-runs then start quickly, but the parent must have a single thread. It prints
-its kills as JSON, which ``test_kills.py`` checks.
+Usage: ``kills.py FOLDER COUNT SEED``. The program forks a process for each
+run, because a forked process starts quickly. It is not a part of the test
+process, because a process that forks must have a single thread. The program
+prints its kills as JSON, which ``test_kills.py`` checks.
 """
 import collections
 import contextlib
@@ -28,7 +29,7 @@ TIMEOUT = 900  # seconds after which a process is considered to hang
 
 
 def main(folder, count, seed):
-    # Processes in the background of a shell ignore it.
+    # Background processes of a shell ignore SIGINT by default.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _load_all()
     seconds = {}
@@ -38,7 +39,7 @@ def main(folder, count, seed):
         assert status == 0, (name, status)
         seconds[name] = time.time() - start
     choices = random.Random(seed)
-    kills = []  # run, kind and exit status of each
+    kills = []  # lists of the run, the kind of kill and the exit status
     names = itertools.cycle(EXPERIMENTS)
     for number in itertools.count():
         if len(kills) >= count:
@@ -50,7 +51,7 @@ def main(folder, count, seed):
             kind = _rarest(kills, choices)
             status = KINDS[kind](name, out, seconds[name], choices)
             if status == 0:
-                break  # it had already finished
+                break  # the run finished before it was killed
             kills.append([os.path.basename(out), kind, status])
         if status != 0:
             status = _wait(_start(name, out))
@@ -59,7 +60,7 @@ def main(folder, count, seed):
 
 
 def _rarest(kills, choices):
-    """Return one of the least frequent kinds."""
+    """Return one of the kinds of kills that occurred least often."""
     counts = collections.Counter(dict.fromkeys(sorted(KINDS), 0))
     counts.update(kind for _, kind, _ in kills)
     return choices.choice([kind for kind, n in counts.items()
@@ -74,7 +75,7 @@ def _load_all():
         importlib.import_module('matplotlib.figure')
     make = functools.lru_cache(maxsize=None)(imdb_data.sample)
     imdb_data.sample = make
-    make(100, 20)  # what --test trains on
+    make(100, 20)  # the data of --test
 
 
 def _path(folder, number, name):
@@ -82,7 +83,7 @@ def _path(folder, number, name):
 
 
 def _signalled(number):
-    """Return a function that signals a run at a random moment."""
+    """Return a function that sends a signal to a run at a random time."""
     def run(name, out, seconds, choices):
         process = _start(name, out)
         return _wait(process, number, choices.uniform(0, seconds))
@@ -90,7 +91,7 @@ def _signalled(number):
 
 
 def _in_a_write(number):
-    """Return a function that signals a run while it writes a file."""
+    """Return a function that makes a run signal itself while it writes."""
     def run(name, out, seconds, choices):
         call, share = choices.randint(1, 5), choices.choice(
             [0, choices.random(), 1])
@@ -125,7 +126,10 @@ def _cut_writes(number, call, share):
 
 
 def _start(name, out, prepare=lambda: None):
-    """Fork a run, whose output is appended to a file next to its folder."""
+    """Start a run in a forked process, and return the process ID.
+
+    The output of the run is appended to a file next to the folder of the run.
+    """
     sys.stdout.flush()
     process = os.fork()
     if process:
@@ -149,7 +153,11 @@ def _start(name, out, prepare=lambda: None):
 
 
 def _wait(process, number=None, seconds=TIMEOUT):
-    """Return the exit status of a process, signalled after some time."""
+    """Wait for a process, and return its exit status or ``'hangs'``.
+
+    If the process has not ended after ``seconds``, it receives the signal
+    ``number``.
+    """
     status = _poll(process, seconds)
     if status is None and number is not None:
         os.kill(process, number)

@@ -8,7 +8,7 @@ from experiments import compress
 
 @pytest.fixture
 def compressed(tmp_path):
-    """Compress a model's arrays and return the copy's."""
+    """Compress the arrays of a model, and return the compressed arrays."""
     def run(**arrays):
         (tmp_path / 'model.json').write_text('{"dtype": "float32"}')
         numpy.savez(tmp_path / 'model.npz', **arrays)

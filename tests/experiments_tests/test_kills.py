@@ -1,7 +1,8 @@
 """Runs that are killed at random and resumed give the same results.
 
+To kill runs of all experiments 50 times, run
 ``QRNN_KILLS=50 QRNN_KILLS_SEED=1 pytest -s tests/experiments_tests/\
-test_kills.py`` kills 50 times, in all experiments.
+test_kills.py``.
 """
 import collections
 import json
@@ -15,7 +16,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Expected status of the process by signal
+# Expected exit status of a process after each signal
 STATUS = {'SIGKILL': -signal.SIGKILL, 'SIGTERM': -signal.SIGTERM,
           'SIGINT': -signal.SIGINT}
 

@@ -1,4 +1,4 @@
-"""The three experiments on a GPU, end to end."""
+"""Test the three experiments on a GPU end to end."""
 import dataclasses
 import importlib
 import json
@@ -37,7 +37,7 @@ def test_trains_and_resumes(name, dtype, tmp_path):
     ('ptb', 'qrnn-zoneout', 60), ('ptb', 'lstm', 210), ('imdb', 'qrnn', 100),
     ('iwslt', 'qrnn', 200)])
 def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
-    """The limits exclude matrix products; each launch costs host time."""
+    """The number of launches, without matrix products, has a limit."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     train = importlib.import_module(f'experiments.{name}.train')
@@ -64,7 +64,7 @@ def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
 
 
 def test_programs_run_without_cudnn():
-    """CuPy 13 does not warn that it is missing."""
+    """CuPy 13 does not warn that cuDNN is missing."""
     environment = {name: value for name, value in os.environ.items()
                    if name != 'CHAINER_CUDNN'}
     process = subprocess.run(
@@ -78,7 +78,7 @@ def test_programs_run_without_cudnn():
 @pytest.mark.parametrize('rank, n_devices, device', [
     (0, 1, '0'), (1, 1, '0'), (1, 2, '1'), (5, 4, '1')])
 def test_device_of_a_process(rank, n_devices, device, monkeypatch):
-    """A process that sees a single GPU uses it."""
+    """A process uses the GPU of its local rank, or its only visible GPU."""
     monkeypatch.setattr(
         cuda.cupy.cuda.runtime, 'getDeviceCount', lambda: n_devices)
     monkeypatch.setattr(cli, 'use_device', lambda specifier: specifier)

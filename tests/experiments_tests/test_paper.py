@@ -12,7 +12,7 @@ from experiments.paper import TABLES
 
 @pytest.mark.parametrize('experiment', TABLES)
 def test_our_configurations_have_the_papers_settings(experiment):
-    """Only documented settings differ from the paper's."""
+    """Our settings equal the paper's, except for documented differences."""
     paper = TABLES[experiment]
     model = importlib.import_module(f'experiments.{experiment}.model')
     assert set(paper.rows) == set(paper.settings) == (

@@ -47,7 +47,7 @@ def test_no_folder(tmp_path, error_of):
 
 @pytest.fixture
 def written(tmp_path):
-    """Write results and return the document about them."""
+    """Return a function that writes results and returns the report."""
     def write(**runs):
         for name, result in runs.items():
             folder = tmp_path / 'results' / name
@@ -86,7 +86,7 @@ def test_table_compares_runs_with_the_paper(written, tmp_path, capsys):
 
 
 def test_runs_scored_twice_are_not_in_the_table(written):
-    """Training continued after the first score."""
+    """A run is not in the table if training continued after its test score."""
     text = written(
         once=make_result(scored=[{'epochs': 72}]),
         twice=make_result(scored=[{'epochs': 2}, {'epochs': 72}]))
@@ -139,7 +139,7 @@ def test_different_settings(result, differs):
 
 
 def test_settings_that_the_paper_does_not_give():
-    """It gives only the number of parameters of the language model's LSTM."""
+    """The paper gives only the number of parameters of its LSTM model."""
     result = make_result(config='lstm', parameters=19368720)
     result['settings']['lr_decay'] = 1 / 1.2
     text = report.about(result, TABLES['ptb'])
@@ -148,7 +148,7 @@ def test_settings_that_the_paper_does_not_give():
 
 
 def test_order(written, tmp_path):
-    """The order is command, settings, curve, score and comment."""
+    """A section lists command, settings, curve, score and comment in order."""
     folder = tmp_path / 'results' / 'one'
     folder.mkdir(parents=True)
     (folder / 'README.md').write_text('Shows little.\n')
@@ -210,7 +210,7 @@ def test_equal_epochs(written):
 
 
 def test_figures(written, tmp_path):
-    """Links are relative to the folder of the document."""
+    """Links to figures are relative to the folder of the report."""
     speed = tmp_path / 'results' / 'benchmarks' / 'cpu'
     for folder in speed, tmp_path / 'results' / 'one':
         folder.mkdir(parents=True)

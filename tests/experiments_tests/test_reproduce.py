@@ -4,7 +4,7 @@ from experiments import reproduce
 from experiments.common import cli
 
 
-# Replacements for training scripts, which succeed or fail
+# Replacements for training scripts: one succeeds, the other fails
 _FINISH = '''
 import os, sys
 os.makedirs(sys.argv[1])
@@ -15,7 +15,7 @@ _FAIL = 'raise SystemExit("error: no room")'
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run scripts instead of the paper's rows."""
+    """Return a function that runs scripts instead of training runs."""
     def run(**scripts):
         monkeypatch.setattr(reproduce, 'rows', lambda args: [
             (str(tmp_path / name), ['-c', script, str(tmp_path / name)])
@@ -40,8 +40,8 @@ def test_continues_after_a_failure(run, tmp_path, capfd):
         f'{tmp_path / "b"} failed']
 
 
-# A training script that signals its parent and continues when the parent has
-# forwarded the signal
+# A training script that sends SIGTERM to its parent, and continues when the
+# parent has forwarded the signal
 _INTERRUPT = '''
 import os, signal, sys, time
 from experiments.common import cli
@@ -62,7 +62,7 @@ with processes.at_iteration(7, interrupt):
 
 
 def test_interrupted_and_resumed(tmp_path, monkeypatch, capfd):
-    """The script writes a snapshot, from which the same command resumes."""
+    """If repeated, an interrupted command resumes from the snapshot."""
     folder, rows = str(tmp_path / 'ptb' / 'qrnn-zoneout'), reproduce.rows
     command = ['--data', 'ptb=sample', '--out', str(tmp_path), '--test']
 

@@ -1,7 +1,7 @@
 """Train tiny models of all experiments, in one process or several.
 
-As a command, which mpiexec starts, the arguments are the name of a function
-and its arguments.
+mpiexec runs this module as a command, whose arguments are the name of a
+function and the arguments of that function.
 """
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from unittest import mock
 
-import qrnn  # noqa: F401  patches Chainer before it is imported
+import qrnn  # noqa: F401  patches Chainer before the imports below
 
 from chainer.training import updaters
 
@@ -25,10 +25,11 @@ from experiments.ptb import train as ptb
 
 EXPERIMENTS = {'ptb': ptb, 'imdb': imdb, 'iwslt': iwslt}
 
-# Only initial parameters and the order of examples are random.
+# With these settings, only initial parameters and the order of examples are
+# random.
 SETTINGS = {'batch_size': 8, 'dropout': 0., 'n_epochs': 1}
 
-# All random numbers and persistent values of the models are in use.
+# These settings use all random numbers and persistent values of the models.
 RANDOM = {
     'ptb': {'dropout': .5, 'zoneout': .1},
     'imdb': {'layer': 'pqrnn', 'n_features': 16, 'distortion': .3,
@@ -38,7 +39,7 @@ RANDOM = {
 
 
 def train_all(out, dtype, *arguments):
-    """Train every model in a precision."""
+    """Train every model in the given precision."""
     for name in EXPERIMENTS:
         train(name, os.path.join(out, dtype, name), '--dtype', dtype,
               *arguments)
@@ -89,14 +90,14 @@ def kill():
 
 
 def disconnect():
-    if socket.gethostname() == 'hostb':  # of ../shared/two_hosts
+    if socket.gethostname() == 'hostb':  # see shared/two_hosts
         for _, name in socket.if_nameindex():
             subprocess.run(['ip', 'link', 'set', name, 'down'], check=True)
 
 
 @contextlib.contextmanager
 def at_iteration(iteration, act):
-    """Context in which a function is called after an update."""
+    """Call a function after the update with the given iteration number."""
     update = updaters.StandardUpdater.update
 
     def update_and_act(self):
@@ -110,7 +111,7 @@ def at_iteration(iteration, act):
 
 
 def train(name, out, *arguments, **settings):
-    """Train an experiment as its command does."""
+    """Train a tiny model with the main function of an experiment."""
     module = EXPERIMENTS[name]
     tiny = dataclasses.replace(module.TINY, **dict(SETTINGS, **settings))
     # Drawing curves would take longer than training.

@@ -8,7 +8,7 @@ from experiments.common.batches import longest_first
 class TestBucketIterator:
 
     def orders(self, lengths, batch_size=24, seed=0):
-        """Yield the order of every epoch."""
+        """Yield the order of the examples in each epoch."""
         iterator = BucketIterator(
             list(range(len(lengths))), lengths, batch_size,
             seed)

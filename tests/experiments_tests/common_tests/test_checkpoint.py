@@ -17,7 +17,7 @@ def test_replacing(tmp_path):
     for contents in b'old', b'new':
         with checkpoint.replacing(str(path)) as f:
             f.write(contents)
-            # It replaces the previous file only when it is complete.
+            # Until the new file is complete, the previous file remains.
             assert path.exists() == (contents == b'new')
     with pytest.raises(OSError) as info:
         with checkpoint.replacing(str(path)) as f:
@@ -97,8 +97,8 @@ class TestBestModel:
 
     @pytest.fixture(params=[False, True])
     def best(self, request, tmp_path):
-        """Return the extension after four epochs; the second is the best."""
-        model = L.BatchNormalization(3)  # it has persistent values
+        """Return BestModel after four epochs. The second epoch is the best."""
+        model = L.BatchNormalization(3)  # a link with persistent values
         best = checkpoint.BestModel(
             model, {}, 'score', highest=request.param)
         trainer = types.SimpleNamespace(

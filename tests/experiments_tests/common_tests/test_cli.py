@@ -38,7 +38,7 @@ def test_bugs_keep_their_traceback():
 
 
 def test_ctrl_c_during_a_callback(python):
-    """An exception would be ignored there."""
+    """Ctrl-C ends the program even in a callback that ignores exceptions."""
     process = python('-c', """if True:
         import ctypes, signal
         from experiments.common import cli
@@ -101,7 +101,7 @@ def test_gpu():
 
 
 def test_closed_streams(python, tmp_path):
-    """A file that is opened does not get the number of a closed stream."""
+    """An opened file does not get the descriptor of a closed stream."""
     code = """if True:
         import sys
         from experiments.common import cli
@@ -148,7 +148,7 @@ def test_text_that_is_not_utf_8(capsys):
 
 
 def test_only_programs_set_up_the_process(python):
-    """Importing experiments does not change the environment and signals."""
+    """Importing experiments sets up the process only with ``python -m``."""
     code = ('import os, signal, sys; sys.argv = [{}]; import experiments; '
             'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"), '
             'signal.getsignal(signal.SIGINT) == signal.SIG_DFL)')

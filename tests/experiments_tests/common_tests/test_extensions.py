@@ -45,7 +45,7 @@ def test_curves(tmp_path, monkeypatch, no_curves):
 
 @pytest.mark.parametrize('patience, ends', [(None, 9), (2, 4), (3, 8)])
 def test_early_stopping(patience, ends):
-    """The scores improve in epochs 1, 2 and 5."""
+    """Training ends after ``patience`` epochs without an improvement."""
     best = types.SimpleNamespace(epoch=0)
     stop = extensions.EarlyStopping(9, best, patience)
     for epoch in range(1, 10):

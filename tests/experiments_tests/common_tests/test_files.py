@@ -25,7 +25,7 @@ def test_git_lfs_pointer(tmp_path, read):
 
 
 class Harm:
-    """Does harm when it is unpickled."""
+    """Object that creates a folder when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ('harm',)
@@ -35,7 +35,7 @@ class Harm:
     b'', b'text', b'PK\3\4' + 99 * b'random', pickle.dumps(Harm()),
     numpy.array([Harm()], object)], ids=type)
 def test_invalid_arrays(tmp_path, monkeypatch, contents):
-    """Arrays are never unpickled."""
+    """Invalid files cause an error, and pickles are not loaded."""
     monkeypatch.chdir(tmp_path)
     if isinstance(contents, bytes):
         (tmp_path / 'a.npz').write_bytes(contents)

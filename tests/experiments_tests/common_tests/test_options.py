@@ -35,7 +35,7 @@ def test_configuration():
     assert args.facts == {
         'experiment': 'toy', 'config': 'large', 'seed': 0, 'patience': None,
         'dtype': 'float32',
-        # The planned number of epochs, even if --epoch ends the run earlier
+        # Contains the planned n_epochs, even if --epoch ends the run earlier.
         'settings': dataclasses.asdict(Config(lr=2., batch_size=4))}
 
 

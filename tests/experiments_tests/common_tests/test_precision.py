@@ -42,7 +42,7 @@ def test_mixed16(run, tmp_path):
 
 
 def test_resumed(run, assert_same_run, tmp_path):
-    """Snapshots include the scale and the float32 parameters."""
+    """Snapshots include the loss scale and the float32 parameters."""
     experiment, whole, _ = run
     for epoch in '1', '2':
         train(experiment, tmp_path, '--dtype', 'mixed16', '--epoch', epoch,
@@ -105,7 +105,7 @@ def test_clipping_in_float32_is_the_same_as_chainers(threshold):
 
 @pytest.mark.parametrize('threshold', [.5, 5., 100.])
 def test_clipping_of_scaled_gradients(threshold):
-    """The squares of the gradients overflow in float16."""
+    """Clipping is correct although squared gradients overflow in float16."""
     link, optimizer = linear('mixed16', 2. ** 13)
     expected, single = linear('float32')
     for each in optimizer, single:
@@ -135,7 +135,7 @@ def test_overflow_changes_only_the_scale():
 
 
 def test_small_gradients_and_updates_are_not_lost():
-    """In float16, 1e-8 would be 0, and 1 + 1e-4 would be 1."""
+    """Updates are correct although 1e-8 and 1 + 1e-4 round to 0 and 1."""
     with precision.using('mixed16'):
         link = chainer.links.Linear(1, 1, initialW=1, nobias=True)
     optimizer = chainer.optimizers.SGD(1e4).setup(link)
@@ -156,8 +156,8 @@ def test_linear_is_at_least_float32():
 
 
 def test_tf32(monkeypatch):
-    """CuPy reads the variable before its first product."""
-    monkeypatch.setenv('CUPY_TF32', '')  # to restore it afterwards
+    """The precision tf32 sets the environment variable that CuPy reads."""
+    monkeypatch.setenv('CUPY_TF32', '')  # restored after the test
     del os.environ['CUPY_TF32']
     with precision.using('float32'):
         assert 'CUPY_TF32' not in os.environ

@@ -17,7 +17,7 @@ NAIVE = '--communicator', 'naive'
 
 @pytest.fixture(scope='module')
 def single(tmp_path_factory):
-    """Return a function to the folder of runs with a single process."""
+    """Return a function that trains in one process and returns the folder."""
     @functools.cache
     def folder(dtype):
         out = str(tmp_path_factory.mktemp('single'))
@@ -30,7 +30,7 @@ def single(tmp_path_factory):
     (2, 'float64'), (4, 'float32'), ('two_hosts', 'float64')],
     ids='{0[0]}'.format)
 def several(request, tmp_path_factory):
-    """Return the folder of runs with several processes."""
+    """Train in several processes, and return the folder of the runs."""
     n, dtype = request.param
     out = str(tmp_path_factory.mktemp('several'))
     arguments = '-m', processes.__name__, 'train_all', out, dtype, *NAIVE
@@ -62,7 +62,7 @@ def test_same_numbers_as_one_process(single, several, log_of, experiment):
 
 @pytest.fixture(scope='module')
 def broken(mpiexec, tmp_path_factory):
-    """Return the folder of interrupted runs, and the killed process."""
+    """Interrupt and kill runs; return their folder and the mpiexec process."""
     out = tmp_path_factory.mktemp('broken')
     return out, mpiexec(
         2, '-m', processes.__name__, 'train_with_breaks', out, *NAIVE)
@@ -101,7 +101,10 @@ def test_resumes_with_another_number_of_processes(broken, capsys):
 
 
 def test_lost_host_ends_all(two_hosts, tmp_path, capsys):
-    """With shorter limits than in docs/processes.rst."""
+    """A run ends when a host is lost, and can be resumed.
+
+    The timeouts are shorter than those in docs/processes.rst.
+    """
     settings = [
         word for name, value in (('time', 2), ('intvl', 1), ('probes', 2))
         for word in ('--prtemca', f'oob_tcp_keepalive_{name}', value)]
@@ -179,7 +182,7 @@ class TestJoin:
     def test_without_mpiexec(self, mpiexec, python):
         process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
         assert process.returncode == 1
-        # A single line, without messages of MPI
+        # The error is a single line, without messages of MPI.
         assert process.stderr == (
             'error: --communicator needs processes started by mpiexec: '
             'mpiexec -n 2 python -m ...\n')

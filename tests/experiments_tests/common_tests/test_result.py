@@ -16,7 +16,7 @@ LOG = [{'epoch': 1, 'elapsed_time': 5.}, {'epoch': 2, 'elapsed_time': 8.},
 
 @pytest.fixture
 def write(tmp_path):
-    """Write the result of a run after some epochs and return it."""
+    """Return a function that writes and returns the result of a run."""
     trainer = types.SimpleNamespace(
         out=str(tmp_path), elapsed_time=60.,
         get_extension=lambda name: types.SimpleNamespace(log=LOG),
@@ -55,7 +55,7 @@ def test_scored_lists_every_score_on_the_test_part(write, tmp_path):
     assert write(3)['scored'] == [first]
     for _ in range(2):
         assert write(4, {'test_accuracy': 94.})['scored'] == [first, second]
-    # Damaged, or from a version without this entry
+    # If the previous file is damaged or lacks the entry, the list restarts.
     for contents in '{', '{}', '[]':
         (tmp_path / 'result.json').write_text(contents)
         assert write(4, {'test_accuracy': 94.})['scored'] == [second]

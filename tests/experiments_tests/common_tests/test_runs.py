@@ -1,4 +1,4 @@
-"""Runs of the tiny language model: signals, full disks, divergence."""
+"""Test runs of a tiny language model: signals, full disks, divergence."""
 import contextlib
 import dataclasses
 import json
@@ -28,13 +28,13 @@ N_ITERATIONS = 32  # per epoch; a run has two epochs
 
 @pytest.fixture
 def run(tmp_path):
-    """Train, and call a function after the update of an iteration."""
+    """Return a function that trains, and calls ``act`` after an iteration."""
     def start(*arguments, at=None, act=None, out=tmp_path / 'out'):
         update = stream.StreamUpdater.update_core
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # incremented after the update
+            if self.iteration + 1 == at:  # not incremented yet
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +119,7 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second counts as a copy of the first
+            for _ in range(3):  # the second counts as a duplicate
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -230,7 +230,7 @@ class TestDivergence:
 class TestResults:
 
     def test_starts(self, run, tmp_path):
-        """The result lists all starts with their minutes."""
+        """The result lists all starts and the minutes trained after each."""
         for iteration in 5, 37:
             with pytest.raises(cli.Interrupted):
                 run('--resume', at=iteration, act=send(signal.SIGTERM))
@@ -248,7 +248,7 @@ class TestResults:
 
     def test_best_model_comes_from_the_snapshot(
             self, run, tmp_path, reference):
-        """The best epoch may precede the last epoch."""
+        """A missing model.npz is written again from the snapshot."""
         run()
         os.remove(tmp_path / 'out/model.npz')
         result = run('--resume', '--epoch', '4')
@@ -259,14 +259,14 @@ class TestResults:
 
 
 def test_set_and_patience(run):
-    """Without a learning rate, no epoch is better than the first."""
+    """With a learning rate of 0, no epoch is better than the first."""
     for resume in [], ['--resume']:
         result = run('--set', 'lr=0', '--epoch', '9', '--patience', '1',
                      *resume)
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 2  # the planned number
+        assert result['settings']['n_epochs'] == 2  # as planned
 
 
 def test_warns_that_data_are_ignored(run, capsys):
@@ -357,7 +357,7 @@ class TestResume:
     (['--config', 'huge'], 'invalid choice'),
     (['--data', 'nowhere'], 'there is no folder nowhere'),
     (['--device', '99'], 'device 99 cannot be used'),
-    # An unset variable of the shell gives an empty argument.
+    # An unset shell variable results in an empty argument.
     (['--eval-only', ''], 'there is no trained model in'),
     (['--bogus'], 'unrecognized arguments')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):

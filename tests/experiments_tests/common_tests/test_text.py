@@ -62,7 +62,7 @@ def test_damaged(tmp_path, name, contents, message):
 
 def test_json(tmp_path):
     path = tmp_path / 'value.json'
-    # The last is a file name with a byte that is not UTF-8.
+    # The last value is a file name with a byte that is not UTF-8.
     value = {'a': [1, .1, None, 'ä'], 'b': {}, 'c': os.fsdecode(b'l\xe4m')}
     checkpoint.write_json(str(path), value)
     assert text.read_json(str(path)) == value
@@ -80,7 +80,7 @@ class TestDownload:
 
     @pytest.fixture
     def file(self, tmp_path, monkeypatch):
-        """Return a cached file, so that nothing is downloaded."""
+        """Return a local file that replaces the downloaded file."""
         path = tmp_path / 'file'
         path.write_text('good')
         monkeypatch.setattr(

@@ -20,7 +20,7 @@ def user_cache(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory, write_lines):
-    """Return the folder and result of a short run that learns."""
+    """Return the folder and the result of a short but successful run."""
     data = write_lines(tmp_path_factory.mktemp('reviews'), **sample(1500, 200))
     out = tmp_path_factory.mktemp('out')
     with pytest.MonkeyPatch.context() as patch:

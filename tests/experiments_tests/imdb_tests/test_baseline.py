@@ -31,7 +31,7 @@ def test_bag_of_bigrams_sees_order_within_a_review():
     corpus = corpus_of(pairs + [('a', 1)], pairs)
     assert bag_of_words_accuracies(corpus)['test'] == .5
     assert bag_of_words_accuracies(corpus, bigrams=True)['test'] == 1
-    # The last word of a review and the first of the next are not a bigram.
+    # Bigrams do not extend from the end of a review to the next review.
     pairs = 100 * [('b a', 0), ('b b a', 0), ('a b', 1)]
     corpus = corpus_of(pairs + [('a', 1)], [('b', 0), ('a', 0)] + pairs)
     assert bag_of_words_accuracies(corpus, bigrams=True)['test'] > .99

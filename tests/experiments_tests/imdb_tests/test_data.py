@@ -16,7 +16,7 @@ CPU = chainer.get_device('@numpy')
 IMDB = os.path.join(os.path.dirname(data.__file__),
                     '..', '..', '..', 'shared', 'data', 'imdb')
 
-# 20 reviews with a unique word each, between two words that all share
+# In each of the 20 reviews, a unique word is between two common words.
 TRAIN = [(f'all review{i} all', i % 2) for i in range(20)]
 TEST = [('all review0 unheard', 1), ('', 0)]
 
@@ -45,7 +45,7 @@ class TestCorpus:
 
     def test_vocabulary_contains_only_words_of_the_training_part(self):
         corpus = corpus_of(TRAIN, TEST)
-        assert corpus.vocabulary[:2] == ['<unk>', 'all']  # by frequency
+        assert corpus.vocabulary[:2] == ['<unk>', 'all']  # sorted by frequency
         assert sorted(corpus.vocabulary[2:]) == sorted(
             text.split()[1] for text, _ in texts(corpus, 'train'))
         assert {text for text, _ in texts(corpus, 'dev')} == {'all <unk> all'}
@@ -111,7 +111,7 @@ class TestCache:
         assert data.load(str(folder)).facts == facts
 
     def test_tokenizes_again(self, folder, cache, monkeypatch):
-        """A change of a file's time or size or of the tokenizer causes it."""
+        """Texts are tokenized again if a file or the tokenizer has changed."""
         data.load(str(folder))
         path = folder / 'test.jsonl'
         time = path.stat().st_mtime_ns
@@ -128,7 +128,7 @@ class TestCache:
         write_lines(folder, test=TRAIN)
         with pytest.raises(UserError, match='are the same reviews; use'):
             data.load(str(folder))
-        # Allowed when a trained model is scored
+        # Equal parts are allowed when a trained model is scored.
         data.load(str(folder), number=lambda word: 0)
 
     def test_one_class(self, folder, write_lines, capsys):

@@ -48,7 +48,7 @@ def test_same_logits(trained, tmp_path, capsys):
 
 @pytest.mark.parametrize('options', [[], ['--int8']])
 def test_model_of_the_project(tmp_path, options):
-    """Without --model it is the trained one in the repository."""
+    """Without --model, the trained model of the repository is exported."""
     onnxruntime = pytest.importorskip('onnxruntime')
     out = str(tmp_path / 'model.onnx')
     export.main(['--out', out, *options])
@@ -88,7 +88,10 @@ def test_int8(trained, tmp_path):
 
 @pytest.fixture(scope='session')
 def node():
-    """Run JavaScript with onnxruntime-web, from NODE_PATH or ROOT."""
+    """Return a function that runs JavaScript with onnxruntime-web.
+
+    NODE_PATH or ROOT must contain the package.
+    """
     def run(program, *arguments):
         return subprocess.run(
             ['node', '-', *arguments], input=program, text=True, cwd=ROOT,

@@ -45,7 +45,7 @@ WORDS = st.sampled_from([
 @given(st.lists(WORDS, min_size=1), st.lists(WORDS, unique=True))
 def test_load(tmp_path_factory, write, name, words, vocabulary):
     """Words are looked up first unchanged, then in lower case."""
-    words = ['the', *words]  # the first line determines the size
+    words = ['the', *words]  # the first line determines the size of vectors
     path = write(tmp_path_factory.getbasetemp() / name, [
         f'{word} {i} 0.5 -2e-1' for i, word in enumerate(words)])
     vectors, found = glove.load(path, [*vocabulary, words[-1], 'unheard'])
@@ -62,8 +62,8 @@ def test_load(tmp_path_factory, write, name, words, vocabulary):
 
 
 @pytest.mark.parametrize('lines', [
-    ['5 3', *LINES],  # word2vec's first line
-    [line + ' ' for line in LINES],  # fastText's ends of lines
+    ['5 3', *LINES],  # word2vec writes a header
+    [line + ' ' for line in LINES],  # fastText ends lines with a space
     [line + '\r' for line in LINES],
     ['\ufeff' + LINES[0], LINES[1]],
     ['2\t3', *(line.replace(' ', '\t') for line in LINES)],
@@ -136,7 +136,7 @@ def test_zip_of_another_program(tmp_path):
     ({'words': ['bad', 'good'], 'vectors': [[1.]]}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [['x', 'y']]}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [[numpy.nan]]}, 'does not contain words'),
-    ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # no pickles
+    ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # a pickle
 ])
 def test_invalid_arrays(tmp_path, arrays, message):
     path = str(tmp_path / 'a.npz')
@@ -159,7 +159,7 @@ def test_is_streamed(tmp_path, write, name):
 
 
 def test_initial_vectors(tmp_path):
-    """Other vectors are drawn with the same mean and deviation."""
+    """Missing vectors have the mean and deviation of the existing vectors."""
     random = numpy.random.RandomState(0)
     texts = [(' '.join(f'w{i}' for i in range(row, 2000, 20)), 1)
              for row in range(20)]

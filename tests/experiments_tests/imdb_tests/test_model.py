@@ -30,7 +30,7 @@ def make(**settings):
     for param in model.params():  # zero biases would hide errors
         param.array += .2 * numpy.random.randn(*param.shape)
     if settings.get('layer') == 'pqrnn':
-        with chainer.using_config('train', True):  # statistics of its norm
+        with chainer.using_config('train', True):  # update statistics
             model(*pad(REVIEWS, CPU))
     return model
 
@@ -74,7 +74,7 @@ class TestBatch:
             model, words[:, ::-1], lengths)
 
     def test_empty_review(self, sequential):
-        """The logit is the bias."""
+        """The logit of an empty review equals the bias."""
         for others in [], REVIEWS:
             words, lengths, _ = pad([([], 1)] + others, CPU)
             assert logits(sequential, words, lengths)[0] == (
@@ -95,7 +95,7 @@ class TestBatch:
 
 
 def test_reported(model):
-    words, lengths, labels = pad(REVIEWS[:5], CPU)  # an odd number
+    words, lengths, labels = pad(REVIEWS[:5], CPU)
     reporter = chainer.Reporter()
     reporter.add_observer('model', model)
     with reporter, chainer.using_config('train', False):
@@ -127,7 +127,7 @@ def test_dropout_in_training_only():
 class TestConfigs:
 
     def test_paper(self):
-        """Section 4.1 and Table 1."""
+        """The settings equal those of Section 4.1 and Table 1 of the paper."""
         config = CONFIGS['qrnn']
         assert (config.n_layers, config.n_units, config.embed_size) == (
             4, 256, 300)
@@ -139,7 +139,7 @@ class TestConfigs:
         assert dataclasses.replace(config, layer='lstm') == CONFIGS['lstm']
 
     def test_pqrnn(self):
-        """It has 1.2 million parameters and no embedding."""
+        """The model has 1.2 million parameters and no embedding."""
         model = build(CONFIGS['pqrnn'], WORDS)
         assert model.count_params() == 512 * 128 + 2 * 128 + sum(
             2 * (3 * size * 3 * 112 + 3 * 112) for size in (128, 224, 224)
@@ -178,7 +178,7 @@ def test_learns(kind):
 
 @pytest.mark.parametrize('l2_embedding', [False, True])
 def test_optimizer(l2_embedding):
-    """RMSprop uses the config; weight decay of word vectors is optional."""
+    """RMSprop has the configured options; decay of embeddings is optional."""
     config = dataclasses.replace(
         TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = build(config, WORDS)
@@ -198,7 +198,7 @@ def test_optimizer(l2_embedding):
 
 
 def test_trained_model_of_the_project():
-    """Stored in float16, below 3 MB, and loaded in float32."""
+    """The file is float16 and below 3 MB. The loaded model is float32."""
     path = os.path.join(PRETRAINED, 'model.npz')
     assert os.path.getsize(path) < 3e6
     with numpy.load(path) as arrays:

@@ -29,7 +29,7 @@ def test_case_does_not_matter():
 
 
 def test_features_are_fixed():
-    """Trained weights depend on the features."""
+    """Features must not change, because trained weights depend on them."""
     assert ''.join('-0+'[int(value) + 1] for value in features(
         'brilliant', 64)) == (
             '0+0+0-+-000----0+-0+000-0+000+0+'
@@ -60,6 +60,6 @@ def test_misspell(word):
     seen = {misspell(word) for _ in range(2000)}
     assert all(abs(len(other) - len(word)) <= 1 and other for other in seen)
     if len(word) > 1:
-        assert word[1:] in seen  # a letter left out
-        assert word[1] + word[0] + word[2:] in seen  # two swapped
-    assert 'z' + word[1:] in seen  # one replaced
+        assert word[1:] in seen  # a letter is missing
+        assert word[1] + word[0] + word[2:] in seen  # two letters are swapped
+    assert 'z' + word[1:] in seen  # a letter is replaced

@@ -12,7 +12,7 @@ BAD = 'It starts brilliant and ends dull.'
 
 @pytest.fixture
 def run(trained, capsys, monkeypatch):
-    """Run the command; return labels, lines on standard error, status."""
+    """Run the command; return labels, error lines and the exit status."""
     def run(*texts, stdin=b''):
         monkeypatch.setattr(
             'sys.stdin', io.TextIOWrapper(io.BytesIO(stdin), 'ascii'))
@@ -69,7 +69,7 @@ def test_closed_standard_input(run, monkeypatch):
 
 
 def test_model_of_the_project(capsys):
-    """Without --model it is the trained one in the repository."""
+    """Without --model, the trained model of the repository is used."""
     predict.main(['One of the best films I have seen.', 'A waste of time.'])
     labels = [line.split('\t')[0]
               for line in capsys.readouterr().out.splitlines()]

@@ -15,7 +15,7 @@ from experiments.common.cli import UserError
 from experiments.imdb import reviews
 
 
-# Sorted by label and number, as the data set of Maas et al.
+# Reviews are sorted by label and number, as in the data set of Maas et al.
 READ = {'train': [('bad', 0), ('awful', 0), ('dull', 0), ('good', 1)],
         'test': [('weak', 0), ('fine', 1)]}
 TREE = {
@@ -72,7 +72,10 @@ class TestTree:
 
 
 def write_archive(path, members, mode='w:gz'):
-    """Write a tar archive of names with texts, or with a type and target."""
+    """Write a tar archive.
+
+    ``members`` maps each name to a text, or to a type and a link target.
+    """
     with tarfile.open(path, mode) as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
@@ -93,7 +96,7 @@ class TestArchive:
 
     @modes
     def test_read(self, tmp_path, mode):
-        """Other members of the archive are ignored."""
+        """Members of the archive that are not reviews are ignored."""
         path = write_archive(tmp_path / 'a', TREE | OTHERS | {
             'aclImdb/train/pos/2_9.txt': (tarfile.SYMTYPE, '/etc/passwd'),
             'aclImdb/train/pos/6_9.txt': (tarfile.DIRTYPE, '')}, mode)
@@ -106,8 +109,9 @@ class TestArchive:
         path = write_archive(tmp_path / 'a', {
             name: random.bytes(300).hex() for name in TREE}, mode)
         whole = path.read_bytes()
-        # A member of plain tar is a header of 512 bytes and 1024 of text;
-        # some of these cuts are within a header and between two members.
+        # In plain tar, a member is a header of 512 bytes and a text of 1024
+        # bytes. Some of these cuts are within a header, and some are between
+        # two members.
         end = 6 * 1536 if mode == 'w' else len(whole) - 200
         for n in range(0, end + 1, 256):
             path.write_bytes(whole[:n])
@@ -162,7 +166,7 @@ class TestJsonLines:
     @given(st.lists(st.tuples(st.text(), st.integers(0, 1)), min_size=1),
            st.booleans())
     def test_read(self, tmp_path_factory, pairs, is_gzipped):
-        """The order is kept."""
+        """The order of reviews is preserved."""
         folder = tmp_path_factory.mktemp('reviews')
         lines = '\r\n\n'.join(
             json.dumps({'text': text, 'label': label, 'id': 'x'},
@@ -178,7 +182,7 @@ class TestJsonLines:
         lambda values: st.lists(values, max_size=2)
         | st.dictionaries(st.sampled_from(['text', 'label', 'x']), values)))
     def test_other_json(self, tmp_path_factory, value):
-        """Only an object with a text and a label is a review."""
+        """Only JSON objects with a text and a label are reviews."""
         path = tmp_path_factory.getbasetemp() / 'other.jsonl'
         path.write_text('\n' + json.dumps(value))
         try:

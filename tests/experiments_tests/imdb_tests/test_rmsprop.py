@@ -19,11 +19,11 @@ def setup(rowwise, dtype, **options):
 
 
 def gradients(dtype, n=60):
-    """Yield gradients, most of whose rows are 0; some are None."""
+    """Yield gradients. Most rows are 0, and some gradients are None."""
     random = numpy.random.RandomState(1)
     for i in range(n):
         rows = random.rand(9, 1) < (0, .1, .4)[i % 3]
-        rows[8] = i == n - 1  # its first gradient is in the last step
+        rows[8] = i == n - 1  # row 8 has one gradient, in the last step
         g = (random.randn(9, 4) * rows * 10 ** random.uniform(-6, 2)).astype(
             dtype)
         g[:, 2] *= random.rand() < .5
@@ -46,7 +46,7 @@ def test_same_as_chainers(dtype, rtol, options):
     for i, g in enumerate(gradients(dtype)):
         previous = ours.W.array.copy()
         for model, optimizer in zip(models, optimizers):
-            if i > 40:  # the rule uses the optimizer's hyperparameters
+            if i > 40:  # later changes of lr must take effect
                 optimizer.lr = .1 / i
             step(model, g)
         assert ours.W.dtype == ours.W.update_rule.state['ms'].dtype == dtype
@@ -54,7 +54,7 @@ def test_same_as_chainers(dtype, rtol, options):
             ours.W.array, theirs.W.array, rtol=rtol, atol=rtol)
         if g is not None:  # rows without a gradient do not change
             assert (ours.W.array == previous)[~g.any(axis=1)].all()
-    # Mean squares agree after each row has a gradient.
+    # After a step in which all rows have gradients, the mean squares agree.
     for model in models:
         step(model, numpy.ones((9, 4), dtype))
     numpy.testing.assert_allclose(

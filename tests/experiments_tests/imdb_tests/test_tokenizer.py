@@ -12,7 +12,7 @@ from experiments.imdb.tokenizer import tokenize
 
 
 @pytest.mark.parametrize('text, tokens', [
-    # All full stops are tokens, in contrast to NLTK's word tokenizer.
+    # Unlike NLTK's word tokenizer, split off full stops within the text too.
     ('It is good. I like it.', 'It is good . I like it .'),
     ('It is good.I like it!Do you?Yes.',
      'It is good . I like it ! Do you ? Yes .'),
@@ -22,7 +22,7 @@ from experiments.imdb.tokenizer import tokenize
     ('Mr. Lee and Dr. No, i.e. two.', 'Mr. Lee and Dr. No , i.e. two .'),
     ('The film, 3.5 stars (of 10).', 'The film , 3.5 stars ( of 10 ) .'),
     ('Wait... what', 'Wait ... what'),
-    ('<unk>', '< unk >'),  # no text contains the token <unk>
+    ('<unk>', '< unk >'),  # a text never yields the token <unk>
 ])
 def test_tokens(text, tokens):
     assert tokenize(text) == tokens.split()
@@ -35,7 +35,7 @@ def test_changes_only_spaces(text):
 
 
 class TestProcesses:
-    """Tests of worker processes, some of which execute texts as programs."""
+    """Tests of worker processes, which sometimes run a text as a program."""
 
     @pytest.fixture(autouse=True)
     def processes(self, monkeypatch):
@@ -48,7 +48,7 @@ class TestProcesses:
             map(tokenize, texts))
 
     def test_killed_while_tokenizing(self):
-        """Processes may be killed when memory is exhausted."""
+        """An error is raised if a process is killed, e.g. to free memory."""
         with pytest.raises(UserError, match='tokenized reviews was killed'):
             list(tokenizer._map(exec, [
                 'import os; os.kill(os.getpid(), 9)']))
@@ -76,5 +76,5 @@ class TestProcesses:
         ''', fifo)
         assert process.returncode == -signal.SIGKILL
         os.set_blocking(reader, True)
-        with open(reader) as f:  # the pipe ends when all workers have ended
+        with open(reader) as f:  # read until all workers have ended
             assert f.read() == 'started\n'

@@ -22,7 +22,7 @@ def run_test(out, *arguments):
 
 
 def test_result(trained):
-    """Labels depend on word order, which a bag of words ignores."""
+    """The model beats a bag of words, since labels depend on word order."""
     out, result = trained
     assert result['test_accuracy'] > 95
     assert result['bag_of_words_test_accuracy'] < 75
@@ -37,7 +37,7 @@ def test_result(trained):
 
 
 def test_best_model_is_scored_on_test_once(tmp_path, monkeypatch):
-    """Here the last epoch is the worst."""
+    """The model of the best epoch is scored instead of the last model."""
     values, weights, scored = iter([.7, .8, .6]), [], []
 
     def evaluator(model, reviews, batch_size):
@@ -88,7 +88,7 @@ class TestGlove:
         result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
         assert seen == [[1, 2, 3, 4, 5]]
         assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 2  # of "It" and "it"
+        assert result['glove']['vectors'] == 2  # for "It" and "it"
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
@@ -124,7 +124,7 @@ class TestEvaluation:
                 name, result[name.lower() + '_accuracy']) in out
 
     def test_other_reviews(self, trained, tmp_path, write_lines, capsys):
-        """Words are numbered by the model."""
+        """Words of other reviews get the indices of the model's vocabulary."""
         pairs = sample(100, 100, seed=1)
         write_lines(tmp_path, test=pairs['test'], train=[
             (text, 1 - label) for text, label in pairs['train']])
@@ -145,7 +145,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
     train.main(['--eval-only', str(out)])
     assert 'Test accuracy: {:.2f} %'.format(
         result['test_accuracy']) in capsys.readouterr().out
-    # No word is unknown: new words get numbers.
+    # No word is unknown, because new words get new indices.
     predict.main(['--model', str(out), 'Zxyq', 'Dull zxyq.', 'Brilliant'])
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 3 and captured.err == ''
@@ -156,7 +156,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
 @pytest.mark.parametrize('arguments, message', [
     (['--data', 'nowhere'], 'there are no reviews in nowhere; --data accepts'),
     (['--test', '--glove', 'nowhere'], 'nowhere'),
-    # An unset variable of the shell gives an empty argument.
+    # An unset shell variable results in an empty argument.
     (['--test', '--glove', ''], 'No such file')])
 def test_invalid_arguments(error_of, tmp_path, arguments, message):
     assert message in error_of(train.main, '--out', tmp_path, *arguments)

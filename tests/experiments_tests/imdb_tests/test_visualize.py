@@ -20,7 +20,7 @@ REVIEW = 'It starts dull and ends brilliant. My brother called it weak.'
 
 
 def test_trace(trained):
-    """Probabilities are predictions for the review up to each word."""
+    """The probability at each word is the prediction for the text so far."""
     model, _ = load(trained[0])
     words = [model.number(word) for word in tokenize(REVIEW)]
     states, p = visualize.trace(model, words)
@@ -30,9 +30,9 @@ def test_trace(trained):
         probability(model, words[:t + 1]) for t in range(len(words))],
         atol=1e-5)
     assert p.max() - p.min() > .3
-    # The next review starts without a state.
+    # Each call starts without a state.
     assert (visualize.trace(model, words)[0] == states).all()
-    # h = o c: outputs have the signs of the states, and are not larger.
+    # Since h = o c and 0 < o < 1, h has the sign of c, and |h| <= |c|.
     h = model.rnn(model.embed(numpy.array([words], 'i')),
                   numpy.array([len(words)])).array[0]
     assert (numpy.sign(h) == numpy.sign(states))[abs(h) > 1e-4].all()
@@ -42,7 +42,7 @@ def test_trace(trained):
 @pytest.mark.skipif(
     not os.path.isdir(IMDB), reason='there is no folder with IMDb')
 def test_figure_3():
-    """The paper's review resets many channels, which recover later."""
+    """In the paper's review, many channels are reset and recover later."""
     model, _ = load(PRETRAINED)
     words = tokenize(visualize.find(IMDB, 'not exactly a bad story'))
     states, _ = visualize.trace(model, [model.number(word) for word in words])
@@ -58,7 +58,7 @@ class TestCommand:
 
     @pytest.fixture
     def run(self, trained, tmp_path):
-        """Draw a review and return the words that were drawn."""
+        """Return a function that draws a review and returns its words."""
         out = tmp_path / 'deep' / 'states.png'
 
         def run(*arguments):
@@ -75,7 +75,7 @@ class TestCommand:
             'positive\t')
 
     def test_model_of_the_project(self, tmp_path, capsys):
-        """Without --model it is the trained one in the repository."""
+        """Without --model, the trained model of the repository is used."""
         pytest.importorskip('matplotlib')
         out = tmp_path / 'states.png'
         visualize.main(['--out', str(out), 'It is simply gorgeous.'])
@@ -119,10 +119,10 @@ class TestChannelOrder:
             assert sorted(order) == list(range(shape[1]))
 
     def test_similar_channels_are_adjacent(self):
-        """The mean and scale of a channel do not matter."""
+        """The order does not depend on the mean and scale of a channel."""
         random = numpy.random.RandomState(0)
-        # Each row is the states of one kind of channel over time. The first
-        # two kinds are orthogonal to the other two.
+        # Each row contains the states of one kind of channel over time. The
+        # first two kinds are orthogonal to the last two.
         courses = numpy.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1],
                                [0, 0, -1, 1.]])
         kind = random.permutation(numpy.arange(30) % 5 % 4)
@@ -131,7 +131,7 @@ class TestChannelOrder:
                   + 1e-3 * random.randn(30, 4)).T
         ordered = kind[visualize.channel_order(states)]
         changes = (ordered != numpy.roll(ordered, 1)).sum()
-        assert changes == 4  # the order is circular
+        assert changes == 4  # includes the change from last to first
 
 
 @pytest.mark.parametrize('n_words', [2, 76])
@@ -144,7 +144,7 @@ def test_png(n_words):
                    numpy.linspace(0, 1, n_words), range(4))
     png.seek(0)
     pixels = image.imread(png)[..., :3]
-    # The picture has a row for each 66 words.
+    # A row of the picture shows up to 66 words.
     assert pixels.shape[0] == pytest.approx(
         110 * 2.9 * -(-n_words // 66), abs=1)
     redness = pixels[..., 0] - pixels[..., 2]

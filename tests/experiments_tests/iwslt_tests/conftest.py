@@ -14,7 +14,7 @@ from experiments.iwslt.model import Translator
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
-    """Return the folder and result of a short run that learns."""
+    """Return the folder and the result of a short but successful run."""
     out = tmp_path_factory.mktemp('out')
     sample = data.sample
     with pytest.MonkeyPatch.context() as patch:
@@ -37,6 +37,6 @@ def random_model():
         model = Translator(Config(layer, **settings), len(characters) + 1)
         for _, param in sorted(model.namedparams()):
             param.array[...] = random.uniform(-1, 1, param.shape)
-        model.output.b.array[0] = -3  # makes an early end unlikely
+        model.output.b.array[0] = -3  # make early ends of sentences unlikely
         return model, Characters('\n' + characters)
     return make

@@ -16,12 +16,12 @@ layers = pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch):
-    """Set a limit that is reached sooner."""
+    """Reduce the length limit, so that tests reach the limit."""
     monkeypatch.setattr(beam, 'length_limit', lambda n_source: n_source + 9)
 
 
 def log_probability(model, characters, line, text):
-    """Return the log-probability of a text and its end from the loss."""
+    """Compute the log-probability of a text and its end from the loss."""
     source, target = characters.source(line), characters.target(text)
     n = numpy.array([len(target)])
     with chainer.using_config('train', False), chainer.no_backprop_mode():
@@ -40,7 +40,7 @@ def assert_same(actual, expected):
     ('gnmt', .6, 'qrnn')])
 def test_full_width_is_exhaustive(
         random_model, monkeypatch, criterion, alpha, layer):
-    """It finds the best of all texts, with scores as defined."""
+    """The widest beam finds the best of all texts with correct scores."""
     model, characters = random_model('ab', layer)
     monkeypatch.setattr(
         beam, 'length_limit', lambda n_source: 4 + 0 * n_source)
@@ -89,7 +89,7 @@ def plain_search(model, characters, line, search):
     ('paper', 1, 1, 'random'), ('paper', 4, 2, 'endless'),
     ('gnmt', 4, 2, 'random'), ('logprob', 4, 2, 'tied')])
 def test_same_as_a_plain_search(random_model, criterion, width, n_best, kind):
-    """The length limit, ties and early endings do not change the result."""
+    """Results equal those of a plain search, even with ties and early ends."""
     model, characters = random_model('cabx', ['qrnn', 'lstm'][width > 1])
     if kind == 'endless':
         model.output.b.array[0] = -50
@@ -123,7 +123,7 @@ def test_batches_change_nothing(random_model, layer, batch_size):
 
 
 def test_one_step_per_character(random_model):
-    """No prefix is repeated, and finished lines leave the batch."""
+    """No prefix is decoded twice, and finished lines leave the batch."""
     model, characters = random_model('abxy')
     steps, step = [], model.step
     object.__setattr__(model, 'step', lambda y: (

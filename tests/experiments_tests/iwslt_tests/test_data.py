@@ -37,7 +37,7 @@ def write_plain(folder, parts, suffix=''):
 
 
 def write_official(folder, parts):
-    """Write a folder as IWSLT releases it."""
+    """Write sentence pairs in the file format of an IWSLT release."""
     names = {'dev': 'TED.tst2013', 'test': 'TED.tst2014'}
     for part, pairs in parts.items():
         for i, language in enumerate(('de', 'en')):
@@ -87,7 +87,7 @@ corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     ids=['plain', 'official', 'gzipped'])
 @hypothesis.given(parts=corpora)
 def test_round_trip(write, parts):
-    """The corpus contains the files' text, also as numbers."""
+    """The corpus contains the text of the files, and its character indices."""
     with tempfile.TemporaryDirectory() as folder:
         write(folder, parts)
         corpus = data.load(folder, 300, checked=False)
@@ -106,12 +106,12 @@ def test_round_trip(write, parts):
 
 
 def test_names_of_multi30k(plain):
-    """Files are val.*, and the first test_*.* of both languages."""
+    """Parts are val.* and the first test_*.* that has both languages."""
     for path in list(plain.iterdir()):
         name = path.name.replace('dev', 'val').replace(
             'test', 'test_2017_flickr')
         path.rename(plain / name)
-    write(plain / 'test_2016_flickr.de', ['c'])  # the .en is missing
+    write(plain / 'test_2016_flickr.de', ['c'])  # without English
     write_plain(plain, {'test_2018': [('c', 'd')]})
     corpus = data.load(str(plain), 300)
     assert corpus.pairs == PAIRS
@@ -141,7 +141,7 @@ def test_extra(official):
     write_plain(official, {'TEDY': [('a TEDY', 'y')]}, '.gz')
     assert trained_on('TEDY') == ['TEDY']
     with pytest.raises(UserError, match='begins with TED.tst2014; choose'):
-        trained_on('TED.tst2014')  # it is the test part
+        trained_on('TED.tst2014')  # the test part
     with pytest.raises(UserError, match='--extra requires --data'):
         data.load(None, 300, ['TED'])
 
@@ -177,7 +177,7 @@ def test_segments_of_the_release(official):
         '  z ', ' a & b &lt;\nc &amp; d <!-- no --> < 5'))
     assert data.load(str(official), 300).pairs['test'] == [
         ('c', 'a & b < c & d < 5'), ('bb', 'yy')]
-    # Any content is rejected quickly.
+    # Long malformed content is rejected quickly.
     for text in '<seg id="1">', '<seg id="', '<seg ', '<doc ', '<doc docid="':
         path.write_text(20000 * text)
         with pytest.raises(UserError, match='de-en.en.xml'):
@@ -230,13 +230,13 @@ def test_git_lfs_pointer(plain, name):
 def test_byte_order_marks(official):
     for path in official.iterdir():
         path.write_text('\ufeff' + path.read_text())
-    for name in '._train.de', '._train.en':  # as macOS adds
+    for name in '._train.de', '._train.en':  # added by macOS
         (official / name).write_text('metadata')
     assert data.load(str(official), 300).pairs == PAIRS
 
 
 def test_characters_of_a_model(plain):
-    """Unknown characters have the number -1 and are not scored."""
+    """Unknown characters have the index -1 and are not scored."""
     known = data.load(str(plain), 300).characters
     write(plain / 'train.de', ['ä', 'öa'])
     write(plain / 'train.en', ['x', 'y%'])

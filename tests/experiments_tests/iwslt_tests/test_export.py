@@ -33,13 +33,13 @@ def sessions(models):
 
 @pytest.mark.parametrize('kernel_sizes', [(3, 2), (1, 1, 1)])
 def test_same_probabilities(random_model, kernel_sizes):
-    """ONNX models and Chainer agree, also if all rows share a source."""
+    """ONNX models and Chainer agree, even if all rows share a source."""
     model, characters = random_model('abcd', kernel_sizes=kernel_sizes)
     encoder, decoder = sessions(export.export(model, characters, {}))
     for n_rows in 3, 1, 0:
         lengths = numpy.array([4, 6, 1])[:n_rows]
         source = numpy.random.randint(0, len(characters), (n_rows, 6))
-        source[:1, 1] = -1  # unknown
+        source[:1, 1] = -1  # an unknown character
         source[numpy.arange(6) >= lengths[:, None]] = -1
         target = numpy.random.randint(
             0, len(characters), (3 if n_rows else 0, 5))
@@ -81,7 +81,7 @@ def test_metadata(exported, trained):
 
 
 def test_example_of_the_documentation(exported, trained, code_block):
-    """It decodes greedily, without Chainer."""
+    """The example decodes greedily without Chainer and matches Chainer."""
     model, characters, _ = load(trained[0])
     lines = ['Die Sonne scheint .', '', 'zwei  alte Hunde', 'x']
     process = subprocess.run(

@@ -35,21 +35,21 @@ def test_a_sentence_has_one_translation():
 
 
 @pytest.mark.parametrize('german, english', [
-    # the verb at the end of a clause, the participle before it
+    # The verb is at the end of a clause, after the participle.
     (r'dass .* hat\.$', r'that .* has \w+'),
     (r'weil .* \w+en können\.$', r'because .* can \w+'),
-    # subject and verb after an opening
+    # After an opening, the verb precedes the subject.
     (r'^Heute hat .* gesehen\.$', r'^Today \w+ .* has seen \w+'),
-    # gender, case and number
+    # Endings depend on gender, case and number.
     (r'\bden alten Stuhl\b', r'\bthe old chair\b'),
     (r'\bein rote[rs] (Vogel|Kind)\b', r'\ba red (bird|child)\b'),
     (r'\bdiese neuen Uhren\b', r'\bthese new clocks\b'),
     (r'\beinen alten \w+', r'\ban old \w+'),
-    # verbs with their subjects
+    # Verbs agree with their subjects.
     (r'^\w+ (\w+ )?Kinder (haben|wollen|müssen)\b',
      r'\bchildren (have|want|must)\b'),
     (r'^\w+ (\w+ )?Kind (hat|will|muss)\b', r'\bchild (has|wants|must)\b'),
-    # compounds
+    # German compounds are single words.
     (r'\bKüchentisch\b', r'\bkitchen table\b'),
 ])
 def test_rules(sample, german, english):

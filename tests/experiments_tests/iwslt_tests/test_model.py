@@ -49,7 +49,7 @@ def steps(model, source, target):
 
 @layers
 def test_padding_changes_nothing(random_model, layer):
-    """Loss and gradients of a batch are means over its sentences."""
+    """Loss and gradients of a batch are means over its target characters."""
     model, characters = random_model('abxy', layer)
     pairs = examples(characters)
     loss, grads = loss_and_grads(model, batch(pairs))
@@ -81,7 +81,7 @@ def test_loss_agrees_with_steps(random_model, layer, english):
 
 @layers
 def test_initial_cells_of_the_decoder(random_model, layer):
-    """An LSTM starts from the encoder's cells, a QRNN from zero."""
+    """LSTM decoders start from the encoder's state, QRNNs from zero cells."""
     model, characters = random_model('abxy', layer)
     source = characters.source('abba')[None]
     model.encode(source, [4])
@@ -121,7 +121,8 @@ def test_dropout(random_model):
 
 def test_size_of_the_papers_model():
     model = Translator(CONFIGS['qrnn'], 188)
-    # Embedding; two stacks, the first with k = 6; V; attention; softmax
+    # Terms: embedding; weights and biases of two stacks, of which the first
+    # layer has k = 6; V; attention; softmax
     assert model.count_params() == (
         188 * 320 + (6 + 3 * 2 + 4 * 2) * 320 * 960 + 8 * 960
         + 4 * 320 * 960 + 640 * 320 + 320 + 321 * 188)

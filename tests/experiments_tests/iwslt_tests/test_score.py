@@ -15,7 +15,7 @@ def test_by_hand(recwarn):
     for precision in 12 / 13, 9 / 11, 6 / 9, 3 / 7:
         expected *= precision ** .25
     assert value == pytest.approx(expected)
-    # The brevity penalty
+    # A short translation has a brevity penalty.
     assert bleu(['a b c d e'], ['a b c d e f']) == pytest.approx(
         100 * 2.718281828 ** (1 - 6 / 5))
     assert bleu(['a b c x y'], ['a b c d e']) == pytest.approx(0)

@@ -23,7 +23,7 @@ def test_reaches_a_score(trained):
 
 
 def test_pairs_are_bucketed(tmp_path, monkeypatch):
-    """Pairs of a batch have about the same length."""
+    """The pairs of a batch have similar lengths."""
     batches = []
     monkeypatch.setattr(score, 'convert', lambda examples, device, convert=(
         score.convert): (batches.append(examples), convert(

@@ -10,7 +10,7 @@ GERMAN = 'Der Hund sieht die Katze.'
 
 @pytest.fixture
 def translated(trained, monkeypatch, capsys):
-    """Translate bytes, and return lines of output and warnings."""
+    """Return a function that translates bytes into lines and warnings."""
     def run(contents, *arguments):
         monkeypatch.setattr(
             'sys.stdin', io.TextIOWrapper(io.BytesIO(contents)))
@@ -47,7 +47,7 @@ def test_speed_on_a_terminal(translated, monkeypatch):
     (b'Der\x1bHund\x0b\x0c\x85 \xe2\x80\xa8.', False, 'line 2 is not UTF-8'),
 ])
 def test_invalid_lines(translated, invalid, empty, message):
-    """They do not affect other lines."""
+    """Invalid lines do not affect other lines."""
     lines, warnings = translated(b'\n'.join(
         [GERMAN.encode(), invalid, GERMAN.encode(), b'']))
     assert len(lines) == 3 and lines[0] == lines[2]

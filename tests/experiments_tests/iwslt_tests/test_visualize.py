@@ -11,7 +11,7 @@ GERMAN, ENGLISH = 'Der Hund.', 'The dog.'
 
 @pytest.mark.parametrize('layer', ['qrnn', 'lstm'])
 def test_attention(random_model, monkeypatch, layer):
-    """The weights give the context that the decoder computes."""
+    """The attention weights reproduce the context vectors of the decoder."""
     model, characters = random_model('abxy', layer)
     contexts, attend = [], Encoder.attend
     monkeypatch.setattr(Encoder, 'attend', lambda self, query: (
@@ -19,7 +19,7 @@ def test_attention(random_model, monkeypatch, layer):
     weights = visualize.attention(model, characters, 'abbab', 'xyx')
     assert weights.shape == (4, 5)
     numpy.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
-    # Columns are in the order of the text, which the encoder reverses.
+    # Columns are in the order of the text, but encoder states are reversed.
     with chainer.using_config('train', False):
         model.encode(characters.source('abbab')[None], [5])
     states = model.decoder[-1].encoder.h.array[0, ::-1]
@@ -45,7 +45,7 @@ def test_picture(trained, tmp_path, capsys, monkeypatch):
     axes = drawn[-1].axes[0]
     assert axes.images[0].get_array().shape == (9, 9)
     assert [label.get_text() for label in axes.get_xticklabels()] == 2 * list(
-        'Der␣Hund.')  # below and above
+        'Der␣Hund.')  # labels below and above
     assert [label.get_text() for label in axes.get_yticklabels()] == list(
         'The␣dog.¶')
 

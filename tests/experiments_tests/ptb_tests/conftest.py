@@ -10,7 +10,7 @@ from experiments.ptb.model import CONFIGS
 
 @pytest.fixture(scope='session')
 def trained(tmp_path_factory):
-    """Return the folder and result of a short run that learns."""
+    """Return the folder and the result of a short but successful run."""
     text, out = [tmp_path_factory.mktemp(name) for name in ('text', 'out')]
     for part, sentences in grammar.sample(1500, 150, 150).items():
         (text / f'ptb.{part}.txt').write_text(

@@ -19,7 +19,7 @@ PTB = os.path.join(os.path.dirname(data.__file__),
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder of three parts, one of them gzipped."""
+    """Return a folder of three text files, one of which is gzipped."""
     (tmp_path / 'ptb.train.txt').write_text(' a b \n b c b \n')
     (tmp_path / 'ptb.valid.txt').write_text(' a c \n')
     (tmp_path / 'ptb.test.txt.gz').write_bytes(
@@ -59,7 +59,7 @@ def test_line_ends(folder, text, expected):
 @pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
     (3760, 1299, 217646), (4358, 1467, 245569)])
 def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
-    """Generated text of WikiText-2's shape has the published token counts."""
+    """Text with the line counts of WikiText-2 has its token counts."""
     sizes = numpy.diff(numpy.linspace(
         0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
     tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
@@ -73,7 +73,7 @@ def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
 
 
 def test_memory(folder):
-    """Text is read line by line and stored as numbers."""
+    """Memory is limited, since text is read by line and stored as indices."""
     random = numpy.random.RandomState(0)
     for part in data.PARTS:
         (folder / f'ptb.{part}.txt').write_text(''.join(
@@ -91,7 +91,7 @@ def test_unknown_words(folder):
     corpus = data.load(str(folder))
     assert words(corpus, 'valid') == 'a <unk> <unk> <eos>'
     assert '2 of them unknown' in str(corpus)
-    # If a count is 0, 1 is added to all counts.
+    # If a word has the count 0, 1 is added to all counts.
     p = numpy.array([2, 1, 1, 3]) / 12.  # a, <unk>, <unk>, <eos>
     numpy.testing.assert_allclose(
         corpus.unigram_perplexity('valid'),
@@ -158,12 +158,12 @@ def test_same_text_as_the_training_part(folder):
     (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
     with pytest.raises(UserError, match='valid.txt of .* the same text as'):
         data.load(str(folder))
-    # Allowed when a trained model is scored
+    # Equal parts are allowed when a trained model is scored.
     assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])
 
 
 def test_download(folder, monkeypatch):
-    """Each file has a URL and an MD5."""
+    """Each part is requested by its URL and its MD5 checksum."""
     requested = {}
 
     def download(url, md5):

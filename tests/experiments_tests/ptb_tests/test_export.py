@@ -16,7 +16,7 @@ WORDS = ['<eos>', '<unk>', 'the', 'sailor', 'sings']
 
 @pytest.fixture
 def save(tmp_path):
-    """Save a model as a run does; return its folder and the model."""
+    """Return a function that saves a model and returns folder and model."""
     def make(**settings):
         config = dataclasses.replace(TINY, **settings)
         model = LanguageModel(config, len(WORDS))
@@ -30,7 +30,7 @@ def save(tmp_path):
 
 @pytest.mark.parametrize('kernel_size', [1, 2, 3])
 def test_same_logits(save, tmp_path, kernel_size):
-    """The state is passed from chunk to chunk."""
+    """Logits agree when the state is passed between chunks of a text."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(kernel_size=kernel_size, zoneout=.1, init_scale=1.)
@@ -80,7 +80,7 @@ def test_missing_package(error_of, monkeypatch, package, options):
 
 
 def test_int8(save, tmp_path):
-    """The state is passed from step to step."""
+    """Logits nearly agree when the state is passed between single steps."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(n_units=64, init_scale=.3)

@@ -49,7 +49,7 @@ def test_unknown_prompt(trained, error_of):
 
 
 def test_words_read_as_unknown(monkeypatch, trained, capsys):
-    """A warning lists the words."""
+    """A warning lists the words that are read as ``<unk>``."""
     model, description = generate.load(trained[0])
     words = description['words']
     words[-1] = '<unk>'
@@ -64,7 +64,7 @@ def test_words_read_as_unknown(monkeypatch, trained, capsys):
 
 
 def test_lines_of_a_prompt(trained, capsys, monkeypatch):
-    """A line feed in the prompt is an end of a line."""
+    """A line feed in the prompt is converted to ``<eos>``."""
     prompts = []
     monkeypatch.setattr(
         generate, 'generate', lambda model, prompt, eos, *_: (

@@ -10,7 +10,7 @@ from experiments.ptb.model import TINY
 
 
 def test_number_of_parameters():
-    """With 10,000 words, about the 18M and 20M of Table 2."""
+    """With 10,000 words, the sizes are about the 18M and 20M of Table 2."""
     for config, n_params in ('qrnn-zoneout', 17729040), ('lstm', 19368720):
         model = LanguageModel(CONFIGS[config], 100)
         n_per_word = 2 * CONFIGS[config].n_units + 1
@@ -35,7 +35,7 @@ def test_uniform_initialization():
 
 @pytest.mark.parametrize('sum_over, n', [('rows', 5), ('steps', 4)])
 def test_loss(sum_over, n):
-    """The reported loss is per word, the returned loss a sum of means."""
+    """The reported loss is the mean per word; a sum of means is returned."""
     config = dataclasses.replace(
         TINY, dropout=0., batch_size=5, sum_over=sum_over)
     model = LanguageModel(config, 20)
