@@ -1,4 +1,4 @@
-"""The check in the benchmark pooling, with CUDA kernels on the host."""
+"""Test the check of the benchmark pooling with CUDA kernels on the host."""
 import functools
 import types
 

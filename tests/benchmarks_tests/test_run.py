@@ -1,4 +1,4 @@
-"""All benchmarks end to end, with small sizes."""
+"""Test all benchmarks end to end with small sizes."""
 import dataclasses
 import json
 import os

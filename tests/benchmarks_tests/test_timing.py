@@ -1,4 +1,4 @@
-"""Timing of functions, including a fake GPU."""
+"""Test the timing of functions on the CPU and on a fake GPU."""
 import chainer
 import numpy
 import pytest

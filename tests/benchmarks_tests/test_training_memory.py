@@ -17,13 +17,13 @@ def no_picture(monkeypatch):
 @pytest.mark.parametrize('experiment', ['ptb', 'imdb', 'iwslt'])
 def test_no_growth(experiment):
     grown = training_memory.growth(experiment, 40, 30, OPTIONS)
-    # The log grows by one entry per epoch, at most two here.
+    # The log grows by one entry per epoch, here by at most two entries.
     assert grown['allocated'] < 30e3, grown
     assert grown['objects'] < 100, grown
 
 
 def test_growth_is_detected(monkeypatch):
-    """A state that is never unchained keeps the graphs of all chunks."""
+    """If the state is never unchained, the graphs of all chunks remain."""
     monkeypatch.setattr(LanguageModel, 'unchain_state', lambda self: None)
     grown = training_memory.growth('ptb', 2, 20, OPTIONS)
     assert grown['allocated'] > 300e3, grown
@@ -36,7 +36,7 @@ def test_growth_is_detected(monkeypatch):
     ('QRNNLayer, fo, zoneout', 58), ('ptb', 173), ('imdb', 240),
     ('iwslt, S = 200', 293)])
 def test_peak_is_linear_in_time(name, limit, monkeypatch):
-    """Bytes per additional step, without the constant part."""
+    """The peak grows linearly, by a limited number of bytes per step."""
     # With several threads, the number of blocks in use at a time is random.
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     make = training_memory._STEPS_OF[name]

@@ -51,6 +51,6 @@ def test_figures_are_drawn(tmp_path):
     drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     text = (DOCS / 'recurrence.rst').read_text()
     assert drawn and all('_figures/' + name in text for name in drawn)
-    figures.draw(tmp_path)  # replaces the files by files with the same bytes
+    figures.draw(tmp_path)  # must write the same bytes again
     assert all((tmp_path / name).read_bytes() == drawn[name]
                for name in drawn)

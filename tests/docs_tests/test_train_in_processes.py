@@ -10,7 +10,10 @@ SCRIPT = (pathlib.Path(__file__).parents[2]
 
 
 def test_same_parameters_as_one_process(mpiexec, tmp_path):
-    """With all examples in one batch, whose order does not matter."""
+    """Training in two processes gives the parameters of one process.
+
+    One batch contains all examples, so their order does not matter.
+    """
     for n in 1, 2:
         process = mpiexec(n, SCRIPT, '--batch-size', '500', '--epoch', '10',
                           '--out', tmp_path / str(n))
