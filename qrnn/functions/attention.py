@@ -37,9 +37,9 @@ def attention_sum(encoding: Input, query: Input,
         query (:class:`~chainer.Variable` or :ref:`ndarray`): Decoder states
             :math:`q`, ``(B, T, C)``.
         lengths (sequence of int or :ref:`ndarray`): Number of valid encoder
-            steps of each sequence, ``(B,)``. The padding past the end has
-            weight 0 and may contain any values, including NaN. If a sequence
-            has no valid step, its sum is 0. All steps are valid if omitted.
+            steps of each sequence, ``(B,)``. All steps are valid if omitted.
+            The padding past the end of a sequence has weight 0 and may contain
+            any values, including NaN. Without valid steps, the sum is 0.
 
     Returns:
         ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
@@ -151,7 +151,7 @@ class _AttentionSum(Node):
 
 
 def _differentiable_attention(encoding, query, lengths):
-    """Compute the attention with several nodes, for second derivatives."""
+    """Compute the attention in a twice differentiable way."""
     xp, dtype = backend.get_array_module(query.array), query.dtype
     valid = valid_steps(lengths, encoding.array)
     encoding = clear_padding(encoding, valid)

@@ -9,18 +9,18 @@ from qrnn.types import Input
 
 
 def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
-    """Set random elements to 0, and scale the others.
+    """Set random elements to 0, and scale the remaining elements.
 
     As in Chainer's :func:`~chainer.functions.dropout`, an element becomes 0
-    with probability ``ratio``, and the others are divided by ``1 - ratio``. In
-    evaluation (``chainer.config.train`` is ``False``) ``x`` is returned
-    unchanged.
+    with probability ``ratio``, and all other elements are divided by
+    ``1 - ratio``. In evaluation (``chainer.config.train`` is ``False``) ``x``
+    is returned unchanged.
 
-    In contrast to Chainer, the mask is drawn by a counter-based generator,
-    which is about ten times as fast on a CPU, and drawn again in backward
-    instead of stored. Each call draws one seed from NumPy's global generator,
-    which :func:`numpy.random.seed` seeds. A seed gives the same mask on every
-    device.
+    In contrast to Chainer, a counter-based generator draws the mask. On a CPU,
+    this generator is about ten times as fast. The mask is not stored for
+    backward, but drawn again. Each call draws one seed from NumPy's global
+    generator, which :func:`numpy.random.seed` seeds. A seed gives the same
+    mask on every device.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Array of any shape,
@@ -56,7 +56,10 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
 
 
 class _Dropout(Node):
-    """Dropout with a given seed, a linear function that is its own adjoint."""
+    """Dropout with a given seed.
+
+    For a fixed mask, dropout is linear and its own adjoint.
+    """
 
     def __init__(self, ratio, seed):
         self.ratio = ratio

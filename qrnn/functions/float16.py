@@ -5,9 +5,9 @@ import chainer.functions as F
 
 
 def cast(x, dtype):
-    """Cast a Variable, or return it unchanged if it already has the dtype.
+    """Cast a Variable, but return it unchanged if it already has the dtype.
 
-    In contrast, ``F.cast`` always adds a node to the graph.
+    Unlike this function, ``F.cast`` always adds a node to the graph.
     """
     return x if x.dtype == dtype else F.cast(x, dtype)
 
@@ -15,8 +15,9 @@ def cast(x, dtype):
 def apply_matmul(function, *xs):
     """Apply a matrix product function to Variables of the same dtype.
 
-    On a CPU, float16 is multiplied in float32: BLAS libraries do not support
-    float16, and NumPy's loops are about a hundred times as slow.
+    On a CPU, float16 Variables are multiplied in float32. BLAS libraries do
+    not support float16, and NumPy's own loops take about a hundred times as
+    long.
     """
     if (xs[0].dtype != numpy.float16
             or backend.get_array_module(xs[0]) is not numpy):

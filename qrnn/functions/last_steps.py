@@ -11,7 +11,10 @@ from qrnn.types import Lengths
 
 def last_steps(x: Input, n_steps: int, x0: Input | None = None,
                lengths: Lengths | None = None) -> chainer.Variable:
-    """Return the last steps of each sequence, which the next call needs.
+    """Return the last steps of each sequence.
+
+    If a sequence is split over several calls of a convolution, each call needs
+    the last inputs of the previous call.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
@@ -25,8 +28,9 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
 
     Returns:
         ~chainer.Variable: The last ``n_steps`` steps of each sequence,
-        ``(B, n_steps, n)``, taken from ``x0`` if the sequence has fewer. It is
-        a copy, so that ``x`` may be overwritten.
+        ``(B, n_steps, n)``. If a sequence has fewer steps, the missing steps
+        are the last steps of ``x0``. The result is a copy, so ``x`` may be
+        overwritten.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.

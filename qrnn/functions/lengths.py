@@ -10,9 +10,9 @@ def valid_steps(lengths, x):
 
     Args:
         lengths (sequence of int or :ref:`ndarray`): Number of steps of each
-            sequence: ``B`` integers from 0 to ``T``, or booleans, where true
-            means ``T`` and false 0. May be None. Integers on a GPU are not
-            checked, because reading them would make the host wait.
+            sequence: ``B`` integers from 0 to ``T``, or ``B`` booleans. True
+            means ``T``, and false means 0. May be None. Integers on a GPU are
+            not checked, because reading them would make the host wait.
         x (:ref:`ndarray`): Padded batch, ``(B, T, ...)``.
 
     Returns:
@@ -53,8 +53,8 @@ def clear_padding(x, valid):
 def clear_padding_in_debug_mode(x, lengths):
     """Set the padding of a batch to 0, but only in Chainer's debug mode.
 
-    Debug mode checks all outputs of functions for NaN, so that NaN in the
-    padding would raise in functions that copy it.
+    Debug mode checks the outputs of all functions for NaN. A function that
+    copies NaN from the padding would therefore raise an exception.
     """
     if not chainer.is_debug():
         return x
@@ -62,10 +62,10 @@ def clear_padding_in_debug_mode(x, lengths):
 
 
 def send_lengths(lengths, x):
-    """Send the lengths of a padded batch to its device.
+    """Send the lengths of a padded batch to the device of the batch.
 
-    Lengths that are already on the device are not copied. To avoid repeated
-    transfers, call this once before several functions.
+    Lengths that are already int32 on the device are not copied. To avoid
+    repeated transfers, call this function once before several functions.
 
     Args:
         lengths: See :func:`valid_steps`.
@@ -87,10 +87,10 @@ def send_lengths(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Check lengths, and convert them to int32 ``(B,)`` on their device.
+    """Check lengths, and convert them to int32 without a change of device.
 
     Args:
-        lengths: See :func:`valid_steps`. int32 arrays are not copied.
+        lengths: See :func:`valid_steps`. An int32 array is not copied.
         B (int): Number of sequences.
         T (int): Number of steps of the batch.
 

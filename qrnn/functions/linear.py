@@ -13,21 +13,21 @@ from qrnn.types import Input
 
 
 def linear(x: Input, W: Input, b: Input | None = None) -> chainer.Variable:
-    """Apply a linear map to the last axis, in one node.
+    """Apply a linear map to the last axis, in one function node.
 
-    In contrast to :func:`chainer.functions.linear`, it supports inputs without
-    rows and inputs with any number of axes. On a CPU, products of float16
-    arrays are computed in float32.
+    Unlike :func:`chainer.functions.linear`, this function supports inputs
+    without rows and inputs with any number of axes. On a CPU, products of
+    float16 arrays are computed in float32.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
             ``(..., n)``.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights, ``(m, n)``.
-        b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(m,)``. None
-            if omitted.
+        b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(m,)``. No
+            bias if omitted.
 
     Returns:
-        ~chainer.Variable: ``(..., m)``.
+        ~chainer.Variable: Outputs, ``(..., m)``.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -99,5 +99,5 @@ class _Linear(Node):
 
 
 def _as_rows(x):
-    """Return the shape of the same elements in two axes."""
+    """Return the shape of x with all axes except the last merged."""
     return math.prod(x.shape[:-1]), x.shape[-1]

@@ -24,17 +24,19 @@ def linear_softmax_cross_entropy(
             \\log \\sum_v e^{y_{n,v}} - y_{n,t_n} \\Bigr)
 
     where the sum is over the rows whose label is not ``ignore_label``. The
-    result equals ``F.softmax_cross_entropy(F.linear(x, W, b), t)`` in float32
-    or wider. The function is intended for large vocabularies. It overwrites
-    the ``(N, V)`` array of logits, by far the largest array of a language
-    model, by its gradient, in a single launch on a GPU and on all cores of a
-    CPU.
+    result equals ``F.softmax_cross_entropy(F.linear(x, W, b), t)``, computed
+    in float32 or wider.
+
+    The function is intended for large vocabularies, where the ``(N, V)`` array
+    of logits is by far the largest array of a language model. The function
+    overwrites the logits with their gradient. The gradient is computed in a
+    single launch on a GPU, and on all cores of a CPU.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Rows, ``(N, n)``.
         t (:ref:`ndarray`): Integer labels, ``(N,)``, each in ``[0, V)`` or
-            ``ignore_label``. On a GPU labels are not checked, and rows with an
-            invalid label are ignored.
+            ``ignore_label``. On a GPU, labels are not checked, and rows with
+            an invalid label are ignored.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Weights, ``(V, n)``,
             of the dtype of ``x``.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(V,)``.
@@ -113,7 +115,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_in_float32, inputs)
-        self.glogits = x.dot(W.T)  # logits, which the next line overwrites
+        self.glogits = x.dot(W.T)  # logits, soon replaced by their gradient
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
         loss, self.weights = kernels.mean_loss(
@@ -143,13 +145,13 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
 
 
 def _in_float32(array):
-    """Cast float16 to float32, because NumPy is slow in float16."""
+    """Cast float16 to float32, because NumPy is slow for float16."""
     return array.astype(
         numpy.promote_types(array.dtype, numpy.float32), copy=False)
 
 
 def _differentiable_loss(x, t, W, b, ignore_label):
-    """Compute the loss with several nodes, for second derivatives."""
+    """Compute the loss in a twice differentiable way."""
     dtype = numpy.promote_types(x.dtype, numpy.float32)
     x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
     xp = backend.get_array_module(t)

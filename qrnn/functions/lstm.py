@@ -17,11 +17,11 @@ from qrnn.types import Lengths
 def lstm(u: Input, W: Input, c0: Input | None = None,
          h0: Input | None = None, lengths: Lengths | None = None,
          ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply the recurrence of an LSTM to whole sequences, in one node.
+    """Apply the recurrence of an LSTM to sequences, in one function node.
 
     The input :math:`u` contains the pre-activations of the gates without the
-    recurrent part, concatenated along channels in the order i, f, o, z. The
-    function computes
+    recurrent term :math:`W h_{t-1}`. The gates are concatenated along channels
+    in the order i, f, o, z. The function computes
 
     .. math::
 
@@ -32,7 +32,8 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
         h_t &= o_t \\tanh(c_t)
 
     In contrast to a QRNN, each step requires a matrix product with the
-    previous output. The gradient of W is a single product over all steps.
+    previous output. The gradient of W is computed by a single matrix product
+    over all steps.
 
     Args:
         u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations from
@@ -44,9 +45,9 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
         h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Output before the
             first step, ``(B, m)``. Zero if omitted.
         lengths (sequence of int or :ref:`ndarray`): Number of steps of each
-            sequence, ``(B,)``. Past the end of a sequence the state is held,
-            and outputs and gradients are 0. All sequences have T steps if
-            omitted.
+            sequence, ``(B,)``. All sequences have T steps if omitted. Past the
+            end of a sequence, the state does not change, and outputs and
+            gradients are 0.
 
     Returns:
         tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and the cell state
@@ -84,7 +85,7 @@ def lstm_ref(u: numpy.ndarray, W: numpy.ndarray,
     ===========  ===================  =====================================
     array        shape                meaning
     ===========  ===================  =====================================
-    ``u``        ``(B, T, 4 * m)``    pre-activations, i, f, o, z
+    ``u``        ``(B, T, 4 * m)``    pre-activations of i, f, o and z
     ``W``        ``(4 * m, m)``       recurrent weights
     ``c0``       ``(B, m)``           initial cell state, or None
     ``h0``       ``(B, m)``           previous output, or None
@@ -162,7 +163,7 @@ class _LSTM(Node):
 
 
 def _differentiable_lstm(u, W, c, h, lengths):
-    """Compute the LSTM with several nodes, for second derivatives."""
+    """Compute the LSTM in a twice differentiable way."""
     xp = backend.get_array_module(u.array)
     B, T, _ = u.shape
     valid = valid_steps(lengths, u.array)

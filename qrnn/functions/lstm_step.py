@@ -16,16 +16,16 @@ from qrnn.types import Input
 def lstm_step(x: Input, V: Input, b: Input, W: Input, c0: Input | None = None,
               h0: Input | None = None,
               ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply an LSTM layer to a single step, in one node.
+    """Apply an LSTM layer to a single step, in one function node.
 
-    The result equals :func:`~qrnn.functions.lstm` for sequences of one step
-    with the pre-activations :math:`u = V x + b`.
+    The result equals the result of :func:`~qrnn.functions.lstm` for sequences
+    of one step with the pre-activations :math:`u = V x + b`.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, ``(B, n)``,
             of dtype float16, float32 or float64.
         V (:class:`~chainer.Variable` or :ref:`ndarray`): Weights of the input,
-            ``(4 * m, n)``, with gates in the order i, f, o, z.
+            ``(4 * m, n)``. The gates are in the order i, f, o, z.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(4 * m,)``.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Recurrent weights,
             ``(4 * m, m)``.
@@ -36,7 +36,7 @@ def lstm_step(x: Input, V: Input, b: Input, W: Input, c0: Input | None = None,
 
     Returns:
         tuple of ~chainer.Variable: Output, cell state, and a copy of the
-        output, which is the ``h0`` of the next step, ``(B, m)`` each.
+        output, each ``(B, m)``. Pass the copy as ``h0`` of the next step.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -74,7 +74,7 @@ def lstm_step_ref(x: numpy.ndarray, V: numpy.ndarray, b: numpy.ndarray,
     ``W``   ``(4 * m, m)``  recurrent weights
     ``c0``  ``(B, m)``      previous cell state, or None
     ``h0``  ``(B, m)``      previous output, or None
-    return  ``(B, m)``      output, cell state, output
+    return  ``(B, m)``      output, cell state, next ``h0``
     ======  ==============  ==============================
     """
     x, V, b = (numpy.asarray(a, numpy.float64) for a in (x, V, b))
@@ -137,7 +137,7 @@ class _LSTMStep(Node):
         return [chainer.as_variable(g) for g in grads]
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Compute the gradients with several nodes, for second derivatives."""
+        """Return the gradients as differentiable Variables."""
         x, V, b, *rest = inputs
         h, c, h_last = lstm(linear(x, V, b)[:, None], *rest)
         arrived = [(y, g) for y, g in zip((h[:, 0], c, h_last), grad_outputs)

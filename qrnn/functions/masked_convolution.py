@@ -21,13 +21,13 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
                        lookahead: int = 0) -> chainer.Variable:
     """Apply a masked (causal) convolution along time.
 
-    It computes
+    Without ``lookahead``, the function computes
 
     .. math::
 
-        y_t = \\sum_{j=1}^{k} W_j^\\top x_{t-k+j},
+        y_t = \\sum_{j=1}^{k} W_j^\\top x_{t-k+j}.
 
-    so that :math:`y_t` depends only on :math:`x_{t-k+1}` to :math:`x_t`
+    Therefore :math:`y_t` depends only on :math:`x_{t-k+1}` to :math:`x_t`
     (equations 1 and 2 of the paper). All steps are computed by a single matrix
     product. The bias is added by :func:`~qrnn.qrnn_pooling`.
 
@@ -40,18 +40,20 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
             inputs before the first step, ``(B, k - 1, n)``. Zeros if omitted.
         lengths (sequence of int or :ref:`ndarray`): Number of steps of each
-            sequence, ``(B,)``. Inputs past the end of a sequence are treated
-            as zeros, and outputs are 0. All sequences have T steps if omitted.
+            sequence, ``(B,)``. All sequences have T steps if omitted. Past the
+            end of a sequence, inputs are treated as zeros, and outputs are 0.
         lookahead (int): Number of future steps in the window, at most
-            ``k - 1``. The paper's masked convolution has 0; the encoder of its
-            translation model, which is not masked, has ``k // 2``.
+            ``k - 1``. Use 0 for the paper's masked convolution. Use ``k // 2``
+            for the encoder of the paper's translation model, which is not
+            masked.
 
     Returns:
         ~chainer.Variable: Outputs, ``(B, T, m)``.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
-        ValueError: If ``lengths`` or ``lookahead`` is invalid.
+        ValueError: If ``lengths`` or ``lookahead`` is invalid, or if ``x0`` is
+            combined with a ``lookahead``.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -81,8 +83,8 @@ def streaming_convolution(
     """Apply a masked convolution, and return the inputs for the next call.
 
     A sequence can be split over several calls: pass the second output of a
-    call as ``x0`` of the next. Outputs and gradients are then the same as in a
-    single call.
+    call as ``x0`` of the next call. Outputs and gradients are then the same as
+    in a single call.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, as in
@@ -156,7 +158,7 @@ def masked_convolution_ref(x: numpy.ndarray, W: numpy.ndarray,
 
 
 def check_lookahead(lookahead, kernel_size):
-    """Return a lookahead, or raise ValueError if it exceeds the window."""
+    """Return the lookahead, or raise ValueError if it is out of range."""
     if not 0 <= lookahead < max(1, kernel_size):
         raise ValueError(
             f'lookahead must be between 0 and {kernel_size - 1} '
@@ -165,12 +167,12 @@ def check_lookahead(lookahead, kernel_size):
 
 
 class _MaskedConvolution(Node):
-    """Convolution in one node, because each node costs host time on a GPU."""
+    """Convolution in a single node, to save host time if a GPU is used."""
 
     def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
-        self.returns_last = returns_last  # whether to return the last inputs
+        self.returns_last = returns_last  # also return the last inputs
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
@@ -238,8 +240,8 @@ class _MaskedConvolution(Node):
         gy = gy.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
-            # The windows are computed again instead of stored, because they
-            # are k times as large as the inputs.
+            # The windows are not stored by forward but computed again,
+            # because they are k times as large as the inputs.
             grads[1] = matmul(
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
@@ -265,7 +267,7 @@ class _MaskedConvolution(Node):
 
 
 def _differentiable_convolution(lengths, lookahead, x, W, x0=None):
-    """Compute the convolution with several nodes, for second derivatives."""
+    """Compute the convolution in a twice differentiable way."""
     k, n, m = W.shape
     B, T, _ = x.shape
     windows, = _Windows(k, lengths, lookahead).apply(
@@ -298,7 +300,7 @@ class _Windows(function_node.FunctionNode):
 
 
 class _Fold(function_node.FunctionNode):
-    """Sum windows over their overlaps, the adjoint of :class:`_Windows`."""
+    """Adjoint of :class:`_Windows`: add overlapping windows into x."""
 
     def __init__(self, windows):
         self.windows = windows

@@ -7,13 +7,13 @@ import numpy
 class Node(function_node.FunctionNode):
     """Function node that calls only ``forward`` if no graph is needed.
 
-    :meth:`~chainer.FunctionNode.apply` takes about as long as a small matrix
+    :meth:`chainer.FunctionNode.apply` takes about as long as a small matrix
     product. If neither gradients nor hooks require the node, as in generation
-    and beam search, :meth:`forward` is called directly. Input types are
-    checked only once: the first call with new types is a normal call.
+    and beam search, this class calls :meth:`forward` directly. The first call
+    with new types and shapes of inputs is a normal call, which checks them.
     """
 
-    #: Values that ``check_type_forward`` depends on. They must be hashable.
+    #: Hashable values that ``check_type_forward`` reads besides the inputs.
     type_options: tuple = ()
 
     def apply(self, inputs):

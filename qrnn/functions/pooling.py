@@ -51,15 +51,16 @@ def qrnn_pooling(
     ``'ifo'``    c_t = f_t c_{t-1} + i_t z_t        h_t = o_t c_t
     ===========  =================================  =============
 
-    ``'f'``, ``'fo'`` and ``'ifo'`` are equations 3 to 5 of the paper, ``'if'``
-    is the pooling of the T-GRU (see
+    ``'f'``, ``'fo'`` and ``'ifo'`` are equations 3, 4 and 5 of the paper,
+    respectively. ``'if'`` is the pooling of the T-GRU (see
     :data:`~qrnn.links.strongly_typed.STRONGLY_TYPED`). Past the end of a
-    sequence the state is held, and outputs and gradients are 0.
+    sequence, the state does not change, and outputs and gradients are 0.
 
     Args:
         u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations,
-            ``(B, T, G * C)`` with G = 2, 3, 3 or 4 gates for f-, fo-, if- and
-            ifo-pooling, of dtype float16, float32 or float64.
+            ``(B, T, G * C)``, of dtype float16, float32 or float64. G is the
+            number of gates: 2 for f-pooling, 3 for fo- and if-pooling, and 4
+            for ifo-pooling.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
             or a separate bias for each sequence, ``(B, G * C)``. No bias if
             omitted.
@@ -71,15 +72,15 @@ def qrnn_pooling(
         zoneout (float): Probability that a channel keeps its state at a step,
             in training only. See :func:`~qrnn.zoneout`.
         mask (:ref:`ndarray`): Zoneout mask, booleans ``(B, T, C)``, true where
-            the state is kept. Drawn at random if omitted.
-        activations (dict): Activations by gate, for some of the gates z, o and
-            i: ``'tanh'``, ``'sigmoid'`` or ``'identity'``. Omitted gates have
-            the activations above.
-        zoneout_expectation (bool): Whether evaluation replaces f by its
-            expectation under zoneout. See :func:`~qrnn.zoneout`.
-        gated (bool): Whether ``h`` is the gated state. If False, it is the
-            output gate :math:`o_t`, so that the caller can apply the gate to
-            something other than the state, as attention does.
+            a channel keeps its state. Drawn at random if omitted.
+        activations (dict): A dict that maps some of the gates ``'z'``, ``'o'``
+            and ``'i'`` to ``'tanh'``, ``'sigmoid'`` or ``'identity'``. Gates
+            that are not in the dict have the activations above.
+        zoneout_expectation (bool): If True, evaluation replaces the gate f by
+            its expectation under zoneout. See :func:`~qrnn.zoneout`.
+        gated (bool): If True, ``h`` is the output in the table above. If
+            False, ``h`` is the output gate :math:`o_t`, and the caller applies
+            the gate. Layers with attention use False.
 
     Returns:
         tuple of ~chainer.Variable: Outputs ``h`` and all states ``c``, both
@@ -132,12 +133,12 @@ def qrnn_pooling_ref(
     ``b``        ``(G * C,)``, ``(B, G * C)``   bias
     ``c0``       ``(B, C)``                     initial state
     ``lengths``  ``(B,)``                       number of steps
-    ``mask``     ``(B, T, C)``                  true where zoned out
+    ``mask``     ``(B, T, C)``                  true where a state is kept
     return       two ``(B, T, C)``, ``(B, C)``  outputs, states, last state
     ===========  =============================  ==============================
 
-    The reference does not draw zoneout: without ``mask`` it computes the gates
-    as in evaluation.
+    The reference does not draw a zoneout mask. Without ``mask``, it computes
+    the gates as in evaluation.
     """
     names = GATES[pooling]
     u = numpy.asarray(u, numpy.float64)
@@ -171,7 +172,7 @@ def qrnn_pooling_ref(
 
 
 class QRNNPooling(Node):
-    """The function node behind :func:`qrnn_pooling`."""
+    """Function node that implements :func:`qrnn_pooling`."""
 
     def __init__(self, pooling, activations, names, lengths, zoneout, mask,
                  zoneout_expectation=False, gated=True):
@@ -294,7 +295,7 @@ def activate(name, x):
 def _differentiable_pooling(
         pooling, activations, mask, expected, valid, gated, u, b=None,
         c0=None):
-    """Compute the pooling with :func:`strnn`, for second derivatives."""
+    """Compute the pooling in a twice differentiable way."""
     xp = backend.get_array_module(u.array)
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
@@ -315,7 +316,7 @@ def _differentiable_pooling(
         h = gates['o']
     elif 'o' in gates:
         h = c * gates['o']
-    else:  # a separate Variable, because h and c have separate gradients
+    else:  # two Variables, because h and c have separate gradients
         h = F.identity(c)
     h = clear_padding(h, valid)
     if c.shape[1]:

@@ -26,19 +26,18 @@ def qrnn_step(
         activations: Activations | None = None,
         zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply a QRNN layer to a single step, in one node.
+    """Apply a QRNN layer to a single step, in one function node.
 
-    It computes the same as :func:`~qrnn.masked_convolution` and
-    :func:`~qrnn.qrnn_pooling` on sequences of one step: the product with the
-    window, the gates and the state. Its outputs share no memory with its
-    inputs.
+    The result equals the result of :func:`~qrnn.masked_convolution` and
+    :func:`~qrnn.qrnn_pooling` on sequences of one step. The outputs share no
+    memory with the inputs.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, ``(B, n)``,
             of dtype float16, float32 or float64.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Filters,
-            ``(k, n, G * C)``. The filter of the oldest step is first; gates
-            are in the order f, z, o, i.
+            ``(k, n, G * C)`` with G gates. The filter of the oldest step is
+            first. The gates are in the order f, z, o, i.
         b (:class:`~chainer.Variable` or :ref:`ndarray`): Bias, ``(G * C,)``,
             or a separate bias for each sequence, ``(B, G * C)``. No bias if
             omitted.
@@ -47,19 +46,19 @@ def qrnn_step(
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``k - 1``
             previous inputs, ``(B, k - 1, n)``. Zeros if omitted.
         pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``.
-        zoneout (float): Probability with which a channel's state is kept, in
+        zoneout (float): Probability that a channel keeps its state, in
             training only. See :func:`~qrnn.zoneout`.
         activations (dict): Activations of some of the gates. See
             :func:`~qrnn.qrnn_pooling`.
-        zoneout_expectation (bool): Whether evaluation replaces f by its
-            expectation under zoneout. See :func:`~qrnn.zoneout`.
-        gated (bool): Whether ``h`` is the gated state. If False, it is the
-            output gate. See :func:`~qrnn.qrnn_pooling`.
+        zoneout_expectation (bool): If True, evaluation replaces the gate f by
+            its expectation under zoneout. See :func:`~qrnn.zoneout`.
+        gated (bool): If True, ``h`` is the output of the pooling. If False,
+            ``h`` is the output gate. See :func:`~qrnn.qrnn_pooling`.
 
     Returns:
         tuple of ~chainer.Variable: Output ``h`` and state ``c``, both
-        ``(B, C)``, and the last ``k - 1`` inputs, ``(B, k - 1, n)``, which
-        are the ``x0`` of the next step.
+        ``(B, C)``, and the last ``k - 1`` inputs, ``(B, k - 1, n)``. Pass the
+        inputs as ``x0`` of the next step.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -107,8 +106,8 @@ def qrnn_step_ref(
             ``(B, k - 1, n)``             inputs
     ======  ============================  ==============================
 
-    The reference does not draw zoneout: it computes the gates as in
-    evaluation.
+    The reference does not draw a zoneout mask. It always computes the gates as
+    in evaluation.
     """
     x = numpy.asarray(x, numpy.float64)[:, None]
     h, _, c = qrnn_pooling_ref(
@@ -223,7 +222,7 @@ class _QRNNStep(Node):
                 for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Compute the gradients with several nodes, for second derivatives."""
+        """Return the gradients as differentiable Variables."""
         outputs = self._differentiable_step(**inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]
@@ -242,7 +241,7 @@ class _QRNNStep(Node):
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout, (len(x), 1, C),
                 backend.get_array_module(x))
-        with chainer.using_config('train', False):  # the mask has been drawn
+        with chainer.using_config('train', False):  # do not draw a mask
             h, _, c = qrnn_pooling(
                 u, b, c0, None, self.pooling, self.zoneout, mask,
                 self.activations, self.seed is None, self.gated)

@@ -25,8 +25,8 @@ def reverse_sequences(
             sequence, ``(B,)``. All sequences have T steps if omitted.
 
     Returns:
-        ~chainer.Variable: Reversed sequences, ``(B, T, ...)``. The padding is
-        not moved.
+        ~chainer.Variable: Reversed sequences, ``(B, T, ...)``. The padding
+        stays at the end.
 
     Raises:
         ValueError: If ``lengths`` is invalid for the batch.
@@ -60,7 +60,7 @@ def last_valid_step(
             sequences without steps, ``(B, m)``. Zeros if omitted.
 
     Returns:
-        ~chainer.Variable: Copy of the last valid steps, ``(B, m)``.
+        ~chainer.Variable: A copy of the last valid steps, ``(B, m)``.
 
     Raises:
         ValueError: If ``lengths`` is invalid for the batch.
@@ -85,8 +85,9 @@ def last_valid_step(
 
 def unpad_sequence(
         x: Input, lengths: Lengths) -> tuple[chainer.Variable, ...]:
-    """Split a padded batch into its sequences, the inverse of
-    ``F.pad_sequence``.
+    """Split a padded batch into a tuple of sequences.
+
+    This function is the inverse of :func:`chainer.functions.pad_sequence`.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
@@ -94,7 +95,8 @@ def unpad_sequence(
         lengths (sequence of int): Number of steps of each sequence, ``(B,)``.
 
     Returns:
-        tuple of ~chainer.Variable: Sequences, ``(L_i, ...)``.
+        tuple of ~chainer.Variable: Sequences, ``(L_i, ...)``, where L_i is the
+        number of steps of sequence i.
 
     Raises:
         ValueError: If ``lengths`` is invalid for the batch.
@@ -112,7 +114,7 @@ def unpad_sequence(
 
 
 def take_rows(x, indices):
-    """Return a copy of the rows of a Variable with the given indices."""
+    """Return a copy of the rows of a Variable that have the given indices."""
     return _TakeRows(indices).apply((x,))[0]
 
 
@@ -135,7 +137,7 @@ class _TakeRows(Node):
 
 
 class _Node(Node):
-    """Base class of functions of a padded batch and its lengths."""
+    """Base class of functions that take a padded batch and its lengths."""
 
     def __init__(self, lengths):
         self.lengths = lengths

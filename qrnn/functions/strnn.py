@@ -14,28 +14,29 @@ def strnn(f: Input, x: Input, h0: Input | None = None,
           reverse: bool = False) -> chainer.Variable:
     """Apply the strongly-typed recurrence, a gated sum over time.
 
-    For every sequence, time step and channel it computes
+    For every sequence, time step and channel, the function computes
 
     .. math::
 
         h_t = f_t h_{t-1} + x_t,
 
-    where :math:`h_0` is ``h0``. With ``reverse=True`` it computes
+    where :math:`h_0` is ``h0``. With ``reverse=True``, the function computes
     :math:`h_t = f_t h_{t+1} + x_t` from the last step to the first, and ``h0``
     is the state after the last step.
 
     This recurrence is the only sequential part of a quasi-recurrent layer. All
-    poolings are special cases: f-pooling has :math:`x_t = (1 - f_t) z_t`. Its
-    gradient is the same recurrence in the opposite direction, so that it can
-    be differentiated any number of times.
+    poolings are special cases. For example, f-pooling uses the inputs
+    :math:`x_t = (1 - f_t) z_t`. The gradient of the recurrence is the same
+    recurrence in the opposite direction. Therefore, the function can be
+    differentiated any number of times.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates,
             ``(B, T, C)``, of dtype float16, float32 or float64.
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs with the shape
             and dtype of ``f``.
-        h0 (:class:`~chainer.Variable` or :ref:`ndarray`): State before the
-            first step, ``(B, C)``. Zero if omitted.
+        h0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial state,
+            ``(B, C)``. Zero if omitted.
         reverse (bool): Whether to run from the last step to the first.
 
     Returns:
@@ -90,10 +91,10 @@ def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
 
 
 class STRNNFunction(Node):
-    """The function node behind :func:`strnn`.
+    """Function node that implements :func:`strnn`.
 
-    ``STRNNFunction()(f, x, h0)`` applies it, as in the code published by the
-    paper's authors.
+    ``STRNNFunction()(f, x, h0)`` applies the function. The code published by
+    the authors of the QRNN paper uses the same name and call.
     """
 
     def __init__(self, reverse: bool = False) -> None:
@@ -166,7 +167,7 @@ class STRNNFunction(Node):
 
 
 def _delay(h, h0, reverse):
-    """Return the values of the previous step: h0 and all but the last of h."""
+    """Shift h by one step along time, and insert h0 at the free step."""
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)

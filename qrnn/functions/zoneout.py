@@ -20,25 +20,26 @@ def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
 
         F = 1 - \\mathrm{dropout}(1 - f),
 
-    uses dropout without rescaling, so that no gate exceeds 1. Gates are
-    selected with probability ``ratio``, independently for every step and
-    channel.
+    uses dropout without rescaling, so no gate exceeds 1. Each gate is set to 1
+    with probability ``ratio``, independently for every step and channel.
 
-    In evaluation (``chainer.config.train`` is ``False``) the gates are
-    returned unchanged. With ``expectation=True`` they are replaced by their
-    expectation under zoneout, :math:`p + (1 - p) f` for a ``ratio`` of
-    :math:`p`. The paper does not state which of the two it uses; torchqrnn
-    uses the expectation.
+    In evaluation (``chainer.config.train`` is ``False``), the gates are
+    returned unchanged if ``expectation`` is False. If ``expectation`` is True,
+    the gates are replaced by their expectation under zoneout,
+    :math:`p + (1 - p) f` for a ``ratio`` of :math:`p`. The paper does not
+    state which variant was used; torchqrnn uses the expectation.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates in
             [0, 1], of any shape.
         ratio (float): Probability that a gate is set to 1, in [0, 1].
         mask (:ref:`ndarray`): Booleans of the shape of ``f``, true where the
-            gate is set to 1. If omitted, drawn from the global generator of
-            NumPy or CuPy, which :func:`numpy.random.seed` or
-            :func:`cupy.random.seed` seeds.
-        expectation (bool): Whether evaluation uses the expectation.
+            gate is set to 1. A given mask is also applied in evaluation. If
+            omitted, the mask is drawn from the global generator of NumPy or
+            CuPy, which :func:`numpy.random.seed` or :func:`cupy.random.seed`
+            seeds.
+        expectation (bool): If True, evaluation uses the expectation of the
+            gates. Otherwise, it uses the gates unchanged.
 
     Returns:
         ~chainer.Variable: The gates with zoneout, of the shape of ``f``.
@@ -92,7 +93,7 @@ def zoneout_ref(f: numpy.ndarray, ratio: float = .1,
     return    as ``f``  gates with zoneout, float64
     ========  ========  =============================================
 
-    Without ``mask`` it computes the gates as in evaluation.
+    Without ``mask``, the reference computes the gates as in evaluation.
     """
     f = numpy.asarray(f, numpy.float64)
     if mask is not None:
@@ -116,8 +117,8 @@ def check_ratio(ratio):
 def draw_seed(ratio, expectation):
     """Return the zoneout ratio and the seed for the kernels.
 
-    The seed is None if f is replaced by its expectation. The ratio is 0 if
-    zoneout has no effect.
+    The seed is None if the kernels replace the forget gates by their
+    expectation. The ratio is 0 if zoneout has no effect.
     """
     if ratio and chainer.config.train:
         return ratio, int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
