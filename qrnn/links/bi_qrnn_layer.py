@@ -15,7 +15,7 @@ from qrnn.types import PerLayer
 
 
 class _Bidirectional(chainer.Chain):
-    """Two identical links that read sequences in opposite directions."""
+    """Two links of the same kind that read in opposite directions."""
 
     def __init__(self, make: Callable, **options: Any) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class _Bidirectional(chainer.Chain):
             x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
             lengths (sequence of int or :ref:`ndarray`): Number of steps of
                 every sequence, ``(B,)``. The backward direction starts at the
-                end of each sequence; outputs after it are 0.
+                end of each sequence. Outputs past the end are 0.
 
         Returns:
             ~chainer.Variable: ``(B, T, 2 m)``.
 
         Raises:
-            ValueError: If ``x`` or ``lengths`` does not fit.
+            ValueError: If ``x`` or ``lengths`` is invalid.
 
         """
         x = chainer.as_variable(x)
@@ -58,9 +58,10 @@ class _Bidirectional(chainer.Chain):
 class BiQRNNLayer(_Bidirectional):
     """Two QRNN layers over whole sequences, one in each direction.
 
-    The outputs of both are concatenated, forward first. Unlike
-    :class:`~qrnn.QRNNLayer`, it cannot continue a sequence from a state,
-    because the backward layer's output at a step depends on all later steps.
+    The outputs of the forward and the backward layer are concatenated, in this
+    order. Unlike :class:`~qrnn.QRNNLayer`, a bidirectional layer cannot
+    continue a sequence from a state, because the output of the backward layer
+    at a step depends on all later steps.
 
     Args:
         in_size (int or None): Number of input channels n. If None, it is
@@ -75,7 +76,8 @@ class BiQRNNLayer(_Bidirectional):
         back (~qrnn.QRNNLayer): The layer that reads from right to left.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does, and for ``save_state``.
+        ValueError: As for :class:`~qrnn.QRNNLayer`, or if ``save_state`` is
+            True.
 
     .. admonition:: Example
 
@@ -97,20 +99,20 @@ class BiQRNNLayer(_Bidirectional):
 class BiQRNNStack(_Bidirectional):
     """Two stacks of QRNN layers over whole sequences, one in each direction.
 
-    The two directions are independent; the outputs of their last layers are
-    concatenated, forward first, as in fastai's ``QRNN`` with
-    ``bidirectional=True``. In a stack of :class:`~qrnn.BiQRNNLayer`, or in
-    :class:`~qrnn.NStepBiQRNN`, each layer instead reads the outputs of both
-    directions of the layer below.
+    The two stacks are independent. The outputs of the last forward and the
+    last backward layer are concatenated, in this order, as in fastai's
+    ``QRNN`` with ``bidirectional=True``. In contrast, in a stack of
+    :class:`~qrnn.BiQRNNLayer` or in :class:`~qrnn.NStepBiQRNN`, each layer
+    reads the outputs of both directions of the layer below.
 
     Args:
         n_layers (int): Number of layers of each direction.
         in_size (int): Number of input channels n.
         out_size (int): Number of hidden channels m of every layer of each
             direction.
-        kernel_size (int or sequence): Filter width k of all layers, or one
-            for each layer.
-        dropout (float): Dropout between layers.
+        kernel_size (int or sequence): Filter width k of all layers, or a
+            sequence with one width for each layer.
+        dropout (float): Dropout ratio between layers.
         layer_options: Further arguments of both stacks: ``dense``,
             ``pooling``, ``zoneout`` and so on. See :class:`~qrnn.QRNNStack`.
 
@@ -119,7 +121,8 @@ class BiQRNNStack(_Bidirectional):
         back (~qrnn.QRNNStack): The stack that reads from right to left.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNStack` does, and for ``save_state``.
+        ValueError: As for :class:`~qrnn.QRNNStack`, or if ``save_state`` is
+            True.
 
     .. admonition:: Example
 

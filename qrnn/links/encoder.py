@@ -13,17 +13,20 @@ from qrnn.types import NDArray
 class Encoder(NamedTuple):
     """States of an encoder layer, stored by its decoder layer.
 
-    The decoder's batch may be a multiple of the encoder's: sequences that
-    share a source, as the hypotheses of a beam search do, are adjacent.
+    A source is a sequence of the encoder. The decoder may have n sequences for
+    each source, such as the hypotheses of a beam search. Decoder sequences
+    that share a source are adjacent.
 
     Attributes:
-        h (~chainer.Variable): Outputs, ``(B, S, m)``, for attention, or None.
+        h (~chainer.Variable): All outputs, ``(B, S, m)``. None without
+            attention.
         last_h (~chainer.Variable): Output at the last valid step, ``(B, m)``.
-        last_c (~chainer.Variable): State to start from, ``(B, m)``, or None.
-        lengths (:ref:`ndarray`): Valid steps of every source, for attention,
-            or None.
-        bias (~chainer.Variable): Bias of every step's gates that depends on
-            ``last_h``, ``(B, gates * m)``, or None.
+        last_c (~chainer.Variable): Pooled state or cell state from which the
+            decoder starts, ``(B, m)``. None for zeros.
+        lengths (:ref:`ndarray`): Number of valid steps of every source. None
+            without attention, or if all steps are valid.
+        bias (~chainer.Variable): Bias of the gates plus the projection of
+            ``last_h``, ``(B, gates * m)``. None for an LSTM layer.
     """
 
     h: chainer.Variable | None
@@ -33,7 +36,7 @@ class Encoder(NamedTuple):
     bias: chainer.Variable | None
 
     def n_sharing(self, batch_size):
-        """Return how many sequences of a decoder's batch share a source."""
+        """Return the number of sequences of a decoder that share a source."""
         n_sources = len(self.last_h)
         n = batch_size // n_sources if n_sources else 1
         if n == 0 or n * n_sources != batch_size:
@@ -43,14 +46,15 @@ class Encoder(NamedTuple):
         return n
 
     def repeat(self, part, batch_size):
-        """Repeat the row of each source for all sequences that share it."""
+        """Repeat each source's row for all sequences that share the source."""
         n = self.n_sharing(batch_size)
         return part if part is None or n == 1 else F.repeat(part, n, axis=0)
 
     def attend(self, query):
-        """Return the context of a query.
+        """Return the attention sum for a query.
 
-        Both are ``(B', T, m)``, or ``(B', m)`` for one step.
+        The query and the result are ``(B', T, m)``, or ``(B', m)`` for one
+        step, where B' is the number of sequences of the decoder.
         """
         # Attention treats sequences that share a source as the steps of a
         # single sequence.
@@ -66,8 +70,8 @@ class Encoder(NamedTuple):
             indices (:ref:`ndarray`): For each sequence of the decoder's new
                 batch, its index in the old batch.
             batch_size (int): Size of the old batch.
-            selects_sources (bool): Whether sources are selected and reordered
-                with their sequences. If False, the sources do not change.
+            selects_sources (bool): If True, sources are selected and reordered
+                like the sequences. If False, the sources do not change.
 
         """
         n = self.n_sharing(batch_size)

@@ -1,11 +1,11 @@
-"""Support for link hooks where a link is used without being called."""
+"""Run link hooks where a link is used without being called."""
 import chainer
 from chainer import link_hook
 import numpy
 
 
 def with_hooks(link, name, function, *args):
-    """Call a function between the hooks of a link.
+    """Call a function, and run the hooks of a link before and after it.
 
     Chainer runs link hooks only when a link is called. Layers use this
     function when they read the parameters of an inner link or run an inner
@@ -14,7 +14,7 @@ def with_hooks(link, name, function, *args):
 
     Args:
         link (~chainer.Link): The link that ``function`` uses.
-        name (str): Name of the method that is reported to the hooks.
+        name (str): Method name that the hooks receive.
         function (callable): Function that reads parameters of ``link``.
         args: Arguments of ``function``.
 
@@ -39,15 +39,15 @@ def with_hooks(link, name, function, *args):
 
 
 def apply_between_hooks(link, function):
-    """Apply a function to a copy of a link, between the hooks of the link.
+    """Apply a function to a copy of a link, and run the link's hooks.
 
     A link hook, for example spectral normalization, may replace parameters
-    while its link is called. The function receives a link with the parameters
-    that are used in evaluation. The original link is not changed.
+    during a call of the link. The copy has the parameters that the link would
+    use in evaluation. The original link is not changed.
 
     Args:
         link (~chainer.Link): A link.
-        function: Function of a link.
+        function (callable): Function whose only argument is a link.
 
     Returns:
         The result of the function.
@@ -55,7 +55,7 @@ def apply_between_hooks(link, function):
     """
     twin = link.copy()
     with chainer.using_config('train', False), chainer.no_backprop_mode():
-        return with_hooks(  # hooks may read the shape of an input
+        return with_hooks(  # hooks may read the input's shape
             twin, 'forward', lambda x: function(twin), numpy.zeros((0, 0)))
 
 
@@ -70,10 +70,10 @@ def find_hooked(link, *names):
 
     Args:
         link (~chainer.Link): A link.
-        names (str): Names of its parameters.
+        names (str): Names of parameters of the link.
 
     Returns:
-        str: The name of the parameter.
+        str: The name of the parameter, or None if no hook replaces one.
 
     """
     def find(twin):

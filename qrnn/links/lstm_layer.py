@@ -15,7 +15,7 @@ from qrnn.links.recurrent_layer import RecurrentLayer
 
 
 class LSTMState(NamedTuple):
-    """State of an :class:`LSTMLayer`: cells and outputs, ``(B, m)`` each."""
+    """State of an :class:`LSTMLayer`: cell and output, both ``(B, m)``."""
 
     c: chainer.Variable
     h: chainer.Variable
@@ -24,27 +24,29 @@ class LSTMState(NamedTuple):
 class LSTMLayer(RecurrentLayer):
     """LSTM layer with the interface of :class:`~qrnn.QRNNLayer`.
 
-    It is the baseline of the paper's experiments and computes
-    :func:`~qrnn.functions.lstm`. A decoder layer starts from the last state
-    of its encoder layer. With ``attention=True`` it returns
-    :math:`\\tanh(W_k k_t + W_h h_t + b)`, where :math:`k_t` is the
-    :func:`~qrnn.attention_sum` for the query :math:`h_t`.
+    The layer computes :func:`~qrnn.functions.lstm`. It is the baseline of the
+    paper's experiments. A decoder layer starts from the last state of its
+    encoder layer. With ``attention=True``, which implies ``decoder=True``, the
+    layer returns :math:`\\tanh(W_k k_t + W_h h_t + b)`. Here :math:`k_t` is
+    the :func:`~qrnn.attention_sum` for the query :math:`h_t`.
 
     Args:
-        in_size (int): Number of input channels n.
+        in_size (int or None): Number of input channels n. If None, it is
+            inferred from the first input.
         out_size (int): Number of hidden channels m.
         attention (bool): Whether to attend to the encoder's outputs.
         decoder (bool): Whether this is a decoder layer.
-        save_state (bool): Whether a sequence continues from the state after
-            the previous call. Single steps always do.
+        save_state (bool): If True, sequences continue from the state after
+            the previous call. Otherwise, they start from the initial state.
+            Single steps always continue from the state.
 
     Attributes:
         upward (~chainer.links.Linear): Weights of the input, ``(4 * m, n)``,
-            gates in the order i, f, o, z, and biases.
+            and biases. The gates are in the order i, f, o, z.
         lateral (~chainer.links.Linear): Weights of the previous output,
             ``(4 * m, m)``.
-        attend (~chainer.links.Linear): :math:`W` and :math:`b` (with
-            attention).
+        attend (~chainer.links.Linear): :math:`(W_k, W_h)` and :math:`b` (only
+            with attention).
 
     .. admonition:: Example
 
@@ -60,7 +62,7 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    #: Arguments that determine the axes of each parameter.
+    #: Names of the arguments that determine the axes of each parameter.
     axes = {
         '/upward/W': ('out_size', 'in_size'), '/upward/b': ('out_size',),
         '/lateral/W': ('out_size', 'out_size'),
@@ -79,12 +81,12 @@ class LSTMLayer(RecurrentLayer):
 
     @property
     def in_size(self) -> int | None:
-        """Number of input channels n, None before the first input."""
+        """Number of input channels n; None if it is not known yet."""
         W = self.upward.W
         return None if W.array is None else W.shape[1]
 
     def known_shape(self, path: str) -> tuple[int | None, ...]:
-        """Return the shape of the upward weights before the first input."""
+        """Return the shape of uninitialized input weights, None for n."""
         return 4 * self.out_size, None
 
     def _state_shapes(self):

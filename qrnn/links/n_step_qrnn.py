@@ -19,10 +19,10 @@ from qrnn.types import PerLayer
 
 
 class _NStepQRNN(link.ChainList):
-    """Layers in one or two directions over sequences of different lengths."""
+    """Base class of :class:`NStepQRNN` and :class:`NStepBiQRNN`."""
 
     direction = 1
-    n_cells = 2  # hx and cx, as for an LSTM
+    n_cells = 2  # number of states: hx and cx, as in NStepLSTM
 
     def __init__(self, n_layers: int, in_size: int, out_size: int,
                  dropout: float, *, kernel_size: PerLayer | None = None,
@@ -40,7 +40,10 @@ class _NStepQRNN(link.ChainList):
         self.dropout = dropout
 
     def init_hx(self, xs: Sequence[Input]) -> chainer.Variable:
-        """Return the initial state of a list of sequences, ``(S, B, m)``."""
+        """Return a state of zeros for a list of sequences, ``(S, B, m)``.
+
+        S is the number of layers times the number of directions.
+        """
         with chainer.using_device(self.device):
             return chainer.Variable(self.xp.zeros(
                 (len(self), len(xs), self.out_size), dtype=xs[0].dtype))
@@ -59,13 +62,14 @@ class _NStepQRNN(link.ChainList):
             xs (list of ~chainer.Variable): Sequences, ``(L_i, n)``.
 
         Returns:
-            tuple: ``hy`` and ``cy``, the last outputs and states of every
-            layer, ``(S, B, m)``, and ``ys``, the list of the last layer's
-            outputs, ``(L_i, m)`` or, with two directions, ``(L_i, 2 m)``. All
-            are :class:`~chainer.Variable`.
+            tuple: ``hy``, the last output of every layer, ``(S, B, m)``;
+            ``cy``, the last state of every layer, ``(S, B, m)``; and ``ys``,
+            the list of the last layer's outputs, ``(L_i, m)`` or, with two
+            directions, ``(L_i, 2 m)``. All are :class:`~chainer.Variable`.
 
         Raises:
-            ValueError: If the sequences or states do not fit.
+            ValueError: If ``xs`` is not a list of at least one sequence, or if
+                the shape of a sequence or state is invalid.
 
         """
         self._check(hx, cx, xs)
@@ -124,7 +128,7 @@ class _NStepQRNN(link.ChainList):
             if i:
                 x = dropout(x, self.dropout)
                 if hx[0] is not None:
-                    # The inputs before the first step, of the window
+                    # The last output of the layer below is the last input.
                     below = dropout(
                         F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
             hs = []
@@ -144,41 +148,44 @@ class _NStepQRNN(link.ChainList):
 class NStepQRNN(_NStepQRNN):
     """Several QRNN layers with the interface of Chainer's ``NStepLSTM``.
 
-    It replaces :class:`chainer.links.NStepLSTM` without other changes: it
-    accepts lists of sequences of different lengths and initial states, and
-    returns last states, with gradients for all of them. It has no state of its
-    own, so that several threads can use one link.
+    This link is a drop-in replacement for :class:`chainer.links.NStepLSTM`. It
+    accepts initial states and a list of sequences of different lengths, and
+    returns last states and outputs. Gradients flow through all states, inputs
+    and outputs. The link stores no state between calls, so several threads can
+    share one link.
 
-    A call with the previous ``hy`` and ``cy`` as ``hx`` and ``cx`` continues
-    exactly where the previous call ended. So a sequence can be cut anywhere,
-    and a decoder can run one step per call.
+    If you pass the ``hy`` and ``cy`` of a call as ``hx`` and ``cx``, the next
+    call continues exactly where the previous call ended. A sequence can
+    therefore be split anywhere, and a decoder can run one step per call.
 
-    This holds for the default ``kernel_size``, 1 for the first layer and 2 for
-    the others, for the following reason. A QRNN layer needs its state c, which
-    ``cx`` and ``cy`` contain, and the ``k - 1`` previous inputs, for which
-    Chainer's interface has no argument. Except in the first layer, the
-    previous input is the last output of the layer below, which ``hx`` and
-    ``hy`` contain. All other previous inputs count as zeros. With wider
-    filters, continuing a sequence therefore gives other outputs than the whole
-    sequence. If the first layer has ``k > 1``, a call with ``hx`` warns. Any
-    width is exact if sequences are not cut, and in :class:`~qrnn.QRNNStack`.
+    Exact continuation requires a ``kernel_size`` of 1 for the first layer and
+    of at most 2 for all other layers. The default meets this condition. A QRNN
+    layer needs its state c, which ``cx`` contains, and its ``k - 1`` previous
+    inputs, for which Chainer's interface has no argument. In all layers except
+    the first, the previous input is the last output of the layer below, which
+    ``hx`` contains. All other previous inputs count as zeros. With wider
+    filters, a continued sequence therefore gives other outputs than the whole
+    sequence. If the first layer has ``k > 1``, a call with ``hx`` warns.
+    Sequences that are not split may use any width. To split sequences with
+    wider filters, use :class:`~qrnn.QRNNStack`.
 
-    Sequences of similar length form a padded batch. The outputs of each
-    sequence do not depend on the others.
+    Sequences of similar length form a padded batch. The outputs of a sequence
+    do not depend on the other sequences.
 
     Args:
         n_layers (int): Number of layers.
         in_size (int): Number of input channels n.
         out_size (int): Number of hidden channels m.
-        dropout (float): Dropout between layers.
-        kernel_size (int or sequence): Filter width k of all layers, or one
-            for each layer. If omitted, 1 for the first layer and 2 for the
-            others.
+        dropout (float): Dropout ratio between layers.
+        kernel_size (int or sequence): Filter width k of all layers, or a
+            sequence with one width for each layer. If omitted, the width is 1
+            for the first layer and 2 for all other layers.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
-            ``pooling``, ``zoneout``, ``initialW``, ``initial_bias``.
+            ``pooling``, ``activations``, ``zoneout``,
+            ``zoneout_expectation``, ``initialW`` and ``initial_bias``.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does, and if the length of
+        ValueError: As for :class:`~qrnn.QRNNLayer`, or if the length of
             ``kernel_size`` is not the number of layers.
 
     .. admonition:: Example
@@ -206,12 +213,13 @@ class NStepBiQRNN(_NStepQRNN):
 
     Every layer except the first reads the outputs of both directions of the
     layer below. States are stacked as in :class:`chainer.links.NStepBiLSTM`,
-    ``(2 * n_layers, B, m)``: layer by layer, forward first. ``hx`` has the
-    same meaning as in :class:`~qrnn.NStepQRNN`; each direction's window
-    includes the last outputs of both directions of the layer below. Without
-    initial states, any ``kernel_size`` is exact.
+    ``(2 * n_layers, B, m)``: layer by layer, the forward state before the
+    backward state. ``hx`` has the same meaning as in
+    :class:`~qrnn.NStepQRNN`. The window of each direction includes the last
+    outputs of both directions of the layer below.
 
-    Arguments and errors as for :class:`~qrnn.NStepQRNN`.
+    Arguments and errors are the same as for :class:`~qrnn.NStepQRNN`. Any
+    ``kernel_size`` is suitable if ``hx`` and ``cx`` are None.
 
     .. admonition:: Example
 
@@ -229,10 +237,10 @@ class NStepBiQRNN(_NStepQRNN):
 
 
 def _groups(lengths):
-    """Return groups of indices of sequences of similar length."""
+    """Group the indices of sequences of similar length, longest first."""
     groups, longest = [], None
     for i in numpy.argsort(-lengths, kind='stable'):
-        # Padding of a quarter costs less than another pass over the layers.
+        # A quarter of padding costs less than another pass over the layers.
         if longest is None or longest - lengths[i] > max(8, longest // 4):
             longest = lengths[i]
             groups.append([])

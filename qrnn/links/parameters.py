@@ -1,17 +1,17 @@
 """Shape checks of loaded and copied parameters.
 
-Chainer would broadcast parameters of other shapes without an error.
+Without these checks, Chainer would broadcast arrays of other shapes.
 """
 import chainer
 import numpy
 
 
 def check_stored(link, serializer):
-    """Raise ValueError if stored parameters differ from a link's in shape.
+    """Raise ValueError if stored parameters have other shapes than a link's.
 
     Args:
-        link (RecurrentLayer): The link that is about to be deserialized.
-        serializer: Any serializer. One that writes is not checked.
+        link (RecurrentLayer): The link into which parameters will be loaded.
+        serializer: Any serializer. Only a deserializer is checked.
 
     """
     if not isinstance(serializer, chainer.Deserializer):
@@ -27,7 +27,7 @@ def check_stored(link, serializer):
 
 
 def check_source(link, source):
-    """Raise ValueError if another link's parameters differ in shape."""
+    """Raise ValueError if a source link's parameters have other shapes."""
     theirs = dict(source.namedparams())
     for path, param in link.namedparams():
         if path in theirs and theirs[path].array is not None:

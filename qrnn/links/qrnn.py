@@ -15,13 +15,13 @@ from qrnn.types import Input
 
 
 class QRNN(chainer.Chain):
-    """QRNN layer that runs step by step, with the interface of ``LSTM``.
+    """QRNN layer that runs step by step, with the interface of ``L.LSTM``.
 
-    It replaces :class:`chainer.links.LSTM` without other changes. Each call
-    runs one step, ``(B, n)``, and continues from the previous step until
-    :meth:`reset_state`. The batch may become smaller from call to call, if
-    sequences are sorted by length, longest first: sequences that have ended
-    keep their state. If whole sequences are available,
+    This link is a drop-in replacement for :class:`chainer.links.LSTM`. Each
+    call runs one step, ``(B, n)``, and continues from the previous step until
+    :meth:`reset_state` is called. If sequences are sorted by length, longest
+    first, the batch may become smaller from call to call. Sequences that have
+    ended keep their state. If whole sequences are available,
     :class:`~qrnn.QRNNLayer` is many times faster.
 
     Args:
@@ -37,12 +37,13 @@ class QRNN(chainer.Chain):
             of all gates except f. Zero if omitted.
         forget_bias_init (:ref:`initializer <initializer>`): Initializer of
             the bias of f. One if omitted.
-        kernel_size (int): Filter width k. With 1, c is the whole state, as
-            :meth:`set_state` requires. With a wider filter, the state also
-            contains the previous inputs. For any width, consecutive steps
-            give the same outputs as a whole sequence.
+        kernel_size (int): Filter width k. With a width of 1, ``c`` is the
+            whole state, as :meth:`set_state` requires. With a wider filter,
+            the state also contains the previous inputs. For any width,
+            consecutive steps give the same outputs as a whole sequence.
         layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
-            ``pooling`` and ``zoneout``.
+            ``pooling``, ``activations``, ``zoneout`` and
+            ``zoneout_expectation``.
 
     Attributes:
         layer (~qrnn.QRNNLayer): The layer, with its parameters and state.
@@ -52,7 +53,7 @@ class QRNN(chainer.Chain):
             before the first step.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does.
+        ValueError: As for :class:`~qrnn.QRNNLayer`.
 
     .. admonition:: Example
 
@@ -94,7 +95,7 @@ class QRNN(chainer.Chain):
             ~chainer.Variable: Outputs, ``(B, m)``.
 
         Raises:
-            ValueError: If ``x`` does not fit the layer, or has more
+            ValueError: If the shape of ``x`` is invalid, or if ``x`` has more
                 sequences than the state. The state is then unchanged.
 
         """
@@ -120,7 +121,7 @@ class QRNN(chainer.Chain):
 
     @property
     def c(self) -> chainer.Variable | None:
-        """Pooled state, ``(B, m)``, None before the first step."""
+        """Pooled state, ``(B, m)``; None before the first step."""
         state = self.layer.state
         return None if state is None else state.c
 
@@ -131,7 +132,7 @@ class QRNN(chainer.Chain):
 
     @property
     def h(self) -> chainer.Variable | None:
-        """Output of the last step, ``(B, m)``, None before the first."""
+        """Output of the last step, ``(B, m)``; None before the first step."""
         return self._h
 
     @h.setter
@@ -142,9 +143,10 @@ class QRNN(chainer.Chain):
     def set_state(self, c: Input, h: Input) -> None:
         """Set the pooled state and the last output.
 
-        With ``kernel_size=1`` this is the whole state. With a wider filter,
-        which causes a warning, the inputs before the next step count as zeros,
-        as after :meth:`reset_state`; ``layer.state`` is then the whole state.
+        With ``kernel_size=1``, the pooled state is the whole state. With a
+        wider filter, this method warns, and the inputs before the next step
+        count as zeros, as after :meth:`reset_state`. To set the previous
+        inputs as well, assign to ``layer.state`` instead.
 
         Args:
             c (:class:`~chainer.Variable` or :ref:`ndarray`): Pooled state,
@@ -153,7 +155,7 @@ class QRNN(chainer.Chain):
                 last step, ``(B, m)``. No step depends on it.
 
         Raises:
-            ValueError: If ``c`` does not fit the layer.
+            ValueError: If the shape or dtype of ``c`` is invalid.
 
         """
         if self.layer.kernel_size > 1:
@@ -178,10 +180,10 @@ class QRNN(chainer.Chain):
 
 
 def _concat_rows(state, before, n_ended):
-    """Append the previous state of sequences that have ended."""
+    """Append the previous rows of sequences that have ended."""
     if state is None:
         return None
-    if before is None:  # zeros
+    if before is None:  # None stands for zeros
         xp = backend.get_array_module(state.array)
         ended = xp.zeros((n_ended,) + state.shape[1:], state.dtype)
     else:

@@ -27,11 +27,11 @@ from qrnn.types import Pooling
 
 
 class QRNNState(NamedTuple):
-    """State of a :class:`QRNNLayer`, from which a sequence is continued.
+    """State of a :class:`QRNNLayer` from which a sequence can continue.
 
     Attributes:
-        c (~chainer.Variable): Pooled state, ``(B, m)``.
-        x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``;
+        c (~chainer.Variable): Pooled state, ``(B, m)``. None for zeros.
+        x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
             None for zeros, and always None if ``k = 1``.
     """
 
@@ -42,7 +42,7 @@ class QRNNState(NamedTuple):
 class QRNNLayer(RecurrentLayer):
     """Quasi-recurrent layer: a causal convolution, gates and pooling.
 
-    With a filter width of :math:`k` and fo-pooling it computes
+    With a filter width of :math:`k` and fo-pooling, the layer computes
 
     .. math::
 
@@ -53,13 +53,13 @@ class QRNNLayer(RecurrentLayer):
 
     and returns all :math:`h_t`. Here :math:`*` is a convolution along time
     over :math:`x_{t-k+1}` to :math:`x_t`. The state consists of :math:`c` and
-    the last :math:`k - 1` inputs. So a sequence can be cut anywhere, even into
-    single steps, with the same outputs and gradients.
+    the last :math:`k - 1` inputs. Therefore a sequence can be split anywhere,
+    even into single steps, without a change of outputs and gradients.
 
     In a decoder layer (``decoder=True``), the last output :math:`\\tilde h` of
     the encoder layer, set by :meth:`init`, enters every gate at every step:
     :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)`, and so on. With
-    ``attention=True``, which implies ``decoder=True``,
+    ``attention=True``, which implies ``decoder=True``, the output is
 
     .. math::
 
@@ -77,36 +77,38 @@ class QRNNLayer(RecurrentLayer):
         decoder (bool): Whether this is a decoder layer.
         pooling (str): ``'f'``, ``'fo'``, ``'if'`` or ``'ifo'``. See
             :func:`~qrnn.qrnn_pooling`.
-        zoneout (float): Probability of keeping a channel's state at a step,
-            in training. See :func:`~qrnn.zoneout`.
-        zoneout_expectation (bool): Whether evaluation replaces f by its
-            expectation under zoneout, as torchqrnn does.
-        save_state (bool): Whether a sequence continues from the state after
-            the previous call. Single steps always do.
+        zoneout (float): Probability that a channel keeps its state at a step,
+            in training only. See :func:`~qrnn.zoneout`.
+        zoneout_expectation (bool): If True, evaluation replaces the gate f by
+            its expectation under zoneout, as torchqrnn does.
+        save_state (bool): If True, sequences continue from the state after
+            the previous call. Otherwise, they start from the initial state.
+            Single steps always continue from the state.
         lookahead (int): Number of future steps in the filter's window: 0 for
-            a causal layer. A layer with lookahead needs whole sequences.
-        encoder_size (int): Number of channels of the encoder's outputs;
+            a causal layer. A layer with lookahead requires whole sequences.
+        encoder_size (int): Number of channels of the encoder's outputs,
             ``out_size`` if omitted.
-        activations (dict): Activations of some gates, by name, instead of
-            those above. See :func:`~qrnn.qrnn_pooling`.
-        initialW (:ref:`initializer <initializer>`): Initializer of the
-            filters, called on a matrix ``(gates * m, k * n)``.
-            :class:`~chainer.initializers.LeCunNormal` if omitted.
+        activations (dict): A dict that maps names of gates to activations that
+            replace those above. See :func:`~qrnn.qrnn_pooling`.
+        initialW (:ref:`initializer <initializer>`): Initializer of all
+            weights. The filters are initialized as one matrix
+            ``(gates * m, k * n)``. If omitted,
+            :class:`~chainer.initializers.LeCunNormal` is used.
         initial_bias (:ref:`initializer <initializer>`): Initializer of the
             bias, ``(gates * m,)``. Zero if omitted.
 
     Attributes:
         W (~chainer.Parameter): Filters, ``(k, n, gates * m)``. The filter of
-            the oldest step is first; gates are in the order f, z, o, i.
+            the oldest step is first. The gates are in the order f, z, o, i.
         b (~chainer.Parameter): Bias, ``(gates * m,)``.
         V (~chainer.links.Linear): Projection of the encoder's last output
-            (decoder layers).
-        attend (~chainer.links.Linear): :math:`(W_k, W_c)` and :math:`b`
-            (with attention).
+            (only in decoder layers).
+        attend (~chainer.links.Linear): :math:`(W_k, W_c)` and :math:`b` (only
+            with attention).
 
     Raises:
         ValueError: If ``pooling``, ``activations``, ``kernel_size``,
-            ``zoneout`` or ``lookahead`` is out of range; if ``attention`` is
+            ``zoneout`` or ``lookahead`` is invalid; if ``attention`` is
             combined with a pooling without output gate, or with an
             ``encoder_size`` other than ``out_size``; or if ``lookahead`` is
             combined with ``save_state``.
@@ -134,7 +136,7 @@ class QRNNLayer(RecurrentLayer):
     _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
-    #: Arguments that determine the axes of each parameter.
+    #: Names of the arguments that determine the axes of each parameter.
     axes = {
         '/W': ('kernel_size', 'in_size', 'out_size or pooling'),
         '/b': ('out_size or pooling',),
@@ -197,12 +199,11 @@ class QRNNLayer(RecurrentLayer):
 
     @property
     def in_size(self) -> int | None:
-        """Number of input channels n, None before the first input."""
+        """Number of input channels n; None if it is not known yet."""
         return None if self.W.array is None else self.W.shape[1]
 
     def known_shape(self, path: str) -> tuple[int | None, ...]:
-        """Return the shape of W before the first input, None where unknown.
-        """
+        """Return the shape of W before initialization, with None for n."""
         return self.kernel_size, None, self.b.size
 
     def _state_shapes(self):
@@ -260,14 +261,14 @@ class QRNNLayer(RecurrentLayer):
         return self.encoder.repeat(self.encoder.bias, batch_size)
 
     def _attend(self, o, c):
-        # The output gate applies to c and its context, not to c alone. It is 0
-        # after a sequence's end.
+        # The output gate o applies to the combination of c and its context,
+        # not to c alone. Past the end of a sequence, o is 0.
         return o * apply_linear(
             self.attend, F.concat((self.encoder.attend(c), c), axis=-1))
 
 
 class _FilterInitializer(initializer.Initializer):
-    """Initialize filters, (k, n, m), as one matrix, (m, k * n)."""
+    """Initialize filters of shape (k, n, m) as one matrix (m, k * n)."""
 
     def __init__(self, initialW):
         self.fill = initializers._get_initializer(initialW)

@@ -15,15 +15,16 @@ from qrnn.types import Lengths
 
 
 class RecurrentLayer(StatefulLayer):
-    """Base class of QRNN and LSTM layers: how a layer is called.
+    """Base class of QRNN and LSTM layers.
 
     The methods that :meth:`forward` calls receive the state as an argument
-    and return the next state. ``forward`` assigns it once, at the end.
+    and return the next state. ``forward`` assigns the next state to the layer
+    once, at the end.
 
-    A subclass also defines :attr:`in_size`; ``_advance(x, state, lengths)``,
-    which runs sequences from a state and returns outputs and next state; and
-    the names of its attributes that ``print(layer)`` shows: sizes always,
-    options if they are set.
+    A subclass also defines :attr:`in_size`, :attr:`axes`, :meth:`known_shape`,
+    and ``_advance(x, state, lengths)``, which runs sequences from a state and
+    returns the outputs and the next state. ``print(layer)`` shows the
+    attributes named in ``_sizes``, and those in ``_options`` that are set.
     """
 
     _sizes: tuple[str, ...] = 'in_size', 'out_size'
@@ -37,22 +38,22 @@ class RecurrentLayer(StatefulLayer):
             if name in self._sizes or value:
                 yield name, value
 
-    __str__ = link.Link.__str__  # Chain's own shows only children
+    __str__ = link.Link.__str__  # Chain.__str__ shows only children
 
     def forward(self, x: Input,
                 lengths: Lengths | None = None) -> chainer.Variable:
         """Apply the layer to a batch of sequences, or to one step.
 
         Args:
-            x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``
-                for sequences. They start from the initial state or, with
-                ``save_state=True``, from the state after the previous call.
-                ``(B, n)`` for one step, which always continues from the state
-                after the previous call.
+            x (:class:`~chainer.Variable` or :ref:`ndarray`): Sequences,
+                ``(B, T, n)``, or one step, ``(B, n)``. Sequences start from
+                the initial state or, with ``save_state=True``, from the state
+                after the previous call. One step always continues from the
+                state after the previous call.
             lengths (sequence of int or :ref:`ndarray`): Number of steps of
                 every sequence, ``(B,)``, or booleans: true for all steps,
-                false for none. After its end a sequence's state is held and
-                its outputs are 0.
+                false for none. Past the end of a sequence, its state does not
+                change and its outputs are 0.
 
         Returns:
             ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
@@ -63,9 +64,9 @@ class RecurrentLayer(StatefulLayer):
                 decoder layer has no encoder states yet. The state is then
                 unchanged.
             RuntimeError: If the layer is called inside
-                ``chainer.static_graph``, which would replay the first call,
-                or if it carries its state inside ``F.forget``, which would
-                call it twice.
+                ``chainer.static_graph``, which would replay the first call, or
+                if the call continues from the layer's state inside
+                ``F.forget``, which would call the layer twice.
 
         """
         state = self.start(x.ndim)
@@ -78,22 +79,22 @@ class RecurrentLayer(StatefulLayer):
                 ) -> tuple[chainer.Variable, Any]:
         """Apply the layer from a given state, and return the next state.
 
-        It sets no attribute of the layer. So several threads can run one
-        layer, each with its own state.
+        This method sets no attribute of the layer. Therefore several threads
+        can share one layer and pass separate states.
 
         Args:
             x (:class:`~chainer.Variable` or :ref:`ndarray`): As in
                 :meth:`forward`.
-            state: State to start from, as :attr:`state` returns it. The
-                initial state if None.
+            state: State to start from, of the same type as :attr:`state`. If
+                None, the initial state is used.
             lengths (sequence of int or :ref:`ndarray`): As in :meth:`forward`.
 
         Returns:
-            tuple: Outputs as from :meth:`forward`, and the state after the
-            last step.
+            tuple: The outputs that :meth:`forward` would return, and the state
+            after the last step.
 
         Raises:
-            ValueError: As :meth:`forward`, and if ``state`` does not fit.
+            ValueError: As for :meth:`forward`, or if ``state`` is invalid.
 
         """
         if state is not None:
@@ -101,19 +102,19 @@ class RecurrentLayer(StatefulLayer):
         return self.run(x, state, lengths)
 
     def run(self, x, state, lengths):
-        """Do what :meth:`advance` does, without checking the state."""
+        """Apply the layer as :meth:`advance` does, with an unchecked state."""
         return with_hooks(self, 'advance', self._run, x, state, lengths)
 
     def _run(self, x, state, lengths):
         self._check_call(x)
-        # Nodes choose their device themselves; code outside them does not.
+        # Function nodes select their device themselves; other code does not.
         with chainer.using_device(self.device):
             if self.decoder:
                 if self.encoder is None:
                     raise ValueError(
                         'this decoder layer has no encoder states; call '
                         'init(encoder_h=...) first')
-                self.encoder.n_sharing(len(x))  # raises if it does not fit
+                self.encoder.n_sharing(len(x))  # raises if len(x) is invalid
                 if state is None:
                     state = self._initial_state(len(x))
             self._check_batch(x, state)

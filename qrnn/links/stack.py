@@ -19,7 +19,7 @@ from qrnn.types import PerLayer
 
 
 class _Stack(link.ChainList):
-    """Stack of recurrent layers with the interface of a layer."""
+    """Stack of recurrent layers with the interface of a single layer."""
 
     def __init__(self, layers, dropout, dense):
         super().__init__(*layers)
@@ -30,7 +30,7 @@ class _Stack(link.ChainList):
                 lengths: Lengths | None = None) -> chainer.Variable:
         """Apply all layers to sequences, ``(B, T, n)``, or to one step.
 
-        Arguments and state as in :meth:`qrnn.QRNNLayer.forward`.
+        For the arguments and the state, see :meth:`qrnn.QRNNLayer.forward`.
 
         Returns:
             ~chainer.Variable: The last layer's outputs, ``(B, T, m)`` or
@@ -41,13 +41,13 @@ class _Stack(link.ChainList):
 
     def encode(self, x: Input, lengths: Lengths | None = None
                ) -> list[chainer.Variable]:
-        """Apply all layers and return the outputs of each.
+        """Apply all layers, and return the outputs of every layer.
 
-        They are the argument of a decoder's :meth:`init`::
+        Pass the outputs to :meth:`init` of a decoder::
 
             decoder.init(encoder_h=encoder.encode(x, lengths))
 
-        Arguments as in :meth:`forward`.
+        For the arguments, see :meth:`forward`.
 
         Returns:
             list of ~chainer.Variable: Outputs of every layer, ``(B, T, m)`` or
@@ -66,7 +66,8 @@ class _Stack(link.ChainList):
                 ) -> tuple[chainer.Variable, tuple]:
         """Apply all layers from a given state, and return the next state.
 
-        It sets no attribute. See :meth:`qrnn.QRNNLayer.advance`.
+        This method sets no attribute of the stack. ``state`` is a sequence of
+        the states of all layers. See :meth:`qrnn.QRNNLayer.advance`.
 
         Returns:
             tuple: The last layer's outputs, and a tuple of the states of all
@@ -118,19 +119,19 @@ class _Stack(link.ChainList):
     def init(self, encoder_c: Sequence[Input] | None = None,
              encoder_h: Sequence[Input] | None = None,
              lengths: Lengths | None = None) -> None:
-        """Set the states of every layer's encoder layer.
+        """Set the encoder states of every layer, and reset the layers.
 
         Args:
-            encoder_c (list of ~chainer.Variable): ``encoder_c`` of every
+            encoder_c (list of ~chainer.Variable): One ``encoder_c`` for each
                 layer. See :meth:`qrnn.QRNNLayer.init`.
-            encoder_h (list of ~chainer.Variable): ``encoder_h`` of every
+            encoder_h (list of ~chainer.Variable): One ``encoder_h`` for each
                 layer.
             lengths (sequence of int or :ref:`ndarray`): Number of valid
                 encoder steps of every sequence.
 
         Raises:
-            ValueError: If the layers are not decoder layers, or the number
-                or the shapes of the states do not fit.
+            ValueError: If the layers are not decoder layers, or if the number
+                or the shapes of the states or the lengths are invalid.
 
         """
         for name, states in (
@@ -150,7 +151,7 @@ class _Stack(link.ChainList):
 
     @property
     def state(self) -> tuple:
-        """The states of all layers, a tuple of :attr:`QRNNLayer.state`."""
+        """States of all layers, as a tuple of :attr:`QRNNLayer.state`."""
         return tuple(layer.state for layer in self)
 
     @state.setter
@@ -178,7 +179,7 @@ class _Stack(link.ChainList):
             layer.reorder_state(indices, encoder)
 
     def unchain_state(self) -> None:
-        """Cut every layer's state off its history."""
+        """Detach the state of every layer from its history."""
         for layer in self:
             layer.unchain_state()
 
@@ -190,23 +191,23 @@ class QRNNStack(_Stack):
         n_layers (int): Number of layers.
         in_size (int): Number of input channels.
         out_size (int): Number of hidden channels of every layer.
-        kernel_size (int or sequence): Filter width of all layers, or one for
-            each layer.
+        kernel_size (int or sequence): Filter width of all layers, or a
+            sequence with one width for each layer.
         attention (bool): Whether the last layer uses attention over the
             outputs of the last encoder layer. Implies ``decoder=True``.
         decoder (bool): Whether all layers are decoder layers.
         dropout (float): Dropout ratio between layers. There is no dropout
-            before the first layer and after the last.
-        dense (bool): Whether the input of each layer is concatenated to its
-            output before the next layer, as in the paper's densely connected
-            layers.
-        lookahead (int or sequence): Number of future steps in the filters'
-            window, of all layers or one for each layer.
+            before the first layer or after the last layer.
+        dense (bool): If True, the input of every layer after the first is the
+            concatenation of the input and the output of the layer below, as in
+            the paper's densely connected layers.
+        lookahead (int or sequence): Number of future steps in the window of
+            all layers, or a sequence with one number for each layer.
         layer_options: Further arguments of every :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``zoneout``, ``save_state`` and so on.
 
     Raises:
-        ValueError: As :class:`~qrnn.QRNNLayer` does, and if the length of
+        ValueError: As for :class:`~qrnn.QRNNLayer`, or if the length of
             ``kernel_size`` or ``lookahead`` is not the number of layers.
 
     .. admonition:: Example
@@ -246,7 +247,9 @@ class QRNNStack(_Stack):
 class LSTMStack(_Stack):
     """Stack of :class:`~qrnn.LSTMLayer`.
 
-    Arguments as for :class:`~qrnn.QRNNStack`.
+    Arguments have the same meaning as for :class:`~qrnn.QRNNStack`. There is
+    no ``kernel_size`` and no ``lookahead``, and the only one of the
+    ``layer_options`` is ``save_state``.
 
     .. admonition:: Example
 
@@ -278,7 +281,7 @@ def _in_sizes(n_layers, in_size, out_size, dense):
 
 
 def per_layer(name, values, n_layers):
-    """Return a tuple with one number for each layer."""
+    """Return a sequence with one number for each layer."""
     if isinstance(values, numbers.Integral):
         return n_layers * (values,)
     if len(values) != n_layers:

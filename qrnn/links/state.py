@@ -1,4 +1,4 @@
-"""The state of layers between calls."""
+"""Functions and a class for the states of layers between calls."""
 import weakref
 
 import chainer
@@ -6,7 +6,7 @@ import chainer.functions as F
 
 
 def map_parts(function, parts):
-    """Apply a function to the parts of a named tuple that are not None."""
+    """Apply a function to all parts of a named tuple except None."""
     if parts is None:
         return None
     return type(parts)(*(
@@ -14,23 +14,23 @@ def map_parts(function, parts):
 
 
 def own(x, device):
-    """Return a copy of an array or Variable on a device, with its history."""
+    """Copy an array or Variable to a device, so that gradients flow back."""
     x = F.copy(chainer.as_variable(x), device)
     return x * 1  # a new array, through which gradients flow
 
 
 def detached(part):
-    """Return a Variable of the same values without history."""
+    """Return a Variable with the same values, but without history."""
     return chainer.Variable(part.array, requires_grad=False)
 
 
 class ValuesOnly:
     """A state that does not keep its graph alive.
 
-    It holds the values of the state's Variables and weak references to the
-    functions that computed them. While the outputs or the loss keep the graph
-    alive, :meth:`get` returns Variables with their history. Afterwards, it
-    returns Variables without history.
+    The object stores the values of the state's Variables, and weak references
+    to the functions that computed the values. While the outputs or the loss
+    keep the graph alive, :meth:`get` returns Variables with their history.
+    Afterwards, :meth:`get` returns Variables without history.
     """
 
     def __init__(self, state):
@@ -40,7 +40,7 @@ class ValuesOnly:
             and _output_of(part) for part in state]
 
     def get(self):
-        """Return the state, with its history if that still exists."""
+        """Return the state, with its history if the history still exists."""
         return type(self._state)(*map(_restore, self._state, self._creators))
 
     def __reduce__(self):  # weak references cannot be pickled
@@ -48,7 +48,10 @@ class ValuesOnly:
 
 
 def _output_of(part):
-    """Return a weak reference to the creator of a Variable, and its index."""
+    """Return a weak reference to the function that computed a Variable.
+
+    Also return the index of the Variable among the outputs of the function.
+    """
     creator = part.creator_node
     number = next(i for i, output in enumerate(creator.outputs)
                   if output() is part.node)
@@ -58,8 +61,8 @@ def _output_of(part):
 def _restore(part, output):
     """Reconnect a part of the state to the function that computed it.
 
-    If the function or its graph no longer exists, the part is returned as it
-    is, without history.
+    If the function or its graph no longer exists, the part is returned without
+    history.
     """
     creator = output and output[0]()
     if not creator or creator.inputs is None:  # deleted or unchained

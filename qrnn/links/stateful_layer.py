@@ -23,9 +23,10 @@ class StatefulLayer(link.Chain):
 
     A decoder layer also keeps the states of its encoder layer.
 
-    A subclass defines :attr:`state_type`, a named tuple of Variables with the
-    batch first; ``_state_shapes``, the shapes of the state's parts without the
-    batch; and, for decoders, ``_initial_state(batch_size)``,
+    A subclass defines :attr:`state_type`, a named tuple of Variables whose
+    first axis is the batch, and ``_state_shapes()``, which returns the shapes
+    of the state's parts without the batch axis. A subclass that supports
+    decoders also defines ``_initial_state(batch_size)``, and may override
     ``_encoder_size()`` and ``_encoder_bias(last_h)``.
     """
 
@@ -39,15 +40,16 @@ class StatefulLayer(link.Chain):
         self.decoder = decoder or attention
         self.save_state = save_state
         self.encoder: Encoder | None = None
-        self._state: Any = None  # a state_type, or ValuesOnly
+        self._state: Any = None  # None, state_type or ValuesOnly
 
     @property
     def state(self) -> Any:
-        """The state after the previous call, None before the first.
+        """State after the previous call; None before the first call.
 
-        A named tuple of Variables with the batch as their first axis. Setting
-        it makes the next step (and, with ``save_state=True``, the next
-        sequence) continue from there. Arrays are copied.
+        The state is a named tuple of Variables whose first axis is the batch.
+        After you set the state, the next step continues from it. With
+        ``save_state=True``, the next sequences also continue from it. Arrays
+        are copied.
         """
         state = self._state
         return state.get() if isinstance(state, ValuesOnly) else state
@@ -60,9 +62,10 @@ class StatefulLayer(link.Chain):
         self._state = state
 
     def start(self, ndim):
-        """Return the state that a call starts from, None for the initial one.
+        """Return the start state of a call, or None for the initial state.
 
-        ``ndim`` is the number of axes of its input: 3 for sequences.
+        ``ndim`` is the number of axes of the input of the call: 3 for
+        sequences, 2 for one step.
         """
         if ndim == 3 and not self.save_state:
             return None
@@ -77,7 +80,7 @@ class StatefulLayer(link.Chain):
         """Set the state after a call.
 
         With ``save_state=False``, the state after a call on sequences does
-        not keep their graph alive.
+        not keep the computational graph of the call alive.
         """
         if ndim == 3 and not self.save_state and any(
                 part is not None and part.creator_node for part in state):
@@ -88,12 +91,12 @@ class StatefulLayer(link.Chain):
         """Return to the initial state.
 
         Args:
-            rows (sequence of int or :ref:`ndarray`): Sequences to reset:
-                their indices, or booleans ``(B,)``. If omitted, all are reset,
-                and the next call may have any batch size.
+            rows (sequence of int or :ref:`ndarray`): Sequences to reset, as
+                indices or as booleans ``(B,)``. If omitted, all sequences are
+                reset, and the next call may have a different batch size.
 
         Raises:
-            ValueError: If ``rows`` does not fit the state.
+            ValueError: If ``rows`` is invalid for the state.
 
         """
         state = self.state
@@ -124,14 +127,14 @@ class StatefulLayer(link.Chain):
                 new batch, the index of the sequence of the old batch whose
                 state it receives, ``(B',)``. Integers on a GPU are not
                 checked, because reading them would make the host wait.
-            encoder (bool): Whether a decoder layer also reorders its encoder's
-                states. With False, each new sequence must have the same source
-                as before.
+            encoder (bool): If True, a decoder layer also reorders the states
+                of its encoder. If False, each sequence must receive a state
+                that belongs to its own source.
 
         Raises:
-            ValueError: If ``indices`` is not one-dimensional or out of range,
-                or if sequences of a decoder that share a source would receive
-                states that belong to different sources.
+            ValueError: If ``indices`` is invalid, or if decoder sequences that
+                share a source would receive states that belong to different
+                sources.
 
         """
         state, sources = self.state, self.encoder
@@ -145,18 +148,18 @@ class StatefulLayer(link.Chain):
             numbers = _row_numbers(indices, batch_size)
             if sources is not None:
                 sources = sources.reorder(numbers, batch_size, encoder)
-            # Assigned together, after everything that may raise an exception
+            # Assign the state only after everything that may raise ValueError
             numbers = self.xp.asarray(numbers)
             self._state = map_parts(
                 lambda part: take_rows(part, numbers), state)
             self.encoder = sources
 
     def unchain_state(self) -> None:
-        """Cut the state off its history (truncated backpropagation)."""
+        """Detach the state from its history (truncated backpropagation)."""
         self._state = map_parts(detached, self.state)
 
     def checked(self, state):
-        """Return a state that the caller gives as a tuple of Variables."""
+        """Check a given state, and return it as a named tuple of Variables."""
         names = self.state_type._fields
         if not isinstance(state, (tuple, list)) or len(state) != len(names):
             raise ValueError(
@@ -190,38 +193,41 @@ class StatefulLayer(link.Chain):
         return self.state_type(*parts)
 
     def _dtype(self):
-        """Return the dtype of the parameters, None before they are made."""
+        """Return the dtype of the parameters, or None if none has a value."""
         return next((param.dtype for param in self.params()
                      if param.array is not None), None)
 
     def init(self, encoder_c: Input | None = None,
              encoder_h: Input | None = None,
              lengths: Lengths | None = None) -> None:
-        """Set the states of the encoder layer, and reset the layer's own.
+        """Set the states of the encoder layer, and reset the layer's state.
 
-        Without arguments it clears both. The batch of the decoder may be a
-        multiple of the encoder's: with ``n`` times as many sequences, the
-        first ``n`` share the encoder's first one, and so on, as the hypotheses
-        of a beam search do.
+        Without arguments, the states of the encoder layer are removed. The
+        decoder may have ``n`` times as many sequences as the encoder. Then the
+        first ``n`` sequences share the first sequence of the encoder, and so
+        on. This is useful for the hypotheses of a beam search.
 
         Args:
-            encoder_c (~chainer.Variable): The encoder's pooled states,
-                ``(B, S, m)``, or the last one, ``(B, m)``. The recurrence
-                starts from the last one, or from zero if omitted.
-            encoder_h (~chainer.Variable): The encoder's outputs,
-                ``(B, S, m')``. The last one enters every step of a decoder
-                layer, and attention uses all. Without attention the last one,
-                ``(B, m')``, is sufficient. If omitted, ``encoder_c`` is used,
-                and with attention the recurrence then starts from zero, as in
-                the authors' published core.
+            encoder_c (~chainer.Variable): All pooled states of the encoder,
+                ``(B, S, m)``, or the last state, ``(B, m)``. The recurrence
+                starts from the last state, or from zero if ``encoder_c`` is
+                omitted.
+            encoder_h (~chainer.Variable): All outputs of the encoder,
+                ``(B, S, m')``. The last output enters every step of a QRNN
+                layer, and is the previous output of an LSTM layer's first
+                step. Attention uses all outputs. Without attention, you can
+                pass only the last output, ``(B, m')``. If ``encoder_h`` is
+                omitted, ``encoder_c`` is used instead. With attention, the
+                recurrence then starts from zero, as in the code published by
+                the paper's authors.
             lengths (sequence of int or :ref:`ndarray`): Number of valid
-                encoder steps of every sequence. If omitted, the lengths with
-                which the encoder was called, if ``encoder_h`` is its output;
-                otherwise all steps are valid.
+                encoder steps of every sequence. If omitted and ``encoder_h``
+                was returned by an encoder, the lengths of the encoder's call
+                are used. Otherwise, all steps are valid.
 
         Raises:
-            ValueError: If the layer is not a decoder, or shapes or
-                ``lengths`` do not fit. The layer is then unchanged.
+            ValueError: If the layer is not a decoder layer, or if shapes or
+                ``lengths`` are invalid. The layer is then unchanged.
 
         """
         encoder = None
@@ -299,7 +305,7 @@ def _batch_size(state):
 
 
 def _row_numbers(rows, batch_size):
-    """Return the indices of selected rows, and check that they exist."""
+    """Return the indices of selected rows, and check the range on a CPU."""
     xp = chainer.backend.get_array_module(rows)
     rows = xp.asarray(rows)
     if rows.ndim == 1 and rows.dtype == bool and len(rows) == batch_size:

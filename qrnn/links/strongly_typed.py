@@ -1,7 +1,8 @@
 from typing import Any
 
 
-#: Arguments of :class:`~qrnn.QRNNLayer` for strongly-typed RNNs.
+#: Dict that maps names of strongly-typed RNNs to arguments of
+#: :class:`~qrnn.QRNNLayer`.
 #:
 #: With :math:`f = \sigma`,
 #:
@@ -13,11 +14,11 @@ from typing import Any
 #: ``'T-LSTM'``  c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
 #: ============  =================================  =============
 #:
-#: where z is linear and i and o are tanh. All gates depend on the current
-#: input, in T-GRU and T-LSTM also on the previous input. These are the
-#: equations of `Strongly-Typed Recurrent Neural Networks
-#: <https://arxiv.org/abs/1602.02218>`_; the text of the QRNN paper pairs T-GRU
-#: with fo-pooling and T-LSTM with ifo-pooling.
+#: where z has no activation, and i and o have the activation tanh. All gates
+#: depend on the current input. In T-GRU and T-LSTM, they also depend on the
+#: previous input. These are the equations of `Strongly-Typed Recurrent Neural
+#: Networks <https://arxiv.org/abs/1602.02218>`_. The text of the QRNN paper
+#: instead pairs T-GRU with fo-pooling and T-LSTM with ifo-pooling.
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])
