@@ -1,7 +1,7 @@
-"""Gates of the poolings, and their activations."""
+"""Gates of the poolings, and activations of the gates."""
 
 
-#: Gates of each pooling, in the order in which they are stacked.
+#: Gates of each pooling, in the order of concatenation along channels.
 GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
 
 #: Default activation of each gate.
@@ -15,13 +15,14 @@ def check_pooling(pooling, activations=None, gated=True):
 
     Args:
         pooling (str): A key of :data:`GATES`.
-        activations (dict): Activations by gate, for some of the gates z, o and
-            i. Omitted gates have the activations of :data:`ACTIVATIONS`.
-        gated (bool): Whether outputs are states times output gates, or the
-            output gates themselves.
+        activations (dict): A dict that maps some of the gates z, o and i to
+            activations. Omitted gates have the activations of
+            :data:`ACTIVATIONS`.
+        gated (bool): If True, outputs are states, multiplied by output gates
+            if the pooling has them. If False, outputs are output gates.
 
     Returns:
-        dict: Activation of each of the gates f, z, o and i.
+        dict: A dict that maps the gates f, z, o and i to activations.
 
     Raises:
         ValueError: If the pooling, a gate or an activation is unknown, or if

@@ -14,19 +14,19 @@ NDArray: TypeAlias = numpy.ndarray | cuda.ndarray
 #: Input of a differentiable function.
 Input: TypeAlias = chainer.Variable | NDArray
 
-#: Named arrays.
+#: Mapping from names to arrays.
 Arrays: TypeAlias = Mapping[str, numpy.ndarray]
 
 #: Number of steps of each sequence of a batch.
 Lengths: TypeAlias = Sequence[int] | NDArray
 
-#: Name of a pooling, which consists of the names of its gates.
+#: Name of a pooling.
 Pooling: TypeAlias = Literal['f', 'fo', 'if', 'ifo']
 
-#: Activations by gate, for some of the gates z, o and i.
+#: Mapping from some of the gates z, o and i to their activations.
 Activations: TypeAlias = Mapping[str, str]
 
-#: An initializer. Chainer's own alias does not include float.
+#: An initializer. Chainer's type alias for initializers excludes float.
 Initializer: TypeAlias = Any
 
 #: One number for all layers, or a sequence with one number per layer.
