@@ -36,11 +36,12 @@ INSTALL = ("install CuPy with CUDA's libraries: pip install "
            "'cupy-cuda13x[ctk]', or for a GPU before compute capability 7.5, "
            "such as a V100, 'cupy-cuda12x[ctk]>=14'")
 
-#: Largest allowed error by dtype, relative to the largest value.
+#: Largest allowed error for each dtype, relative to the largest expected
+#: value, or to 1 if all expected values are smaller.
 TOLERANCE = {'float64': 1e-12, 'float32': 4e-6, 'float16': 4e-3}
 
-#: Numbers of steps. Each selects a different launch regime on a GPU, and the
-#: last is large enough for several threads on a CPU.
+#: Sequence lengths of the inputs. On a GPU, each length selects a different
+#: launch regime. On a CPU, the last length is large enough to use threads.
 STEPS = 8, 40, 4096
 
 _SEED = 2 ** 63 + 12345
@@ -86,7 +87,7 @@ def _check_gpu():
 
 
 def _check_device(name, device):
-    """Run all checks of a device, and return whether all passed."""
+    """Run all checks of a device, and return True if all of them pass."""
     passed = True
     for dtype in TOLERANCE:
         for operations in zip(*map(_operations, STEPS)):
@@ -180,7 +181,7 @@ def _loss_ref(x, W, b):
 
 
 def _check_with_reference(operations, device, dtype):
-    """Compare outputs with the reference, and gradients numerically."""
+    """Compare outputs with the reference, and check gradients numerically."""
     for operation in operations[:2]:  # the references are slow for many steps
         inputs = _uniform(operation.shapes, dtype)
         outputs = _tuple(operation.function(*inputs))
@@ -208,7 +209,7 @@ def _gradients(operation, inputs, device, dtype):
     """Return the outputs and the gradients of an operation."""
     inputs = [chainer.Variable(device.send(x.astype(dtype))) for x in inputs]
     outputs = _tuple(operation.function(*inputs))
-    # Rounded to float16, so that they are the same numbers in every dtype.
+    # Rounding to float16 gives the same output gradients in all dtypes.
     grads = _uniform([y.shape for y in outputs], 'float16')
     return *outputs, *chainer.grad(outputs, inputs, [
         chainer.Variable(device.send(g.astype(y.dtype)))
