@@ -2,14 +2,14 @@
 
 The other implementations and their frameworks need not be installed.
 
-==========================  ===============================================
+==========================  =================================================
 :func:`load_state_dict`     loads weights of torchqrnn or fastai into a link
 :func:`from_state_dict`     creates a link from weights of torchqrnn or fastai
-:func:`to_state_dict`       returns the weights of a link in their format
-:func:`load_chainer_core`   loads weights of the authors' published core
+:func:`to_state_dict`       converts weights of a link to torchqrnn or fastai
+:func:`load_chainer_core`   loads weights of the paper authors' Chainer code
 :func:`read_arrays`         reads arrays from ``.npz`` or ``.safetensors``
 :func:`write_arrays`        writes arrays to ``.npz`` or ``.safetensors``
-==========================  ===============================================
+==========================  =================================================
 """
 
 from qrnn.interop.arrays import read_arrays  # NOQA

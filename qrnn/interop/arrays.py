@@ -1,4 +1,4 @@
-"""Named arrays in files and in parameters."""
+"""Reading and writing of named arrays, and assignment to parameters."""
 import os
 import zipfile
 
@@ -17,16 +17,17 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
 
     Args:
         source (str or dict): Name of a ``.npz`` or ``.safetensors`` file, or
-            arrays by name. Arrays may also be tensors and parameters of
-            PyTorch, such as ``dict(model.named_parameters())``. Reading
-            ``.safetensors`` requires the package safetensors.
+            a dict that maps names to arrays. The values may also be tensors
+            and parameters of PyTorch, as in
+            ``dict(model.named_parameters())``. Reading ``.safetensors``
+            requires the package safetensors.
 
     Returns:
-        dict: NumPy arrays by name.
+        dict: NumPy arrays; the keys are the names.
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If the file has another format or is damaged.
+        ValueError: If the file has a different format or is damaged.
         ImportError: If safetensors is required but not installed.
 
     .. admonition:: Example
@@ -50,7 +51,7 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
         _check_archive(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
-            # arrays.files drops the extension, so a and a.npy would collide.
+            # arrays.files omits the extension, so a and a.npy would collide.
             return {member.removesuffix('.npy'): _native(arrays[member])
                     for member in members}
     except (OSError, ImportError):
@@ -66,11 +67,11 @@ def write_arrays(path: str, arrays: Arrays) -> None:
     Args:
         path (str): Name of a ``.npz`` or ``.safetensors`` file. Writing
             ``.safetensors`` requires the package safetensors.
-        arrays (dict): Arrays by name.
+        arrays (dict): Arrays; the keys are the names.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If the name has another extension.
+        ValueError: If the extension is not supported.
         ImportError: If safetensors is required but not installed.
 
     .. admonition:: Example
@@ -136,10 +137,10 @@ def set_array(param, array):
 
 
 def get_array(arrays, name, shape, layer):
-    """Return an array by name, and check its shape and dtype.
+    """Check the shape and the dtype of a named array, and return the array.
 
     Args:
-        arrays (dict): Arrays by name.
+        arrays (dict): Arrays; the keys are the names.
         name (str): Name of the array.
         shape (tuple of int): Required shape.
         layer (str): Description of the layer, for error messages.
@@ -148,8 +149,7 @@ def get_array(arrays, name, shape, layer):
         numpy.ndarray: The array.
 
     Raises:
-        ValueError: If the array is missing, has another shape, or is not
-            floating point.
+        ValueError: If the array is missing, or if its shape or dtype is wrong.
 
     """
     if name not in arrays:
@@ -205,7 +205,7 @@ def _from_tensor(value):
 
 
 def _from_bytes(name, dtype, shape, data):
-    """Convert the little-endian bytes of a safetensors file to an array."""
+    """Convert the little-endian bytes of a safetensors array to NumPy."""
     if dtype == 'BF16':  # the upper 16 bits of a float32
         array = numpy.frombuffer(data, '<u2').astype('<u4') << 16
         return array.view('<f4').reshape(shape)

@@ -37,7 +37,7 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
 
     Args:
         source (str or dict): A ``.npz`` file written by Chainer's serializer,
-            or arrays by name.
+            or a dict that maps names to arrays.
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer` with fo-pooling, or a
             :class:`~qrnn.QRNNStack` of such layers. The names of a stack's
             arrays begin with the index of the layer, as in ``0/W/W``.
@@ -45,7 +45,7 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If an array is missing or has another shape, if the link
+        ValueError: If an array is missing or has a wrong shape, if the link
             has a feature that the published code lacks, or if a link hook
             replaces a parameter. The link is not changed in these cases.
 
@@ -123,13 +123,13 @@ def _filters(arrays, prefix, layer):
 
 
 def _attention(arrays, prefix, layer):
-    """Return V, its bias, and pairs of a parameter of attend and its array."""
+    """Return V, its bias, and (parameter, array) pairs of ``attend``."""
     m, description = layer.out_size, 'a layer with attention'
     V, b, W, attend_b = (
         get_array(arrays, prefix + name, shape, description)
         for name, shape in (
             ('U/W', (3 * m, m)), ('U/b', (3 * m,)),
             ('o/W', (m, 2 * m)), ('o/b', (m,))))
-    # The published core concatenates (c, context), qrnn (context, c).
+    # The published core concatenates (c, context), but qrnn (context, c).
     W = numpy.concatenate((W[:, m:], W[:, :m]), axis=1)
     return V, b, [(layer.attend.W, W), (layer.attend.b, attend_b)]

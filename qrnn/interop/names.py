@@ -2,15 +2,15 @@
 import re
 
 
-#: Names of a layer's weight and bias, by style.
+#: Names of a layer's weight and bias. The keys are the styles of names.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
-    # weight_raw is the parameter; module.weight is a copy with DropConnect.
+    # weight_raw is the parameter; module.weight is its copy with DropConnect.
     'fastai': ('rnns.{}.layers.0.linear.weight_raw',
                'rnns.{}.layers.0.linear.module.bias'),
     'awd-lstm-lm': ('rnns.{}.linear.module.weight_raw',
                     'rnns.{}.linear.module.bias'),
-    # The names of a single layer contain no number.
+    # The names of a single layer contain no layer index.
     'torchqrnn-layer': ('linear.weight', 'linear.bias'),
 }
 
@@ -18,7 +18,7 @@ _BACKWARD = 'layers_bwd.'
 
 
 def array_names(style, prefix, n_layers, n_directions=1):
-    """Return the names of weight and bias, by direction and layer.
+    """Return the names of the weight and the bias of every layer.
 
     Args:
         style (str): One of :data:`NAMES`.
@@ -27,7 +27,8 @@ def array_names(style, prefix, n_layers, n_directions=1):
         n_directions (int): 1, or 2 for fastai's bidirectional ``QRNN``.
 
     Returns:
-        list of list of tuple: For each direction and layer a pair of names.
+        list of list of tuple: One list per direction. It contains one pair of
+        names, weight and bias, per layer.
 
     """
     return [
@@ -40,15 +41,15 @@ def find_qrnn(arrays, prefix=None):
     """Find the QRNN in a state dictionary.
 
     Args:
-        arrays (dict): Arrays by name.
+        arrays (dict): Arrays; the keys are the names.
         prefix (str): Prefix of the names. Inferred if omitted.
 
     Returns:
         tuple: The style, and the names in the format of :func:`array_names`.
 
     Raises:
-        ValueError: If there is no QRNN, if there are several, or if an array
-            is missing.
+        ValueError: If the number of QRNNs is not 1, if an array is missing, or
+            if a backward layer has no forward layer.
 
     """
     matches = _search(
@@ -88,7 +89,7 @@ def find_qrnn(arrays, prefix=None):
 
 
 def _search(arrays, prefix, styles):
-    """Return the indexes of the layers, by style and prefix."""
+    """Return a dict that maps (style, prefix) to a set of layer indexes."""
     matches = {}
     for style in styles:
         for name in NAMES[style]:

@@ -5,10 +5,10 @@ from qrnn.gates import GATES
 
 
 def read_shapes(arrays, names, in_size, output_gate, out_size, window):
-    """Infer the pooling, and the window and the size of each layer.
+    """Infer the pooling of a link, and the window and size of each layer.
 
     Args:
-        arrays (dict): Arrays by name.
+        arrays (dict): Arrays; the keys are the names.
         names (list of str): Names of the weights, one for each layer.
         in_size (int): Number of input channels.
         output_gate (bool): Whether the layers have an output gate, or None if
@@ -18,10 +18,11 @@ def read_shapes(arrays, names, in_size, output_gate, out_size, window):
         window (int or sequence): Expected window, or None.
 
     Returns:
-        tuple: The pooling, and a list of pairs (window, hidden channels).
+        tuple: The pooling, and a list with a pair (window, hidden channels)
+        for each layer.
 
     Raises:
-        ValueError: If no pooling matches the shapes, or more than one does.
+        ValueError: If no pooling or more than one pooling matches the shapes.
 
     """
     matches, reasons = {}, []
@@ -60,7 +61,7 @@ def in_size_of(arrays, name, kernel_size):
 
 
 def _for_layer(values, i):
-    """Return the value for layer i from a number, a sequence or None."""
+    """Return element i of a sequence; return a number or None unchanged."""
     if values is None or isinstance(values, numbers.Integral):
         return values
     return values[i]

@@ -6,10 +6,11 @@ Both libraries compute
 
     c_t = f_t z_t + (1 - f_t) c_{t-1},
 
-so that f is the weight of the new value, not of the previous state. Since
-:math:`1 - \\sigma(a) = \\sigma(-a)`, the weights of f are converted exactly by
-changing their sign. The rows of ``weight`` and ``bias`` are in the order z, f,
-o, and the columns of ``weight`` in the order :math:`x_t`, :math:`x_{t-1}`.
+where f is the weight of the new value, not of the previous state. Since
+:math:`1 - \\sigma(a) = \\sigma(-a)`, changing the sign of the weights of f
+converts them without rounding. The rows of ``weight`` and ``bias`` are in the
+order z, f, o. The columns of ``weight`` are in the order :math:`x_t`,
+:math:`x_{t-1}`.
 """
 import operator
 from typing import Any
@@ -61,13 +62,13 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     the dtype of the link.
 
     In evaluation, torchqrnn multiplies its f by 1 - zoneout, the expectation
-    under zoneout. To reproduce it, create the link with the same ``zoneout``
-    and ``zoneout_expectation=True``. fastai uses f unchanged, which is the
-    default of the links.
+    under zoneout. To reproduce this, create the link with the same ``zoneout``
+    and ``zoneout_expectation=True``. fastai does not change f in evaluation,
+    and neither do links by default.
 
     Args:
-        source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
-            tensors by name, such as ``dict(model.named_parameters())``.
+        source (str or dict): A ``.npz`` or ``.safetensors`` file, or a dict of
+            arrays or tensors, such as ``dict(model.named_parameters())``.
         link (~chainer.Link): A :class:`~qrnn.QRNNStack`, a
             :class:`~qrnn.NStepQRNN` or a single :class:`~qrnn.QRNNLayer` with
             f- or fo-pooling. For two directions, a
@@ -79,7 +80,7 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
     Raises:
         OSError: If the file cannot be opened.
         ImportError: If safetensors is required but not installed.
-        ValueError: If an array is missing or has another shape, if ``source``
+        ValueError: If an array is missing or has a wrong shape, if ``source``
             contains several QRNNs, or if a link hook replaces a parameter. The
             link is not changed in these cases.
 
@@ -133,9 +134,9 @@ def from_state_dict(source: str | Arrays, in_size: int,
                     **layer_options: Any) -> Any:
     """Create a link from weights of torchqrnn or fastai.
 
-    The number of layers, their sizes and their windows are inferred from
-    ``in_size`` and the shapes of the arrays. The link has the dtype of the
-    arrays.
+    The number of layers and the size and window of each layer are inferred
+    from ``in_size`` and the shapes of the arrays. The link has the dtype of
+    the arrays.
 
     Shapes can be ambiguous in two ways:
 
@@ -146,17 +147,18 @@ def from_state_dict(source: str | Arrays, in_size: int,
       layer. For a single layer, specify ``output_gate`` or ``out_size``.
 
     Args:
-        source (str or dict): A ``.npz`` or ``.safetensors`` file, or arrays or
-            tensors by name; see :func:`load_state_dict`.
+        source (str or dict): A ``.npz`` or ``.safetensors`` file, or a dict of
+            arrays or tensors; see :func:`load_state_dict`.
         in_size (int): Number of input channels n.
-        output_gate (bool): Whether the layers have an output gate. Inferred
-            from the shapes if omitted.
+        output_gate (bool): Whether the layers have an output gate. If omitted,
+            this is inferred from the shapes.
         prefix (str): Prefix of the names. Inferred if omitted.
-        kind (type): Class of the link. One direction:
-            :class:`~qrnn.QRNNStack`, whose layers may have different sizes, as
-            in fastai's language model, or :class:`~qrnn.NStepQRNN`. Two
-            directions: :class:`~qrnn.BiQRNNStack`. A single layer:
-            :class:`~qrnn.QRNNLayer`. Inferred from the names if omitted.
+        kind (type): Class of the link: :class:`~qrnn.QRNNStack` or
+            :class:`~qrnn.NStepQRNN` for one direction,
+            :class:`~qrnn.BiQRNNStack` for two directions, or
+            :class:`~qrnn.QRNNLayer` for a single layer. Layers of different
+            sizes, as in fastai's language model, require a ``QRNNStack``. If
+            omitted, the class is inferred from the names.
         dropout (float): Dropout ratio between layers.
         out_size (int or sequence): Expected number of hidden channels m, a
             number for all layers or one per layer. Not checked if omitted.
@@ -217,23 +219,24 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
                   prefix: str = '') -> dict[str, numpy.ndarray]:
     """Return the weights of a link in the format of torchqrnn or fastai.
 
-    Weights loaded by :func:`load_state_dict` are returned bit for bit. If a
-    link hook replaces a parameter, the result contains the values that the
-    link uses in evaluation.
+    Weights that :func:`load_state_dict` loaded without changing their dtype
+    are returned bit for bit. If a link hook replaces a parameter, the result
+    contains the values that the link uses in evaluation.
 
     Args:
         link (~chainer.Link): A link that :func:`load_state_dict` supports. Its
-            windows must be 1 or 2, because the other libraries support no
-            others.
-        style (str): Format of the names. ``'torchqrnn'``: ``QRNN`` of
-            torchqrnn and fastai, the only format for two directions.
-            ``'torchqrnn-layer'``: a single layer. ``'fastai'``: fastai's
-            language model, which contains two copies of each weight.
-            ``'awd-lstm-lm'``: the language model of awd-lstm-lm.
+            windows must be 1 or 2, because the other libraries do not support
+            larger windows.
+        style (str): Format of the names. ``'torchqrnn'`` is the format of
+            ``QRNN`` in torchqrnn and fastai, and the only one for two
+            directions. ``'torchqrnn-layer'`` is the format of a single layer.
+            ``'fastai'`` is the format of fastai's language model, which
+            contains two copies of each weight. ``'awd-lstm-lm'`` is the format
+            of the language model of awd-lstm-lm.
         prefix (str): Prefix of the names.
 
     Returns:
-        dict: Arrays by name.
+        dict: NumPy arrays; the keys are the names.
 
     Raises:
         ValueError: If the link has features that the other libraries lack, or
@@ -276,8 +279,7 @@ _DIRECTIONS = {1: 'one direction', 2: 'two directions'}
 
 
 def _directions(link):
-    """Return the layers of a link by direction; check that they are supported.
-    """
+    """Check that a link is supported; return the layers of each direction."""
     if isinstance(link, QRNNLayer):
         directions = [[link]]
     elif isinstance(link, BiQRNNLayer):
@@ -339,26 +341,30 @@ def _to_torch(i, layer):
 
 
 def _to_filters(weight, k, n_gates):
-    """Convert (gates * m, k * n), latest step first, to (k, n, gates * m)."""
+    """Convert a weight of torchqrnn to filters, ``(k, n, gates * m)``.
+
+    The shape of the weight is ``(gates * m, k * n)``. Its first n columns
+    belong to the current step.
+    """
     rows, columns = weight.shape
     steps = _from_torch_gates(weight, n_gates).reshape(rows, k, columns // k)
     return steps[:, ::-1].transpose(1, 2, 0)
 
 
 def _to_matrix(W, n_gates):
-    """Invert :func:`_to_filters`."""
+    """Convert filters to a weight of torchqrnn; invert :func:`_to_filters`."""
     k, n, rows = W.shape
     matrix = W.transpose(2, 0, 1)[:, ::-1].reshape(rows, k * n)
     return _to_torch_gates(matrix, n_gates)
 
 
 def _from_torch_gates(rows, n_gates):
-    """Convert rows in the order z, f, o to -f, z, o."""
+    """Convert the rows of the gates z, f and o to rows of -f, z and o."""
     z, f, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([-f, z] + others)
 
 
 def _to_torch_gates(rows, n_gates):
-    """Invert :func:`_from_torch_gates`."""
+    """Convert rows of f, z and o back to rows of z, -f and o."""
     f, z, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([z, -f] + others)
