@@ -3,8 +3,8 @@ import collections
 import numpy
 
 
-#: Versions of the operators and of the file format. Runtimes since 2022
-#: support them.
+#: Versions of the operator set and of the file format. Runtimes released since
+#: 2022 support both versions.
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -140,15 +140,16 @@ class Graph:
     def body(self, name, dtype, inputs, outputs, nodes):
         """Return the body of an operator that contains a graph, such as Scan.
 
-        Values are renamed, so that their names may be in use outside the body.
+        The values in the body get new names, so the given names may already be
+        used elsewhere in the graph.
 
         Args:
             name (str): Name of the body.
             dtype (numpy.dtype or type): Dtype of all inputs and outputs.
             inputs (list of tuple): Name and shape of each input.
             outputs (list of tuple): Name and shape of each output.
-            nodes (list of tuple): For each operator its type, the names of its
-                inputs and the name of its output.
+            nodes (list of tuple): A triple for each operator: its type, a list
+                of the names of its inputs, and the name of its output.
 
         Returns:
             onnx.GraphProto: The body.
@@ -168,10 +169,11 @@ class Graph:
                for value, shape in values] for values in (inputs, outputs)))
 
     def model(self, metadata=None):
-        """Return the model, and check it with ONNX's checker.
+        """Build the model, check it with ONNX's checker, and return it.
 
         Args:
-            metadata (dict): Strings by name, stored in the model.
+            metadata (dict): Metadata to store in the model; the keys and the
+                values are strings.
 
         Returns:
             onnx.ModelProto: The model.

@@ -18,13 +18,14 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
         graph (Graph): The graph.
         layer (~qrnn.QRNNLayer): The layer.
         x (str): Name of the inputs, ``(B, T, n)``.
-        lengths (str): Name of the number of steps of each sequence, int64
-            ``(B,)``. None if all sequences have T steps.
+        lengths (str): Name of the sequence lengths, int64 ``(B,)``. None if
+            all sequences have T steps.
         valid (str): Name of the mask from :func:`add_valid_steps`,
-            ``(B, T, 1)``. None without ``lengths``.
+            ``(B, T, 1)``. None if ``lengths`` is None.
         state (str): Prefix of the names of the inputs and outputs for the
             state. If None, the layer starts from the initial state.
-        encoded (Encoded): Values of the encoder, for decoder layers.
+        encoded (Encoded): Encoder values that a decoder layer reads. None for
+            layers that are not decoders.
 
     Returns:
         str: Name of the outputs, ``(B, T, m)``.
@@ -61,7 +62,7 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
 
 
 def add_valid_steps(graph, x, lengths):
-    """Add a mask of the steps within each sequence, ``(B, T, 1)``."""
+    """Add a mask, ``(B, T, 1)``, that is true for steps within a sequence."""
     scalar = graph.integers()
     step = graph.add(
         'Range', graph.constant(numpy.int64(0)),
@@ -72,17 +73,20 @@ def add_valid_steps(graph, x, lengths):
 
 
 def size_of(graph, x, axis):
-    """Add the size of an axis of x, ``(1,)``."""
+    """Add the size of an axis of x, a vector with one element."""
     return graph.add('Shape', x, start=axis, end=axis + 1)
 
 
 def _windows(graph, layer, x, x0, valid):
-    """Return the windows, (B, T, k * n), and the concatenation of x0 and x."""
+    """Return the windows, (B, T, k * n), and the steps that they are cut from.
+
+    The steps are x0 followed by x or, with lookahead, x padded with zeros.
+    """
     k = layer.W.shape[0]
     if k == 1:
         return x, x
     ahead = layer.lookahead
-    if ahead and valid is not None:  # values past the end are arbitrary
+    if ahead and valid is not None:  # the padding has arbitrary values
         x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
     if ahead:
         steps = graph.add('Pad', x, graph.integers(
@@ -138,7 +142,8 @@ def _scan(graph, f, x, c0, dtype, size):
         [('Mul', ['f', 'c'], 'kept'),
          ('Add', ['kept', 'x'], 'next_c'),
          ('Identity', ['next_c'], 'output')])
-    # Scan over axis 0: over axis 1, onnxruntime divides by zero if B is 0.
+    # Axis 0 is scanned, because in a scan over axis 1, onnxruntime divides by
+    # zero if B is 0.
     f, x = (graph.add('Transpose', value, perm=[1, 0, 2]) for value in (f, x))
     last, h = graph.add(
         'Scan', c0, f, x, n_outputs=2, body=body, num_scan_inputs=2)
@@ -146,7 +151,7 @@ def _scan(graph, f, x, c0, dtype, size):
 
 
 def _attend(graph, attend, c, encoded):
-    """Return attend(context, c) for all states c, (B, T, m)."""
+    """Return attend(context, c) for the states c of all steps, (B, T, m)."""
     W, b = to_numpy(attend.W, attend.b)
     scores = graph.add('MatMul', c, graph.add(
         'Transpose', encoded.h, perm=[0, 2, 1]))
@@ -176,7 +181,7 @@ def _last_inputs(graph, steps, n_steps, lengths):
 
 
 def _expand(graph, value, x, shape):
-    """Expand (1, ...) or (B, ...) to (B, ...), where B is the size of x."""
+    """Expand the first axis of a value to the batch size of x."""
     return graph.add('Expand', value, graph.add(
         'Concat', size_of(graph, x, 0), graph.integers(*shape), axis=0))
 

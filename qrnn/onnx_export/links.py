@@ -24,8 +24,8 @@ class Encoded(NamedTuple):
     Attributes:
         bias (str): Bias of the gates, ``(B, gates * m)``. It depends on the
             last output of the encoder layer.
-        h (str): Outputs of the encoder layer, ``(B, S, m)``, 0 past the end of
-            a source. None without attention.
+        h (str): Outputs of the encoder layer, ``(B, S, m)``. Outputs past the
+            end of a source are 0. None without attention.
         lengths (str): Number of steps of each source, int64 ``(B,)``. None
             without attention, or if all sources have ``S`` steps.
     """
@@ -40,24 +40,25 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
     """Convert a link to an ONNX model.
 
     The model has an input ``x``, ``(B, T, n)``, and an output ``h``,
-    ``(B, T, m)``, for any batch size B and any number of steps T above 0. Its
-    output equals the output of the link in evaluation, including link hooks.
-    The convolution is a matrix product, and the pooling a ``Scan``.
+    ``(B, T, m)``, for any batch size B and any number of steps T above 0. The
+    output equals the output of the link in evaluation. Link hooks are applied.
+    The convolution is exported as a matrix product, and the pooling as a
+    ``Scan``.
 
     Args:
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer`,
             :class:`~qrnn.QRNNStack`, :class:`~qrnn.BiQRNNLayer` or
             :class:`~qrnn.BiQRNNStack` that is not a decoder.
-        path (str): File to write the model to. Not written if omitted.
-        state (bool): Whether the model has inputs and outputs for the state,
-            so that a sequence can be split over several calls. Layer i has
-            an input ``state_i_c``, ``(B, m)``, and if ``kernel_size`` is
-            above 1 an input ``state_i_x``, ``(B, k - 1, n)``. Both are zero by
-            default. Their values for the next call are the outputs
-            ``next_state_i_c`` and ``next_state_i_x``.
-        lengths (bool): Whether the model has an input ``lengths``, int64
+        path (str): File to write the model to. If omitted, no file is written.
+        state (bool): If True, the model has inputs and outputs for the state.
+            Then a sequence can be split over several calls. Layer i has an
+            input ``state_i_c``, ``(B, m)``. If ``kernel_size`` is above 1, it
+            also has an input ``state_i_x``, ``(B, k - 1, n)``. Both inputs are
+            zero by default. To continue a sequence, pass the outputs
+            ``next_state_i_c`` and ``next_state_i_x`` of the previous call.
+        lengths (bool): If True, the model has an input ``lengths``, int64
             ``(B,)``, the number of steps of each sequence. Past the end of a
-            sequence the state is held, and outputs are 0.
+            sequence, the state does not change, and outputs are 0.
 
     Returns:
         onnx.ModelProto: The model.
@@ -104,14 +105,14 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
         link (~chainer.Link): A link that :func:`export` supports, or a
             decoder.
         x (str): Name of the inputs, ``(B, T, n)``.
-        lengths (str): Name of the number of steps of each sequence, int64
-            ``(B,)``. All sequences have T steps if omitted.
+        lengths (str): Name of the sequence lengths, int64 ``(B,)``. If
+            omitted, all sequences have T steps.
         state (bool): Whether to add inputs and outputs for the state; see
             :func:`export`. All layers of the graph are numbered in the order
             in which they are added.
         encoded (list of Encoded): Encoder values for each layer of a decoder;
-            see :func:`add_encoder`. If their batch size is 1, all sequences
-            share the source, as in a beam search.
+            see :func:`add_encoder`. If the values have a batch size of 1, all
+            sequences share one source, as in a beam search.
 
     Returns:
         str: Name of the outputs, ``(B, T, m)``.
@@ -153,10 +154,11 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
                 x: str, lengths: str | None = None) -> list[Encoded]:
     """Add an encoder and the values that the layers of its decoder read.
 
-    Add the decoder with :func:`add_link`. Its initial state is zero, as after
-    ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``. It
-    may be in another graph if the encoder's values are outputs of this graph
-    and inputs of the other.
+    Add the decoder with :func:`add_link`. The decoder's initial state is zero,
+    as after
+    ``decoder.init(encoder_h=encoder.encode(x, lengths), lengths=lengths)``.
+    The decoder may be in another graph if the encoder values are outputs of
+    this graph and inputs of the other graph.
 
     Args:
         graph (Graph): The graph.
@@ -164,8 +166,8 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
             :class:`~qrnn.QRNNStack`.
         decoder (~chainer.Link): A decoder with the same number of layers.
         x (str): Name of the sources, ``(B, S, n)``.
-        lengths (str): Name of the number of steps of each source, int64
-            ``(B,)``. All sources have S steps if omitted.
+        lengths (str): Name of the source lengths, int64 ``(B,)``. If omitted,
+            all sources have S steps.
 
     Returns:
         list of Encoded: Encoder values for each layer of the decoder.
@@ -209,12 +211,12 @@ def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
         graph (Graph): The graph.
         x (str): Name of the values, ``(B, T, n)``. They must be 0 past the end
             of each sequence, like the outputs of a layer.
-        lengths (str): Name of the number of steps of each sequence, int64
-            ``(B,)``. All sequences have T steps if omitted.
+        lengths (str): Name of the sequence lengths, int64 ``(B,)``. If
+            omitted, all sequences have T steps.
 
     Returns:
-        str: Name of the last values, ``(B, n)``, 0 for sequences without
-        steps.
+        str: Name of the last values, ``(B, n)``. The values of a sequence
+        without steps are 0.
 
     .. admonition:: Example
 
@@ -229,7 +231,7 @@ def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
     """
     if lengths is None:
         return graph.add('Gather', x, graph.constant(numpy.int64(-1)), axis=1)
-    # For a length of 0 the index is -1, a step of the padding, which is 0.
+    # For a length of 0, the index -1 selects padding, which is 0.
     last = graph.add('Sub', lengths, graph.integers(1))
     return graph.add('GatherND', x, unsqueeze(graph, last, 1), batch_dims=1)
 
@@ -258,7 +260,10 @@ def _is_bidirectional(link):
 
 
 def _add(graph, link, x, lengths, state=False, encoded=None):
-    """Add a link, and return the outputs of all layers."""
+    """Add a link, and return a list of the outputs of its layers.
+
+    For a bidirectional link, the list contains only the outputs of the link.
+    """
     valid = None if lengths is None else add_valid_steps(graph, x, lengths)
     encoded = iter(encoded or ())
 
@@ -291,7 +296,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
 
 
 def _encoded(graph, layer, h, lengths):
-    """Add the values of an encoder layer that a decoder layer reads."""
+    """Add the values that a decoder layer reads from an encoder layer."""
     V, = apply_between_hooks(layer.V, lambda V: to_numpy(V.W))
     b, = apply_between_hooks(layer, lambda layer: to_numpy(layer.b))
     bias = graph.add('Add', graph.add(
