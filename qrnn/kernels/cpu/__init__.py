@@ -1,4 +1,4 @@
-"""The kernels on NumPy arrays: loops compiled by Numba."""
+"""Kernels for NumPy arrays: loops compiled by Numba."""
 from qrnn.kernels.cpu.attention import attention_weights  # NOQA
 from qrnn.kernels.cpu.attention import attention_weights_backward  # NOQA
 from qrnn.kernels.cpu.attention import clear_padding  # NOQA

@@ -1,4 +1,4 @@
-"""Attention weights and their gradient, on NumPy arrays."""
+"""Attention weights of NumPy arrays of scores, and the gradient."""
 import math
 
 import numpy
@@ -13,8 +13,8 @@ from qrnn.kernels.cpu.threads import share
 def clear_padding(x, lengths):
     """Return a padded batch without infinity and NaN in the padding.
 
-    If the padding is already finite, ``x`` is returned. Otherwise, and always
-    in float16, the result is a copy in which the padding is 0.
+    If the dtype is not float16 and the padding is finite, ``x`` is returned.
+    Otherwise, the result is a copy in which the padding is 0.
     """
     if lengths is None:
         return x
@@ -41,7 +41,7 @@ def attention_weights_backward(weights, gweights):
           weights.reshape(B * T, S), gweights.reshape(B * T, S))
 
 
-_LANES = 16  # partial maxima and sums, so that the inner loops vectorise
+_LANES = 16  # number of partial sums, so that the inner loops vectorise
 
 
 @compiled

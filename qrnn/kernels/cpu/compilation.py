@@ -1,4 +1,4 @@
-"""Compilation of the loops, and the cache of their code on disk."""
+"""Compilation of the loops, and an on-disk cache of the compiled code."""
 import contextlib
 import functools
 import hashlib
@@ -13,8 +13,9 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 
-#: Products are fused with sums. NaN and infinity are excluded, because
-#: divergence must stay visible.
+#: Flags of LLVM: products are fused with sums, and the sign of 0 is ignored.
+#: Flags that assume finite values are omitted, because NaN and infinity must
+#: stay visible if a training diverges.
 FASTMATH = {'contract', 'nsz'}
 
 _logger = logging.getLogger(__name__)
@@ -24,16 +25,16 @@ def compiled(function, fastmath=FASTMATH):
     """Compile a loop over arrays on its first call, and cache it on disk.
 
     The loop releases Python's global lock. It may use compiled functions and
-    constants of any file in this folder. Assigning a slice of one array to a
-    slice of another adds two seconds to the first compilation, because Numba
-    formats the error message; :func:`qrnn.kernels.cpu.rows.copy` does not.
+    constants of any file in this folder. To copy a row, the loop should call
+    :func:`qrnn.kernels.cpu.rows.copy`. Assigning a slice of one array to a
+    slice of another array adds two seconds to the first compilation.
 
     Each compilation is logged at level INFO.
 
     Args:
         function (callable): Function of arrays and numbers.
         fastmath (set of str): Flags of LLVM. With ``'reassoc'``, a sum over a
-            row becomes vector instructions.
+            row is compiled to vector instructions.
 
     """
     loop = numba.njit(
@@ -44,11 +45,11 @@ def compiled(function, fastmath=FASTMATH):
 
 
 class _Cache(FunctionCache):
-    """Numba's cache with one file per key, which may fail.
+    """Cache with one file per key, whose failures are logged, not raised.
 
-    Numba lists the files of a function in an index. If the index is damaged,
-    every call fails; if two processes write it at once, it may name the code
-    of another key.
+    Numba's own cache lists the files of a function in an index. If the index
+    is damaged, every call fails. If two processes write the index at the same
+    time, a key may get the code of another key.
     """
 
     def __init__(self, function):
@@ -75,7 +76,11 @@ class _Cache(FunctionCache):
 
 
 class _Files:
-    """Files with a checksum over the code, its key and its source files."""
+    """Files of compiled code, one per key.
+
+    Each file contains a checksum over the code, the key, Numba's version and
+    the source files.
+    """
 
     def __init__(self, prefix):
         self._prefix = prefix
@@ -104,8 +109,8 @@ class _Files:
                 os.unlink(temporary)
 
     def _path(self, key):
-        # The name does not depend on the source, so that code of an edited
-        # source is overwritten.
+        # The file name does not depend on the source, so that new code
+        # overwrites the code of an older source.
         signature, machine, (_, constants) = key
         name = _digest(repr((signature, machine, constants)).encode())
         return f'{self._prefix}.{name.hex()[:16]}.nbc'

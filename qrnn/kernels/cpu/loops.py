@@ -1,9 +1,10 @@
-"""The loops of the recurrences: strnn, the poolings, the LSTM.
+"""Loops of the recurrences: strnn, poolings and LSTMs.
 
-Arrays are one-dimensional arguments, with the strides of the batch and time
-axes. Adjacent channels are adjacent in memory, so that the inner loop over
-them is vectorised. A stride of 0 broadcasts a row: a missing gradient is one
-row of zeros. An item is a sequence and a block of adjacent channels.
+Each array is passed as a one-dimensional array, followed by the strides of the
+batch and time axes. Adjacent channels are adjacent in memory, so the compiler
+vectorises inner loops over channels. A stride of 0 broadcasts a row: a missing
+gradient is passed as one row of zeros. A loop processes the items from
+``first`` to ``last - 1``. An item is a block of channels of one sequence.
 """
 import functools
 import math
@@ -65,11 +66,11 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
 
 @functools.lru_cache(maxsize=None)
 def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
-    """Make the loop of a pooling with these gates and activations.
+    """Return the loop of a pooling with the given gates and activations.
 
-    ``h`` is the state times the output gate if ``gated``, and otherwise that
-    gate. If ``expected`` is not 0, f is its expectation under zoneout with
-    that probability.
+    If ``gated`` is True, ``h`` is the state times the output gate. Otherwise,
+    ``h`` is the output gate. If f is replaced by its expectation under
+    zoneout, ``expected`` is the zoneout probability. Otherwise, it is 0.
     """
 
     @compiled
@@ -107,7 +108,7 @@ def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
                         y = o * y if gated else o
                     if writes_h:
                         h_t[j] = y
-            for t in range(lengths[s], T):  # the state is held, h is 0
+            for t in range(lengths[s], T):  # c is unchanged, h is 0
                 if writes_h:
                     _row(h, (s * T + t) * C + start, n)[:] = 0
                 copy(_row(c, (s * T + t) * C + start, n), state)
@@ -117,7 +118,7 @@ def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
 
 @functools.lru_cache(maxsize=None)
 def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
-    """Make the loop of a pooling's gradients."""
+    """Return the loop that computes the gradients of a pooling."""
 
     @compiled
     def loop(first, last, width, T, C, u, u_batch, u_row, b, b_batch, c0,
@@ -139,7 +140,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
                 gc_t = _row(gc, s * gc_batch + t * gc_row + start, n)
                 gu_f, gu_z, gu_o, gu_i = _gates(
                     gu, (s * T + t) * G * C + start, C, n, has_o, has_i)
-                if t >= lengths[s]:  # the state is held
+                if t >= lengths[s]:  # c is unchanged
                     for j in range(n):
                         carry[j] += gc_t[j]
                     gu_f[:] = 0
@@ -198,7 +199,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
 @compiled
 def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
                  gates, c, h, c_next, h_next, y):
-    """Compute a step of an LSTM. An item is a sequence."""
+    """Compute step ``t`` of an LSTM. An item is a sequence."""
     for s in range(first, last):
         c_s, h_s = _row(c, s * m, m), _row(h, s * m, m)
         c_after, h_after = _row(c_next, s * m, m), _row(h_next, s * m, m)
@@ -223,10 +224,11 @@ def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
 @compiled
 def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
                   gy_row, gh, held, gc, ga):
-    """Compute the gradient of :func:`lstm_forward`.
+    """Compute the gradients of :func:`lstm_forward`.
 
-    ``gh`` is the gradient of the output from the product of the next step.
-    ``held`` is the gradient of the last output of a sequence that has ended.
+    ``gh`` is the gradient of the output that the next step passes back. In the
+    padding, ``held`` stores the gradient of the last output until the loop
+    reaches the last step of the sequence.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)
@@ -278,15 +280,15 @@ def _quarters(array, start, m):
             array[start + 3 * m:start + 4 * m])
 
 
-# Activations. In float32 all are rational functions, so that they become
-# vector instructions; in float64 they are the C library's.
+# Activations. In float32, all activations are rational functions, which are
+# compiled to vector instructions. In float64, they call the C library.
 
 _TANH, _SIGMOID, _IDENTITY = range(3)
 KINDS = {'tanh': _TANH, 'sigmoid': _SIGMOID, 'identity': _IDENTITY}
 
 
 def tanh(x):
-    """Return the hyperbolic tangent, in float32 to 4e-7."""
+    """Return the hyperbolic tangent, with errors up to 4e-7 in float32."""
 
 
 def sigmoid(x):
@@ -299,9 +301,9 @@ def one(x):
 
 @overload(tanh, jit_options={'fastmath': FASTMATH})
 def _tanh(x):
-    # A minimax fit of x p(x^2) / q(x^2) up to 9, where tanh rounds to 1: off
-    # by 2e-8, and with the rounding of float32 by 3.5e-7. NaN passes every
-    # comparison here.
+    # A minimax fit of x p(x^2) / q(x^2) for |x| <= 9; above 9, tanh rounds to
+    # 1. The error is 2e-8, or 3.5e-7 with the rounding of float32. NaN stays
+    # NaN, because all comparisons with NaN are false.
     def of_float32(x):
         x = numpy.float32(9) if x > numpy.float32(9) else x
         x = numpy.float32(-9) if x < numpy.float32(-9) else x
@@ -360,7 +362,7 @@ def _activate(kind, x):
 
 @compiled
 def _slope(kind, y):
-    """Return the derivative of an activation, from its value."""
+    """Return the derivative of an activation whose value is y."""
     if kind == _TANH:
         return one(y) - y * y
     if kind == _SIGMOID:

@@ -1,7 +1,7 @@
-"""Random masks of zoneout and dropout, on NumPy arrays.
+"""Random masks of zoneout and dropout for NumPy arrays.
 
 The generator is the same as in :mod:`qrnn.kernels.philox`. A random word
-depends only on the seed and a counter, so that backward draws the same mask as
+depends only on the seed and a counter, so backward draws the same mask as
 forward.
 """
 import numpy
@@ -27,7 +27,7 @@ def zoneout_mask(seed, ratio, shape):
 
 
 def dropout(x, ratio, seed):
-    """Set elements to 0 with probability ``ratio``, and scale the others."""
+    """Set elements to 0 with probability ``ratio``, and scale the rest."""
     dtype = computed_in(x.dtype)
     limit = limit_of(ratio)
     if limit < 0:
@@ -45,7 +45,7 @@ def _key(seed):
 
 @compiled
 def _zoneout_mask(first, last, key, limit, T, C, mask):
-    # Each item is four steps of a sequence.
+    # Each item consists of four steps of a sequence.
     groups = (T + 3) // 4
     words = numpy.empty((4, C), numpy.uint32)
     for item in range(first, last):
@@ -67,13 +67,16 @@ def _dropout(first, last, key, limit, scale, chunk, x, y):
         for k in range(4):
             start = item * chunk + k * quarter
             x_k, y_k = x[start:start + quarter], y[start:start + quarter]
-            for j in range(len(x_k)):  # NaN times 0 is NaN
+            for j in range(len(x_k)):  # x is multiplied by 0, so NaN stays NaN
                 y_k[j] = x_k[j] * (scale * (words[k, j] > limit))
 
 
 @compiled
 def _draw(key, counter, words):
-    """Fill ``(4, n)`` words from n consecutive counters."""
+    """Fill ``words``, ``(4, n)``, with four random words per counter.
+
+    The n counters are consecutive and start at ``counter``.
+    """
     low, half = numpy.uint64(0xFFFFFFFF), numpy.uint64(32)
     multiplier0 = numpy.uint64(0xD2511F53)
     multiplier1 = numpy.uint64(0xCD9E8D57)

@@ -1,4 +1,4 @@
-"""Matrix products that BLAS computes fast, on NumPy arrays."""
+"""Fast matrix products of NumPy arrays."""
 import functools
 
 import numpy
@@ -21,10 +21,11 @@ def linear(x, W, b=None):
 
 
 def multiply(x, W):
-    """Return x W, for two matrices of the same dtype.
+    """Return x W for two matrices of the same dtype.
 
-    With up to four rows BLAS takes twice as long as reading W, and with a
-    small W its threads take longer to start than the product.
+    If x has up to four rows, BLAS takes twice as long as reading W. If W is
+    small, starting the threads of BLAS takes longer than the product.
+    Therefore a compiled loop computes such products.
     """
     if not (len(x) <= _FEWER_ROWS and W.flags.c_contiguous
             and (len(x) > 1 or W.size < _SMALL)):
@@ -35,13 +36,13 @@ def multiply(x, W):
     return y
 
 
-#: Rows up to which :func:`multiply` does not use BLAS.
+#: Largest number of rows of x for which :func:`multiply` avoids BLAS.
 _FEWER_ROWS = 4
 
-#: Elements of W from which BLAS multiplies a single row faster.
+#: Number of elements of W from which on BLAS is faster for a single row of x.
 _SMALL = 1 << 20
 
-#: Products that take as long as an element of the other loops.
+#: Number of multiplications that take as long as one element in other loops.
 _PRODUCTS_PER_ELEMENT = 128
 
 #: Number of elements of W above which a product mostly waits for memory.
@@ -52,12 +53,12 @@ _FEW_ROWS = 64
 
 
 def times_transposed(x, W, out):
-    """Compute x W^T into an array.
+    """Write x W^T to ``out``.
 
-    BLAS copies a matrix that it has to transpose, which takes as long as the
-    product if x has few rows. W x^T needs no copy. With a single row, BLAS
-    reads several rows of W at once, which takes twice as long as memory
-    permits if W is large.
+    To transpose W, BLAS copies W. If x has few rows, the copy takes as long as
+    the product, so W x^T is computed instead, which needs no copy. If x has a
+    single row and W is large, a compiled loop computes the product, because
+    BLAS takes twice as long as reading W.
     """
     if len(x) == 1 and W.size >= _LARGE and W.flags.c_contiguous:
         share(_multiply_row, len(W), W.size, W, x.reshape(-1), out[0])
@@ -79,9 +80,10 @@ def _multiply_row(first, last, W, x, out):
 
 @compiled
 def _multiply(first, last, x, W, y):
-    """Compute columns of x W, up to four rows of x and four of W at a time.
+    """Compute the columns ``first`` to ``last - 1`` of x W.
 
-    The sums of a row do not depend on the other rows of x.
+    Up to four rows of x and four rows of W are processed at a time. The result
+    for a row of x does not depend on the other rows of x.
     """
     B, n_steps, n = len(x), len(W) // 4 * 4, last - first
     for s in range(B):

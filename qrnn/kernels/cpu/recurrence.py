@@ -1,4 +1,4 @@
-"""The recurrences on NumPy arrays, one pass over memory."""
+"""Recurrences of NumPy arrays."""
 import functools
 
 import numpy
@@ -65,7 +65,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
                      gc, gc_last, activations=None, gated=True):
     """Return the gradients of :func:`pooling_forward`.
 
-    Gates and mask are computed again from the inputs of forward.
+    Gates and mask are recomputed from the inputs of the forward pass.
     """
     B, T, C = shape = _shape(u, pooling)
     dtype = computed_in(u.dtype)
@@ -85,7 +85,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
 
 
 def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
-    """Return output, state, last inputs, windows and pre-activations."""
+    """Return the results of a step; see :func:`qrnn.kernels.step_forward`."""
     k, n, channels = W.shape
     B, C = len(x), channels // len(GATES[pooling])
     dtype = computed_in(x.dtype)
@@ -103,7 +103,8 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     loop = _loop(
         functools.partial(loops.pooling_forward, True, gated), pooling,
         activations)
-    # _run is slower, by a third of the time of a small matrix product.
+    # _run is not used, because it would add a third to the time of a small
+    # matrix product.
     share(loop, B, u.size, C, 1, C, u.reshape(-1), channels, 0,
           *flat(b, dtype, (B, channels)), *flat(c0, dtype, (B, C)),
           _ones(B), *flat(mask, bool, (B, 1, C)),
@@ -119,7 +120,7 @@ def _ones(B):
 
 
 def lstm_forward(u, W, c0, h0, lengths=None):
-    """Return outputs, last cells and last output, and values for backward."""
+    """Return outputs, last states, last outputs, and arrays for backward."""
     B, T, _ = u.shape
     m = W.shape[1]
     dtype = computed_in(u.dtype)
@@ -158,7 +159,7 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     # Contiguous copies, because the loop writes to them.
     gc, gh = (numpy.zeros((B, m), real) if g is None else
               numpy.array(g, real, order='C') for g in (gc_last, gh_last))
-    held = numpy.zeros((B, m), real)  # gradients of the last outputs
+    held = numpy.zeros((B, m), real)  # see loops.lstm_backward
     W = numpy.ascontiguousarray(W, real)
     ga = numpy.empty(gates.shape, real)
     gy, ends = flat(gy, real, (B, T, m)), ends_of(lengths, B, T)

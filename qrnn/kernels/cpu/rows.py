@@ -5,15 +5,15 @@ from qrnn.kernels.cpu.compilation import compiled
 
 
 def computed_in(dtype):
-    """Return the dtype in which arrays of ``dtype`` are computed."""
+    """Return the dtype in which loops process arrays of ``dtype``."""
     return numpy.promote_types(dtype, numpy.float32)
 
 
 def blocks_of(B, C):
-    """Return the number of items of a loop, and the width of a block.
+    """Return the number of items of a loop, and the channels of each item.
 
-    If there are few sequences, each is divided into blocks of channels. The
-    division does not depend on the number of threads.
+    If there are few sequences, each sequence is divided into several items.
+    The division does not depend on the number of threads.
     """
     width = C if B >= 8 else max(64, (B * C // 8 + 15) // 16 * 16)
     width = max(1, min(C, width))
@@ -21,15 +21,16 @@ def blocks_of(B, C):
 
 
 def flat(array, dtype, shape=None):
-    """Return an array in one dimension, and its strides in elements.
+    """Flatten an array, and return the flat array and the original strides.
 
     Args:
-        array (numpy.ndarray): The array. It is copied if its channels are not
-            adjacent or if it has another dtype. None is replaced by a row of
-            zeros with strides of 0.
+        array (numpy.ndarray): The array. It is copied only if necessary, for
+            example if its channels are not adjacent or its dtype differs. None
+            is replaced by a row of zeros with strides of 0.
         dtype (numpy.dtype): Dtype of the result.
         shape (tuple of ints): Required shape. If the array lacks the first
-            axis, its stride is 0, so that all sequences share the array.
+            axis, the stride of this axis is 0, and all sequences share the
+            array.
 
     Returns:
         tuple: The array, ``(n,)``, and the stride of each axis except the
@@ -57,7 +58,7 @@ def flat(array, dtype, shape=None):
 
 
 def ends_of(lengths, B, T):
-    """Return the number of steps of every sequence, int64 ``(B,)``."""
+    """Return the number of steps of each sequence, int64 ``(B,)``."""
     if lengths is None:
         return numpy.full(B, T)
     return numpy.asarray(lengths, numpy.int64)
@@ -65,6 +66,6 @@ def ends_of(lengths, B, T):
 
 @compiled
 def copy(target, source):
-    """Copy a row element by element, which compiles faster than a slice."""
+    """Copy a row; a loop compiles faster than the assignment of a slice."""
     for j in range(len(target)):
         target[j] = source[j]

@@ -1,4 +1,4 @@
-"""Softmax cross entropy over a large vocabulary, on NumPy arrays."""
+"""Softmax cross entropy over a large vocabulary for NumPy arrays."""
 import math
 
 from numba import types
@@ -13,8 +13,8 @@ from qrnn.kernels.cpu.threads import share
 def softmax_cross_entropy(logits, b, t, ignore_label):
     """Replace logits by the gradient of their cross entropy, in place.
 
-    Rows are processed one by one, so that a row stays in the cache during its
-    three passes. Losses are float64.
+    Rows are processed one by one, so that a row stays in the cache during the
+    three passes over it. Losses are float64.
     """
     counted, V = t[t != ignore_label], logits.shape[1]
     if counted.size and not 0 <= counted.min() <= counted.max() < V:
@@ -34,7 +34,7 @@ def mean_loss(losses, t, V, ignore_label):
     return losses.sum() / n_valid, is_valid / n_valid
 
 
-_LANES = 64  # partial maxima and sums, so that the inner loops vectorise
+_LANES = 64  # number of partial sums, so that the inner loops vectorise
 
 
 @compiled

@@ -12,7 +12,7 @@ _pool = None
 
 
 def share(loop, n_items, size, *args):
-    """Call ``loop(first, last, *args)`` so that all items are computed.
+    """Call ``loop(first, last, *args)`` in several threads for all items.
 
     The items are divided into equal ranges, one per thread. A range that no
     other thread has started is computed by the calling thread, so the loop
@@ -23,8 +23,8 @@ def share(loop, n_items, size, *args):
         loop (callable): Compiled by
             :func:`~qrnn.kernels.cpu.compilation.compiled`.
         n_items (int): Number of items.
-        size (int): Total number of elements. Few elements are computed by the
-            calling thread alone.
+        size (int): Total number of elements. If it is small, the calling
+            thread computes all items.
         args: Further arguments of the loop.
 
     """
@@ -58,7 +58,7 @@ def share(loop, n_items, size, *args):
 
 
 def n_cores():
-    """Return how many cores this process may use.
+    """Return the number of cores that this process may use.
 
     ``OMP_NUM_THREADS`` limits the number.
     """
@@ -77,8 +77,8 @@ def _call_in_threads(n, function):
         for _ in range(n):
             _pool.submit(function)
     except RuntimeError:
-        # The interpreter shuts down, or no thread can be created. Without
-        # threads, the pool's queue would grow and keep arrays alive.
+        # The interpreter is shutting down, or no thread can be created.
+        # Without threads, the pool's queue would grow and keep arrays alive.
         _forget_threads()
 
 
@@ -87,5 +87,5 @@ def _forget_threads():
     _pool = None
 
 
-# Threads do not survive a fork; the child starts its own.
+# Threads do not survive a fork; the child process starts new threads.
 os.register_at_fork(after_in_child=_forget_threads)

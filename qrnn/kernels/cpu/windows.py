@@ -1,4 +1,4 @@
-"""Windows of a convolution along time, on NumPy arrays."""
+"""Windows of a convolution along time for NumPy arrays."""
 import numpy
 
 from qrnn.kernels.cpu.compilation import compiled
@@ -72,8 +72,8 @@ def last_steps(x, x0, n_steps, lengths):
                        x[rows, numpy.maximum(steps, 0)], last)
 
 
-# Tap j of the window at step t reads step t - k + 1 + lookahead + j. A step
-# below 0 is in x0. Taps past the end of the sequence are 0.
+# Tap j of the window at step t reads step t - k + 1 + lookahead + j of x.
+# Negative steps are read from x0. Taps past the end of a sequence are 0.
 
 
 @compiled
