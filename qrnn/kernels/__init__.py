@@ -1,11 +1,12 @@
 """Recurrences, poolings and losses, computed on GPUs and CPUs.
 
 CUDA kernels process CuPy arrays (:mod:`qrnn.kernels.cuda`), and loops compiled
-by Numba process NumPy arrays (:mod:`qrnn.kernels.cpu`). Both backends pass
-over memory once, recompute the gates in backward instead of storing them, and
-use float32 or wider for the carry. Both draw zoneout and dropout from the same
-counters, so a seed gives the same mask on every device. Results do not depend
-on the number of threads.
+by Numba process NumPy arrays (:mod:`qrnn.kernels.cpu`). In both backends, the
+backward pass of a pooling recomputes the gates, so the forward pass does not
+store them. The state that a recurrence carries from step to step is float32 or
+wider. Both backends draw zoneout and dropout from the same counters, so a seed
+gives the same mask on every device. Results do not depend on the number of
+threads.
 """
 from qrnn.kernels.attention import attention_weights  # NOQA
 from qrnn.kernels.attention import attention_weights_backward  # NOQA

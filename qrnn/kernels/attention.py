@@ -5,8 +5,9 @@ from qrnn.kernels import dispatch
 def clear_padding(x, lengths):
     """Return a padded batch without infinity and NaN in the padding.
 
-    On a GPU the padding is set to 0. On a CPU it is set to 0 only if it is not
-    finite. Otherwise ``x`` is returned, because 0 times its padding is 0.
+    On a GPU, the result is a copy in which the padding is 0. On a CPU, ``x``
+    is returned if the padding is finite and the dtype is not float16. Finite
+    padding needs no change, because the weights of padding are 0.
 
     Args:
         x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.
@@ -28,7 +29,7 @@ def attention_weights(scores, lengths):
     ===========  =============  ==============================================
     ``scores``   ``(B, T, S)``  scores, contiguous, in float32 or float64
     ``lengths``  ``(B,)``       number of valid scores, or None for S; the
-                                weights of the others are 0
+                                weights of invalid scores are 0
     ===========  =============  ==============================================
     """
     dispatch.backend_of(scores).attention_weights(scores, lengths)

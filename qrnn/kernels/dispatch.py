@@ -1,11 +1,11 @@
-"""Selection of the backend of an array."""
-from chainer.backends.cuda import ndarray  # defined without CuPy, too
+"""Selection of the backend that processes an array."""
+from chainer.backends.cuda import ndarray  # also defined without CuPy
 
 
 def backend_of(array):
-    """Return the module of the kernels that process an array.
+    """Return the module with the kernels that process an array.
 
-    It is :mod:`qrnn.kernels.cuda` or :mod:`qrnn.kernels.cpu`.
+    The module is :mod:`qrnn.kernels.cuda` or :mod:`qrnn.kernels.cpu`.
     """
     # Imported on first use, because importing Numba is slow.
     if isinstance(array, ndarray):

@@ -5,10 +5,11 @@ from qrnn.kernels import dispatch
 
 
 def dropout(x, ratio, seed):
-    """Set elements to 0 with probability ``ratio``, and scale the others.
+    """Set elements to 0 with probability ``ratio``, and scale the rest.
 
-    The others are divided by ``1 - ratio``. As in :func:`zoneout_mask`, the
-    mask depends only on the seed and on the index of each element.
+    The remaining elements are divided by ``1 - ratio``. As in
+    :func:`zoneout_mask`, the mask depends only on the seed and on the index of
+    each element.
 
     Args:
         x (:ref:`ndarray`): Array of any shape, of dtype float16, float32 or
@@ -31,21 +32,23 @@ def dropout(x, ratio, seed):
 
 
 def zoneout_mask(seed, ratio, shape, xp=numpy):
-    """Return the mask that the poolings draw for a seed, true where zoned out.
+    """Return the zoneout mask that the poolings draw for a seed.
 
     The mask depends only on the seed and on the index of each element, not on
     dtype, device or threads. The poolings draw it again in backward instead of
-    storing it. This function gives the mask to code that needs it as an array:
-    the references and second derivatives.
+    storing it. The reference implementations and second derivatives need the
+    mask as an array, which this function returns.
 
     Args:
         seed (int): Any 64-bit integer.
-        ratio (float): Probability of true, in steps of 2 ** -32.
+        ratio (float): Probability of an element being true, in steps of
+            2 ** -32.
         shape (tuple of ints): Shape ``(B, T, C)`` of the mask.
         xp: Module of the returned array, NumPy or CuPy.
 
     Returns:
-        :ref:`ndarray`: Booleans ``(B, T, C)``.
+        :ref:`ndarray`: Booleans ``(B, T, C)``, true for elements that are
+        zoned out.
 
     .. admonition:: Example
 

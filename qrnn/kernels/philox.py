@@ -2,7 +2,7 @@ import numpy
 
 
 def philox(counter, seed, xp=numpy):
-    """Return 128 random bits per counter, the same bits as ``philox.cu``.
+    """Return 128 random bits for each counter, the same bits as ``philox.cu``.
 
     Args:
         counter (:ref:`ndarray`): 64-bit counters, of any shape.
@@ -45,17 +45,20 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
 
 def expected_ratio(zoneout, seed, mask):
-    """Return the zoneout ratio if f is replaced by its expectation, else 0."""
+    """Return ``zoneout`` if f is replaced by its expectation, otherwise 0."""
     return float(zoneout) if mask is None and seed is None else 0.
 
 
-#: Number of elements in a chunk of dropout's mask. A chunk has four quarters,
-#: and counter c gives the words for element c of all four.
+#: Number of elements in a chunk of dropout's mask. A counter gives four random
+#: words: one for an element in each quarter of a chunk.
 CHUNK = 4096
 
 
 def limit_of(ratio):
-    """Return the largest 32-bit word that counts as true, or -1 if none."""
+    """Return the largest 32-bit word for which a mask is true.
+
+    The mask is true with probability ``ratio``. If this is 0, return -1.
+    """
     if not 0 <= ratio <= 1:
         raise ValueError(
             f'ratio must be a probability between 0 and 1, not {ratio}')

@@ -11,7 +11,7 @@ def linear(x, W, b=None):
     ``x``   ``(N, n)``   rows
     ``W``   ``(m, n)``   weights
     ``b``   ``(m,)``     bias, or None
-    return  ``(N, m)``   products; on a CPU in float32 at least
+    return  ``(N, m)``   products; in float32 or wider on a CPU
     ======  ===========  ===========================================
     """
     return dispatch.backend_of(x).linear(x, W, b)

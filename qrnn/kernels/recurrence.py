@@ -17,7 +17,7 @@ def strnn_forward(f, x, h0=None, reverse=False):
     ===========  ===============  ==========================================
 
     Args:
-        reverse (bool): Whether to run from the last step to the first.
+        reverse (bool): If True, run from the last step to the first.
 
     """
     return dispatch.backend_of(x).strnn_forward(f, x, h0, reverse)
@@ -57,7 +57,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
                                                state after the last step
     ===========  ============================  ===========================
 
-    For f-pooling without lengths, ``h`` and ``c`` are the same array.
+    Without lengths, ``h`` and ``c`` are the same array for f- and if-pooling.
 
     Args:
         pooling (str): One of :data:`qrnn.gates.GATES`.
@@ -65,9 +65,10 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
         seed (int): Seed of the mask; see :func:`qrnn.kernels.zoneout_mask`. If
             None, f is replaced by its expectation under zoneout.
         activations (dict): Activation of each gate; see
-            :func:`qrnn.gates.check_pooling`. The paper's if omitted.
-        gated (bool): Whether outputs are states times output gates, or the
-            output gates themselves.
+            :func:`qrnn.gates.check_pooling`. If omitted, the activations of
+            the paper are used.
+        gated (bool): If True, outputs are states times output gates.
+            Otherwise, outputs are the output gates alone.
 
     """
     return dispatch.backend_of(u).pooling_forward(
@@ -78,7 +79,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
                      gc, gc_last, activations=None, gated=True):
     """Return the gradients of :func:`pooling_forward`.
 
-    The arguments up to ``mask`` are the arguments of the forward call.
+    The arguments up to ``mask`` are those of the forward call.
 
     ===========  =========================  ==================================
     array        shape                      meaning
@@ -88,7 +89,7 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
     ``gc``       ``(B, T, C)``              gradient of the states, or None
     ``gc_last``  ``(B, C)``                 gradient of the last state, or None
     return       ``(B, T, G C)``            gradient of u
-    ..           as ``b``                   gradient of b, or None without b
+    ..           shape of ``b``             gradient of b, or None without b
     ..           ``(B, C)``                 gradient of c0, or None without c0
     ===========  =========================  ==================================
     """
@@ -100,9 +101,8 @@ def pooling_backward(u, b, c0, lengths, pooling, zoneout, seed, mask, c, gh,
 def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     """Return the results of one step; see :func:`qrnn.functions.qrnn_step`.
 
-    On a GPU a step consists of a matrix product, a launch before it and a
-    launch after it. On a CPU it consists of a matrix product and one compiled
-    call.
+    On a GPU, a step consists of a launch, a matrix product and another launch.
+    On a CPU, a step consists of a matrix product and one compiled call.
 
     ===========  ============================  ===========================
     array        shape                         meaning
@@ -168,7 +168,7 @@ def lstm_backward(W, lengths, kept, gy, gc_last, gh_last, dtype):
     ===========  ================  ==========================================
 
     Args:
-        dtype (numpy.dtype): Dtype of u, and of the gradients.
+        dtype (numpy.dtype): Dtype of ``u`` and of the returned gradients.
 
     """
     return dispatch.backend_of(W).lstm_backward(

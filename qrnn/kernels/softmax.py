@@ -1,4 +1,4 @@
-"""Losses of a softmax."""
+"""Softmax cross entropy and its mean over valid rows."""
 from qrnn.kernels import dispatch
 
 
@@ -21,9 +21,9 @@ def softmax_cross_entropy(logits, b, t, ignore_label):
         ignore_label (int): Label of rows whose loss and gradient are 0.
 
     Raises:
-        ValueError: On a CPU, if a label is out of range. On a GPU labels are
-            not checked, which would synchronise; the loss and the gradient of
-            rows with an invalid label are 0.
+        ValueError: On a CPU, if a label is out of range. On a GPU, labels are
+            not checked, because a check would synchronise. Rows with an
+            invalid label have a loss and a gradient of 0.
 
     """
     return dispatch.backend_of(logits).softmax_cross_entropy(
@@ -42,7 +42,7 @@ def mean_loss(losses, t, V, ignore_label):
     ``t``        ``(N,)``  labels
     return       ``()``    mean loss, or 0 without valid rows
     ..           ``(N,)``  weights: 1 / (number of valid rows) for valid
-                           rows, 0 for the others
+                           rows, 0 for invalid rows
     ===========  ========  ==============================================
 
     Args:

@@ -1,4 +1,4 @@
-"""Windows of a convolution, and steps before the next sequence."""
+"""Windows of a convolution, and the last steps of sequences."""
 from qrnn.kernels import dispatch
 
 
@@ -10,6 +10,7 @@ def unfold(x, x0, k, lookahead, lengths):
     ===========  =================  ======================================
     ``x``        ``(B, T, n)``      inputs
     ``x0``       ``(B, k - 1, n)``  inputs before the first step, or None
+                                    for 0
     ``lengths``  ``(B,)``           number of steps of each sequence, or
                                     None for T
     return       ``(B, T, k, n)``   windows; in float32 or wider on a CPU
