@@ -1,11 +1,12 @@
 """CUDA kernels of the functions in :mod:`qrnn.kernels`, for CuPy arrays.
 
-The kernels run on the current stream, never synchronise, and return
-bit-identical results in every run, except for the matrix products of
-``lstm_*`` and ``step_forward``. ``strnn_*`` and ``pooling_*`` are described
-below. ``lstm_*`` need a matrix product and a launch for each step, and
-``step_forward`` a matrix product and two launches. Every other function is a
-single launch.
+The kernels run on the current stream and never synchronise. Their results are
+bit-identical in every run. The matrix products of ``lstm_*``, ``step_forward``
+and ``linear`` are computed by cuBLAS and may differ between runs. ``lstm_*``
+need a matrix product and a launch for each step, and ``step_forward`` a matrix
+product and two launches. ``zoneout_mask`` consists of CuPy operations. The
+launches of ``strnn_*`` and ``pooling_*`` are described below. Every other
+function is a single launch.
 
 Structure
     ``strnn.cu``, ``pooling_forward.cu`` and ``pooling_backward.cu`` define one
@@ -16,8 +17,8 @@ Structure
 Memory traffic
     The table lists bytes per element (b, t, c) in float32; float16 needs half
     as many. "least" is the traffic of reading every input and writing every
-    output once. The numbers are counted from the source in ``traffic.py``, and
-    the kernels count them too when the tests run them on the host.
+    output once. ``traffic.py`` derives the numbers from the source. The tests
+    run the kernels on the host and compare the bytes that they access.
 
     =====================  =====  ==============  ================
     operation              least  ``sequential``  ``chunked_scan``
@@ -39,14 +40,16 @@ Memory traffic
 
     With lengths, f- and if-pooling write outputs in addition to states: 4 more
     bytes. If the states have a gradient, backward reads it: 4 more bytes, or 8
-    in a chunked scan. Padding past the end of a sequence is never read.
+    in a chunked scan. The values of ``u`` past the end of a sequence are never
+    read.
 
 Limits
     A sequence has fewer than 2 ** 30 steps, and a row (gates times channels)
     fewer than 2 ** 31 bytes. Offsets have 64 bits. If time is split into
     chunks or slices, the gates of a slice are multiplied with each other
-    first. Products of gates between -1 and 1 can only underflow to 0. Larger
-    gates may overflow to infinity where a step-by-step recurrence would not.
+    first. The product of gates between -1 and 1 can only underflow to 0. The
+    product of larger gates may overflow to infinity even if a step-by-step
+    recurrence would not.
 """
 import functools
 

@@ -3,7 +3,7 @@ from qrnn.kernels.cuda import plans
 
 
 def contiguous(device, array, dtype, shape, name):
-    """Return a contiguous array of a dtype, a copy only if necessary.
+    """Return a contiguous array of the given dtype; copy only if necessary.
 
     Raises:
         ValueError: If the array does not have the given shape.
@@ -20,9 +20,9 @@ def contiguous(device, array, dtype, shape, name):
 def by_rows(device, array, dtype):
     """Return a (B, T, C) array with contiguous channels, and its strides.
 
-    The strides of the batch axis and the time axis are in elements. A
-    view with contiguous channels, such as one of several stacked gates, is not
-    copied.
+    The result is a triple of the array and the strides of the batch axis and
+    the time axis, in elements. The array is not copied if it is a view with
+    contiguous channels, such as one gate of stacked gates.
     """
     size = dtype.itemsize
     B, T, C = array.shape
@@ -57,4 +57,4 @@ def address(array):
     if array is None:
         return 0
     return (array.data.ptr if hasattr(array.data, 'ptr')
-            else array.ctypes.data)  # NumPy arrays, in the tests
+            else array.ctypes.data)  # the tests pass NumPy arrays

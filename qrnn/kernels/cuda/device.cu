@@ -1,5 +1,5 @@
-// Code that only NVIDIA's compiler accepts. The tests without a GPU replace
-// this file, and no other, by a header for the host.
+// Code that only NVIDIA's compiler accepts. Without a GPU, the tests replace
+// only this file with a header for the host.
 
 __device__ inline float half_to_float(unsigned short bits) {
   float value;
@@ -13,8 +13,8 @@ __device__ inline unsigned short float_to_half(float value) {
   return bits;
 }
 
-// The reciprocal, with an error of at most one unit in the last place. A single
-// instruction, because the argument is never small.
+// Returns the reciprocal of a value of at least 1, with an error of at most one
+// unit in the last place. It is a single instruction.
 __device__ inline float reciprocal(float value) {
 #ifdef __CUDA_ARCH__
   float result;
@@ -32,7 +32,7 @@ __device__ inline void store(Value* to, Value value) {
 }
 
 // Returns the address of step t in an array whose rows are `row_bytes` apart.
-// It is one instruction instead of the five of a 64-bit product.
+// The product takes one instruction; a 64-bit product would take five.
 template <class Value>
 __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
 #ifdef __CUDA_ARCH__
@@ -44,7 +44,7 @@ __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
   return (Value*) ((const char*) start + offset);
 }
 
-// Shared memory of the size that the launch requests.
+// Defines a function that returns shared memory of the launch's size.
 #define SHARED_MEMORY(Value)                 \
   __device__ inline Value* shared_memory() { \
     extern __shared__ Value dynamic[];       \

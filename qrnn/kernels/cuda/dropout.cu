@@ -1,8 +1,8 @@
 // Dropout: an element becomes 0 if its random word is at most `limit`, and is
 // scaled otherwise.
 //
-// A thread draws four words, for four elements that are a quarter of a chunk
-// apart, so that adjacent threads process adjacent elements.
+// A thread draws four words for four elements. The elements are a quarter of a
+// chunk apart, so that adjacent threads process adjacent elements.
 
 extern "C" __global__ void dropout(
     const Real* x, Real* y, Index seed, Index limit, double scale, Index size) {
@@ -15,7 +15,7 @@ extern "C" __global__ void dropout(
   for (int k = 0; k < 4; ++k) {
     const Index at = first + k * quarter;
     const bool kept = words.at[k] > (unsigned) limit;
-    if (at < size)  // NaN times 0 is NaN
+    if (at < size)  // a dropped NaN stays NaN
       put(y + at, wide(fetch(x + at)) * (kept ? (Carry) scale : Carry(0)));
   }
 }

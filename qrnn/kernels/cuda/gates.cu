@@ -3,8 +3,8 @@
 //
 // The launcher defines QRNN_HAS_O and QRNN_HAS_I (whether the pooling has these
 // gates), QRNN_Z, QRNN_O and QRNN_I (their activations), QRNN_EXPECTATION
-// (whether f is replaced by its expectation under zoneout) and QRNN_GATED
-// (whether h is the state times the output gate, or the output gate itself).
+// (whether f is replaced by its expectation under zoneout) and QRNN_GATED (1 if
+// h is the state times the output gate, 0 if h is the output gate itself).
 // Gates are stacked along channels in the order f, z, o, i.
 
 #define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
@@ -28,9 +28,9 @@ struct Gates {
   Index b_batch;
   const Real* c0;             // or null
   const int* lengths;         // or null: all sequences have T steps
-  const unsigned char* mask;  // or null: drawn from seed
-  Index seed, limit;          // words up to limit are zoned out; -1: none
-  double expected;            // zoneout probability for f's expectation
+  const unsigned char* mask;  // or null: the mask is drawn from seed
+  Index seed, limit;          // words up to limit are zoned out; -1: no zoneout
+  double expected;            // zoneout probability if f is its expectation
   Index B, T, C;
 
   Index n = 0, batch = 0;
@@ -39,11 +39,11 @@ struct Gates {
   int length = 0;  // number of steps of the sequence
   bool zones = false;
   int u_bytes = 0, c_bytes = 0;      // bytes of a row
-  const Real* here[GATES] = {};  // the gates' first steps
+  const Real* here[GATES] = {};  // addresses of the gates at the first step
   Carry bias[GATES] = {};
 
-  struct Pre { Real f, z, o, i; };  // unused ones are never stored
-  struct Open { Carry f, z, o, i, raw; };  // raw: f before its expectation
+  struct Pre { Real f, z, o, i; };  // the compiler removes unused members
+  struct Open { Carry f, z, o, i, raw; };  // raw: f if expected were 0
 
   __device__ Index channels() const { return B * C; }
 
@@ -64,13 +64,13 @@ struct Gates {
     }
   }
 
-  // Whether steps t - 1 to t + count - 1 all belong to the sequence.
+  // Returns whether all steps from t - 1 to t + count - 1 are in the sequence.
   __device__ bool covers(int t, int count) const {
     return t > 0 && t + count <= length;
   }
 
   // Loads the gates selected by `wants`, whose bits 0 to 3 mean f, z, o and i.
-  // Padding is never read, so its values are arbitrary.
+  // Padding is never read, because it may have any value.
   template <int wants, bool full>
   __device__ Pre load_gates(int t) const {
     Pre pre = {};
@@ -86,7 +86,8 @@ struct Gates {
     return fetch(at_step(here[g], t, u_bytes));
   }
 
-  // Past the end of the sequence the state is held, and the output is 0.
+  // Computes gates from pre-activations. Past the end of the sequence, f is 1
+  // and o and i are 0: the state does not change, and the output is 0.
   template <int wants, bool full>
   __device__ Open open_gates(int t, Pre pre, bool zoned) const {
     if (!full && (t < 0 || t >= length)) return Open{1, 0, 0, 0, 1};
@@ -105,7 +106,8 @@ struct Gates {
     return gates;
   }
 
-  // Draws for steps t to t + 3 of a channel, where t is a multiple of four.
+  // Returns four bits: bit j is 1 if the channel is zoned out at step t + j. t
+  // is a multiple of four.
   __device__ unsigned draw(int t) const {
     unsigned zoned = 0;
     if (!zones || t < 0 || t >= length) return zoned;

@@ -12,8 +12,8 @@ from qrnn.gates import GATES
 from qrnn.kernels.cuda import plans
 
 
-#: Source files by family of kernels, in the order in which they are
-#: concatenated. Only ``device.cu`` requires NVIDIA's compiler.
+#: Source files of each family of kernels, in the order of concatenation. Only
+#: ``device.cu`` requires NVIDIA's compiler.
 SOURCES = {
     'strnn': ('device.cu', 'numbers.cu', 'scan.cu', 'strnn.cu'),
     'pooling': ('device.cu', 'numbers.cu', 'scan.cu', 'philox.cu', 'gates.cu',
@@ -29,10 +29,10 @@ POOLINGS = tuple(GATES)  # poolings with kernels
 #: Names of the activations; ``activate`` in ``numbers.cu`` uses their indexes.
 NAMES = ('tanh', 'sigmoid', 'identity')
 
-#: A unit of compilation: a family of kernels and the bits of its dtype. For
-#: poolings also the pooling, the activations of its gates in their order,
-#: whether f is replaced by its expectation under zoneout, and whether outputs
-#: are states times output gates.
+#: A unit of compilation: a family of kernels and the number of bits of the
+#: dtype. The other fields are for poolings only: the pooling, the activations
+#: of its gates in the order of ``GATES``, and the arguments ``expectation``
+#: and ``gated`` of :func:`pooling_module`.
 Module = collections.namedtuple(
     'Module', 'family bits pooling activations expectation gated',
     defaults=(None, None, False, True))
@@ -46,10 +46,10 @@ def pooling_module(dtype, pooling, activations=None, expectation=False,
         dtype (numpy.dtype): Dtype of the arrays.
         pooling (str): One of :data:`qrnn.gates.GATES`.
         activations (dict): See :func:`~qrnn.gates.check_pooling`.
-        expectation (bool): Whether f is replaced by its expectation under
+        expectation (bool): If True, f is replaced by its expectation under
             zoneout.
-        gated (bool): Whether outputs are states times output gates, or the
-            output gates themselves.
+        gated (bool): If True, outputs are states times output gates.
+            Otherwise, outputs are the output gates alone.
 
     """
     activations = check_pooling(pooling, activations)
@@ -87,14 +87,14 @@ def _argument(value):
 
 @functools.lru_cache(maxsize=None)
 def _kernel(module, name, device_id):
-    # Cached by device, because a function belongs to one device.
+    # Cached for each device, because a function belongs to one device.
     return _compiled(module).get_function(name)
 
 
 @functools.lru_cache(maxsize=None)
 def _compiled(module):
-    # CuPy compiles at the first launch on a device, for its architecture, and
-    # caches the binary on disk.
+    # At the first launch on a device, CuPy compiles the code for the
+    # architecture of the device, and caches the binary on disk.
     return cupy.RawModule(
         code=source(module.family), options=options(module))
 
@@ -130,7 +130,7 @@ def modules():
         for family in SOURCES:
             if family == 'pooling':
                 yield from (pooling_module(dtype, p) for p in GATES)
-            elif family != 'softmax' or dtype != 'e':  # it has no float16
+            elif family != 'softmax' or dtype != 'e':  # no float16 softmax
                 yield Module(family, plans.bits_of(dtype))
 
 

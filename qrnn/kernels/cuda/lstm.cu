@@ -2,7 +2,8 @@
 //   a = u_t + p,  p = W h_{t-1};  i, f, o = sigmoid(a),  z = tanh(a);
 //   c_t = f c_{t-1} + i z,  h_t = o tanh(c_t).
 // Gates and states are stored as Carry between steps. Past the end of a
-// sequence the state is held, outputs and gradients are 0, and u is not read.
+// sequence, the state does not change, outputs and the gradient of a are 0, and
+// u is not read.
 //
 // Grid: (groups of units, sequences). A thread processes every gridDim.y-th
 // sequence.
@@ -54,10 +55,11 @@ extern "C" __global__ void lstm_forward(
   }
 }
 
-// The gradient of h_t is the sum of three terms, each of which may be null: the
-// gradient from step t + 1 (product), the gradient of the output (gy), and the
-// gradient of the final output (passed). The gradient of c_t is gc_next. Past
-// the end of a sequence, both gradients are passed on to the previous step.
+// The gradient of h_t is the sum of three arrays: the gradient from step t + 1
+// (product), the gradient of the output (gy), and the gradient of the final
+// output (passed). Each of them may be null. gc_next is the gradient of c_t from
+// step t + 1. Past the end of a sequence, the gradients of h_t and c_t are
+// passed on to the previous step.
 extern "C" __global__ void lstm_backward(
     const Carry* gates, const Carry* c_prev, const Carry* c,
     const Real* gy, const Carry* product, const Carry* passed,

@@ -2,7 +2,7 @@
 // the type in which carries, gates and sums are computed.
 //
 // The launcher defines QRNN_BITS, the bits of the arrays' dtype: 16, 32 or 64.
-// float16 needs two conversion instructions only, and no header.
+// float16 needs only two conversion instructions, and no header.
 
 typedef long long Index;  // an offset into an array; T and C fit an int
 
@@ -17,8 +17,10 @@ typedef double Real;
 typedef double Carry;
 #endif
 
-// All reads and writes of global memory use these functions, in which the tests
-// without a GPU count bytes. A kernel never writes memory that it fetches.
+// Kernels read global memory with fetch, and write it with put and copy. The
+// tests without a GPU count bytes in these functions. fetch uses the read-only
+// cache, so a kernel must not fetch memory that it writes; softmax.cu reads such
+// memory directly.
 
 template <class Value>
 __device__ inline Value fetch(const Value* from) {
@@ -54,11 +56,10 @@ __device__ inline void copy(Real* to, Real value) { store(to, value); }
 
 __device__ inline void put(Carry* to, Carry value) { store(to, value); }
 
-// Activations. With float16 arrays, the fast exponential is far more accurate
-// than the stored result: tanh computed from it has an error of at most 1e-7,
-// below the resolution of float16 wherever that matters. With float32, the
-// reciprocal has an error of at most one unit in the last place, and it is 0 if
-// the exponential overflows.
+// Activations. With float16 arrays, the fast exponential is accurate enough:
+// the error of tanh is at most 1e-7, which is below the resolution of float16
+// except close to 0. With float32, the reciprocal has an error of at most one
+// unit in the last place, and the reciprocal is 0 if the exponential overflows.
 
 #if QRNN_BITS == 16
 
@@ -83,8 +84,8 @@ __device__ inline Carry squash(Carry a) { return tanh(a); }
 
 #endif
 
-// An activation, selected by its index in `NAMES` of launch.py, and its
-// derivative as a function of its value.
+// `activate` computes the activation with the index `which` in `NAMES` of
+// launch.py. `slope` computes its derivative from the value of the activation.
 template <int which>
 __device__ inline Carry activate(Carry a) {
   return which == 0 ? squash(a) : which == 1 ? sigmoid(a) : a;

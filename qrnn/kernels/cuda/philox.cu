@@ -1,6 +1,7 @@
 // The counter-based generator Philox-4x32-10 (Salmon et al. 2011): 128 random
-// bits from a 64-bit counter and a 64-bit key. It has no state, so that
-// backward draws the same bits as forward. philox.py is the same in NumPy.
+// bits from a 64-bit counter and a 64-bit key. It has no state, so backward
+// draws the same bits as forward. philox.py implements the same generator in
+// NumPy.
 
 struct Words { unsigned at[4]; };
 

@@ -18,32 +18,35 @@ REGIMES = ('sequential', 'block_scan', 'chunked_scan')
 LANES = 32  # adjacent channels, one per thread of a warp
 CHANNEL_THREADS = 64  # threads of a block with one channel per thread
 
-# Largest number of warps of a block in which each warp has a slice of time, by
-# bits of the dtype. With that number a thread has 128 registers (256 for
-# float64), and a block fills a multiprocessor. With more than BLOCKS_ALONE
-# blocks, blocks have half as many warps, so that two share a multiprocessor:
-# one loads while the other computes.
+# Largest number of warps in a block if each warp processes a slice of time.
+# The keys are the bits of the dtype. With this number of warps, a thread has
+# up to 128 registers (255 for float64), and a block fills a multiprocessor.
+# Chunked scans, and block scans with more than BLOCKS_ALONE blocks, use half
+# as many warps. Then two blocks share a multiprocessor: one loads while the
+# other computes.
 WARPS = {16: 16, 32: 16, 64: 8}
 BLOCKS_ALONE = 256
 
-# By direction and bits: the number of steps loaded ahead of the computation,
-# and the number of steps of a warp's slice. Both are multiples of four because
-# a zoneout draw covers four steps. Both are as large as the registers allow;
-# see qrnn.kernels.cuda.resources.
+# AHEAD is the number of steps that are loaded ahead of the computation. SLICE
+# is the number of steps in the slice of a warp. The keys are the direction and
+# the bits of the dtype. All values are multiples of four, because a zoneout
+# draw covers four steps, and as large as the number of registers allows; see
+# qrnn.kernels.cuda.resources.
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
-# Smallest number of blocks of channels that a multiprocessor holds at once:
-# 65,536 channels give each of the 132 multiprocessors of an H200 eight blocks.
-# Eight fit with 128 registers per thread, and 97 registers allow no more. With
-# 96 registers, backward spills.
+# Minimum number of blocks of sequential kernels that fit on a multiprocessor
+# at the same time. The compiler limits the registers accordingly. The keys are
+# the bits of the dtype. With 65,536 channels, each of the 132 multiprocessors
+# of an H200 gets eight blocks. With 97 to 128 registers per thread, exactly
+# eight blocks fit. With 96 registers, backward spills.
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
 ROW_THREADS = 128  # threads of a block with one column per thread
 LABEL_THREADS = 256  # largest number of threads for a row of logits
 
-SPLIT_BLOCKS = 1024  # blocks that fill any device if time is split
-MAX_CHUNKS = 256  # one thread per channel visits them between the two passes
+SPLIT_BLOCKS = 1024  # if time is split, this many blocks fill any device
+MAX_CHUNKS = 256  # scan_carries processes the chunks one after another
 
 MAX_STEPS = 2 ** 30
 MAX_ROW_BYTES = 2 ** 31 - 1
@@ -122,7 +125,7 @@ class Scan:
         self.chunks, self.chunk = self._chunks()
 
     def _chunks(self):
-        """Return the number of chunks of time, and the steps of each."""
+        """Return the number of chunks of time, and the steps in each chunk."""
         if self.regime != 'chunked_scan':
             return 1, max(1, _ceil(self.T, self.slice)) * self.slice
         tile = self.warps * self.slice
@@ -134,9 +137,10 @@ class Scan:
         """Return the launches, in order.
 
         Args:
-            args (tuple): Arguments that all kernels of the operation take.
+            args (tuple): Arguments that the kernels have in common.
             initial (:ref:`ndarray`): Initial carry, ``(B, C)``, or None for 0.
-            empty (callable): Allocates an array of a shape and a dtype.
+            empty (callable): Function of a shape and a dtype that allocates an
+                array.
 
         """
         if self.channels == 0:
@@ -191,14 +195,17 @@ def block_per_row(kernel, rows, columns, itemsize, args):
 
 
 def one_block(kernel, size, itemsize, args):
-    """Return the launch of one block, with ``itemsize`` bytes per thread."""
+    """Return the launch of one block.
+
+    Each thread has ``itemsize`` bytes of shared memory.
+    """
     threads = _threads(size, 1024)
     return [Launch(kernel, (1, 1, 1), (threads, 1, 1), itemsize * threads,
                    args)]
 
 
 def _threads(size, most):
-    """Return the number of threads, a power of two and at least a warp."""
+    """Return the number of threads: a power of two, and at least 32."""
     return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 

@@ -77,7 +77,7 @@ _C0 = 5  # index of c0 in the arguments that _gates returns
 
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
-    """Return GATES_PARAMETERS of ``gates.cu``, the dtype, and (B, T, C)."""
+    """Return the GATES_PARAMETERS of a kernel, the dtype, and (B, T, C)."""
     dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])

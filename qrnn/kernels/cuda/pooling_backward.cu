@@ -1,8 +1,8 @@
 // Gradients of a pooling. The carry is the gradient of c_t from step t + 1:
 //   gs_t = o_t gh_t + gc_t + carry,  carry' = f_t gs_t.
-// Its initial value is the gradient of the final state, and its value after
-// step 0 is the gradient of c0. The gates are recomputed from u, and c_t from
-// c_{t-1}, so that the states are read once.
+// The initial carry is the gradient of the final state, and the carry after
+// step 0 is the gradient of c0. The gates are recomputed from u, and c_t is
+// recomputed from c_{t-1}, so that each state is read once.
 
 #define BACKWARD_PARAMETERS                                            \
   GATES_PARAMETERS, const Real *c, const Real *gh, const Real *gc,     \
@@ -13,7 +13,7 @@
 struct PoolingBackward : Backward, Gates {
   const Real *c, *gh, *gc, *gc_last;  // gradients may be null
   Real* gu;
-  Carry* gb;  // or null; sums over the steps of a chunk, (chunk, B, GATES C)
+  Carry* gb;  // sums over the steps of a chunk, (chunk, B, GATES C); or null
   Real* gc0;
 
   // Addresses of the first step of the channel; gradients may be null.
@@ -24,7 +24,7 @@ struct PoolingBackward : Backward, Gates {
 
   enum { SUMS = GATES };
   struct Step { Pre pre; Real c_prev, gh, gc; };
-  struct Map { Carry f, z, i, gs, c_prev, raw; };  // gs: without the carry
+  struct Map { Carry f, z, i, gs, c_prev, raw; };  // gs excludes the carry
 
   __device__ bool wants_sums() const { return gb; }
 

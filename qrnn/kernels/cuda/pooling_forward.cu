@@ -5,7 +5,7 @@
 #define FORWARD_ARGUMENTS {}, {GATES_ARGUMENTS}, h, c, c_last
 
 struct PoolingForward : Forward, Gates {
-  Real* h;  // or null: the same as c
+  Real* h;  // null if the outputs equal the states
   Real *c, *c_last;
 
   Real *h_start = nullptr, *c_start = nullptr;

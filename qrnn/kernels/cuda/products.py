@@ -5,7 +5,7 @@ def linear(x, W, b=None, device=launch.device):
     """See :func:`qrnn.kernels.linear`.
 
     Args:
-        device: Where to run.
+        device (CudaDevice): Device that computes the product.
 
     """
     y = device.xp.dot(x, W.T)

@@ -1,8 +1,8 @@
-"""Compile all kernels, and print their registers, spills and traffic.
+"""Compile all kernels, and print their registers, spills and memory traffic.
 
 Run as ``python -m qrnn.kernels.cuda.resources [--json] [sm_90 ...]``. NVRTC is
 required, from a CUDA toolkit or from the wheel ``nvidia-cuda-nvrtc`` (for CUDA
-12 ``nvidia-cuda-nvrtc-cu12``). A GPU and CuPy are not.
+12, ``nvidia-cuda-nvrtc-cu12``). A GPU and CuPy are not required.
 """
 import argparse
 import ctypes
@@ -57,11 +57,12 @@ def table(nvrtc, architectures):
 
     Args:
         nvrtc (Nvrtc): Compiler.
-        architectures (list of str): Architectures that it supports.
+        architectures (list of str): Architectures to compile for.
 
     Yields:
-        dict: ``'module'``, ``'kernel'``, and by architecture ``'registers'``
-        and ``'spilled'``; for scans also ``'bytes'`` and ``'least'``.
+        dict: ``'module'`` and ``'kernel'`` are names. Each architecture is a
+        key whose value is a dict with ``'registers'`` and ``'spilled'``. For
+        scans, ``'bytes'`` and ``'least'`` are bytes per element.
 
     """
     for module in launch.modules():
@@ -77,7 +78,7 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Return the actual and the least bytes per element of a scan."""
+    """Return a dict with the actual and least bytes per element of a scan."""
     operation = '_'.join(kernel.split('_')[:2])
     if operation not in traffic.VALUES:
         return {}
@@ -91,7 +92,7 @@ def _bytes(kernel, pooling, itemsize):
 
 @functools.lru_cache(maxsize=None)
 def find_nvrtc():
-    """Return the newest NVRTC installed as a wheel or a toolkit, or None."""
+    """Return the newest NVRTC of the installed wheels and toolkit, or None."""
     folders = [os.path.join(p, 'nvidia', '*', 'lib') for p in sys.path]
     folders += [os.path.join(os.environ.get('CUDA_PATH', '/usr/local/cuda'),
                              'lib64')]
@@ -112,7 +113,7 @@ def find_nvrtc():
 
 
 def _load(name):
-    # NVRTC 13.0 finds its built-ins only if they are loaded already.
+    # NVRTC 13.0 finds the built-ins library only if it is already loaded.
     for builtins in glob.glob(os.path.join(
             os.path.dirname(name), 'libnvrtc-builtins.so.*')):
         ctypes.CDLL(builtins)
@@ -134,7 +135,7 @@ class Nvrtc:
         self.architectures = [f'sm_{n}' for n in numbers]
 
     def resources(self, module, architecture):
-        """Return registers and spilled bytes by kernel of a module."""
+        """Return a dict that maps kernels to (registers, spilled bytes)."""
         log = self.compile(
             launch.source(module.family), launch.options(module) + (
                 '-arch=' + architecture, '--ptxas-options=-v'))
@@ -146,7 +147,7 @@ class Nvrtc:
                 r'.*Used (\d+) registers', log)}
 
     def compile(self, text, options):
-        """Compile to machine code and return the compiler's log."""
+        """Compile a source text to machine code, and return the log."""
         program = ctypes.c_void_p()
         self._call('nvrtcCreateProgram', ctypes.byref(program), text.encode(),
                    b'kernels.cu', 0, None, None)

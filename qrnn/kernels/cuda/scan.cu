@@ -3,39 +3,40 @@
 //
 //   sequential    for many channels. One thread processes all steps of a
 //                 channel.
-//   block scan    The lanes of a warp are 32 adjacent channels, the warps of a
-//                 block are adjacent slices of time. A block processes a tile
-//                 of time after the other.
+//   block scan    The lanes of a warp process 32 adjacent channels, and the
+//                 warps of a block adjacent slices of time. The slices form a
+//                 tile, and a block processes one tile after another.
 //   chunked scan  for few channels and long sequences. Time is split into
 //                 chunks, one per block: `reduce` computes the map of each
-//                 chunk, scan_carries the carries between chunks, and
-//                 block_scan the steps of each chunk.
+//                 chunk, `scan_carries` computes the carries between chunks,
+//                 and `block_scan` computes the steps of each chunk.
 //
 // The class of an operation, `Op`, defines one step:
 //
-//   DOWN        whether it runs from the last step to the first;
-//   SUMS        number of sums over time in sums[], or 0;
+//   DOWN        is 1 if Op runs from the last step to the first, 0 otherwise;
+//   SUMS        is the number of sums over time in sums[], or 0;
 //   enter(n)    selects channel n = b C + c, or none if n is too large;
 //   initial()   returns the carry before the first step;
-//   covers(t,n) returns whether steps t to t + n - 1 need no guards;
-//   load(t)     fetches the inputs of step t, long before their use;
-//   draw(t)     returns which of the steps t to t + 3 are zoned out, as bits;
-//   map(...)    returns the map of a step from its inputs and its draw;
+//   covers(t,n) returns whether steps t to t + n - 1 need no bounds checks;
+//   load(t)     fetches the inputs of step t, long before they are used;
+//   draw(t)     returns bits that are 1 for those of the steps t to t + 3 that
+//               are zoned out;
+//   map(...)    returns the map of a step from the inputs and the drawn bit;
 //   advance()   computes the carry after the step;
 //   apply(...)  computes the carry after the step and stores the outputs;
 //   finish()    stores the carry after the last step;
 //   put_sums(k) stores the sums of chunk k.
 //
-// Template flags: `whole` is false if the step's map is needed without its
-// outputs; `full` is true for steps that need no guards.
+// Template flags: `whole` is false if only the map of a step is needed, and not
+// the outputs; `full` is true for steps that need no bounds checks.
 //
 // Time is processed in whole slices. Steps before the first and past the last
 // are identity maps that load and store nothing. Slices start at multiples of
 // four, because a draw covers four steps.
 //
-// Op::AHEAD is the number of steps loaded ahead of the computation, Op::SLICE
-// the number of steps of a warp's slice. Both come from Forward or Backward,
-// and their values from the launcher.
+// Op::AHEAD is the number of steps loaded ahead of the computation, and
+// Op::SLICE is the number of steps in the slice of a warp. Op inherits both
+// from Forward or Backward. The launcher defines the values.
 
 struct Forward {
   enum {
@@ -64,7 +65,8 @@ __device__ inline int padded_steps(const Op& op, int unit) {
   return ((int) op.T + unit - 1) / unit * unit;
 }
 
-// Time of the p-th processed step. Backward processes the padding first.
+// Returns the time of the p-th processed step. Backward passes process the
+// padding first.
 template <class Op>
 __device__ inline int time_of(int p, int padded) {
   return Op::DOWN ? padded - 1 - p : p;
@@ -80,7 +82,8 @@ __device__ inline unsigned draw_for(Op& op, int t) {
   return op.draw(Op::DOWN ? t - 3 : t);
 }
 
-// Whether `count` processed steps, starting with the p-th, need no guards.
+// Returns whether `count` steps, starting with the p-th processed step, need no
+// bounds checks.
 template <class Op>
 __device__ inline bool covered(const Op& op, int p, int count, int padded) {
   return op.covers(time_of<Op>(Op::DOWN ? p + count - 1 : p, padded), count);
@@ -141,7 +144,7 @@ __device__ inline void sequential(Op op) {
   op.put_sums(0);
 }
 
-// Computes the maps of the steps of a slice, and their composition.
+// Computes the maps of the steps of a slice, and the composition of the maps.
 template <class Op, bool full>
 __device__ inline void map_slice(Op& op, int p, int padded,
                                  const typename Op::Step* ahead,
@@ -179,9 +182,9 @@ __device__ inline Carry pass(const Slice* slices, int rank, int end,
 }
 
 // Grid: (groups of 32 channels, chunks of time). Block: (32, warps). Shared
-// memory holds (product, sum) of every thread twice, so that one barrier per
-// tile suffices: a thread at the barrier of the next tile has already read the
-// values of this tile.
+// memory contains two buffers for (product, sum) of every thread. Tiles use the
+// buffers alternately, so one barrier per tile suffices: a thread at the
+// barrier of the next tile has already read the values of this tile.
 template <class Op>
 __device__ inline void block_scan(Op op, int chunk, const Carry* carries) {
   Slice* const slices_of_tiles = shared_memory();
@@ -294,7 +297,8 @@ __device__ inline void reduce(Op op, int chunk, Carry* products, Carry* sums) {
 }
 
 // Computes the carry before each chunk from the maps of all chunks except the
-// last. The first carry is `initial`, or 0 if null. One thread per channel.
+// last. The first carry is `initial`, or 0 if `initial` is null. Each thread
+// processes one channel.
 extern "C" __global__ void scan_carries(
     const Real* initial, const Carry* products, const Carry* sums,
     Carry* carries, Index channels, Index chunks) {
@@ -310,8 +314,8 @@ extern "C" __global__ void scan_carries(
   }
 }
 
-// Sums a (rows, columns) matrix over rows, in an order that depends only on its
-// shape. Block: (32 columns, parts of the rows).
+// Sums a (rows, columns) matrix over rows. The order of the additions depends
+// only on the shape. Block: (32 columns, parts of the rows).
 extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
                                     Index columns) {
   Carry* const shared = (Carry*) shared_memory();

@@ -1,6 +1,6 @@
 // Softmax cross entropy over a large vocabulary, and its gradient. One block
-// processes a row of logits and overwrites it by the gradient. It reads the
-// logits twice and writes them once.
+// processes a row of logits and overwrites the row with the gradient. The block
+// reads the logits twice and writes the gradient once.
 //
 // Labels have 32 or 64 bits. The loss and the gradient of a row are 0 if its
 // label is the ignore label or out of range.
@@ -15,8 +15,8 @@ __device__ inline bool counts(Index label, Index ignore_label, Index V) {
   return label != ignore_label && label >= 0 && label < V;
 }
 
-// Maximum of the scores, and sum of e^(score - maximum). The maximum of no
-// scores is finite, to avoid differences such as infinity - infinity.
+// Maximum of the scores, and sum of e^(score - maximum). The initial maximum is
+// a finite number, to avoid differences such as infinity - infinity.
 struct Softmax {
   Carry largest, total;
 
@@ -36,7 +36,7 @@ struct Softmax {
 #define LOWEST -3.402823466e38f
 #endif
 
-// Combines the parts of all threads, whose number is a power of two.
+// Combines the parts of all threads. The number of threads is a power of two.
 __device__ inline Softmax total_of(Softmax* parts, Softmax part) {
   const int i = threadIdx.x;
   parts[i] = part;
@@ -64,8 +64,8 @@ extern "C" __global__ void softmax_cross_entropy(
   Softmax* const parts = (Softmax*) shared_memory();
   Carry* const score_of_label = shared_memory() + 2 * threads;
 
-  // The logits are overwritten below, so that fetch(), which uses the read-only
-  // cache, must not read them.
+  // fetch() must not read the logits, because it uses the read-only cache and
+  // the logits are overwritten below.
   Softmax part = {LOWEST, 0};
 #pragma unroll 4
   for (Index v = i; v < V; v += threads) {
@@ -114,7 +114,7 @@ extern "C" __global__ void mean_loss(
                          ? weight : Carry(0));
 }
 
-// Replaces attention scores, (B, T, S), by weights. Weights past the end of a
+// Replaces attention scores, (B, T, S), with weights. Weights past the end of a
 // source are 0. Grid: (B T).
 extern "C" __global__ void attention_weights(
     Carry* scores, const int* lengths, Index T, Index S) {
@@ -131,7 +131,7 @@ extern "C" __global__ void attention_weights(
     put(row + s, s < end ? exp(row[s] - all.largest) * inverse : 0);
 }
 
-// Replaces the gradients of attention weights by those of the scores.
+// Replaces the gradients of attention weights with the gradients of the scores.
 extern "C" __global__ void attention_weights_backward(
     const Carry* weights, Carry* gweights, Index S) {
   const int i = threadIdx.x, threads = blockDim.x;

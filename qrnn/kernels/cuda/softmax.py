@@ -44,7 +44,7 @@ def mean_loss(losses, t, V, ignore_label, device=launch.device):
 
 
 def _labels(device, t, N):
-    """Return labels as int32 or int64, and their number of bits."""
+    """Return labels in int32 or int64, and the number of bits of a label."""
     dtype = numpy.dtype('i' if t.dtype == 'i' else 'q')
     return contiguous(device, t, dtype, (N,), 't'), 8 * dtype.itemsize
 

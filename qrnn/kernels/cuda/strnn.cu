@@ -1,5 +1,5 @@
 // strnn, h_s = f_s h_{s-1} + x_s, and its gradient. s counts steps in the order
-// of the recurrence: if it is reversed, step s is at time T - 1 - s.
+// of the recurrence: in a reversed recurrence, step s is at time T - 1 - s.
 
 // Addresses of the steps of one channel in an array.
 template <class Value>
@@ -98,7 +98,7 @@ SCAN_KERNELS(strnn_forward, StrnnForward, STRNN_FORWARD_PARAMETERS,
 
 // Gradients of strnn. The carry is the gradient of h_s from step s + 1:
 //   gx_s = gh_s + carry,  gf_s = gx_s h_{s-1},  carry' = f_s gx_s.
-// Its value after step 0 is the gradient of h0.
+// The carry after step 0 is the gradient of h0.
 
 #define STRNN_BACKWARD_PARAMETERS                                           \
   const Real *f, Index f_batch, Index f_row, const Real *h, const Real *h0, \

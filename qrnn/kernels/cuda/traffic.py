@@ -1,17 +1,19 @@
-"""Memory traffic of the kernels, counted from their source."""
+"""Memory traffic of the kernels, derived from the source code."""
 
-#: Numbers of values per element (b, t, c), by operation and pooling: values
-#: read by a single pass, values written by it, and values that the first pass
-#: of a chunked scan reads in addition. If the states have a gradient (``gc``),
-#: both passes of backward read one more value.
+#: Numbers of values per element (b, t, c). The keys are the operation and the
+#: pooling. The first two numbers are the values that a single pass reads and
+#: writes. The third number is the values that a chunked scan reads in an
+#: additional first pass. The comments name these values. Without an output
+#: gate, h equals c and is written only with lengths. If the states have a
+#: gradient (``gc``), both passes of backward read one more value.
 VALUES = {
     # operation           pooling: read, write, first pass
-    'strnn_forward': {None: (2, 1, 2)},   # f, x -> h
+    'strnn_forward': {None: (2, 1, 2)},   # f, x -> h; f, x
     'strnn_backward': {None: (3, 2, 2)},  # f, h, gh -> gf, gx; f, gh
     'pooling_forward': {
-        'f': (2, 1, 2),     # f, z -> c, which is h; with lengths also -> h
+        'f': (2, 1, 2),     # f, z -> c; f, z
         'fo': (3, 2, 2),    # f, z, o -> c, h; f, z
-        'if': (3, 1, 3),    # f, z, i -> c, which is h; f, z, i
+        'if': (3, 1, 3),    # f, z, i -> c; f, z, i
         'ifo': (4, 2, 3),   # f, z, o, i -> c, h; f, z, i
     },
     'pooling_backward': {
@@ -27,7 +29,8 @@ def bytes_per_element(operation, pooling=None, regime='block_scan',
                       itemsize=4):
     """Return the number of bytes that an operation moves per element.
 
-    The default regime is a single pass, which moves as little as possible.
+    With the default regime, an operation is a single pass, which moves the
+    least number of bytes.
     """
     read, write, first_pass = VALUES[operation][pooling]
     extra = first_pass if regime == 'chunked_scan' else 0

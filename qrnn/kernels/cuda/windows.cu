@@ -1,6 +1,7 @@
 // Windows of a convolution along time. The window of step t has k taps: tap j
 // reads step t - back, where back = k - 1 - lookahead - j. Steps before the
-// first are read from x0, or are zero without it; steps past the end are zero.
+// first step are read from x0, or are zero if x0 is null. Steps past the end of
+// a sequence are zero.
 //
 // Grid: (groups of columns, rows). A thread processes every gridDim.y-th row.
 
@@ -15,7 +16,7 @@ __device__ inline int length_of(const int* lengths, Index b, int T) {
   return lengths ? max(0, min(T, fetch(lengths + b))) : T;
 }
 
-// Values are copied bit by bit, so that a Real may also represent two or four
+// Values are copied bit by bit. Therefore a Real may also represent two or four
 // elements of a narrower dtype.
 extern "C" __global__ void unfold(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
@@ -39,8 +40,8 @@ extern "C" __global__ void unfold(
   }
 }
 
-// The window of a single step, and its last k - 1 inputs, which are the x0 of
-// the next step.
+// Writes the window of a single step to `window`, and the last k - 1 inputs of
+// the window to x_last. These inputs are the x0 of the next step.
 extern "C" __global__ void step_window(
     const Real* x, Index x_row, const Real* x0, Real* window, Real* x_last,
     Index k, Index B, Index n) {
@@ -58,8 +59,9 @@ extern "C" __global__ void step_window(
   }
 }
 
-// The adjoint of unfold and, with glast, of last_steps. The rows of a sequence
-// are the rows of x0 followed by the rows of x.
+// Computes the gradients of x and x0 from the gradient of the windows and, if
+// glast is not null, from the gradient of the result of last_steps. The rows of
+// a sequence are the rows of x0 followed by the rows of x.
 extern "C" __global__ void fold(
     const Real* gwindows, const int* lengths, const Real* glast, Real* gx,
     Real* gx0, Index k, Index lookahead, Index B, Index T, Index n) {
@@ -75,7 +77,7 @@ extern "C" __global__ void fold(
       sum = wide(fetch(glast + (at.b * before + kept) * n + c));
     for (int j = 0; gwindows && j < k; ++j) {
       const int back = before - (int) lookahead - j;
-      // Tap j of step t reads row j + t of x0 if its step is before the first.
+      // If the source of tap j of step t is in x0, it is row j + t of x0.
       const int t = s >= 0 ? s + back : at.t - j;
       if (t >= 0 && t < length && (s >= 0 ? s < length : t < back))
         sum += wide(fetch(gwindows + ((at.b * T + t) * k + j) * n + c));
@@ -85,7 +87,7 @@ extern "C" __global__ void fold(
   }
 }
 
-// The last steps of x0 followed by x, up to each sequence's end.
+// Copies the last steps of each sequence, where x0 precedes the steps of x.
 extern "C" __global__ void last_steps(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
     const int* lengths, Real* last, Index n_steps, Index B, Index T, Index n) {

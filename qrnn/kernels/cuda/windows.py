@@ -20,8 +20,8 @@ def unfold(x, x0, k, lookahead, lengths, device=launch.device):
     windows = device.empty((B, T, k, n), dtype)
     x, x_batch, x_row = by_rows(device, x, dtype)
     x0 = contiguous(device, x0, dtype, (B, k - 1, n), 'x0')
-    # Values are copied as they are, two or four at a time if sizes, strides
-    # and addresses are multiples of that.
+    # Values are copied bit by bit. Four or two values are copied at a time if
+    # sizes, strides and addresses are multiples of four or two values.
     width = next(width for width in (4, 2, 1) if width * dtype.itemsize <= 8
                  and all(number % width == 0 for number in (
                      n, x_batch, x_row, *(address(a) // dtype.itemsize
