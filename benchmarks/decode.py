@@ -1,6 +1,7 @@
-"""Translation and text generation, compared with their lower bounds.
+"""Translation and text generation, compared with lower bounds.
 
-The bounds are the matrix products, and the time to read the weights.
+Translation is compared with its matrix products. Text generation is compared
+with its matrix products and with reading the weights.
 """
 import chainer
 import numpy
@@ -17,14 +18,14 @@ from experiments.ptb.generate import generate
 
 
 _N_CHARACTERS = 187
-_CALLS = 20  # words per timed call
+_CALLS = 20  # number of words that a timed call generates
 
 
 @benchmark('decode')
 def decode(device, config=iwslt_model.CONFIGS['qrnn'],
            language_config=ptb_model.CONFIGS['qrnn'], n_sentences=64,
            n_words=10000):
-    """Translation over its matrix products, text over reading the weights."""
+    """Translation and text generation, compared with lower bounds."""
     yield _translation(device, config, n_sentences)
     yield _generation(device, language_config, n_words)
 
@@ -36,7 +37,7 @@ def _translation(device, config, n_sentences):
     model.to_device(device)
     characters = Characters([EOS] + [
         chr(0x100 + i) for i in range(_N_CHARACTERS - 1)])
-    # The lengths have the distribution of IWSLT: median 84, mean 107.
+    # The lengths are distributed as in IWSLT: median 84, mean 107.
     lengths = numpy.random.lognormal(
         numpy.log(84), .7, n_sentences).astype(int) + 1
     lines = [''.join(numpy.random.choice(list(characters)[1:], n))
@@ -58,7 +59,7 @@ def _translation(device, config, n_sentences):
 
 
 def _target_length(n_source):
-    """Return the number of characters of a translation, its end included."""
+    """Return the length of a translation in characters, including its end."""
     return 9 * n_source // 10 + 1
 
 
@@ -66,7 +67,7 @@ class _FixedLength(iwslt_model.Translator):
     """An untrained translator whose translations have fixed lengths.
 
     ``batches`` contains a pair for each batch: the shape of its sources, and
-    the number of unfinished sentences at every step.
+    a list of the number of unfinished sentences at every step.
     """
 
     def __init__(self, config, n_characters):
@@ -91,7 +92,7 @@ class _FixedLength(iwslt_model.Translator):
 
 
 def _products(config, width, batches, xp):
-    """Return a function that computes the products of a translation."""
+    """Return a function that computes a translation's matrix products."""
     m = config.n_units
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     encoder = [(k * n, 3 * m) for k, n in zip(config.kernel_sizes, sizes)]
@@ -130,7 +131,7 @@ def _generation(device, config, n_words):
     model = ptb_model.LanguageModel(config, n_words)
     model.to_device(device)
     random = numpy.random.RandomState(0)
-    # A word reads only one row of the embedding, so it is excluded.
+    # The embedding is excluded, because a word reads only one of its rows.
     weights = [p.array for name, p in model.namedparams()
                if p.array.ndim > 1 and not name.startswith('/embed')]
 

@@ -1,4 +1,4 @@
-"""Draw results: ``python -m benchmarks.draw FOLDER``."""
+"""Draw results of benchmarks: ``python -m benchmarks.draw FOLDER``."""
 import argparse
 import glob
 import os
@@ -27,7 +27,7 @@ def main(argv=None):
 def draw(name, rows, folder):
     """Write ``NAME.png`` if the benchmark has a figure.
 
-    Nothing is written without matplotlib.
+    If matplotlib is not installed, nothing is written.
 
     Args:
         name (str): Name of the benchmark.

@@ -1,4 +1,4 @@
-"""Models that use Chainer's LSTMs, with the LSTM replaced by a QRNN."""
+"""Models with Chainer's LSTMs, compared with the same models with QRNNs."""
 import functools
 
 import chainer
@@ -16,9 +16,9 @@ import qrnn
 
 @benchmark('drop-in')
 def drop_in(device, size=256, n_checked=900):
-    """Four models with L.NStepLSTM, L.NStepBiLSTM or L.LSTM replaced.
+    """Training of four models with Chainer's LSTMs, and with QRNNs instead.
 
-    Smaller models are checked after ``n_checked`` iterations.
+    The check trains smaller models for ``n_checked`` iterations.
     """
     for task in TASKS:
         trainers = {name: Training(task, name, device, size)
@@ -30,7 +30,7 @@ def drop_in(device, size=256, n_checked=900):
 
 
 class Training:
-    """Training of the model of a task.
+    """Model of a task, with its data and its optimizer.
 
     Args:
         task (type): Class of the task, a subclass of :class:`Task`.
@@ -52,7 +52,7 @@ class Training:
         self._optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(5))
 
     def iterate(self):
-        """Run an iteration, and return the loss before its update."""
+        """Run an iteration, and return the loss before the update."""
         batch = [self._device.send(part) for part in next(self._batches)]
         self._optimizer.update(self._loss, *batch)
         self.loss.unchain_backward()
@@ -64,13 +64,13 @@ class Training:
 
 
 class Task(chainer.Chain):
-    """Model and data of a task, written for one of Chainer's links."""
+    """Base class of tasks: data, and a model with one of Chainer's LSTMs."""
 
     n_symbols = 10
 
 
 class Classifier(Task):
-    """Predict which of two symbols occurred last."""
+    """Classifier that predicts which of the symbols 0 and 1 occurred last."""
 
     lstm, qrnn = 'NStepLSTM', 'NStepQRNN'
 
@@ -98,7 +98,7 @@ class Classifier(Task):
 
 
 class Tagger(Task):
-    """Predict the distances to the previous and to the next 0."""
+    """Tagger that predicts distances to the previous and to the next 0."""
 
     lstm, qrnn = 'NStepBiLSTM', 'NStepBiQRNN'
     n_tags = 4
@@ -134,7 +134,10 @@ class Tagger(Task):
 
 
 class EncoderDecoder(Task):
-    """Reverse the source; a target begins and ends with 0."""
+    """Encoder-decoder that reverses its source.
+
+    The symbol 0 is the first input of the decoder and the end of a target.
+    """
 
     lstm, qrnn = 'NStepLSTM', 'NStepQRNN'
 
@@ -164,7 +167,7 @@ class EncoderDecoder(Task):
 
 
 class LanguageModel(Task):
-    """Predict the next word, with truncated backpropagation."""
+    """Language model, trained with truncated backpropagation."""
 
     lstm, qrnn = 'LSTM', 'QRNN'
     n_steps = 20
@@ -199,7 +202,10 @@ TASKS = Classifier, Tagger, EncoderDecoder, LanguageModel
 
 
 def final_loss(task, name, device, n_iterations):
-    """Train a small model, and return the mean loss of the last tenth."""
+    """Train a small model, and return the mean loss of the last iterations.
+
+    The mean is over the last tenth of the iterations.
+    """
     trainer = Training(task, name, device)
     losses = [trainer.iterate() for _ in range(n_iterations)]
     return float(numpy.mean(losses[-(n_iterations // 10):]))

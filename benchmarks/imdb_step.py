@@ -1,4 +1,4 @@
-"""Training iteration of the sentiment model, relative to matrix products."""
+"""Training iteration of the sentiment model, and its matrix products."""
 import functools
 
 import chainer
@@ -17,9 +17,10 @@ from experiments.imdb.train import setup_optimizer
 
 @benchmark('imdb-step')
 def imdb_step(device, config=CONFIGS['qrnn'], n_words=58175, length=268):
-    """One iteration of qrnn, 24 x 268, over its matrix products.
+    """Training iteration of qrnn, batch 24 x 268, and its matrix products.
 
-    These are the vocabulary and the mean length of a review of IMDb.
+    ``n_words`` is the size of the vocabulary of IMDb, and ``length`` is the
+    mean length of a review.
     """
     model, optimizer, batch = _training(config, device, n_words, length)
 
@@ -66,7 +67,7 @@ def _training(config, device, n_words, length):
 
 
 def _embedding(shape, words, device):
-    """Return an embedding with gradients in the rows of a batch's words."""
+    """Return an embedding whose gradient is nonzero for the given words."""
     param = chainer.Parameter(numpy.zeros(shape, 'f'))
     param.to_device(device)
     param.grad = device.xp.zeros(shape, 'f')
@@ -75,7 +76,7 @@ def _embedding(shape, words, device):
 
 
 def _check_updates(rules, params):
-    """Check that both rules give the same result."""
+    """Check that both update rules give the same parameters."""
     for _ in range(3):
         for rule, param in zip(rules, params):
             rule.update(param)

@@ -1,4 +1,4 @@
-"""Training iteration of the translator, relative to its matrix products."""
+"""Training iteration of the translator, and its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -14,9 +14,10 @@ _N_CHARACTERS = 187
 
 @benchmark('iwslt-step')
 def iwslt_step(device, config=CONFIGS['qrnn'], lengths=(103, 94)):
-    """One iteration of qrnn, 16 x (103 + 94), over its matrix products.
+    """Training iteration of qrnn, 16 x (103 + 94), and its matrix products.
 
-    These are the mean lengths of sources and of targets with their end.
+    ``lengths`` are the mean lengths of sources and of targets in IWSLT. The
+    length of a target includes its end.
     """
     numpy.random.seed(0)
     model = Translator(config, _N_CHARACTERS)
@@ -41,13 +42,13 @@ def iwslt_step(device, config=CONFIGS['qrnn'], lengths=(103, 94)):
 
 
 def _shapes(config, S, T):
-    """Return the shapes of all products, for ``matrix_products``."""
+    """Return the shapes of all products, as ``matrix_products`` expects."""
     B, m = config.batch_size, config.n_units
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     k = config.decoder_kernel_size
     return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(
                 config.kernel_sizes, sizes)]
             + [(B * T, k * n, 3 * m) for n in sizes]
-            + len(sizes) * [(B, m, 3 * m)]  # last states of the encoder
+            + len(sizes) * [(B, m, 3 * m)]  # last outputs of the encoder
             + [(B, T, m, S), (B, T, S, m)]  # attention
             + [(B * T, 2 * m, m), (B * T, m, _N_CHARACTERS)])

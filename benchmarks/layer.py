@@ -1,4 +1,4 @@
-"""A QRNN layer compared with an LSTM (right half of Figure 4)."""
+"""A QRNN layer compared with an LSTM, as in the paper's Figure 4, right."""
 import chainer
 from chainer.backends import cuda
 import chainer.functions as F
@@ -22,7 +22,7 @@ _PRODUCTS = 'matrix products'
 
 
 def _summary(rows):
-    """Return the grids of ratios as text."""
+    """Return tables of time ratios by B and T as text."""
     lines = []
     for mode, title, factors in _grids(rows):
         lines.append(f'  {mode}: {title}')
@@ -62,7 +62,7 @@ def _draw(rows, figure):
 
 
 def _grids(rows):
-    """Return ``(mode, title, {(B, T): text})`` for every grid."""
+    """Return a list of tables: ``(mode, title, {(B, T): text})``."""
     names = list(rows[0]['milliseconds'])
     opponent = _TORCH if _TORCH in names else 'LSTMLayer'
     pairs = [(f'QRNNLayer / {opponent}', True,
@@ -95,7 +95,7 @@ def _text(ratio, paper):
 
 @benchmark('layer', _summary, _draw)
 def layer(device, size=320, grid=_GRID):
-    """A 320-unit layer (k = 2), its matrix products, and LSTMs."""
+    """A QRNN layer (320 units, k = 2), its matrix products, and LSTMs."""
     torch = find_torch(device)
     if torch is None:
         print('PyTorch is not installed or finds no GPU; the only LSTM is '
@@ -116,7 +116,8 @@ def layer(device, size=320, grid=_GRID):
                     torch_lstm.train if mode == 'training'
                     else torch_lstm.infer)
                 if device.xp is not numpy:
-                    # It launches every step, so cuDNN is the fair comparison.
+                    # LSTMLayer launches kernels for every step, so only
+                    # cuDNN's LSTM is a fair comparison on a GPU.
                     del contestants['LSTMLayer']
             contestants[_PRODUCTS] = matrix_products(
                 [(B * T, _KERNEL_SIZE * size, 3 * size)], device.xp,
@@ -126,7 +127,8 @@ def layer(device, size=320, grid=_GRID):
 
 
 def _call(link, x, mode):
-    """Return a function that runs a link, and in training its backward."""
+    """Return a function that runs a link forward and, in training, backward.
+    """
     def train():
         link.cleargrads()
         F.sum(link(chainer.Variable(x))).backward()
@@ -139,7 +141,7 @@ def _call(link, x, mode):
 
 
 def _check(layer, lstm, torch_lstm, x):
-    """Compare the layer with its references, and the two LSTMs."""
+    """Compare the QRNN with its reference, and the LSTMs with each other."""
     x = x[:2, :16]
     W, b = (cuda.to_cpu(p.array) for p in (layer.W, layer.b))
     u = qrnn.masked_convolution_ref(cuda.to_cpu(x), W)

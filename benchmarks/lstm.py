@@ -6,9 +6,9 @@ from experiments.common.result import blas
 
 
 def find_torch(device):
-    """Return PyTorch, or None if it is not installed or lacks the device.
+    """Return the module torch, or None if it is missing or finds no GPU.
 
-    PyTorch gets the same number of threads as NumPy's matrix products.
+    On a CPU, PyTorch is set to use as many threads as NumPy's BLAS.
     """
     try:
         import torch
@@ -24,12 +24,13 @@ def find_torch(device):
 class TorchLSTM:
     """``torch.nn.LSTM`` with the weights of an LSTMLayer.
 
-    It runs in full float32 and in its preferred layout, time first. On a GPU
-    it uses cuDNN.
+    The LSTM computes in full float32, without TF32. Its arrays have PyTorch's
+    default layout, ``(T, B, n)``. On a GPU, the LSTM uses
+    cuDNN.
 
     Args:
         torch (module): PyTorch.
-        layer (~qrnn.LSTMLayer): Layer with the weights, on its device.
+        layer (~qrnn.LSTMLayer): Layer whose weights and device are used.
         x (:ref:`ndarray`): Input, ``(B, T, n)``.
 
     """
@@ -70,11 +71,11 @@ class TorchLSTM:
 class TorchLSTMSteps:
     """Single steps of ``torch.nn.LSTM`` and ``torch.nn.LSTMCell``.
 
-    They have the weights of an LSTMLayer and carry their state.
+    Both use the weights of an LSTMLayer. Each keeps its state between steps.
 
     Args:
         torch (module): PyTorch.
-        layer (~qrnn.LSTMLayer): Layer with the weights, on its device.
+        layer (~qrnn.LSTMLayer): Layer whose weights and device are used.
         x (:ref:`ndarray`): Input of every step, ``(B, n)``.
 
     """
@@ -94,13 +95,13 @@ class TorchLSTMSteps:
         self._layer_state = self._cell_state = None
 
     def layer(self):
-        """Return the output of the next step, ``(B, m)``, by the layer."""
+        """Run a step of the LSTM, and return its output, ``(B, m)``."""
         with self._torch.no_grad():
             y, self._layer_state = self._link(self._x, self._layer_state)
         return y[0]
 
     def cell(self):
-        """Return the output of the next step, ``(B, m)``, by the cell."""
+        """Run a step of the LSTMCell, and return its output, ``(B, m)``."""
         with self._torch.no_grad():
             self._cell_state = self._cell(self._x[0], self._cell_state)
         return self._cell_state[0]

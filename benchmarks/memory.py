@@ -1,4 +1,4 @@
-"""Memory copies, to compare times with, and data larger than all caches."""
+"""Memory copies as a reference for times, and data beyond all caches."""
 import math
 
 
@@ -6,10 +6,9 @@ BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 
 
 def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
-    """Return how many sets of arrays exceed all caches, at least two.
+    """Return the number of sets of arrays that exceed all caches, at least 2.
 
-    If a function uses that many sets in turn, no set is in a cache when it is
-    used.
+    A function that uses so many sets in turn never finds a set in a cache.
 
     Args:
         n_bytes (int): Bytes in a set.
@@ -22,14 +21,15 @@ def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
 def copy_of(n_bytes, calls, xp, buffer=1 << 30):
     """Return a function that copies memory ``calls`` times.
 
-    Half of the bytes are read, half are written. To limit memory, many bytes
-    are copied within a pair of buffers that is larger than all caches.
+    Half of the bytes are read, and half are written. To limit memory, a large
+    copy is split into parts that use the same two buffers. The buffers are
+    larger than all caches.
 
     Args:
         n_bytes (int): Bytes read and written by one copy.
         calls (int): Number of copies per call of the function.
         xp (module): NumPy or CuPy.
-        buffer (int): Bytes of the buffers.
+        buffer (int): Bytes of each buffer.
 
     """
     n_buffers, remainder = divmod(n_bytes // 2, buffer)

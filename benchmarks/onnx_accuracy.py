@@ -26,11 +26,12 @@ from experiments.ptb import model as ptb_model
 @benchmark('onnx-accuracy')
 def onnx_accuracy(device, folder='out/onnx-accuracy',
                   options=('--config', 'small')):
-    """Accuracy of exported models, float32 and int8.
+    """Accuracy of models exported in float32 and int8.
 
     ``folder`` contains a trained model for each experiment. A missing model
     is trained on the embedded sample with ``options``. To evaluate your own
-    model, copy it to ``folder``.
+    model, copy its output folder to ``imdb``, ``ptb`` or ``iwslt`` in
+    ``folder``.
     """
     if not is_available(device):
         return
@@ -54,7 +55,11 @@ def onnx_accuracy(device, folder='out/onnx-accuracy',
 
 
 def _classifier(folder):
-    """Return data, measure, exported models, and a scoring function."""
+    """Load a classifier, export it and prepare its evaluation.
+
+    Return the source of the data, the name of the metric, a list of exported
+    models, and a function that computes the metric from their sessions.
+    """
     model, description = imdb_model.load(folder)
     source = description['data']['source']
     reviews = imdb_data.load(source, number=model.number).test

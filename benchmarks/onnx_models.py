@@ -1,4 +1,4 @@
-"""Exported models in onnxruntime, float32 and int8, compared with Chainer."""
+"""Inference of exported models in onnxruntime, compared with Chainer."""
 import os
 
 import chainer
@@ -27,7 +27,7 @@ _SHAPES = {'imdb': [(1, 268), (24, 268)],  # mean length of a review
 
 @benchmark('onnx')
 def onnx_models(device, configs=_CONFIGS, n_words=10000, n_characters=187):
-    """Inference of exported models in onnxruntime, int8 and float32."""
+    """Inference in onnxruntime, in int8 and float32, and in Chainer."""
     if not is_available(device):
         return
     for name, make, size in (('imdb', _classifier, n_words),
@@ -55,11 +55,11 @@ def is_available(device):
 
 
 def load_session(exported):
-    """Return an onnxruntime session with the number of threads of NumPy."""
+    """Return an onnxruntime session with as many threads as NumPy's BLAS."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = int(  # 0 means one per core
+    options.intra_op_num_threads = int(  # 0: a thread per core
         os.environ.get('OPENBLAS_NUM_THREADS')
         or os.environ.get('OMP_NUM_THREADS', 0))
     return onnxruntime.InferenceSession(
@@ -100,9 +100,11 @@ def _comparison(case, sessions, outputs, inputs, call):
 
 
 def _classifier(config, n_words):
-    """Yield a name, a model, its outputs, and a function of the shape.
+    """Yield a name, an exported model, its outputs, and a function.
 
-    The function returns the inputs of the model and a call of Chainer's model.
+    The function receives the batch size and the number of steps. It returns
+    inputs of the exported model, and a function that runs the model in Chainer
+    on the same inputs.
     """
     words = list(map(str, range(n_words)))
     model = imdb_model.build(config, words)
@@ -168,7 +170,7 @@ def _translator(config, n_characters):
 def _outputs(exported, first):
     """Return the names of all outputs, beginning with ``first``.
 
-    The outputs include the state, because Chainer also computes it.
+    The state is one of the outputs, because Chainer also computes the state.
     """
     return sorted((output.name for output in exported.graph.output),
                   key=lambda name: name != first)

@@ -15,7 +15,8 @@ from qrnn.kernels.cuda import plans
 from qrnn.kernels.cuda import traffic
 
 
-# Name, (B, T, C) and zoneout. They include all three launch regimes.
+# Tuples of a name, the shape (B, T, C) and the probability of zoneout. The
+# shapes for a GPU cover all three launch regimes.
 _ON_GPU = [
     ('many channels', (128, 512, 512), 0.),
     ('PTB', (20, 105, 640), 0.),
@@ -35,7 +36,7 @@ _TOLERANCE = {'float32': 1e-4, 'float16': 1e-2}
 
 
 def _summary(rows):
-    """Return the bandwidth relative to a copy, one line per size."""
+    """Return a table of bandwidths relative to a copy as text."""
     lines = ['  bandwidth relative to a copy, in %',
              ' ' * 41 + ''.join(f'{p:>6}' for p in _POOLINGS)]
     for (size, dtype, direction), shares in _shares(rows).items():
@@ -59,7 +60,10 @@ def _draw(rows, figure):
 
 
 def _shares(rows):
-    """Return percentages as ``{(size, dtype, direction): {pooling: %}}``."""
+    """Return bandwidths as percentages of the bandwidth of a copy.
+
+    The result has the form ``{(size, dtype, direction): {pooling: %}}``.
+    """
     shares = {}
     for row in rows:
         kernel, copy = row['gigabytes_per_second'].values()
@@ -72,9 +76,9 @@ def _shares(rows):
 def pooling(device, sizes=None, beyond_caches=BEYOND_CACHES):
     """Gates and pooling, forward and backward, compared with a copy.
 
-    The copy moves the least possible number of bytes for the operation. The
-    bandwidth of the operation counts the bytes that it moves, which are more
-    if time is split.
+    The copy moves the minimum number of bytes that the operation requires.
+    The bandwidth of the operation is computed from the bytes that its kernels
+    move. They exceed the minimum if time is split over blocks.
     """
     on_cpu = device.xp is numpy
     for size in sizes or (_ON_CPU if on_cpu else _ON_GPU):
@@ -114,7 +118,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction,
 
 
 class _Call:
-    """Inputs and outputs of a call."""
+    """Inputs and outputs of a call of the operation."""
 
     def __init__(self, device, shape, dtype, pooling, zoneout):
         B, T, C = shape
@@ -129,7 +133,7 @@ class _Call:
         self.gh = xp.random.uniform(-1, 1, shape).astype(dtype)
 
     def forward(self):
-        self.outputs = None  # frees the memory first
+        self.outputs = None  # frees the previous outputs first
         self.outputs = kernels.pooling_forward(
             self.u, self.b, pooling=self.pooling, zoneout=self.zoneout,
             seed=_SEED)
@@ -160,7 +164,7 @@ class _Call:
             actual, expected, rtol=tolerance, atol=tolerance)
 
     def _sample(self, array):
-        """Return the last two channels of each gate, on the CPU."""
+        """Return two channels per gate of the last sequence, on the CPU."""
         C = self.gh.shape[2]
         return numpy.concatenate([
             cuda.to_cpu(array[-1:, :, end - 2:end])

@@ -23,7 +23,7 @@ _N_ITERATIONS = 9  # the first is a warm-up
 
 
 def main(name='naive'):
-    """Train on random words, in batches of 20 x 105 over all processes."""
+    """Train on random words; all processes share batches of 20 x 105."""
     config = CONFIGS['qrnn-zoneout']
     processes = join(name, config.batch_size)
     device = chainer.get_device('@numpy')
@@ -37,7 +37,7 @@ def main(name='naive'):
         processes)
     seconds = []
     for _ in range(_N_ITERATIONS):
-        processes.gather(None)  # all start together
+        processes.gather(None)  # synchronizes the processes
         start = time.perf_counter()
         updater.update()
         seconds.append(time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""Training iteration of the PTB model, relative to its matrix products."""
+"""Training iteration of the PTB model, and its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -14,7 +14,7 @@ _SOFTMAX = {'_LinearSoftmaxCrossEntropy', 'SoftmaxCrossEntropy'}
 
 
 def _summary(rows):
-    """Return the bars of Figure 4 with our times."""
+    """Return our times and the paper's times of the parts in Figure 4."""
     paper = BATCH_MILLISECONDS['QRNN']
     return '\n'.join(
         f"  ms of {row['config']}, the paper's times (K40) in parentheses: "
@@ -38,7 +38,7 @@ def _draw(rows, figure):
 
 
 def _parts(row):
-    """Return the milliseconds of the three parts of Figure 4.
+    """Return the milliseconds of the three parts in the paper's Figure 4.
 
     The softmax includes the last layer and the loss; the optimisation consists
     of weight decay, gradient clipping and the update; the RNN includes
@@ -53,9 +53,9 @@ def _parts(row):
 
 @benchmark('ptb-step', _summary, _draw)
 def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
-    """One iteration of qrnn-zoneout, 20 x 105, over its matrix products.
+    """Training iteration of qrnn-zoneout, 20 x 105, and its matrix products.
 
-    The vocabulary is as large as in the Penn Treebank.
+    The vocabulary is as large as that of the Penn Treebank.
     """
     numpy.random.seed(0)
     model = LanguageModel(config, n_words)

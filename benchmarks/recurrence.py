@@ -19,9 +19,9 @@ def strnn(device, n_channels=512, steps=(10**3, 10**4, 10**5, 10**6, 10**7),
     """strnn, forward and backward, with B C = 512, compared with a copy.
 
     T increases from 1e3 as long as the arrays fit in memory. The copy moves
-    the least possible number of bytes for the recurrence: 12 per element
-    forward and 20 backward. The inputs are random with a period of ``period``
-    steps; ``edge`` steps at either end are checked.
+    the minimum number of bytes that the recurrence requires: 12 per element
+    forward and 20 backward. The inputs are random numbers that repeat every
+    ``period`` steps. The first and the last ``edge`` steps are checked.
     """
     for T in steps:
         if _fits(T * n_channels, device):
@@ -30,7 +30,10 @@ def strnn(device, n_channels=512, steps=(10**3, 10**4, 10**5, 10**6, 10**7),
 
 
 def _fits(size, device):
-    """Return whether f, x, h, two gradients and temporary arrays fit."""
+    """Return whether the arrays of a comparison fit in memory.
+
+    Each of f, x, h and two gradients has ``size`` elements.
+    """
     if device.xp is numpy:
         return size <= 512 * 10 ** 5
     cuda.memory_pool.free_all_blocks()
@@ -61,7 +64,7 @@ def _compare(shape, device, period, edge, beyond_caches):
 
 
 def _random(shape, period, seed, device):
-    """Return uniform numbers, ``(1, T, C)``, with a period of some steps."""
+    """Return random numbers, ``(1, T, C)``, with the period ``period``."""
     _, T, C = shape
     block = device.send(numpy.random.RandomState(seed).rand(
         1, min(T, period), C).astype('f'))
@@ -74,14 +77,14 @@ def _random(shape, period, seed, device):
 def _forward_and_backward(f, x):
     """Return the states and the gradients of f and x.
 
-    x also serves as the gradient of h, to save memory.
+    To save memory, x also serves as the gradient of h.
     """
     h = qrnn.strnn(f, x)
     return [h.array] + [g.array for g in chainer.grad([h], [f, x], [x])]
 
 
 def _check(f, x, edge):
-    """Compare both ends of the states and of the gradient of x."""
+    """Check the first and last steps of the states and of x's gradient."""
     h, _, gx = _forward_and_backward(f, x)
     f, x = f.array, x.array
 
@@ -96,7 +99,8 @@ def _check(f, x, edge):
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)
-        # In the backward pass, the gradient of the last step is x.
+        # The gradient of x is a reverse recurrence over the gradient of h,
+        # which is x here. Its gates are f of the next step, 0 at the end.
         last = end == f.shape[1]
         gates = f[:, start + 1:end + 1]
         if last:

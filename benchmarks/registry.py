@@ -3,7 +3,7 @@ from collections.abc import Callable
 import dataclasses
 
 
-#: All benchmarks (:class:`Benchmark`) by name.
+#: Dict that maps names to instances of :class:`Benchmark`.
 BENCHMARKS = {}
 
 
@@ -13,18 +13,20 @@ class Comparison:
 
     Attributes:
         case (dict): Parameters of the comparison, such as sizes.
-        contestants (dict): Functions without arguments by name. The first is
-            the implementation in qrnn. The results contain the ratio of the
-            times of every pair.
+        contestants (dict): Maps names to functions without arguments. The
+            first function is the implementation in qrnn. The results contain
+            the ratio of the times of every pair of functions.
         check: Function without arguments that raises :class:`AssertionError`
             if a contestant computes a wrong result. It is called before
             anything is timed.
-        breakdown: Function without arguments that returns the milliseconds of
-            each part of the first contestant by name, or None.
+        breakdown: Function without arguments that returns a dict of the
+            milliseconds of each part of the first contestant. None if there
+            is no breakdown.
         calls (int): Number of repetitions of the work in a call of a
-            contestant. Times are divided by it.
-        gigabytes (dict): Gigabytes read and written per repetition, by
-            contestant. None if memory traffic is not measured.
+            contestant. Measured times are divided by this number.
+        gigabytes (dict): Maps names of contestants to the gigabytes that they
+            read and write per repetition. None if memory traffic is not
+            measured.
 
     """
 
@@ -42,7 +44,7 @@ class Measurement:
 
     Attributes:
         case (dict): Parameters of the measurement, such as sizes.
-        values (dict): Measured values by name.
+        values (dict): Maps names to measured values.
 
     """
 
@@ -55,10 +57,10 @@ class Benchmark:
     """Comparisons or measurements of a benchmark, and their presentation.
 
     Attributes:
-        comparisons: Generator function of a device, and optional
-            sizes, and yields :class:`Comparison` or :class:`Measurement`
-            objects. The first line of its docstring is the title of the
-            benchmark.
+        comparisons: Generator function whose arguments are a device and
+            optional sizes. It yields :class:`Comparison` or
+            :class:`Measurement` objects. The first line of its docstring is
+            the title of the benchmark.
         summary: Function that formats the rows of the results as text, or
             None.
         draw: Function that draws the rows into a matplotlib figure, or None.
@@ -75,7 +77,10 @@ class Benchmark:
 
 
 def benchmark(name, summary=None, draw=None):
-    """Return a decorator that registers a generator of comparisons."""
+    """Return a decorator that registers a generator function as a benchmark.
+
+    See :class:`Benchmark` for the arguments.
+    """
     def register(function):
         BENCHMARKS[name] = Benchmark(function, summary, draw)
         return function

@@ -52,7 +52,7 @@ def parse(argv=None):
 def _run_with_threads(n, args):
     """Run the same command in a process with OMP_NUM_THREADS=n."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(n))
-    # It would take precedence over OMP_NUM_THREADS.
+    # OPENBLAS_NUM_THREADS would take precedence over OMP_NUM_THREADS.
     environment.pop('OPENBLAS_NUM_THREADS', None)
     command = [sys.executable, '-m', 'benchmarks.run', *args.names,
                '--device', args.device,
@@ -74,13 +74,15 @@ def _name(text):
 
 
 def run(name, device, args, **sizes):
-    """Run a benchmark, and write ``NAME.json`` and, if any, ``NAME.png``.
+    """Run a benchmark, and write its results to ``NAME.json``.
 
-    ``sizes`` are further arguments of the benchmark.
+    If the benchmark has a figure, it is written to ``NAME.png``. ``sizes``
+    are keyword arguments of the benchmark.
     """
     benchmark = BENCHMARKS[name]
     print(f'{name}: {benchmark.title}', flush=True)
-    about = environment(device)  # the revision at the start of the run
+    # Read the revision now, because the source may change during the run.
+    about = environment(device)
     repeats = args.repeats or (7 if device.xp is numpy else 25)
     rows = []
     for comparison in benchmark.comparisons(device, **sizes):
@@ -96,7 +98,7 @@ def run(name, device, args, **sizes):
             rows[-1]['breakdown'] = comparison.breakdown()
             for part, milliseconds in rows[-1]['breakdown'].items():
                 print(f'    {milliseconds:9.3f} ms  {part}')
-        comparison = None  # frees its arrays before the next are allocated
+        comparison = None  # frees its arrays before the next run
     summary = benchmark.summary(rows) if benchmark.summary and rows else None
     if summary:
         print(summary)
@@ -115,8 +117,8 @@ def run(name, device, args, **sizes):
 def _row(comparison, times):
     """Return the row of a comparison in the results.
 
-    Keys of wall-clock times have no prefix. On a GPU, times of the host and of
-    the device have the prefixes ``host_`` and ``device_``.
+    Keys of wall-clock times have no prefix. On a GPU, keys of host times have
+    the prefix ``host_``, and keys of device times have the prefix ``device_``.
     """
     first = next(iter(comparison.contestants))
     row = dict(comparison.case)

@@ -1,4 +1,4 @@
-"""Single steps of a QRNN layer, of LSTMs, and the QRNN's matrix product."""
+"""Single steps of a QRNN layer and of LSTMs, and the matrix product."""
 import chainer
 from chainer.backends import cuda
 import numpy
@@ -18,9 +18,10 @@ _CALLS = 100  # steps per timed call
 
 @benchmark('step')
 def single_step(device, sizes=(320, 640), batches=(1, 8, 64)):
-    """Single steps without a graph, T = 1, of a QRNN layer and LSTMs.
+    """Single steps (T = 1) of a QRNN layer and of LSTMs, without a graph.
 
-    The translator has 320 units, the language model 640.
+    The layers of the translator have 320 units, and those of the language
+    model have 640 units.
     """
     torch = find_torch(device)
     if torch is None:

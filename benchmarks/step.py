@@ -8,15 +8,15 @@ from benchmarks.timing import Clock
 
 
 def matrix_products(shapes, xp, training=True):
-    """Return a function that computes only the products of linear maps.
+    """Return a function that computes the matrix products of linear maps.
 
-    For every map y = x W it computes y and, in training, the gradients of x
-    and W. All arrays exist already, so no allocation is counted.
+    For every map y = x W, the function computes y and, in training, the
+    gradients of x and W. All arrays are preallocated.
 
     Args:
-        shapes (list of tuple): ``(..., rows, n_in, n_out)`` of every map.
+        shapes (list of tuple): ``(..., rows, n_in, n_out)`` for every map.
         xp (module): NumPy or CuPy.
-        training (bool): Whether to also compute the gradients.
+        training (bool): If True, also compute the gradients.
 
     """
     operands = []
@@ -43,11 +43,11 @@ def step(case, optimizer, loss, shapes, check, device, label=None,
 
     Args:
         case (dict): As in :class:`Comparison`.
-        optimizer (~chainer.Optimizer): The optimizer, set up.
+        optimizer (~chainer.Optimizer): Optimizer, set up with the model.
         loss: Function without arguments that returns the loss of a batch.
         shapes (list of tuple): As in :func:`matrix_products`.
-        check: Function that receives the iteration as a function, and checks
-            its results; see :class:`Comparison`.
+        check: Function whose argument is a function that runs an iteration.
+            It checks the results, like ``check`` of :class:`Comparison`.
         device (chainer.backend.Device): Device that does the work.
         label: As in :func:`where_time_goes`.
         after: Function to call after the update.
@@ -71,7 +71,7 @@ def step(case, optimizer, loss, shapes, check, device, label=None,
 
 
 def check_learning(loss, iteration, chance, n_iterations=3):
-    """Check that a model starts at chance, and learns."""
+    """Check that the loss starts at chance level and decreases."""
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         before = loss()
     for _ in range(n_iterations):
@@ -84,27 +84,27 @@ def check_learning(loss, iteration, chance, n_iterations=3):
 
 def where_time_goes(gradients, optimizer, after, device, label=None,
                     n_iterations=5):
-    """Return the milliseconds of every part of an iteration, by name.
+    """Return a dict of the milliseconds of every part of an iteration.
 
     The parts are
 
     - ``forward`` and ``backward`` of every type of function node. If a node
-      applies another node in its backward pass, the time of the inner node
-      counts only once (Chainer's TimerHook counts it twice).
+      applies another node, the time of the inner node is counted only as part
+      of the outer node (Chainer's TimerHook counts it twice).
     - ``between nodes``: time outside any function node.
     - ``optimizer's hooks``.
     - ``update``: the optimizer without its hooks.
 
-    On a GPU, times of the device are measured. All work is launched before the
-    device starts, so it does not wait for the host.
+    On a GPU, times of the device are measured. The device starts after all
+    work has been launched, so the device does not wait for the host.
 
     Args:
         gradients: Function that runs the forward and the backward pass.
         optimizer (~chainer.Optimizer): Optimizer of the parameters.
         after: Function to call after the update.
         device (chainer.backend.Device): Device that does the work.
-        label: Function of a node and its inputs that returns the name of the
-            part. By default it is ``node.label``.
+        label: Function that receives a node and its inputs, and returns the
+            name of the part. By default, the name is ``node.label``.
         n_iterations (int): Number of iterations to average over.
 
     """
@@ -139,7 +139,7 @@ def where_time_goes(gradients, optimizer, after, device, label=None,
 
 
 class _Nodes(chainer.FunctionHook):
-    """Time function nodes, except nodes that another node applies."""
+    """Hook that times function nodes, except nodes applied by other nodes."""
 
     name = 'Nodes'
 

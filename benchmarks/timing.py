@@ -1,4 +1,4 @@
-"""Timing of functions in turn, so that clock changes affect all of them."""
+"""Timing of functions in turn, because clock rates change over time."""
 import functools
 import time
 
@@ -16,18 +16,18 @@ def time_in_turn(contestants, device, repeats, calls=1):
       been launched. If it is close to ``'wall'``, Python is too slow to keep
       the GPU busy.
     - ``'device'`` (GPU only): time from the start of the first kernel to the
-      end of the last. All kernels are launched before the first starts, so
-      that none waits for the host, unless the function synchronises.
+      end of the last. Unless the function synchronises, all kernels are
+      launched before the first starts, so no kernel waits for the host.
 
     Args:
-        contestants (dict): Functions without arguments by name.
+        contestants (dict): Maps names to functions without arguments.
         device (chainer.backend.Device): Device on which they run.
         repeats (int): Number of rounds after a warm-up round.
         calls (int): Number of repetitions of the work in a call of a function.
 
     Returns:
-        dict: Times of each function by name: a dict with an array
-        ``(repeats,)`` for each of the times above.
+        dict: Maps the name of each function to a dict, which contains an
+        array ``(repeats,)`` for each of the times above.
 
     """
     clock = Clock(device)
@@ -41,7 +41,7 @@ def time_in_turn(contestants, device, repeats, calls=1):
 
 
 def spread(values):
-    """Return the median, the minimum and the maximum of an array."""
+    """Return a dict of the median, minimum and maximum of an array."""
     return {'median': float(numpy.median(values)),
             'min': float(values.min()), 'max': float(values.max())}
 
@@ -49,8 +49,9 @@ def spread(values):
 class Clock:
     """Clock of a device.
 
-    On a GPU a reading is a CUDA event, which does not synchronise. Compute
-    differences after all work has been launched.
+    On a GPU, a reading is a CUDA event. :meth:`now` does not synchronise, but
+    :meth:`between` does. So call :meth:`between` after all work has been
+    launched.
 
     Args:
         device (chainer.backend.Device): Device that does the work.
@@ -80,7 +81,7 @@ class Clock:
             cuda.cupy.cuda.runtime.deviceSynchronize()
 
     def hold(self, milliseconds):
-        """Delay work on a GPU while the host fills its queue."""
+        """Delay a GPU, so the host can launch work in the meantime."""
         if self.on_gpu:
             nanoseconds = int(1e6 * min(milliseconds, _LONGEST))
             _hold()((1,), (1,), (numpy.int64(nanoseconds),))
@@ -104,13 +105,13 @@ def _measure(function, clock):
             'device': clock.between(start, clock.now())}
 
 
-# Seconds to wait before each measurement, until the idle threads of another
-# contestant's library stop spinning on the cores.
+# Seconds to wait before each measurement. Meanwhile, idle threads of other
+# libraries stop spinning on the cores.
 _PAUSE = .02
 
 _LONGEST = 500  # maximum delay of a GPU in milliseconds
 
-#: Kernel that waits, using the clock of the device.
+#: CUDA kernel that waits for a number of nanoseconds.
 HOLD = r'''
 extern "C" __global__ void hold(long long nanoseconds) {
   long long start, now;

@@ -1,4 +1,4 @@
-"""Memory of training: growth over iterations, and peak of a step."""
+"""Growth of memory over training iterations, and peak memory of a step."""
 import contextlib
 import gc
 import importlib
@@ -37,10 +37,10 @@ def _summary(rows):
 
 @benchmark('memory', _summary)
 def memory(device, names=None, steps=(500, 1000, 2000, 4000, 8000)):
-    """Peak memory of a training step by T.
+    """Peak memory of a training step for several numbers of steps T.
 
-    The peak is divided by the number of elements of a layer's output,
-    B x T x 32.
+    ``bytes_per_element`` is the peak divided by the number of elements of a
+    layer's output, B x T x 32.
     """
     if device.xp is not numpy:
         return  # tracemalloc does not trace CuPy's memory
@@ -114,7 +114,7 @@ class _Finished(Exception):
 
 @contextlib.contextmanager
 def _after_update(function):
-    """Call a function with the updater after every iteration."""
+    """Context that calls ``function(updater)`` after every iteration."""
     update = updaters.StandardUpdater.update
 
     def updated(self):
@@ -139,7 +139,7 @@ def _traced():
 
 
 def _free_last_batch(model):
-    """Free the last batch in the layers, because batches differ in size."""
+    """Free arrays of the last batch, because batches differ in size."""
     for link in model.links():
         if isinstance(link, (LSTMLayer, QRNNLayer)) and not link.save_state:
             link.init()
@@ -173,7 +173,7 @@ def _layer(pooling, **options):
 
 
 def _ptb(T):
-    # The same number of words per channel as in the paper's model.
+    # As many words per channel as in the paper's model
     config = ptb_model.Config(n_units=_SIZE, zoneout=.1)
     n_words = 10000 * _SIZE // 640
     model = ptb_model.LanguageModel(config, n_words)
@@ -212,7 +212,7 @@ def _iwslt(n_source):
     return make
 
 
-#: Functions that take T and return a training step, by name.
+#: Maps names to functions that receive T and return a training step.
 _STEPS_OF = {
     **{'QRNNLayer, ' + pooling: _layer(pooling)
        for pooling in ('f', 'fo', 'if', 'ifo')},
