@@ -54,7 +54,8 @@ def data_flow(n_steps=4):
 
 
 def _lanes(axes, title, n_steps, lanes):
-    """Draw a wide box for each parallel part, and boxes by step for others."""
+    """Draw a box for a parallel part, and a box per step for a sequential one.
+    """
     width, height = .74, .6
     whole = n_steps - 1 + width
     rows = range(len(lanes))[::-1]
@@ -72,7 +73,8 @@ def _lanes(axes, title, n_steps, lanes):
             for x in numpy.arange(n_steps) + width / 2:
                 _arrow(axes, (x, y), (x, y - 1 + height))
     steps = [y for y, (_, colour) in zip(rows, lanes) if colour == SEQUENTIAL]
-    for t in range(n_steps - 1):  # from a step's last box to the next step
+    # Arrows from the last box of a step to the first box of the next step
+    for t in range(n_steps - 1):
         _arrow(axes, (t + width, min(steps) + height / 2),
                (t + 1, max(steps) + height / 2))
     axes.set(xlim=(-.1, n_steps), ylim=(-.4, len(lanes)), title=title)
@@ -87,7 +89,7 @@ def _arrow(axes, start, end):
 
 
 def regimes():
-    """Draw the launch regime by the number of recurrences and steps."""
+    """Draw the launch regime for each number of recurrences and of steps."""
     channels = numpy.unique(numpy.geomspace(32, 2 ** 18, 300).astype(int))
     steps = numpy.unique(numpy.geomspace(1, 2 ** 17, 300).astype(int))
     indexes = numpy.array([
@@ -100,7 +102,9 @@ def regimes():
         cmap=ListedColormap(COLOURS), norm=BoundaryNorm(range(4), 3))
     for regime in REGIMES:
         rows, columns = numpy.nonzero(indexes == REGIMES.index(regime))
-        if regime == 'sequential':  # an L, whose caption is at its foot
+        # The sequential regime has the shape of an L. Its caption is at the
+        # height of the bottom bar.
+        if regime == 'sequential':
             y = _middle(steps[rows[columns == 0]])
         else:
             y = _middle(steps[rows])
@@ -116,7 +120,7 @@ def regimes():
     return figure
 
 
-#: Model, batch size, channels and steps of the paper's experiments.
+#: Tuples of model, batch size, channels and steps, as in the paper.
 PAPER = (
     ('language model', 20, 640, 105),
     ('sentiment', 24, 256, 231),

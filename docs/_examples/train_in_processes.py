@@ -1,12 +1,12 @@
 """Train a text classifier in several processes.
 
-mpiexec -n 2 python train_in_processes.py
+Usage: mpiexec -n 2 python train_in_processes.py
 """
 import argparse
 import os
 import random
 
-import qrnn  # before Chainer
+import qrnn  # must be imported before Chainer
 
 import chainer
 from chainer import functions as F
@@ -47,7 +47,7 @@ def convert(batch, device):
 
 
 def load_texts(n=600):
-    """Return pairs of words and a label; replace it with your own data."""
+    """Return a list of (words, label). Load your own data here instead."""
     draw = random.Random(0)
     texts = []
     for _ in range(n):
@@ -66,12 +66,12 @@ def main():
     parser.add_argument('--out', default='result')
     args = parser.parse_args()
 
-    # If one process raises an exception, end all. Otherwise, the others would
-    # wait for it forever.
+    # If one process raises an exception, end all processes. Otherwise, the
+    # other processes would wait forever.
     chainermn.global_except_hook.add_hook()
     comm = chainermn.create_communicator('naive')
     is_root = comm.rank == 0
-    np.random.seed(comm.rank)  # each process draws different numbers
+    np.random.seed(comm.rank)  # random numbers differ between processes
 
     # The root process reads the data; all processes use its vocabulary.
     vocabulary = train = test = None
@@ -87,19 +87,20 @@ def main():
     train = chainermn.scatter_dataset(train, comm, shuffle=True, seed=0)
     test = chainermn.scatter_dataset(test, comm)
 
-    # The first update copies the root process's parameters to the others.
-    # Every further update averages the gradients of all processes.
+    # The first update copies the parameters of the root process to all
+    # processes. Every further update averages the gradients of all processes.
     device = chainer.get_device('@numpy')
     model = Classifier(len(vocabulary))
     optimizer = chainermn.create_multi_node_optimizer(
         chainer.optimizers.Adam(.01), comm).setup(model)
 
-    batch_size = args.batch_size // comm.size  # of each process
+    batch_size = args.batch_size // comm.size  # examples per process
     updater = training.updaters.StandardUpdater(
         iterators.SerialIterator(train, batch_size), optimizer, convert,
         device=device)
     trainer = training.Trainer(updater, (args.epoch, 'epoch'), args.out)
-    # All processes evaluate, each on its part; only the root process writes.
+    # Each process evaluates on its part of the data. Only the root process
+    # writes files.
     trainer.extend(chainermn.create_multi_node_evaluator(
         extensions.Evaluator(
             iterators.SerialIterator(
