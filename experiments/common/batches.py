@@ -33,7 +33,7 @@ class BucketIterator(chainer.iterators.SerialIterator):
         order = self._random.permutation(len(self._lengths))
         for start in range(0, len(order), 100 * self.batch_size):
             pool = order[start:start + 100 * self.batch_size]
-            # Stable, so that a seed gives the same order on every platform
+            # A stable sort gives the same order on every platform.
             pool[:] = pool[numpy.argsort(self._lengths[pool], kind='stable')]
         n_whole = len(order) // self.batch_size * self.batch_size
         self._random.shuffle(order[:n_whole].reshape(-1, self.batch_size))
@@ -47,9 +47,9 @@ class BucketIterator(chainer.iterators.SerialIterator):
 
 
 def longest_first(lengths):
-    """Return the order of sequences for an evaluation, the longest first.
+    """Return the indices that sort sequences by decreasing length.
 
-    If memory does not suffice, the evaluation fails at its start.
+    If memory is insufficient, an evaluation in this order fails at its start.
     """
     return numpy.argsort(-numpy.asarray(lengths), kind='stable')
 
@@ -61,8 +61,8 @@ class SharingUpdater(updaters.StandardUpdater):
         iterator, optimizer, converter, device: As in Chainer's
             :class:`~chainer.training.updaters.StandardUpdater`.
         processes (SingleProcess): The processes that share the batches.
-        count (callable): Returns the number of items in a list of examples
-            over which the model averages its loss.
+        count (callable): Function that receives a list of examples. It
+            returns the number of items over which the model averages its loss.
 
     """
 
@@ -75,7 +75,8 @@ class SharingUpdater(updaters.StandardUpdater):
     def update_core(self):
         batch = self.get_iterator('main').next()
         part = share(batch, self._processes)
-        # The mean over all processes is then the loss of the whole batch.
+        # With this weight, the mean of the losses of all processes is the loss
+        # of the whole batch.
         weight = (self._processes.size * self._count(part)
                   / self._count(batch))
         optimizer = self.get_optimizer('main')

@@ -19,9 +19,9 @@ from experiments.common.processes import SingleProcess
 
 @contextlib.contextmanager
 def replacing(path):
-    """Open a binary file that replaces ``path`` when it is complete.
+    """Context that writes a binary file and then replaces ``path`` with it.
 
-    If writing fails or is killed, the previous file stays.
+    If writing fails or the process is killed, the previous file remains.
     """
     temporary = f'{path}.tmp{os.getpid()}'
     try:
@@ -31,7 +31,7 @@ def replacing(path):
             os.fsync(f.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = path  # not the temporary one
+        error.filename = path  # instead of the name of the temporary file
         raise
     finally:
         if os.path.exists(temporary):
@@ -42,12 +42,17 @@ def write_json(path, value):
     """Write a value as indented JSON."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
     with replacing(path) as f:
-        # Surrogates are bytes of file names; JSON escapes them the same way.
+        # A surrogate represents a byte of a file name that is not UTF-8. JSON
+        # has the same escape sequences as 'backslashreplace'.
         f.write(text.encode('utf-8', 'backslashreplace') + b'\n')
 
 
 def prepare_folder(out, resume, overwrite):
-    """Create the output folder of a run, unless it contains another run."""
+    """Create the output folder of a run.
+
+    If the folder contains a run, ``overwrite`` removes it. Without
+    ``overwrite`` and ``resume``, :class:`UserError` is raised.
+    """
     os.makedirs(out, exist_ok=True)
     pattern = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
     outputs = list(filter(pattern.fullmatch, os.listdir(out)))
@@ -62,10 +67,11 @@ def prepare_folder(out, resume, overwrite):
         raise UserError(
             f'{out} contains a model, but no snapshot; start over with '
             '--overwrite or choose another folder with --out')
-    for name in os.listdir(out):  # left by a run that was killed
+    # Remove temporary files of a run that was killed.
+    for name in os.listdir(out):
         if re.fullmatch(r'.*\.tmp\d+', name):
             os.remove(os.path.join(out, name))
-        elif re.fullmatch('log.{8}', name):  # by LogReport
+        elif re.fullmatch('log.{8}', name):  # from LogReport
             shutil.rmtree(os.path.join(out, name))
 
 
@@ -73,7 +79,7 @@ _SNAPSHOT = r'snapshot_iter_(\d+)'
 
 
 def snapshots(out):
-    """Return the snapshots in a folder by iteration, the newest first."""
+    """Return the paths of the snapshots in a folder, the newest first."""
     names = os.listdir(out) if os.path.isdir(out) else []
     matches = filter(None, (re.fullmatch(_SNAPSHOT, name) for name in names))
     return [os.path.join(out, match[0]) for match in sorted(
@@ -83,17 +89,18 @@ def snapshots(out):
 class Snapshot(training.Extension):
     """Trainer extension that writes snapshots and resumes from them.
 
-    On a CPU, a resumed run ends with the same bits as an uninterrupted one.
+    On a CPU, a resumed run ends with exactly the same model as an
+    uninterrupted run.
     In contrast to Chainer's ``snapshot``, the states of random generators are
     included, files are written atomically, the newest two are kept, and a
     snapshot of a run with other settings is rejected.
 
     Args:
-        settings (dict): Everything that the run depends on, as plain values.
+        settings (dict): Everything that the run depends on, as JSON values.
             Only ``n_epochs``, ``patience`` and ``source`` may differ when the
             run is resumed.
-        every (int): Iterations between snapshots, in addition to one after
-            every epoch.
+        every (int): Number of iterations between snapshots. A snapshot is also
+            written after every epoch.
         processes (SingleProcess): The processes that train together.
 
     """
@@ -111,7 +118,8 @@ class Snapshot(training.Extension):
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        arrays = copied_arrays(trainer)  # in all processes
+        # All processes must call this, because random states are gathered.
+        arrays = copied_arrays(trainer)
         if self._processes.rank:
             return
         path = os.path.join(
@@ -119,7 +127,8 @@ class Snapshot(training.Extension):
         with replacing(path) as f:
             numpy.savez(f, **arrays)
         paths = snapshots(trainer.out)
-        n_newer = paths.index(path)  # the run was resumed from an older one
+        # Newer snapshots exist if the run was resumed from an older snapshot.
+        n_newer = paths.index(path)
         for obsolete in paths[:n_newer] + paths[n_newer + 2:]:
             os.remove(obsolete)
 
@@ -188,7 +197,7 @@ class Snapshot(training.Extension):
 
 
 def _difference(previous, settings):
-    """Return a difference that prevents resuming, '' if there is none."""
+    """Describe a difference that prevents resuming; '' if there is none."""
     for name, value in settings.items():
         previous_value = previous.get(name)
         if isinstance(previous_value, dict) and isinstance(value, dict):
@@ -208,15 +217,15 @@ class BestModel(training.Extension):
 
     Args:
         model (chainer.Link): The model.
-        description (dict): Everything needed to rebuild the model, as plain
-            values; written to ``model.json``.
-        key (str): Observation that is compared.
-        highest (bool): If ``True``, the highest value is the best; otherwise
-            the lowest.
+        description (dict): Everything needed to rebuild the model, as JSON
+            values. It is written to ``model.json``.
+        key (str): Name of the observation that is compared.
+        highest (bool): If ``True``, the highest value is the best. Otherwise,
+            the lowest value is the best.
 
     Attributes:
         epoch (int): Epoch of the best model, 0 if there is none yet.
-        value (float): The observation in that epoch.
+        value (float): Value of the observation in the epoch of the best model.
 
     """
 

@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Signal that ended a training run, with advice on how to resume."""
+    """Exception for a signal that ends a training run, with advice."""
 
     def __init__(self, number, advice):
         super().__init__(number, advice)
@@ -25,7 +25,7 @@ class Interrupted(KeyboardInterrupt):
         self.message = f'interrupted by {name}; {advice}'
 
 
-#: Ends all processes of the program with an exit status.
+#: Function that ends all processes of the program with an exit status.
 end = sys.exit
 
 
@@ -58,10 +58,11 @@ def run(main):
 
 
 def _interrupt(number, frame):
-    """Handler of Ctrl-C outside of the training loop.
+    """End the process after Ctrl-C outside of the training loop.
 
-    Python's handler raises ``KeyboardInterrupt``, which is ignored in a
-    callback of C code, for example of llvmlite while it compiles a function.
+    Python's own handler raises ``KeyboardInterrupt``. In a callback of C code,
+    for example while llvmlite compiles a function, this exception would be
+    ignored.
     """
     _say('interrupted by Ctrl-C')
     die(number)
@@ -73,10 +74,10 @@ def _with_notes(message, error):
 
 
 def _set_up_streams():
-    """Replace closed streams, and escape characters they cannot encode.
+    """Replace closed standard streams, and escape unsupported characters.
 
-    The null device replaces a closed stream; otherwise the next file that is
-    opened would get its file descriptor.
+    A closed stream is replaced by the null device. Otherwise, the next file
+    that is opened would get the file descriptor of the stream.
     """
     for name, mode in ('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'):
         if getattr(sys, name) is None:
@@ -86,7 +87,7 @@ def _set_up_streams():
 
 
 def die(number):
-    """End the process by a signal, without handling it.
+    """End the process by a signal, with the default action of the signal.
 
     The shell then sees the status 128 + ``number`` and ends a loop of
     commands.
@@ -103,18 +104,20 @@ def fail(message, status=1):
 
 def _say(line):
     if launched('RANK'):
-        # The root process usually reports the same error and ends all.
+        # Wait, because the root process usually reports the same error and
+        # then ends all processes.
         time.sleep(2)
         line += f" (process {launched('RANK')})"
     for stream, text in (sys.stdout, ''), (sys.stderr, line + '\n'):
-        # For example a full disk, or a signal while the stream is in use
+        # The disk may be full, or a signal may arrive while the stream is in
+        # use.
         with contextlib.suppress(OSError, RuntimeError):
             stream.write(text)
             stream.flush()
 
 
 def describe(error):
-    """Return an exception as one line, with its file name if it has one."""
+    """Describe an exception in one line, with its file name if it has one."""
     reason = getattr(error, 'strerror', None) or str(error) or repr(error)
     name = getattr(error, 'filename', None)
     reason = ' '.join(str(reason).split())
@@ -123,9 +126,9 @@ def describe(error):
 
 @contextlib.contextmanager
 def explained(message, *kinds):
-    """Turn exceptions of some kinds into a :class:`UserError`.
+    """Context that turns exceptions of given types into a :class:`UserError`.
 
-    ``{}`` in the message becomes the reason.
+    ``{}`` in the message is replaced with the description of the exception.
     """
     try:
         yield
@@ -134,7 +137,10 @@ def explained(message, *kinds):
 
 
 def launched(name):
-    """Return mpiexec's ``'RANK'`` or ``'SIZE'``, None without mpiexec."""
+    """Return the rank or the number of processes, as set by mpiexec.
+
+    ``name`` is ``'RANK'`` or ``'SIZE'``. Without mpiexec, return None.
+    """
     for prefix in 'OMPI_COMM_WORLD_', 'PMI_':  # Open MPI and MPICH
         value = os.environ.get(prefix + name, '')
         if value.isdigit():
@@ -177,7 +183,7 @@ def add_device(parser):
 
 
 def add_model(parser, default=None):
-    """Add ``--model``, a folder, which is required without a default."""
+    """Add ``--model``, a folder. It is required if there is no default."""
     parser.add_argument(
         '--model', '-m', metavar='FOLDER', default=default,
         required=default is None,
@@ -187,14 +193,14 @@ def add_model(parser, default=None):
 
 
 def use_device(specifier):
-    """Make a device of NumPy or CuPy the current one and return it."""
+    """Make a NumPy or CuPy device the current device, and return it."""
     reason = 'only NumPy and CuPy are supported'
     try:
         device = chainer.get_device(specifier)
         device.use()
         if device.xp in (numpy, cuda.cupy):
             return device
-    except Exception as error:  # Chainer and CUDA raise many types
+    except Exception as error:  # Chainer and CUDA raise many types of errors
         reason = describe(error)
     raise UserError(
         f'device {specifier} cannot be used ({reason}); use --device -1 for '
@@ -202,7 +208,7 @@ def use_device(specifier):
 
 
 def number(kind, low, high):
-    """Return the type of an argument that is an int or float within limits."""
+    """Return an argparse type for numbers from ``low`` to ``high``."""
     def convert(text):
         with contextlib.suppress(ValueError):
             if low <= kind(text) <= high:
@@ -214,7 +220,7 @@ def number(kind, low, high):
 
 
 def text(argument):
-    """Decode an argument as UTF-8, for any locale."""
+    """Decode a command-line argument as UTF-8, regardless of the locale."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeDecodeError:
@@ -223,4 +229,4 @@ def text(argument):
 
 positive = number(int, 1, 2 ** 31 - 1)
 not_negative = number(float, 0, 10 ** 9)
-seed = number(int, 0, 2 ** 32 - 1)  # NumPy's range
+seed = number(int, 0, 2 ** 32 - 1)  # range of NumPy's seeds

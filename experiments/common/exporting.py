@@ -1,4 +1,4 @@
-"""Trained models as ONNX models: command line, embeddings, int8, files."""
+"""Shared code of ONNX exports: command line, layers, int8 and files."""
 import json
 import logging
 import os
@@ -51,22 +51,23 @@ def prepare(model, *stacks):
 
 
 def add_embedding(graph, embed, numbers):
-    """Add an ``EmbedID``. The number -1 is embedded as zeros."""
+    """Add an ``EmbedID`` to a graph. The index -1 is embedded as zeros."""
     table = numpy.pad(embed.W.array, ((0, 1), (0, 0)))
     return graph.add('Gather', graph.constant(table), numbers, axis=0)
 
 
 def add_linear(graph, linear, x):
-    """Add a ``Linear``, applied to the last axis."""
+    """Add a ``Linear`` to a graph. It is applied to the last axis."""
     return graph.add(
         'Add', graph.add('MatMul', x, graph.constant(linear.W.array.T)),
         graph.constant(linear.b.array))
 
 
 def write(args, models):
-    """Write models to ``--out``, each with a suffix of the file's name.
+    """Write ONNX models to files named after ``--out``.
 
-    The keys of ``models`` are the suffixes, which precede the extension.
+    The keys of ``models`` are suffixes. They are inserted into the file name
+    before its extension.
     """
     for suffix, model in models.items():
         base, extension = os.path.splitext(args.out)
@@ -85,15 +86,15 @@ def metadata(**values):
 def quantize(model):
     """Quantize a model to int8 with onnxruntime.
 
-    Embeddings and weights of matrix products are quantized once, weights with
-    a scale for each column. Inputs of products are quantized at run time.
+    Embeddings and weights of matrix products are quantized in advance. Weights
+    have a scale for each column. Inputs of products are quantized at run time.
 
-    Weights have 7 bits (``reduce_range``), because sums of products of 8 bits
+    Weights have 7 bits (``reduce_range``), because sums of 8-bit products
     saturate on x86 processors without VNNI instructions.
     """
     import onnx
     quantization = _quantization()
-    logging.disable(logging.WARNING)  # advice to optimize the model first
+    logging.disable(logging.WARNING)  # hides advice of onnxruntime
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'model.onnx')

@@ -16,14 +16,14 @@ from experiments.common.processes import SingleProcess
 
 
 class CheckFinite(training.Extension):
-    """Trainer extension that ends a run if its values are not finite.
+    """Trainer extension that ends a run if a loss or parameter is not finite.
 
     It runs before snapshots are written. In contrast to Chainer's
     ``FailOnNonNumber``, it checks observations as well as parameters, and
     synchronizes with a GPU only once.
     """
 
-    priority = training.PRIORITY_WRITER - 1  # after evaluators
+    priority = training.PRIORITY_WRITER - 1  # runs after evaluators
 
     def __call__(self, trainer):
         updater = trainer.updater
@@ -59,7 +59,7 @@ class Curves(training.Extension):
     """
 
     trigger = 1, 'epoch'
-    priority = training.PRIORITY_READER - 1  # after LogReport
+    priority = training.PRIORITY_READER - 1  # runs after LogReport
 
     def __init__(self, entries):
         self._entries = entries
@@ -113,12 +113,12 @@ class DeferSignals(training.Extension):
 
     Args:
         snapshot (Snapshot): Extension that writes snapshots.
-        processes (SingleProcess): The processes that train together; a signal
-            to any of them ends all.
+        processes (SingleProcess): The processes that train together. A signal
+            to one process ends all processes.
 
     """
 
-    priority = -200  # after the snapshot
+    priority = -200  # runs after the snapshot
 
     def __init__(self, snapshot, processes=SingleProcess()):
         self._snapshot = snapshot
@@ -138,16 +138,17 @@ class DeferSignals(training.Extension):
         if not self._signal:
             self._signal, self._time = number, time.monotonic()
             with contextlib.suppress(OSError):
-                # print() may itself have been interrupted.
+                # The signal may have interrupted print(), so do not call it.
                 os.write(2, b'completing the iteration to write a snapshot; a '
                          b'second signal ends the run at once\n')
         elif time.monotonic() - self._time > 1:
-            # ``timeout`` sends a signal to the process and to its group.
+            # ``timeout`` sends a signal to both the process and its group, so
+            # a repetition within a second is ignored.
             self._has_ended = True
             cli.die(number)
 
     def __call__(self, trainer):
-        # Takes about ten microseconds
+        # This call takes about ten microseconds.
         number = max(self._processes.gather(self._signal))
         if number:
             if not self._snapshot.trigger(trainer):
@@ -158,7 +159,7 @@ class DeferSignals(training.Extension):
     def finalize(self):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        # The signal came after the last iteration, so it is still pending.
+        # Raise the signal again if it came after the last iteration.
         if self._signal and not self._has_ended:
             signal.raise_signal(self._signal)
 
@@ -173,8 +174,8 @@ class EarlyStopping(triggers.IntervalTrigger):
     Args:
         n_epochs (int): Largest number of epochs.
         best (BestModel): Extension with the epoch of the best model.
-        patience (int): Number of epochs without a better model after which
-            the run ends; by default it does not end early.
+        patience (int): The run ends after this number of epochs without a
+            better model. By default, it does not end early.
         processes (SingleProcess): The processes that train together.
 
     """
@@ -195,7 +196,10 @@ class EarlyStopping(triggers.IntervalTrigger):
 
 
 def add_perplexities(entry):
-    """Add perplexities to an entry of LogReport, as its ``postprocess``."""
+    """Add the perplexity of each loss to an entry of the log.
+
+    This function is a ``postprocess`` of Chainer's ``LogReport``.
+    """
     for name, loss in list(entry.items()):
         if name.endswith('main/loss') and loss < 700:
             entry[name.removesuffix('main/loss') + 'perplexity'] = (

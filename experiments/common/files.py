@@ -1,4 +1,4 @@
-"""Reading binary files: arrays."""
+"""Read binary files and arrays."""
 import numpy
 
 from experiments.common.cli import UserError
@@ -8,7 +8,7 @@ _LFS_POINTER = b'version https://git-lfs.github.com/spec/'
 
 
 def open_binary(path):
-    """Open a binary file for reading; Git LFS pointers raise UserError."""
+    """Open a binary file for reading; a Git LFS pointer raises UserError."""
     f = open(path, 'rb')
     if f.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
         f.close()
@@ -17,10 +17,10 @@ def open_binary(path):
 
 
 def read_arrays(path):
-    """Return the arrays of a ``.npz`` file by name; nothing is unpickled."""
+    """Return a dict of the arrays in a ``.npz`` file, without unpickling."""
     with open_binary(path) as f:
         try:
             with numpy.load(f, allow_pickle=False) as arrays:
                 return dict(arrays)
-        except Exception:  # a damaged archive fails in many ways
+        except Exception:  # damaged archives raise many types of errors
             raise UserError(f'{path} is damaged, or contains no arrays')

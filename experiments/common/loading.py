@@ -17,8 +17,8 @@ def load_model(folder, experiment, build):
     Args:
         folder (str): Output folder of the run.
         experiment (str): Name of the experiment.
-        build (callable): Returns a model, given the contents of
-            ``model.json``.
+        build (callable): Function that receives the contents of
+            ``model.json`` and returns a model.
 
     """
     try:

@@ -9,12 +9,13 @@ from experiments.common.cli import UserError
 
 
 class MixedPrecision(training.Extension):
-    """Trainer extension for mixed16: parameters in float32, a scaled loss.
+    """Trainer extension for training in mixed16.
 
-    It adds the scale and the float32 parameters to snapshots, from which
-    Chainer omits them, reports the scale as ``loss_scale``, and ends the run
-    if the gradients of 50 successive iterations overflow. A single overflow
-    halves the scale and skips the update.
+    The optimizer updates float32 parameters and scales the loss. If gradients
+    overflow, the scale is halved and the update is skipped. The extension ends
+    the run after 50 successive overflows. It reports the scale as
+    ``loss_scale``, and adds the scale and the float32 parameters to snapshots,
+    because Chainer omits them.
 
     Args:
         optimizer (chainer.Optimizer): Optimizer of a model in float16.
@@ -51,7 +52,8 @@ class MixedPrecision(training.Extension):
         for name, param in optimizer.target.namedparams():
             if param.dtype == numpy.float16:
                 rule = param.update_rule
-                if rule._fp32_param is None:  # as in its first update
+                # The rule would create this copy in its first update.
+                if rule._fp32_param is None:
                     rule._fp32_param = chainer.Parameter(
                         param.array.astype('f'), name=param.name)
                 copy = rule._fp32_param

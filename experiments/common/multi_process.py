@@ -22,8 +22,8 @@ from experiments.common.cli import UserError
 class MultiProcess:
     """One of several processes that mpiexec started.
 
-    Creating it silences all processes except the root process. Afterwards, an
-    error in one process ends all processes.
+    Creating an instance silences all processes except the root process.
+    Afterwards, an error in one process ends all processes.
 
     Args:
         communicator (str): ``'naive'`` or ``'pure_nccl'``.
@@ -38,14 +38,15 @@ class MultiProcess:
                           'find' + advice, RuntimeError):
             import chainermn
             from chainermn import global_except_hook
-            # Communicates Python objects and arrays on the CPU.
+            # This communicator sends Python objects and arrays on the CPU.
             self._host = chainermn.create_communicator('naive')
         self.rank, self.size = self._host.rank, self._host.size
         started = cli.launched('SIZE')
         if started is None and self.size == 1:
             raise UserError('--communicator needs processes started by '
                             'mpiexec: mpiexec -n 2 python -m ...')
-        # If a process exits without an abort, the others wait for it forever.
+        # Without an abort, the other processes would wait for this process
+        # forever.
         cli.end = self._host.mpi_comm.Abort
         if sys.excepthook is sys.__excepthook__:
             global_except_hook.add_hook()
@@ -60,7 +61,8 @@ class MultiProcess:
         if communicator == 'pure_nccl':
             with explained('--communicator pure_nccl is for GPUs: {}',
                            RuntimeError):
-                # The default is chainer.config.dtype, which may be mixed16.
+                # The default dtype is chainer.config.dtype, which may be
+                # mixed16.
                 self._gradients = chainermn.create_communicator(
                     'pure_nccl', allreduce_grad_dtype='float32')
 
@@ -73,7 +75,7 @@ class MultiProcess:
         if specifier != '-1':
             raise UserError('with --communicator pure_nccl, every process '
                             'uses the GPU of its local rank; omit --device')
-        # If each process sees a single GPU, its number is 0.
+        # If each process sees only one GPU, the index of that GPU is 0.
         n_devices = cuda.cupy.cuda.runtime.getDeviceCount()
         return cli.use_device(str(self._gradients.intra_rank % n_devices))
 
@@ -89,7 +91,8 @@ class MultiProcess:
         self._host.bcast_data(optimizer.target)
         from chainermn import create_multi_node_optimizer
         several = create_multi_node_optimizer(optimizer, self._gradients)
-        # Otherwise, the first update only broadcasts the parameters.
+        # Without this call, the first update would only broadcast the
+        # parameters.
         several.is_changed(optimizer.target)
         return several
 
@@ -97,14 +100,16 @@ class MultiProcess:
         observation = chainer.get_current_reporter().observation
         observations = self.gather(dict(observation))
         for key in observation:
-            # ChainerMN's ObservationAggregator ignores the weights.
+            # Weights are used here; ChainerMN's ObservationAggregator ignores
+            # them.
             values = [observed[key] for observed in observations]
             pairs = [value if isinstance(value, tuple) else (value, 1)
                      for value in values]
             weight = sum(weight for _, weight in pairs)
             observation[key] = sum(
                 mean * weight for mean, weight in pairs) / weight, weight
-        # On GPUs, ChainerMN's AllreducePersistent requires a CUDA-aware MPI.
+        # ChainerMN's AllreducePersistent is not used, because on GPUs it
+        # requires a CUDA-aware MPI.
         for link in model.links():
             for name in sorted(link._persistent):
                 value = getattr(link, name)

@@ -9,13 +9,13 @@ from experiments.common import precision
 class TrainingParser(cli.Parser):
     """Parser of a training script.
 
-    Parsed arguments include ``settings``, the configuration with all
-    overrides, and ``facts``, plain values to record.
+    The parsed arguments include ``settings``, the configuration with all
+    overrides, and ``facts``, a dict of values to record with the results.
 
     Args:
         experiment (str): Name of the experiment.
-        configs (dict): Configurations by name: instances of a dataclass with
-            fields ``batch_size`` and ``n_epochs``.
+        configs (dict): Maps names to configurations, which are instances of a
+            dataclass with the fields ``batch_size`` and ``n_epochs``.
         tiny: Configuration of ``--test``.
 
     """
@@ -82,8 +82,8 @@ class TrainingParser(cli.Parser):
         planned = dataclasses.replace(self._configs[args.config], **changes)
         args.settings = dataclasses.replace(
             planned, n_epochs=args.epoch or planned.n_epochs)
-        # The planned number of epochs is recorded instead of --epoch, because
-        # a run that --epoch ends early is not complete.
+        # Record the planned number of epochs instead of --epoch. If --epoch
+        # ends a run early, the run is incomplete.
         args.facts = {
             'experiment': self._experiment, 'config': args.config,
             'settings': dataclasses.asdict(planned), 'seed': args.seed,

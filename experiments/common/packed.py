@@ -5,11 +5,12 @@ import chainer
 class Packed(chainer.Chain):
     """A model whose parameters are packed, by update rule and dtype.
 
-    As the target of an optimizer it saves kernel launches: weight decay,
-    clipping, the check for NaN and the update need one or a few launches for
-    each pack instead of each parameter. The parameters become views of their
-    pack. In all other respects it behaves like the model, which must already
-    be on its device. Update rules of the same type must have the same hooks.
+    As the target of an optimizer, a packed model saves kernel launches: weight
+    decay, clipping, the check for NaN and the update need one or a few
+    launches for each pack instead of each parameter. The parameters become
+    views of their pack. In all other respects, a packed model behaves like the
+    original model. The original model must already be on its device. Update
+    rules of the same type must have the same hooks.
     """
 
     def __init__(self, model):
@@ -26,7 +27,8 @@ class Packed(chainer.Chain):
         return ((f'/pack{i}', pack) for i, pack in enumerate(self._packs))
 
     def namedlinks(self, skipself=False):
-        yield '', self.model  # for the trainer, which registers observers
+        # The trainer registers these links as observers.
+        yield '', self.model
         yield from self.model.namedlinks(skipself=True)
 
     def params(self, include_uninit=True):
@@ -41,7 +43,7 @@ class Packed(chainer.Chain):
         return self.model(*args)
 
     def __getattr__(self, name):
-        if 'model' not in self.__dict__:  # during construction
+        if 'model' not in self.__dict__:  # before __init__ has set it
             raise AttributeError(name)
         return getattr(self.model, name)
 
@@ -52,8 +54,8 @@ class Packed(chainer.Chain):
 class _Pack(chainer.Parameter):
     """A parameter whose array contains the arrays of several parameters.
 
-    Their gradients are concatenated, in one launch, when the gradient of the
-    pack is first read after the backward pass.
+    The gradients of these parameters are concatenated in one launch, when the
+    gradient of the pack is first read after the backward pass.
     """
 
     def __init__(self, params):

@@ -9,18 +9,18 @@ import numpy
 from qrnn import functions
 
 
-#: Values of ``--dtype``. With tf32, matrix products of float32 arrays round
-#: their factors to TF32. With mixed16, as in Chainer, links compute in float16
-#: and the optimizer keeps float32 parameters.
+#: Maps values of ``--dtype`` to dtypes. With tf32, matrix products of float32
+#: arrays round their factors to TF32. With mixed16, links compute in float16,
+#: and the optimizer updates float32 parameters.
 DTYPES = {'float32': numpy.dtype('f'), 'tf32': numpy.dtype('f'),
           'mixed16': chainer.mixed16, 'float64': numpy.dtype('d')}
 
 
 @contextlib.contextmanager
 def using(name):
-    """Context in which links are created and trained in a precision."""
+    """Context in which links are created and trained in a given precision."""
     if name == 'tf32':
-        os.environ['CUPY_TF32'] = '1'  # read before the first product
+        os.environ['CUPY_TF32'] = '1'  # CuPy reads it at the first product
     # The optimizer detects gradients that overflow in float16.
     ignored = {'over': 'ignore', 'invalid': 'ignore'}
     with chainer.using_config('dtype', DTYPES[name]), numpy.errstate(
@@ -29,13 +29,14 @@ def using(name):
 
 
 def linear(link, x):
-    """Apply a linear link to the last axis, in float32 or wider."""
+    """Apply a linear link to the last axis, in at least float32."""
     dtype = numpy.result_type(numpy.float32, x.dtype, link.W.dtype)
     return functions.linear(
         _cast(x, dtype), _cast(link.W, dtype), _cast(link.b, dtype))
 
 
-def _cast(x, dtype):  # without the node that F.cast always adds
+# F.cast adds a node to the graph even if the dtype is the same.
+def _cast(x, dtype):
     return x if x is None or x.dtype == dtype else F.cast(x, dtype)
 
 
@@ -43,7 +44,8 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
     """Gradient clipping that supports scaled gradients in float16.
 
     Chainer's hook sums squares in float16, where they overflow, and ignores
-    the loss scale. In float32, both compute the same.
+    the loss scale. In float32, the results are the
+    same.
     """
 
     def __call__(self, optimizer):
@@ -53,7 +55,7 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
             norm = device.xp.sqrt(sum(g.dot(g) for g in map(_flat, grads)))
             rate = self.threshold * (optimizer._loss_scale or 1) / norm
             if device.xp is not numpy:
-                rate = rate.clip(None, 1)  # a comparison would synchronize
+                rate = rate.clip(None, 1)  # an if would wait for the GPU
             elif not 0 < rate < 1:
                 return
             for grad in grads:

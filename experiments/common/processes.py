@@ -31,15 +31,15 @@ def join(communicator, batch_size):
 class SingleProcess:
     """A process that trains alone, with the interface of ``MultiProcess``."""
 
-    rank = 0  # number of this process; the root process has number 0
+    rank = 0  # index of this process; the root process has index 0
     size = 1
 
     def use_device(self, specifier):
-        """Make this process's device the current one and return it."""
+        """Make the device of this process the current device; return it."""
         return cli.use_device(specifier)
 
     def once(self, function):
-        """Call a function in the root process; return its value in all."""
+        """Call a function in the root process; return the value everywhere."""
         return function()
 
     def gather(self, value):
@@ -47,7 +47,10 @@ class SingleProcess:
         return [value]
 
     def prepare(self, optimizer, device):
-        """Return an optimizer for these processes, with its model moved."""
+        """Return an optimizer for these processes.
+
+        A single process on a GPU moves the model there and packs it.
+        """
         if device.xp is not numpy:
             from experiments.common.packed import Packed
             optimizer.target.to_device(device)
@@ -59,13 +62,13 @@ class SingleProcess:
 
 
 def share(batch, processes):
-    """Return a process's part of a batch, a sequence or an array."""
+    """Return this process's part of a batch, which is a list or an array."""
     n, rank, size = len(batch), processes.rank, processes.size
     return batch[n * rank // size:n * (rank + 1) // size]
 
 
 def seed_all(seed, device, rank=0):
-    """Seed all generators; each process has its own sequence."""
+    """Seed all random generators, with a different seed in each process."""
     if rank:
         sequence = numpy.random.SeedSequence((seed, rank))
         seed = int(sequence.generate_state(1)[0])
@@ -74,7 +77,11 @@ def seed_all(seed, device, rank=0):
 
 
 def seed_device(device):
-    """Seed CuPy's generator, whose state is not readable, from NumPy's."""
+    """Seed CuPy's generator from the state of NumPy's generator.
+
+    The state of CuPy's generator cannot be read, so snapshots do not contain
+    it.
+    """
     if device.xp is not numpy:
         keys = numpy.random.get_state()[1][:8]
         with chainer.using_device(device):

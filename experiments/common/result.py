@@ -19,7 +19,7 @@ from experiments.common.cli import UserError
 import qrnn
 
 
-#: Scores on test parts
+#: Entries of ``result.json`` that are scores on the test part
 SCORES = 'test_perplexity', 'test_accuracy', 'test_bleu', 'test_sacrebleu'
 
 
@@ -27,7 +27,7 @@ class WriteResult(training.Extension):
     """Trainer extension that writes ``result.json`` after every epoch.
 
     Args:
-        facts (dict): Everything that the run depends on, as plain values.
+        facts (dict): Everything that the run depends on, as JSON values.
         best (BestModel): Extension with the epoch of the best model.
         device (chainer.backend.Device): Device of the model.
         n_processes (int): Number of processes that train together.
@@ -35,12 +35,12 @@ class WriteResult(training.Extension):
     """
 
     trigger = 1, 'epoch'
-    priority = training.PRIORITY_READER - 1  # after LogReport
+    priority = training.PRIORITY_READER - 1  # runs after LogReport
 
     def __init__(self, facts, best, device, n_processes=1):
         self._facts = facts
         self._best = best
-        self._starts = [  # of this run; the current start is the last
+        self._starts = [  # one entry per start; the current one is last
             {**environment(device), 'processes': n_processes}]
 
     def initialize(self, trainer):
@@ -51,7 +51,7 @@ class WriteResult(training.Extension):
         self._write({}, finished=False)
 
     def finish(self, outcome):
-        """Write the result of a finished run, with its scores."""
+        """Write the result of a finished run, including its scores."""
         with explained('cannot write the result: {}; to score the model '
                        'again, add --resume to the command', OSError):
             self._write(outcome, finished=True)
@@ -60,8 +60,8 @@ class WriteResult(training.Extension):
     def _write(self, outcome, finished):
         """Write ``result.json``.
 
-        If a finished run was continued, ``scored`` lists all scores on the
-        test part.
+        ``scored`` lists all scores on the test part. There are several if a
+        finished run was continued for more epochs.
         """
         from experiments.common.text import read_json
         updater = self._trainer.updater
@@ -96,9 +96,10 @@ class WriteResult(training.Extension):
 
 
 def environment(device):
-    """Return command, revision, versions and hardware of a measurement.
+    """Return a dict of the command, the revision, versions and hardware.
 
-    Call it at the start of a run, because the source may change later.
+    Call this function at the start of a run, because the source may change
+    later.
     """
     main = getattr(sys.modules['__main__'], '__spec__', None)
     program = ['-m', main.name] if main else [os.path.basename(sys.argv[0])]
@@ -117,7 +118,7 @@ def environment(device):
 
 
 def blas():
-    """Return the version, kernels and threads of each loaded BLAS."""
+    """Return version, architecture and number of threads of each BLAS."""
     keys = ('internal_api', 'version', 'architecture', 'threading_layer',
             'num_threads')
     return [{key: library[key] for key in keys if key in library}
@@ -126,7 +127,7 @@ def blas():
 
 
 def _git_revision():
-    """Return the revision and whether it has changes, None without git."""
+    """Return the Git revision and a flag for changes, None without Git."""
     try:
         revision = subprocess.run(
             ('git', 'describe', '--always', '--dirty', '--abbrev=40',

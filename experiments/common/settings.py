@@ -1,4 +1,4 @@
-"""Settings of a configuration as text, for ``--set``."""
+"""Parse settings of a configuration from text, for ``--set``."""
 import argparse
 import inspect
 import math
@@ -8,7 +8,7 @@ import typing
 def parse(text, kinds):
     """Return the name and value of a setting, for example ``'lr=0.1'``.
 
-    ``kinds`` are the types of all settings by name.
+    ``kinds`` maps the names of all settings to types.
     """
     name, _, value = text.partition('=')
     if name not in kinds:
@@ -27,15 +27,15 @@ def _describe(kind):
 
 
 def _value(text, kind):
-    """Return text as a value of a type."""
+    """Convert text to a value of a type."""
     options = typing.get_args(kind)
     if kind is bool:
         return {'true': True, 'false': False}[text.lower()]
     if type(None) in options:
         return None if text.lower() == 'none' else _value(text, options[0])
-    if Ellipsis in options:  # a tuple
+    if Ellipsis in options:  # a tuple of any length
         return tuple(_value(item, options[0]) for item in text.split(','))
-    if options:  # Literal
+    if options:  # values of a Literal
         return options[options.index(text)]
     value = kind(text)
     if kind is not str and not (1 if kind is int else 0) <= value < math.inf:

@@ -1,4 +1,4 @@
-"""Reading text and JSON from users, and downloads.
+"""Read text and JSON from users, and download files.
 
 Text is UTF-8, with or without byte order mark, and may be gzipped. Lines end
 at ``\\n`` or ``\\r\\n`` only.
@@ -24,7 +24,7 @@ _GZIP = b'\x1f\x8b'  # UTF-8 text never starts with these bytes
 
 
 def read_lines(path):
-    """Yield the lines of a text file, without their ends."""
+    """Yield the lines of a text file, without line ends."""
     with opened(path) as f:
         for contents, number, offset in split_lines(f):
             yield decode(contents, path, number, offset)
@@ -37,7 +37,7 @@ def read_text(path):
 
 
 def split_lines(stream):
-    """Yield the bytes, number and offset of each line of a binary stream.
+    """Yield contents, line number and offset of each line of a stream.
 
     Line ends and a byte order mark are removed.
     """
@@ -54,7 +54,8 @@ def split_lines(stream):
 def decode(contents, name, line=1, offset=0):
     """Decode UTF-8 text; NUL and invalid bytes raise UserError.
 
-    The text starts in a line and at an offset of the file ``name``.
+    ``line`` and ``offset`` are the position at which the text starts in the
+    file ``name``.
     """
     try:
         text = contents.decode()
@@ -80,12 +81,12 @@ def opened(path):
 
 
 def plain_or_gzipped(path):
-    """Return the name of a file or its gzipped version, None if missing."""
+    """Return ``path`` or ``path + '.gz'``, or None if neither exists."""
     return next(filter(os.path.exists, (path, path + '.gz')), None)
 
 
 def read_json(path):
-    """Return a value from a JSON file."""
+    """Return the value in a JSON file."""
     try:
         return json.loads(read_text(path))
     except (ValueError, RecursionError):
@@ -93,8 +94,8 @@ def read_json(path):
 
 
 def download(url, md5):
-    """Download a file to Chainer's dataset cache and return its name."""
-    socket.setdefaulttimeout(60)  # seconds without an answer
+    """Download a file to Chainer's dataset cache, and return its path."""
+    socket.setdefaulttimeout(60)  # seconds to wait for an answer
     with explained(f'cannot download {url}: {{}}; try again later, or use a '
                    'local copy with --data', OSError, EOFError):
         path = chainer.dataset.cached_download(url)
