@@ -1,1 +1,1 @@
-"""Sentiment of film reviews, densely connected QRNN layers (Table 1)."""
+"""Sentiment analysis of film reviews (the paper's Table 1)."""

@@ -1,13 +1,13 @@
-"""A linear classifier on bags of words, to compare with."""
+"""A linear classifier on bags of words, as a baseline."""
 import numpy
 
 
 def bag_of_words_accuracies(corpus, bigrams=False):
-    """Return a dict of the accuracies of a baseline on dev and test reviews.
+    """Return a dict of the accuracies of a baseline on the dev and test parts.
 
-    The baseline is a logistic regression with L2, trained by 150 steps of
+    The baseline is a logistic regression with L2, trained with 150 steps of
     Adam on the whole training part. Its features are the words that occur in a
-    review and, with ``bigrams``, the pairs of adjacent words.
+    review and, if ``bigrams`` is true, the pairs of adjacent words.
     """
     def logits(n_reviews):
         return w[-1] + numpy.bincount(rows, w[features], n_reviews)
@@ -15,7 +15,7 @@ def bag_of_words_accuracies(corpus, bigrams=False):
     size = len(corpus.vocabulary)
     rows, n_grams = _occurrences(corpus.train, size, bigrams)
     known, features = numpy.unique(n_grams, return_inverse=True)
-    w = numpy.zeros(len(known) + 1)  # the last is the bias
+    w = numpy.zeros(len(known) + 1)  # the last weight is the bias
     m, v = numpy.zeros_like(w), numpy.zeros_like(w)
     for t in range(1, 151):
         p = 1 / (1 + numpy.exp(-logits(len(corpus.train))))
@@ -39,9 +39,11 @@ def bag_of_words_accuracies(corpus, bigrams=False):
 
 
 def _occurrences(reviews, size, bigrams):
-    """Return the row and number of each distinct n-gram of each review.
+    """Return the distinct n-grams of each review, as two arrays.
 
-    Numbers of words are below ``size``; numbers of pairs are larger.
+    The first array contains the index of the review, and the second array
+    contains the id of the n-gram. Ids of words are less than ``size``, and ids
+    of pairs are greater.
     """
     rows = numpy.repeat(numpy.arange(len(reviews)), reviews.lengths)
     n_grams = words = reviews.words.astype('i8')

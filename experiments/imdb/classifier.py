@@ -6,15 +6,16 @@ import chainer.functions as F
 class Classifier(chainer.Chain):
     """Base class of sentiment classifiers.
 
-    A subclass defines ``logits(words, lengths)``, ``(B,)``, positive for a
-    positive review, and ``number(word)``, the number of a word.
+    A subclass defines two methods. ``logits(words, lengths)`` returns logits,
+    ``(B,)``, which are positive for positive reviews. ``number(word)`` returns
+    the index of a word.
     """
 
     def forward(self, words, lengths, labels):
         """Return the mean cross entropy; report ``loss`` and ``accuracy``.
 
-        Words are int32, ``(B, T)``, padded with -1; lengths and labels, 0 or
-        1, ``(B,)``.
+        ``words`` is int32, ``(B, T)``, padded with -1. ``lengths`` and
+        ``labels`` have the shape ``(B,)``. Labels are 0 or 1.
         """
         logits = self.logits(words, lengths)
         loss = F.sigmoid_cross_entropy(logits, labels)

@@ -1,4 +1,4 @@
-"""Reviews as word numbers, tokenized once and cached."""
+"""Reviews as arrays of word indices, tokenized once and cached."""
 import hashlib
 import os
 import sys
@@ -11,21 +11,21 @@ from experiments.common.cli import UserError
 from experiments.common.files import read_arrays
 
 
-UNK = '<unk>'  # any word that is not in the vocabulary
-PAD = -1  # number of the padding after the end of a review
+UNK = '<unk>'  # stands for all words that are not in the vocabulary
+PAD = -1  # value of the padding after the end of a review
 PARTS = 'train', 'dev', 'test'
 
 _DEV_SHARE = .1  # share of the training part; not in the paper
-_DEV_SEED = 0  # the same development part in every run
-_ARRAYS = 'words', 'lengths', 'labels'  # of Reviews
+_DEV_SEED = 0  # fixed, so all runs have the same development part
+_ARRAYS = 'words', 'lengths', 'labels'  # arrays of Reviews
 
 
 def load(source, min_count=1, number=None):
     """Return the reviews of a source as a :class:`Corpus`.
 
     The source is ``'sample'`` or None for reviews that the project generates
-    itself, or a source of :func:`experiments.imdb.reviews.find_files`.
-    Tokenized reviews are kept in Chainer's dataset cache.
+    itself, or a source for :func:`experiments.imdb.reviews.find_files`.
+    Tokenized reviews are stored in Chainer's dataset cache.
     """
     if source in (None, 'sample'):
         return sample(min_count=min_count, number=number)
@@ -84,26 +84,27 @@ def sample(n_train=4000, n_test=1000, min_count=1, number=None):
 
 
 class Corpus:
-    """Numbered reviews in three parts, with their vocabulary.
+    """Reviews in three parts, as word indices, and their vocabulary.
 
     Args:
         source (str): Source of the reviews.
-        tokenized (dict): Arrays of :class:`Reviews`, for example
-            ``'train_words'``, and ``'types'``, the numbered words, UTF-8 with
-            a word per line.
-        min_count (int): Number of occurrences in the training part that a
-            word requires to be in the vocabulary.
-        number (callable): Function from a word to its number, for example of
-            a trained model. By default words are numbered by the vocabulary
-            of the training part, without the development part.
+        tokenized (dict): Arguments of :class:`Reviews` for each part, for
+            example ``'train_words'``, and ``'types'``, the distinct words as
+            UTF-8 text with a word per line.
+        min_count (int): Words that occur less often in the training part are
+            not in the vocabulary.
+        number (callable): Function that maps a word to its index, for example
+            ``number`` of a trained model. By default, the vocabulary is
+            created from the training part, without the development part.
 
     Attributes:
-        vocabulary (list of str): Word of each number, ``'<unk>'`` first and
-            then by frequency, or None if ``number`` is given.
-        train (Reviews): To train on.
-        dev (Reviews): A fixed tenth of the training reviews, to choose the
-            best epoch by.
-        test (Reviews): To score.
+        vocabulary (list of str): Words in the order of their indices:
+            ``'<unk>'``, then words by decreasing frequency. None if ``number``
+            is given.
+        train (Reviews): Reviews to train on.
+        dev (Reviews): Reviews to choose the best epoch, a fixed tenth of the
+            source's training part.
+        test (Reviews): Reviews to compute the final score.
 
     """
 
@@ -133,7 +134,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Source, sizes and fingerprint of the data, as plain values."""
+        """Dict of the source, the sizes and a fingerprint of the data."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in self.train, self.dev, self.test:
             for name in _ARRAYS:
@@ -156,10 +157,11 @@ class Corpus:
 
 
 class Reviews(chainer.dataset.DatasetMixin):
-    """Data set of pairs of int32 word numbers, ``(T,)``, and a label.
+    """Data set of pairs of int32 word indices, ``(T,)``, and a label.
 
     Args:
-        words (numpy.ndarray): Concatenated words of all reviews, ``(n,)``.
+        words (numpy.ndarray): Concatenated word indices of all reviews,
+            ``(n,)``.
         lengths (numpy.ndarray): Length of each review, ``(N,)``.
         labels (numpy.ndarray): 1 for a positive and 0 for a negative review,
             ``(N,)``.
@@ -179,23 +181,24 @@ class Reviews(chainer.dataset.DatasetMixin):
         return self.words[end - self.lengths[i]:end], self.labels[i]
 
     def subset(self, indices):
-        """Return the reviews at an array of one or more indices."""
+        """Return the reviews with the given indices, at least one."""
         return Reviews(numpy.concatenate([self[i][0] for i in indices]),
                        self.lengths[indices], self.labels[indices])
 
 
 def number_of(vocabulary):
-    """Return the function from a word to its number, 0 if it is unknown."""
+    """Return a function that maps a word to its index, 0 if it is unknown."""
     numbers = {word: i for i, word in enumerate(vocabulary)}
     return lambda word: numbers.get(word, 0)
 
 
 @chainer.dataset.converter()
 def pad(examples, device):
-    """Converter of Chainer that makes a batch of examples of :class:`Reviews`.
+    """Convert examples of :class:`Reviews` to a batch.
 
-    It returns int32 words, ``(B, T)`` with T >= 1, padded with -1; lengths,
-    ``(B,)``, which stay on the CPU; and labels, ``(B,)``.
+    This Chainer converter returns three arrays: int32 words, ``(B, T)`` with
+    T >= 1, padded with -1; lengths, ``(B,)``, which stay on the CPU; and
+    labels, ``(B,)``.
     """
     reviews, labels = zip(*examples)
     lengths = numpy.array([len(review) for review in reviews], 'i')

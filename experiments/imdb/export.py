@@ -21,13 +21,14 @@ def main(argv=None):
 def export(model, words):
     """Return a classifier as an ONNX model.
 
-    Its inputs are int64 ``words``, ``(B, T)``, padded with -1, and
-    ``lengths``, ``(B,)``; its outputs ``logit`` and ``probability`` (that a
-    review is positive), both ``(B,)``. The vocabulary is JSON under
-    ``'words'`` in its metadata.
+    The inputs of the ONNX model are int64: ``words``, ``(B, T)``, padded with
+    -1, and ``lengths``, ``(B,)``. The outputs are ``logit``, ``(B,)``, and
+    ``probability``, ``(B,)``, the probability that a review is positive. The
+    metadata contain the vocabulary as JSON, with the key ``'words'``.
 
     Raises:
-        UserError: If its layers are not QRNN layers over word vectors.
+        UserError: If the classifier does not consist of QRNN layers over word
+            vectors.
 
     """
     exporting.prepare(model, model.rnn)

@@ -13,12 +13,12 @@ from experiments.common.cli import UserError
 
 
 def initial_vectors(path, corpus, seed):
-    """Return a vector for each word of a corpus, and facts about them.
+    """Return a vector for each word of a corpus, and a dict of statistics.
 
-    :func:`load` reads vectors from the file. For other words, vectors are
-    drawn with the mean and deviation of the vectors found. The facts are the
-    number and size of the vectors found, the share of running words that they
-    cover, and a fingerprint.
+    Vectors are read by :func:`load`. If a word is not in the file, its vector
+    is drawn at random, with the mean and the standard deviation of the vectors
+    found. The statistics are the number and the size of the vectors found, the
+    share of the running words that they cover, and a fingerprint.
     """
     vectors, found = load(path, corpus.vocabulary)
     facts = {'vectors': int(found.sum()), 'size': vectors.shape[1],
@@ -37,23 +37,25 @@ def load(path, vocabulary):
 
     Args:
         path (str): A text file with a word and its vector on every line,
-            gzipped or not, a ``.zip`` archive of one, or a ``.npz`` with
-            ``words``, ``(N,)``, and ``vectors``, ``(N, D)``. Text is streamed.
+            gzipped or not; a ``.zip`` archive that contains such a file; or a
+            ``.npz`` file with the arrays ``words``, ``(N,)``, and ``vectors``,
+            ``(N, D)``. Text is read line by line.
         vocabulary (list of str): The words.
 
     Returns:
-        tuple: The vectors, float32 of ``(V, D)``, 0 for words without a
-        vector, and bools, ``(V,)``: whether a word has a vector.
+        tuple: Vectors, float32, ``(V, D)``, and bools, ``(V,)``, which are
+        True for words with a vector. Vectors of other words are 0.
 
     """
-    targets = {}  # by form: pairs of a row and the rank of the match
+    # Maps forms of words to pairs of a row and the rank of the form
+    targets = {}
     for row, word in enumerate(vocabulary):
         forms = word, word.lower(), "''" if word == '"' else None
         for rank, form in enumerate(forms):
             targets.setdefault(form, []).append((row, rank))
     best = numpy.full(len(vocabulary), 99)
     vectors = None
-    # RuntimeError: an encrypted archive, or an unknown compression
+    # An encrypted archive or an unknown compression raises RuntimeError.
     with explained(f'cannot read {path}: {{}}; {_FORMS}', OSError, EOFError,
                    zlib.error, zipfile.BadZipFile, RuntimeError):
         for word, vector in _entries(path, targets):
@@ -69,7 +71,7 @@ def load(path, vocabulary):
 
 
 def _entries(path, targets):
-    """Yield the words of a file that are in ``targets``, with vectors."""
+    """Yield each word of a file that is in ``targets``, and its vector."""
     if path.endswith('.npz'):
         arrays = files.read_arrays(path)
         words, vectors = (
@@ -83,7 +85,7 @@ def _entries(path, targets):
                     if pair[0] in targets)
     elif path.endswith('.zip'):
         with files.open_binary(path) as f, zipfile.ZipFile(f) as archive:
-            # Exclude folders and files ._NAME, which macOS adds.
+            # Exclude folders, and files named ._NAME, which macOS adds.
             names = [name for name in archive.namelist()
                      if not re.search(r'(^|/)(\.[^/]*)?$', name)]
             if len(names) != 1:
@@ -106,8 +108,8 @@ def _parsed(path, stream, targets):
     for line, number, _ in text.split_lines(stream):
         line = line.replace(b'\t', b' ').rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
-            continue  # word2vec's header: numbers of words and dimensions
-        # Words may contain spaces, so numbers are counted from the end.
+            continue  # header of word2vec: numbers of words and dimensions
+        # Words may contain spaces, so lines are split from the end.
         if size is None:
             size = line.count(b' ')
         word, *numbers = line.rsplit(b' ', size)

@@ -20,7 +20,8 @@ from qrnn.functions import last_valid_step
 class Config:
     """Settings of a classifier and of its training.
 
-    The defaults are the paper's if it gives them.
+    If the paper gives a setting, it is the default, except for
+    ``l2_embedding``.
     """
 
     layer: Literal['qrnn', 'lstm', 'pqrnn'] = 'qrnn'  # kind of layer
@@ -28,21 +29,22 @@ class Config:
     n_units: int = 256  # size of each layer (pqrnn: of each direction)
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
-    dropout: float = 0.3  # after the embedding and between layers
-    embed_size: int = 300  # of the word vectors; --glove overrides it
+    dropout: float = 0.3  # dropout ratio after the embedding, between layers
+    embed_size: int = 300  # size of word vectors; --glove overrides it
     min_count: int = 2  # rarer words are read as <unk>; not in the paper
-    n_features: int = 0  # ternary features of a word's hash (pqrnn)
+    n_features: int = 0  # number of ternary features of a word (pqrnn)
     distortion: float = 0.0  # probability of a misspelling (pqrnn)
 
-    batch_size: int = 24  # reviews
+    batch_size: int = 24  # reviews in a batch
     n_epochs: int = 5  # overridden by --epoch; not in the paper
-    lr: float = 0.001  # of RMSprop
+    lr: float = 0.001  # learning rate of RMSprop
     n_full_lr_epochs: int = 5  # epochs before the learning rate decays
-    lr_decay: float = 1.0  # factor for each later epoch; not in the paper
+    lr_decay: float = 1.0  # factor of lr in each later epoch; not in the paper
     alpha: float = 0.9  # decay rate of the mean square
     eps: float = 1e-8  # added to the root of the mean square
     l2: float = 4e-6  # weight decay
-    # Whether word vectors have weight decay, as in the paper; see train.py.
+    # If True, word vectors have weight decay, as in the paper. The reason for
+    # the default is given in setup_optimizer.
     l2_embedding: bool = False
 
 
@@ -69,8 +71,8 @@ CONFIGS = {
                     min_count=1, n_epochs=6, lr=0.003),
 }
 
-#: Folder of a trained model of the configuration compact, in float16; see
-#: ``python -m experiments.compress``.
+#: Folder of a trained model with the configuration ``'compact'``. It was
+#: converted to float16 with ``python -m experiments.compress``.
 PRETRAINED = os.path.join(os.path.dirname(__file__), 'compact')
 
 # Configuration of --test, which trains within seconds
@@ -101,7 +103,7 @@ def build(config, words, vectors=None):
 class SentimentClassifier(Classifier):
     """Classifier of densely connected layers over word vectors.
 
-    Its logit is computed from the last layer's output at the last word.
+    The logit is computed from the last layer's output at the last word.
 
     Args:
         config (Config): Sizes and regularisation.

@@ -13,7 +13,8 @@ from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
 
 
-# Four features for each byte of a hash, ``(256, 4)``; half of them are 0.
+# The four features of each value of a byte, ``(256, 4)``. Half of the features
+# are 0.
 _FEATURES = numpy.array([0, 1, -1, 0], 'f')[
     numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
 
@@ -21,9 +22,9 @@ _FEATURES = numpy.array([0, 1, -1, 0], 'f')[
 class PQRNN(Classifier):
     """Classifier without an embedding and without unknown words.
 
-    Ternary features of words are the input of a bottleneck with batch
-    normalisation. Bidirectional layers, whose zoneout decreases with depth,
-    and attention over all words follow.
+    The input consists of ternary features of words. A bottleneck with batch
+    normalisation, bidirectional QRNN layers and attention over all words
+    follow. Zoneout decreases with the depth of the layer.
     """
 
     def __init__(self, config, words):
@@ -46,7 +47,7 @@ class PQRNN(Classifier):
             self.output = L.Linear(2 * size, 1)
 
     def number(self, word):
-        """Return the number of a word."""
+        """Return the index of a word."""
         return self.project.number(word)
 
     def logits(self, words, lengths):
@@ -69,10 +70,10 @@ class Projection(chainer.Link):
     """Fixed features of words, each -1, 0 or 1.
 
     Each feature is computed from two bits of a hash of the lower-case word.
-    Features have no parameters, and no word is unknown.
+    The link has no parameters, and no word is unknown.
 
     Args:
-        words (list of str): Words by number.
+        words (list of str): Words in the order of their indices.
         n_features (int): Number of features, a multiple of 4.
         distortion (float): Probability that a word is misspelled in training.
 
@@ -87,7 +88,7 @@ class Projection(chainer.Link):
         self._bits = numpy.empty((0, self._n_bytes), 'u1')
 
     def number(self, word):
-        """Return the number of a word, which is added if it is new."""
+        """Return the index of a word. If the word is new, add it."""
         if word not in self._numbers:
             self._numbers[word] = len(self._words)
             self._words.append(word)

@@ -37,7 +37,7 @@ def main(argv=None):
             words = [model.number(word) for word in tokenize(text)]
             if not words:
                 problem = 'it has no words'
-            elif not any(words) and description['words']:  # not for pqrnn
+            elif not any(words) and description['words']:  # not pqrnn
                 problem = 'all of its words are unknown to the model'
         except cli.UserError as error:
             words, problem = [], str(error)
@@ -51,7 +51,10 @@ def main(argv=None):
 
 
 def probability(model, words):
-    """Return the probability that a review is positive, given word numbers."""
+    """Return the probability that a list of words is a positive review.
+
+    ``words`` contains word indices.
+    """
     words, lengths, _ = pad([(words, 0)], model.device)
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         logits = model.logits(words, lengths)
@@ -59,7 +62,7 @@ def probability(model, words):
 
 
 def describe(p):
-    """Return a probability as ``'positive\\t0.9731'``."""
+    """Return label and probability as text, like ``'positive\\t0.9731'``."""
     return f'{"positive" if p >= .5 else "negative"}\t{p:.4f}'
 
 

@@ -1,4 +1,4 @@
-"""Reviews as text: from the web, an archive, a folder or a table."""
+"""Read reviews from the web, an archive, a folder or a table."""
 import csv
 import glob
 import itertools
@@ -26,7 +26,7 @@ PARTS = 'train', 'test'
 
 _LABELS = {'neg': 0, 'pos': 1}
 _TABLES = '.jsonl', '.csv', '.tsv'
-# Names of the columns and of the classes in known tables
+# Names of columns and of classes in tables
 _TEXTS = 'text', 'review', 'sentence'
 _CLASSES = 'label', 'sentiment'
 _CLASS_LABELS = {**_LABELS, 0: 0, 1: 1, '0': 0, '1': 1, 'negative': 0,
@@ -40,13 +40,13 @@ _MD5 = '7c2ac02c03563afcf9b574c7e56c153a'
 
 
 def find_files(source):
-    """Return the names of the files of a source, in a fixed order.
+    """Return the paths of the files of a source, in a fixed order.
 
     Args:
         source (str): ``'download'``; a tar archive; a table with a review in
             each row, ``.csv``, ``.tsv`` or ``.jsonl``; or a folder with the
-            subfolders ``train`` and ``test`` or with two such tables,
-            ``train.csv`` and ``test.csv`` for example. Tables may be gzipped.
+            subfolders ``train`` and ``test`` or with two such tables, for
+            example ``train.csv`` and ``test.csv``. Tables may be gzipped.
 
     """
     if source == 'download':
@@ -78,10 +78,11 @@ def read(names):
     """Read the reviews in the files that :func:`find_files` found.
 
     Returns:
-        dict: For ``'train'`` and ``'test'``, pairs of a text and its label,
-        0 for a negative and 1 for a positive review. Reviews of a folder or
-        an archive are sorted by label and number of the review. A single
-        table is split into random halves, always in the same way.
+        dict: Maps ``'train'`` and ``'test'`` to lists of pairs of a text and
+        its label. The label is 0 for a negative review and 1 for a positive
+        review. Reviews of a folder or an archive are sorted by label and by
+        the numbers in their file names. A single table is split into random
+        halves, always in the same way.
 
     """
     if all(map(_is_table, names)):
@@ -134,11 +135,11 @@ def read_table(path):
 
 
 def _csv_rows(path):
-    """Yield the line number and the fields, by column, of each row."""
+    """Yield the line number of each row, and a dict of its fields."""
     lines = read_lines(path)
     header = next(lines, '').lower()
     delimiter = max(',;\t', key=header.count)
-    # Quoted fields may contain line ends.
+    # Restore line ends, because quoted fields may contain them.
     reader = csv.reader((f'{line}\n' for line in itertools.chain(
         [header], lines)), delimiter=delimiter)
     try:
@@ -150,16 +151,19 @@ def _csv_rows(path):
 
 
 def _sort_key(item):
-    # The order of the files in an archive is arbitrary, but the development
-    # part is drawn by position.
+    # Files in an archive have an arbitrary order. They are sorted, because the
+    # development part is drawn by position.
     name, _ = item
     _, label, file = name.split('/')[-3:]
     return label, [int(number) for number in re.findall(r'\d+', file)], name
 
 
 def _read_archive(path):
-    """Return names and texts of reviews, without unpacking to the disk."""
-    # macOS adds a file ._NAME for each file.
+    """Return the names and texts of reviews in an archive.
+
+    The archive is not unpacked to the disk.
+    """
+    # The pattern excludes files named ._NAME, which macOS adds.
     is_review = re.compile(
         r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
     texts, roots = {}, set()
@@ -178,7 +182,7 @@ def _read_archive(path):
                 texts[name] = decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
-        # tarfile does not detect an end between two members.
+        # tarfile does not detect that a file is cut between two members.
         archive.fileobj.seek(archive.offset)
         if archive.fileobj.read(1) != tarfile.NUL:
             raise EOFError('it is truncated or damaged')

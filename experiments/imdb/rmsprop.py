@@ -1,4 +1,4 @@
-"""RMSprop for an embedding, of which a batch uses few rows."""
+"""RMSprop for embeddings, where each batch uses only a few rows."""
 from chainer.optimizers.rmsprop import RMSpropRule
 import numpy
 
@@ -6,12 +6,12 @@ import numpy
 class RowwiseRMSpropRule(RMSpropRule):
     """RMSprop that updates only the rows with a gradient.
 
-    If the gradient of a row is 0, RMSprop keeps the row and multiplies its
-    mean square by :math:`\\alpha`. On a CPU, this rule postpones that until
-    the row has a gradient again, and then multiplies by :math:`\\alpha^n` for
-    n steps. The result is the same as with Chainer's rule, but the cost
-    depends on the words of a batch instead of the vocabulary. On a GPU,
-    Chainer's kernel is fast enough.
+    If the gradient of a row is 0, RMSprop does not change the row, but
+    multiplies its mean square by :math:`\\alpha`. On a CPU, this rule
+    postpones the multiplications until the row has a gradient again. After n
+    steps, it then multiplies by :math:`\\alpha^n`. The result is the same as
+    with Chainer's rule, but the cost depends on the words of a batch instead
+    of the vocabulary. On a GPU, Chainer's kernel is fast enough.
     """
 
     is_elementwise = False

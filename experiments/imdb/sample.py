@@ -13,8 +13,8 @@ _PEOPLE = ('My brother', 'My sister', 'A friend',
            'The man beside me',  # codespell:ignore beside
            'My neighbour', 'Everyone at work', 'The paper', 'My teacher')
 
-# {yes} is a word for the label, {no} a word for the other label. Each of these
-# verdicts contains both.
+# {yes} stands for an adjective that fits the label of the review, and {no} for
+# an adjective that fits the other label. Each of these verdicts contains both.
 _VERDICTS = (
     'I expected something {no}, but it turned out {yes}.',
     'I thought it would be {no}, and yet it is {yes}.',
@@ -62,7 +62,7 @@ _DECOYS = (
 
 
 def sample(n_train=4000, n_test=1000, seed=0):
-    """Return pairs of a text and its label, ``'train'`` and ``'test'``."""
+    """Return a dict of both parts, which are lists of (text, label) pairs."""
     choices = random.Random(seed)
     return {part: [(_review(choices, i % 2), i % 2) for i in range(n)]
             for part, n in (('train', n_train), ('test', n_test))}

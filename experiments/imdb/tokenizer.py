@@ -1,4 +1,4 @@
-"""Words of reviews, with NLTK."""
+"""Split reviews into words with NLTK."""
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 import ctypes
@@ -16,7 +16,7 @@ import numpy
 from experiments.common.cli import explained
 
 
-VERSION = 1  # increase it with each change: part of the key of the cache
+VERSION = 1  # part of the cache key; increase it with each change
 
 # A short list of abbreviations, because NLTK's list must be downloaded
 _parameters = PunktParameters()
@@ -27,10 +27,11 @@ _word_tokenizer = NLTKWordTokenizer()
 
 
 def tokenize(text):
-    """Split a text into words and punctuation, cased, without HTML breaks.
+    """Split a text into words and punctuation, without HTML line breaks.
 
-    Sentences are split first, because the tokenizer of the Penn Treebank
-    splits off a full stop only at the end of its input.
+    The case of letters is preserved. Sentences are split first, because the
+    tokenizer of the Penn Treebank splits off a full stop only at the end of
+    its input.
 
     .. admonition:: Example
 
@@ -48,9 +49,10 @@ def tokenize(text):
 
 
 def tokenize_all(texts):
-    """Return the arrays of labelled texts by part.
+    """Tokenize labelled texts, and return their arrays.
 
-    See :class:`experiments.imdb.data.Corpus`.
+    ``texts`` maps each part to pairs of a text and its label. The return value
+    is the argument ``tokenized`` of :class:`experiments.imdb.data.Corpus`.
     """
     numbers, arrays = {}, {}
     tokenized = _map(tokenize, [
@@ -79,7 +81,7 @@ def _map(function, texts):
     if n_processes == 1 or sum(map(len, texts)) < _MANY:
         yield from map(function, texts)
         return
-    # Spawned, not forked, because this process may have threads
+    # Processes are spawned, not forked, because this process may have threads.
     with explained('a process that tokenized reviews was killed; free some '
                    'memory and try again', BrokenProcessPool), \
             ProcessPoolExecutor(
@@ -89,7 +91,7 @@ def _map(function, texts):
 
 
 def _set_up_worker():
-    """End this process with its parent, and let the parent handle Ctrl-C."""
+    """Kill this process when its parent ends; leave Ctrl-C to the parent."""
     set_death_signal = 1
     ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

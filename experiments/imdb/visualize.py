@@ -20,7 +20,7 @@ from experiments.imdb.sample import sample
 from experiments.imdb.tokenizer import tokenize
 
 
-_WORDS_PER_ROW = 66  # the review in the paper's figure then fills three rows
+_WORDS_PER_ROW = 66  # gives three rows for the review in the paper
 
 
 def main(argv=None):
@@ -73,7 +73,7 @@ def main(argv=None):
 
 
 def find(source, phrase):
-    """Return the first test review of a source with a phrase in it."""
+    """Return the first test review of a source that contains a phrase."""
     texts = (sample() if source == 'sample'
              else reviews.read(reviews.find_files(source)))
     for text, _ in texts['test']:
@@ -88,7 +88,7 @@ def trace(model, words):
 
     Args:
         model (SentimentClassifier): The model.
-        words (list of int): Numbers of the ``T`` words of a review.
+        words (list of int): Indices of the ``T`` words of a review.
 
     Returns:
         tuple: States c of the last layer, float32, ``(T, m)``, and the
@@ -110,9 +110,8 @@ def trace(model, words):
 def channel_order(states):
     """Return an order of channels in which similar channels are adjacent.
 
-    The states of each channel over time, a column of ``(T, m)``, are
-    normalised. Channels are sorted by their angle in the plane of the first
-    two principal axes.
+    The states of each channel over time are normalised. Then the channels are
+    sorted by their angles in the plane of the first two principal axes.
     """
     courses = states.T.astype('f8')
     courses -= courses.mean(axis=1, keepdims=True)
@@ -124,7 +123,7 @@ def channel_order(states):
 
 
 def draw(f, words, states, p, order):
-    """Draw states and predictions of :func:`trace`, in rows of words."""
+    """Draw the states and predictions of :func:`trace` as a PNG file."""
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
         from PIL import Image
@@ -147,13 +146,13 @@ def draw(f, words, states, p, order):
             states[row, order].T, cmap='RdBu_r', vmin=-limit, vmax=limit,
             aspect='auto', interpolation='nearest')
         below.set(xlim=(-.5, width - .5), yticks=[], ylabel='channel')
-        # Words are not formulas.
+        # Escape $, because words are not formulas.
         labels = [word.replace('$', r'\$') for word in words[row]]
         below.set_xticks(x, labels, rotation=90, fontsize=7)
     figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
     png = io.BytesIO()
     figure.savefig(png, format='png', dpi=110)
-    # With a palette of 256 colours the file is a third as large.
+    # A palette of 256 colours reduces the file to a third of its size.
     Image.open(png).convert('RGB').quantize().save(f, 'png')
 
 
