@@ -1,1 +1,1 @@
-"""The character translation of the paper's Table 3, German to English."""
+"""Character-level translation from German to English (Table 3)."""

@@ -10,10 +10,11 @@ import numpy
 from experiments.common.batches import longest_first
 
 
-# Scores that rank hypotheses. Arguments: log-probability, number of characters
-# including the end, number of source characters S, and alpha
+# Functions that compute the score of a hypothesis, by name. The arguments are
+# the log-probability, the length including the end, the length S of the source
+# and alpha.
 CRITERIA = {
-    # Equation 9, whose target length is S + 5
+    # Equation 9 of the paper, with the target length S + 5
     'paper': lambda log_p, length, n_source, alpha: (
         length + alpha * (n_source + 5 - length)) / length * log_p,
     'logprob': lambda log_p, length, n_source, alpha: log_p,
@@ -36,28 +37,29 @@ class Search:
     """Settings of a beam search."""
 
     width: int = 8  # hypotheses per sentence
-    criterion: str = 'paper'  # name in CRITERIA
+    criterion: str = 'paper'  # key of CRITERIA
     alpha: float = 0.6  # weight of the length, from 0 to 1
     n_best: int = 1  # translations to return, at most the width
 
     def score(self, log_p, length, n_source):
-        """Return scores by the criterion; see :data:`CRITERIA`."""
+        """Return scores; see :data:`CRITERIA` for the arguments."""
         return CRITERIA[self.criterion](log_p, length, n_source, self.alpha)
 
 
 def translate(model, characters, lines, search=None, batch_size=32):
-    """Translate lines, many at a time, in their order.
+    """Translate lines in batches; yield translations in the order of lines.
 
-    Lines of similar length are translated together, ``batch_size`` at a time
-    or fewer if they are long. Translations do not depend on the batch.
-    Hypotheses of the same score are sorted by their predecessors and by the
-    numbers of their last characters.
+    A batch contains lines of similar length. A batch of long lines contains
+    fewer than ``batch_size`` lines. Translations do not depend on the batch.
+    Hypotheses with the same score are sorted by the rank of their
+    predecessors, and then by the indices of their last characters.
 
     Args:
         model (Translator), characters (Characters): Return values of
             :func:`experiments.iwslt.model.load`.
-        lines (iterable of str): Sources, read only when needed.
-        search (Search): Settings of the search, the paper's if None.
+        lines (iterable of str): Sources, which are read only when needed.
+        search (Search): Settings of the search. By default, the settings of
+            the paper are used.
         batch_size (int): Largest number of lines in a batch.
 
     Yields:
@@ -76,7 +78,7 @@ def translate(model, characters, lines, search=None, batch_size=32):
         yield from (results[i] for i in range(len(block)))
 
 
-_BATCHES = 16  # batches that are sorted by length together
+_BATCHES = 16  # number of batches whose lines are sorted together
 _LENGTH = 200  # length of a source above which a batch has fewer lines
 
 
@@ -97,18 +99,19 @@ def length_limit(n_source):
 def _translate_batch(model, characters, lines, search):
     """Return the best hypotheses of lines that are not empty.
 
-    All hypotheses of all lines form one batch of the model, which computes one
-    character at a time. Hypotheses are selected on the host in float64, so
-    that all devices select the same.
+    All hypotheses of all lines form one batch of the model. The model computes
+    one character at a time. Hypotheses are selected on the CPU in float64, so
+    the selection is the same for all devices.
     """
     K, eos, xp = search.width, characters.eos, model.xp
     sources = [characters.source(line) for line in lines]
     results = len(lines) * [None]
 
-    # For each of R unfinished lines: index, length and length limit. For each
-    # of its K hypotheses, best first: last character, whether it is the end,
-    # log-probability and score. At first all hypotheses are equal, so all but
-    # one have a log-probability of -inf.
+    # Arrays (R,) contain the index, the length and the length limit of each of
+    # R unfinished lines. Arrays (R, K) contain the last character, a flag for
+    # the end, the log-probability and the score of each of K hypotheses, best
+    # first. At first, the hypotheses of a line are equal, so the
+    # log-probability of all except one is -inf.
     index = numpy.arange(len(lines))  # (R,)
     n_source = numpy.array([len(line) for line in lines])  # (R,)
     limit = length_limit(n_source)  # (R,)
@@ -128,7 +131,8 @@ def _translate_batch(model, characters, lines, search):
             R, V = len(index), step.shape[1]
 
             # Score all continuations. At the length limit, only the end is
-            # allowed. A finished hypothesis is kept with its score.
+            # allowed. A finished hypothesis has one continuation, whose score
+            # is the same.
             next_log_p = log_p[:, :, None] + step.reshape(R, K, V)
             if T >= limit.min():
                 numpy.copyto(next_log_p, -numpy.inf, where=(
@@ -138,7 +142,7 @@ def _translate_batch(model, characters, lines, search):
             next_score[finished, eos] = score[finished]
             next_log_p[finished, eos] = log_p[finished]
 
-            # Choose the best K.
+            # Select the K best continuations of each line.
             next_score, next_log_p = (
                 array.reshape(R, K * V) for array in (next_score, next_log_p))
             best = _largest(next_score, K)
@@ -148,7 +152,7 @@ def _translate_batch(model, characters, lines, search):
             paths.extend(index, parent, character)
             finished = character == eos
 
-            # Remove finished lines.
+            # Store the results of finished lines, and remove these lines.
             done = _are_done(
                 search, score, log_p, finished, n_source, limit)
             for row in numpy.flatnonzero(done):
@@ -172,10 +176,11 @@ def _translate_batch(model, characters, lines, search):
 
 
 class _Paths:
-    """The characters of all hypotheses, as a tree of steps.
+    """The characters of all hypotheses, stored as a tree.
 
-    Each step stores the predecessor and the character of each hypothesis, so
-    its cost does not depend on the length of the texts.
+    For each step, the tree contains the predecessor and the character of each
+    hypothesis. So the cost of a step does not depend on the number of previous
+    characters.
     """
 
     def __init__(self, n_steps, n_lines, width):
@@ -184,7 +189,7 @@ class _Paths:
             numpy.empty((n_steps, n_lines, width), 'i') for _ in range(2))
 
     def extend(self, lines, parents, characters):
-        """Add a step for some lines; arrays have the shape ``(R, K)``."""
+        """Add a step; ``parents`` and ``characters`` are arrays ``(R, K)``."""
         self._parents[self._n_steps, lines] = parents
         self._characters[self._n_steps, lines] = characters
         self._n_steps += 1
@@ -202,22 +207,22 @@ def _largest(scores, K):
     """Return the columns of the K largest scores of each row, largest first.
 
     Equal scores stay in order. Only the largest scores are sorted, because
-    sorting all takes as long as the matrix product of a layer.
+    sorting all scores takes as long as the matrix product of a layer.
     """
     # Select scores >= the K-th largest; NaN counts as the smallest.
     costs = -scores
     bound = numpy.partition(costs, K - 1, axis=1)[:, K - 1:K]
     rows, columns = numpy.nonzero(~(costs > bound))
-    order = numpy.lexsort((costs[rows, columns], rows))  # stable
+    order = numpy.lexsort((costs[rows, columns], rows))  # a stable sort
     first = numpy.searchsorted(rows, numpy.arange(len(scores)))
     return columns[order[first[:, None] + numpy.arange(K)]]
 
 
 def _are_done(search, score, log_p, finished, n_source, limit):
-    """Return for which lines the ``n_best`` hypotheses are final."""
-    # A continuation is less probable than its hypothesis, and length never
-    # lowers a score. So the score with the probability of the hypothesis and
-    # the maximum length is an upper bound for all continuations.
+    """Return bools, ``(R,)``: True if the ``n_best`` hypotheses are final."""
+    # A continuation is less probable than its hypothesis, and a greater length
+    # never lowers a score. So the score with the probability of the hypothesis
+    # and the maximum length is an upper bound for all continuations.
     bound = search.score(log_p, limit[:, None], n_source[:, None])
     bound = numpy.where(finished, -numpy.inf, bound)
     best = -numpy.sort(numpy.where(finished, -score, numpy.inf), axis=1)

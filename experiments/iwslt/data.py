@@ -8,7 +8,7 @@ from experiments.common.cli import UserError
 
 
 EOS = '\n'  # the end of a sentence, predicted like a character
-IGNORE_LABEL = -1  # number of an unknown character, and of padding
+IGNORE_LABEL = -1  # index of unknown characters and of padding
 
 PARTS = 'train', 'dev', 'test'
 
@@ -20,10 +20,10 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         source (str): ``'sample'`` or None for pairs that the project
             generates itself, or a folder; see ``README.md``.
         max_length (int), characters (Characters): As in :class:`Corpus`.
-        extra (sequence of str): Prefixes of the names of further sets to
-            train on.
-        checked (bool): Whether to reject files with unmatched lines and, for
-            training, parts with the same pairs.
+        extra (sequence of str): Prefixes of names of sets. All sets with these
+            prefixes are added to the training part.
+        checked (bool): If True, files with unmatched lines are rejected. For
+            training, parts with the same pairs are also rejected.
 
     Raises:
         UserError: If a part is missing, is not text or fails a check.
@@ -46,10 +46,10 @@ def sample(max_length, n_train=4000, n_other=200, characters=None):
 
 
 class Characters:
-    """Numbered characters of both languages.
+    """Characters of both languages and their indices.
 
     The first character is the end of a sentence. Unknown characters have the
-    number -1, which is embedded as zeros and excluded from the loss.
+    index -1, which is embedded as zeros and excluded from the loss.
     """
 
     def __init__(self, characters):
@@ -65,21 +65,21 @@ class Characters:
         return iter(self._characters)
 
     def unknown(self, text):
-        """Return the characters of a text that have no number."""
+        """Return a list of the unknown characters of a text."""
         return [character for character in text
                 if character not in self._numbers]
 
     def source(self, text):
-        """Return int32 numbers, ``(S,)``, in reverse as in the paper."""
+        """Return int32 indices of a reversed source text, ``(S,)``."""
         return self.target(text[::-1])[:-1]
 
     def target(self, text):
-        """Return int32 numbers, ``(T,)``, of a text and its end."""
+        """Return int32 indices of a target text and its end, ``(T,)``."""
         return numpy.array([self._numbers.get(character, IGNORE_LABEL)
                             for character in text + EOS], numpy.int32)
 
     def text(self, numbers):
-        """Return the text of some numbers, up to its end."""
+        """Convert indices to text, up to the first end of a sentence."""
         text = ''.join(self._characters[i] for i in numbers)
         return text.partition(EOS)[0]
 
@@ -89,13 +89,13 @@ class Corpus:
 
     Args:
         source (str): Source of the pairs.
-        pairs (dict): Pairs of a German and an English sentence, for
-            ``'train'``, ``'dev'`` and ``'test'``.
-        max_length (int): Training pairs with more characters than this on one
-            side are left out.
+        pairs (dict): Maps ``'train'``, ``'dev'`` and ``'test'`` to lists of
+            pairs of a German and an English sentence.
+        max_length (int): Training pairs are left out if one of the sentences
+            has more characters.
         characters (Characters): Characters of a trained model. By default,
             characters of the training part, in Unicode order.
-        sets (dict): Names of the sets of each part.
+        sets (dict): Maps each part to the names of the sets in it.
 
     """
 
@@ -111,7 +111,7 @@ class Corpus:
                                 f'sentences of {length} characters')
         self.characters = characters or Characters([EOS, *sorted(
             set().union(*itertools.chain(*self.pairs['train'])))])
-        # Source, sizes and fingerprint of the data, as plain values
+        # Source, sizes and fingerprints of the data, as JSON values
         self.facts = {
             'source': source, 'sets': sets or {part: [part] for part in PARTS},
             'characters': len(self.characters),

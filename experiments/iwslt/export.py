@@ -21,19 +21,23 @@ def main(argv=None):
 
 
 def export(model, characters, settings):
-    """Return a translator as two ONNX models, by suffix of the file name.
+    """Return a translator as two ONNX models, an encoder and a decoder.
 
-    The inputs of the encoder are int64 ``source``, ``(B, S)``, numbers of
-    characters in reverse, padded with -1, and ``lengths``, ``(B,)``. Its
-    outputs are ``bias_i`` of each layer i and ``memory``.
+    The keys of the returned dict are suffixes of file names: ``'-encoder'``
+    and ``'-decoder'``.
+
+    The inputs of the encoder are int64: ``source``, ``(B, S)``, the indices of
+    characters in reverse order, padded with -1; and ``lengths``, ``(B,)``. The
+    outputs are ``memory`` and, for each layer i of the decoder, ``bias_i``.
 
     The inputs of the decoder are the outputs of the encoder, ``lengths``, and
-    int64 ``target``, ``(B, T)``, the previous characters, 0 at the start. All
-    rows of the decoder may share a single source. The output is
-    ``log_probability``, ``(B, T, V)``. The state is an input and an output,
-    as in :func:`qrnn.onnx_export.export`.
+    int64 ``target``, ``(B, T)``, the indices of the previous characters. The
+    first index is 0. All rows of the decoder may share a single source.
+    The output is ``log_probability``, ``(B, T, V)``. The state is an input and
+    an output, as in :func:`qrnn.onnx_export.export`.
 
-    ``characters`` and ``settings`` are JSON in the metadata of both.
+    The metadata of both models contain ``characters`` and ``settings`` as
+    JSON.
     """
     exporting.prepare(model, model.encoder, model.decoder)
     dtype, m = model.output.W.dtype, model.output.W.shape[1]

@@ -1,4 +1,4 @@
-"""The embedded sample: pairs of German and English sentences of a grammar.
+"""The embedded sample: German and English sentences from a grammar.
 
 The pairs contain difficulties of translation from German. Participles,
 infinitives and the verb of a clause with ``dass`` or ``weil`` are at the end.
@@ -10,13 +10,13 @@ import random
 
 
 def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
-    """Return the three parts of the sample, lists of pairs, by name.
+    """Return a dict of the three parts of the sample, each a list of pairs.
 
     The same arguments give the same text with every version of Python. No
     German sentence occurs twice.
     """
     generator = _Generator(seed)
-    pairs = {}  # by the German sentence
+    pairs = {}  # keys: German sentences
     while len(pairs) < n_train + n_dev + n_test:
         german, english = generator.pair()
         pairs.setdefault(german, (german, english))
@@ -54,7 +54,10 @@ class _Generator:
         return _sentence(german), _sentence(english)
 
     def _verb(self, number):
-        """Return the finite verb, the end of the clause, and the English."""
+        """Return a German verb, the end of the clause, and an English verb.
+
+        The German verb is finite. The end of the clause is German.
+        """
         singular, plural, participle, *english = self._choose(_VERBS).split()
         kind = self._random()
         if kind < .4:
@@ -66,7 +69,10 @@ class _Generator:
         return modal[number], plural, f'{modal_english[number]} {english[1]}'
 
     def _noun_phrase(self, nouns, case):
-        """Return German, English, and 0 for singular or 1 for plural."""
+        """Return a noun phrase in German and in English, and its number.
+
+        The number is 0 for singular and 1 for plural.
+        """
         gender, *words = self._choose(nouns).split()
         number = int(self._random() < .35)
         german, english = words[number], words[2 + number]
@@ -94,11 +100,13 @@ def _sentence(parts):
     return text[0].upper() + text[1:] + '.'
 
 
-# Gender and case of the forms below, in order
+# Gender and case of each German form in _ARTICLES, in the same order
 _FORMS = [(gender, case) for gender in ('m', 'f', 'n', 'plural')
           for case in ('nominative', 'accusative')]
 
-# For singular and plural: article, ending of the adjective, and English
+# A list for the singular and a list for the plural. Each tuple contains the
+# forms of a German article, the adjective endings that follow it, and the
+# English article.
 _ARTICLES = [
     [('der den die die das das', 'e en e e e e', 'the'),
      ('ein einen eine eine ein ein', 'er en e e es es', 'a'),
@@ -129,7 +137,7 @@ _ADJECTIVES = [
     ('alt', 'old'), ('klein', 'small'), ('rot', 'red'), ('neu', 'new'),
     ('grün', 'green'), ('schön', 'pretty')]
 
-# Third person, plural and participle, in both languages
+# Third person singular, plural and participle, in German and then in English
 _VERBS = [
     'sieht sehen gesehen sees see seen',
     'findet finden gefunden finds find found',

@@ -19,29 +19,29 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of an encoder-decoder and of its training.
 
-    The defaults are the paper's if it gives them.
+    If the paper gives a setting, it is the default.
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
     n_units: int = 320  # size of each layer
-    n_embedding: int = 320  # not in the paper
+    n_embedding: int = 320  # size of the embedding; not in the paper
     # Filter width of each layer of the encoder; the decoder has as many layers
     kernel_sizes: tuple[int, ...] = (6, 2, 2, 2)
     decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
-    dropout: float = 0.0  # after the embeddings and after each layer
+    dropout: float = 0.0  # dropout ratio after embeddings and each layer
 
     max_length: int = 300  # longer pairs are left out of the training part
     batch_size: int = 16  # pairs in a batch
     n_epochs: int = 10  # overridden by --epoch
     alpha: float = 0.001  # learning rate of Adam
     beta1: float = 0.9  # decay rate of the mean of gradients
-    beta2: float = 0.999  # decay rate of the mean of their squares
+    beta2: float = 0.999  # decay rate of the mean of squared gradients
     eps: float = 1e-8  # added to the root of the mean square
     max_norm: float = 5.0  # gradients are rescaled to at most this norm
 
 
 CONFIGS = {
-    # Table 3: character-level 4-layer QRNN, k = 6 first
+    # Table 3: character-level 4-layer QRNN, with k = 6 in the first layer
     'qrnn': Config(),
     # Table 3: character-level 4-layer LSTM
     'lstm': Config(layer='lstm', dropout=0.2),
@@ -74,7 +74,7 @@ def load(folder):
 class Translator(chainer.Chain):
     """Encoder-decoder with attention, over ``V`` characters.
 
-    Each layer of the decoder starts from the last state of the same layer of
+    Each layer of the decoder depends on the last output of the same layer of
     the encoder. The last layer attends to all outputs of the encoder.
     """
 
@@ -112,22 +112,25 @@ class Translator(chainer.Chain):
 
         """
         self.encode(source, source_lengths)
-        # The first input is the end of a sentence, character 0.
+        # The first input is the end of a sentence, which has the index 0.
         first = self.xp.zeros((len(target), 1), target.dtype)
         h = self._decode(self.xp.concatenate((first, target[:, :-1]), axis=1))
         loss = linear_softmax_cross_entropy(
             h.reshape(-1, h.shape[2]), target.ravel(), self.output.W,
             self.output.b, IGNORE_LABEL)
-        # Means over batches are taken in float64.
+        # The loss is reported in float64, because it is averaged over batches.
         chainer.report(
             {'loss': (loss.array.astype('d'), int(n_targets.sum()))}, self)
         return loss
 
     def encode(self, source, lengths):
-        """Encode sources, as in :meth:`forward`, and set up the decoder."""
+        """Encode sources, and set the initial states of the decoder.
+
+        The arguments are ``source`` and ``source_lengths`` of :meth:`forward`.
+        """
         h = self.encoder.encode(self._embed(source), lengths)
-        # The decoder of an LSTM starts from the encoder's cell states; the
-        # states of a QRNN start at zero.
+        # An LSTM decoder starts from the cell states of the encoder. The cell
+        # states of a QRNN decoder start at zero.
         c = ([state.c for state in self.encoder.state]
              if self._is_lstm else None)
         self.decoder.init(c, h, lengths)
@@ -136,8 +139,9 @@ class Translator(chainer.Chain):
     def step(self, y):
         """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        ``y`` contains the previous characters; before the first step, all are
-        the end of a sentence. The hypotheses of a source are adjacent rows.
+        ``y`` contains the indices of the previous characters. In the first
+        step, these are the index of the end of a sentence. The hypotheses of a
+        source are adjacent rows.
         """
         return F.log_softmax(linear(self.output, self._decode(y)))
 

@@ -17,7 +17,7 @@ _NAMES = {'train': ('train', 'train.tags'),
 
 
 def read(folder, extra=(), checked=True, is_training=True):
-    """Return the pairs of each part, and the names of its sets, by part.
+    """Return two dicts: the pairs and the names of the sets of each part.
 
     The arguments are as in :func:`experiments.iwslt.data.load`.
     """
@@ -45,7 +45,7 @@ def clean(line):
 
 
 def _find_files(folder):
-    """Return the German and the English file of each set, by name."""
+    """Return a dict that maps each set to its German and its English file."""
     paths = {}
     for german in sorted(os.listdir(folder)):
         match = re.fullmatch(
@@ -60,7 +60,7 @@ def _find_files(folder):
 
 
 def _choose_sets(folder, available, extra):
-    """Return the names of the sets of each part, with ``extra`` sets."""
+    """Return the names of the sets of each part, including ``extra`` sets."""
     matches = {part: [name for pattern in patterns
                       for name in fnmatch.filter(available, pattern)]
                for part, patterns in _NAMES.items()}
@@ -108,7 +108,10 @@ _TAG_LINE = re.compile(
 
 
 def _read_lines(path):
-    """Return the lines of a file, by number or by document and segment."""
+    """Return a dict of the lines of a file.
+
+    The keys contain the line number or, in XML files, document and segment.
+    """
     name = os.path.basename(path)
     if '.xml' in name:
         return _Segments(path, text.read_text(path)).lines
@@ -122,8 +125,8 @@ def _read_lines(path):
 class _Segments(html.parser.HTMLParser):
     """The lines of an XML file of IWSLT, by document and segment.
 
-    Files of the release are not always well-formed, which an HTML parser
-    tolerates.
+    The files are not always well-formed XML, so they are read with an HTML
+    parser, which tolerates errors.
     """
 
     def __init__(self, path, contents):
@@ -132,7 +135,7 @@ class _Segments(html.parser.HTMLParser):
         self._path = path
         self._key = self._document = None
         self._n_documents = 0
-        # Parsing a tag takes quadratic time.
+        # Reject very long tags, because parsing takes quadratic time.
         if max(map(len, contents.split('>'))) > 10000:
             raise UserError(f'{path} is not XML: it contains a tag without an '
                             'end')

@@ -21,10 +21,10 @@ BLEU_DEFINITION = (
 
 
 def convert(examples, device):
-    """Return the arguments of ``Translator.forward`` for some examples.
+    """Return the arguments of ``Translator.forward`` for a list of examples.
 
-    The numbers of characters stay on the CPU, because their sum would
-    otherwise synchronize with a GPU.
+    The numbers of target characters stay on the CPU, because computing their
+    sum on a GPU would require a synchronization.
     """
     *arrays, n_targets = chainer.dataset.concat_examples(
         examples, padding=IGNORE_LABEL)
@@ -32,7 +32,8 @@ def convert(examples, device):
 
 
 def evaluator(model, corpus, part, batch_size=64):
-    """Return an extension that reports the loss of a part per character."""
+    """Return an extension that reports the mean loss per character of a part.
+    """
     examples = corpus.examples(part)
     order = longest_first([len(target) for _, target, _, _ in examples])
     return extensions.Evaluator(
@@ -43,7 +44,7 @@ def evaluator(model, corpus, part, batch_size=64):
 
 
 def scores(model, corpus):
-    """Return a model's scores on the test part of a corpus, by name."""
+    """Return a dict of a model's scores on the test part of a corpus."""
     loss = evaluator(model, corpus, 'test')()['main/loss']
     german, english = zip(*corpus.pairs['test'])
     search, start = Search(), time.time()
@@ -74,7 +75,7 @@ def bleu(hypotheses, references):
     """Return the BLEU of a corpus, from 0 to 100; see ``BLEU_DEFINITION``."""
     tokenize = TreebankWordTokenizer().tokenize
     with warnings.catch_warnings():
-        # NLTK warns if there is no common 4-gram, where BLEU is 0.
+        # NLTK warns if there is no common 4-gram. Then BLEU is 0.
         warnings.simplefilter('ignore')
         return 100 * float(corpus_bleu(
             [[tokenize(reference)] for reference in references],
@@ -82,7 +83,10 @@ def bleu(hypotheses, references):
 
 
 def sacrebleu(hypotheses, references):
-    """Return sacreBLEU's score and signature, if it is installed."""
+    """Return a dict of sacreBLEU's score and signature.
+
+    If sacreBLEU is not installed, the dict is empty.
+    """
     try:
         from sacrebleu.metrics import BLEU
     except ImportError:

@@ -123,7 +123,7 @@ def train(args, config):
 
 
 def setup_optimizer(model, config):
-    """Return the optimizer of a model, with its clipping."""
+    """Return the optimizer of a model, including gradient clipping."""
     optimizer = chainer.optimizers.Adam(
         config.alpha, config.beta1, config.beta2, config.eps).setup(model)
     optimizer.add_hook(precision.GradientClipping(config.max_norm))

@@ -70,7 +70,8 @@ def parse(argv=None):
 
 
 def _lines(stream, characters):
-    """Yield the lines of a stream; warn about invalid characters."""
+    """Yield the lines of a stream; warn about invalid or unknown characters.
+    """
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 

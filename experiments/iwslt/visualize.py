@@ -45,8 +45,8 @@ def main(argv=None):
 def attention(model, characters, german, english):
     """Return the attention weights, ``(T, S)``; each row sums to 1.
 
-    The source has ``S`` characters, the translation has ``T``, including its
-    end.
+    The source has ``S`` characters. The translation has ``T`` characters,
+    including its end.
     """
     source, target = characters.source(german), characters.target(english)
     layer, queries = model.decoder[-1], []
@@ -63,11 +63,11 @@ def attention(model, characters, german, english):
 
 
 def draw(path, weights, german, english):
-    """Draw weights as a heat map, with characters along both axes."""
+    """Draw attention weights as a heat map, with characters on both axes."""
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
     columns = list(german.replace(' ', '␣'))
-    rows = list(english.replace(' ', '␣') + '¶')  # its end
+    rows = list(english.replace(' ', '␣') + '¶')  # end of a sentence
     figure = Figure(figsize=[1.2 + .16 * len(side) for side in (
         columns, rows)], layout='constrained')
     axes = figure.add_subplot()
