@@ -10,19 +10,19 @@ from experiments.common.cli import UserError
 
 
 EOS = '<eos>'  # the end of a line, predicted like a word
-UNK = '<unk>'  # any word that is not in the vocabulary
+UNK = '<unk>'  # stands for all words that are not in the vocabulary
 
 PARTS = 'train', 'valid', 'test'
 
 
 def load(source, vocabulary=None):
-    """Return the :class:`Corpus` of a source, numbered by a vocabulary.
+    """Load the :class:`Corpus` of a source.
 
     The source is ``'sample'`` or None for the text that the project generates
-    itself, ``'download'`` for the Penn Treebank from the web (kept in
-    Chainer's dataset cache), or a folder with ``ptb.{train,valid,test}.txt``,
-    each gzipped or not, one sentence per line. Every line ends with one
-    ``<eos>``, blank lines included.
+    itself, ``'download'`` for the Penn Treebank from the web (stored in
+    Chainer's dataset cache), or a folder with ``ptb.{train,valid,test}.txt``.
+    The files contain one sentence per line and may be gzipped. Every line,
+    even a blank line, ends with one ``<eos>``.
     """
     if source in (None, 'sample'):
         return sample(vocabulary=vocabulary)
@@ -44,7 +44,7 @@ def sample(n_train=5000, n_other=500, vocabulary=None):
 
 
 class Corpus:
-    """Text of three parts as int32 word numbers, with their vocabulary.
+    """Text in three parts, as int32 word indices, and its vocabulary.
 
     The vocabulary contains the words of the training part, unless the
     vocabulary of a trained model is given. Other words are read as ``<unk>``,
@@ -54,7 +54,7 @@ class Corpus:
     def __init__(self, source, sentences, vocabulary=None):
         numbers = collections.defaultdict(None, zip(
             dict.fromkeys(vocabulary or [EOS]), itertools.count()))
-        # A new word gets the next number.
+        # A new word gets the next index.
         numbers.default_factory = numbers.__len__
         streams = {}
         for part in PARTS:
@@ -84,12 +84,12 @@ class Corpus:
 
     @property
     def eos(self):
-        """Number of the end of a line."""
+        """Index of ``<eos>``, the end of a line."""
         return self.vocabulary.index(EOS)
 
     @property
     def facts(self):
-        """Source, sizes and fingerprint of the data, as plain values."""
+        """Dict of the source, the sizes and a fingerprint of the data."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))
@@ -98,12 +98,13 @@ class Corpus:
                 'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
-        """Return the perplexity under the training part's frequencies."""
-        counts = sum(  # bincount converts the numbers to int64
+        """Return a part's perplexity under the training unigrams."""
+        # Split the text, because bincount converts its argument to int64.
+        counts = sum(
             numpy.bincount(chunk, minlength=len(self.vocabulary))
             for chunk in numpy.array_split(self.train, 100)).astype('f8')
         if not counts.all():
-            counts += 1  # <unk> may not occur there
+            counts += 1  # <unk> may not occur in the training part
         surprise = numpy.log(counts.sum()) - numpy.log(counts)
         return float(numpy.exp(surprise[getattr(self, part)].mean()))
 
@@ -112,10 +113,10 @@ class Corpus:
 
 
 def _stream(sentences, numbers):
-    """Return the numbers of all words and ends of lines, int32, ``(n,)``.
+    """Return the indices of all words and ends of lines, int32, ``(n,)``.
 
-    ``numbers`` is a function from words to their numbers. Some texts spell
-    out the ends of lines.
+    ``numbers`` is a function that maps an iterable of words to their indices.
+    If a sentence already ends with ``<eos>``, no other is added.
     """
     words = itertools.chain.from_iterable(
         words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)

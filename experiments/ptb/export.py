@@ -20,10 +20,10 @@ def main(argv=None):
 def export(model, words):
     """Return the ONNX model of a language model.
 
-    Its input is int64 ``words``, ``(B, T)``, its output ``logits``,
+    The input is ``words``, int64, ``(B, T)``. The output is ``logits``,
     ``(B, T, V)``. The state is an input and an output, as in
-    :func:`qrnn.onnx_export.export`; by default it is the initial state. The
-    vocabulary, ``words``, is JSON under that name in its metadata.
+    :func:`qrnn.onnx_export.export`. By default, the initial state is used. The
+    metadata contain the vocabulary as JSON, with the key ``'words'``.
     """
     exporting.prepare(model, model.rnn)
     graph = onnx_export.Graph('language_model')

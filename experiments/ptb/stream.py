@@ -40,7 +40,7 @@ class StreamIterator(chainer.dataset.Iterator):
         self.is_new_epoch = False
 
     def __next__(self):
-        """Return the next inputs and targets, int32 of ``(B, T)`` each."""
+        """Return the next inputs and targets, both int32, ``(B, T)``."""
         if self.epoch and not self._repeat:
             raise StopIteration
         start = self.current_position * self._n_steps
@@ -74,8 +74,8 @@ class StreamUpdater(training.updaters.StandardUpdater):
     """Updater with truncated backpropagation along a stream.
 
     The model's state is reset at the start of each epoch and carried from
-    chunk to chunk; gradients stop between chunks. Several processes share the
-    rows.
+    chunk to chunk. Gradients are not propagated from one chunk to the previous
+    chunk. If there are several processes, they share the rows.
     """
 
     def __init__(self, iterator, optimizer, device,
@@ -97,7 +97,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
 
     def serialize(self, serializer):
         super().serialize(serializer)
-        # The carried state of all rows, required to resume within an epoch
+        # To resume within an epoch, the states of all rows are required.
         rnn = self.get_optimizer('main').target.rnn
         is_loading = isinstance(serializer, chainer.Deserializer)
         states = []
@@ -114,7 +114,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             rnn.state = states
 
     def _gather(self, part):
-        if part is None:  # without previous inputs (k = 1)
+        if part is None:  # no previous inputs if k = 1
             return numpy.empty(0, 'f')
         return numpy.concatenate(self._processes.gather(
             chainer.backends.cuda.to_cpu(part.array)))
@@ -143,7 +143,7 @@ class StreamEvaluator(extensions.Evaluator):
 
 
 def scores(model, corpus):
-    """Return a model's perplexities on the ``'valid'`` and ``'test'`` part."""
+    """Return a dict of the perplexities on ``'valid'`` and ``'test'``."""
     return {part: float(numpy.exp(StreamEvaluator(
         getattr(corpus, part), model, corpus.eos)()['main/loss']))
         for part in ('valid', 'test')}

@@ -123,9 +123,9 @@ def train(args, config):
 
 
 def setup_optimizer(model, config):
-    """Return the optimizer of a model, with its regularisation."""
+    """Return the optimizer of a model, with weight decay and clipping."""
     optimizer = chainer.optimizers.SGD(config.lr).setup(model)
-    # The decay is part of the loss and therefore precedes the clipping.
+    # The weight decay precedes the clipping, because L2 is part of the loss.
     if config.l2:
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(config.l2))
     optimizer.add_hook(precision.GradientClipping(config.max_norm))

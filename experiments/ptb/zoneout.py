@@ -1,12 +1,15 @@
-"""Scores with the other setting of zoneout, which the paper does not give."""
+"""Evaluation with the opposite setting of ``zoneout_expectation``.
+
+The paper does not say which of the two settings it uses.
+"""
 from experiments.ptb.stream import StreamEvaluator
 
 
 class OtherZoneoutEvaluator(StreamEvaluator):
     """Trainer extension that scores with the opposite zoneout setting.
 
-    It uses f itself if the model uses the expectation of f under zoneout, and
-    the expectation otherwise.
+    If the model uses the expectation of f under zoneout, this evaluator uses f
+    itself, and vice versa.
     """
 
     def evaluate(self):
