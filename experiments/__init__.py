@@ -1,4 +1,4 @@
-"""The paper's experiments, one folder each, and their shared code."""
+"""The paper's experiments, each in its own folder, and their shared code."""
 import contextlib
 import ctypes
 import os
@@ -8,17 +8,20 @@ import sys
 
 def _set_up_process():
     """Set up signals, the environment and malloc, before NumPy is loaded."""
-    # Ctrl-C ends imports without a traceback.
+    # If Ctrl-C ends the program during imports, print no traceback.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Otherwise OpenBLAS's idle threads spin for a tenth of a second and slow
-    # down the elementwise work between two matrix products.
+    # By default, OpenBLAS's idle threads spin for a tenth of a second, which
+    # slows down the elementwise work between two matrix products.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
-    # The tests do not cover cuDNN's dropout and softmax (CuPy 13).
+    # Disable cuDNN (in CuPy 13), because the tests do not cover its dropout
+    # and softmax.
     os.environ.setdefault('CHAINER_CUDNN', '0')
-    # Otherwise glibc returns large freed arrays to the system, which clears
-    # the same memory again in every iteration: a tenth of the time.
-    with contextlib.suppress(AttributeError, OSError):  # not glibc
+    # By default, glibc returns large freed arrays to the system, and the
+    # system clears the same memory again in every iteration. This takes a
+    # tenth of the time.
+    # Other C libraries do not have mallopt.
+    with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         top_pad, trim_threshold, mmap_max = -2, -1, -4
         mallopt(mmap_max, 0)
@@ -26,7 +29,7 @@ def _set_up_process():
         mallopt(top_pad, 2 ** 26)
 
 
-# Python sets this while it locates the program that ``python -m`` names.
+# While Python locates the module of ``python -m``, sys.argv[0] is '-m'.
 if sys.argv[:1] == ['-m']:
     _set_up_process()
 

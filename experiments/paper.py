@@ -1,7 +1,7 @@
-"""The paper's numbers and settings.
+"""Results and settings that the paper reports.
 
-J. Bradbury et al.: `Quasi-Recurrent Neural Networks
-<https://arxiv.org/abs/1611.01576>`_, ICLR 2017, "as reported by the paper".
+The paper is J. Bradbury et al.: `Quasi-Recurrent Neural Networks
+<https://arxiv.org/abs/1611.01576>`_, ICLR 2017.
 """
 import dataclasses
 
@@ -17,12 +17,12 @@ class Table:
             ``result.json``.
         validation (tuple): Criterion for the best epoch: an entry of the log,
             a factor for display, and ``min`` or ``max``.
-        columns (dict): Entries of ``result.json`` by heading;
-            ``'validation'`` is the score of the best epoch.
-        rows (dict): The paper's numbers by configuration, in the order of the
-            columns.
-        settings (dict): The paper's settings by configuration and name, None
-            if the paper does not give them.
+        columns (dict): Maps headings of columns to entries of
+            ``result.json``. ``'validation'`` is the score of the best epoch.
+        rows (dict): Maps configurations to the paper's results, in the order
+            of the columns.
+        settings (dict): Maps each configuration to a dict of the paper's
+            settings. Settings that the paper does not give are None.
 
     """
 
@@ -60,12 +60,13 @@ _IWSLT = {
     'training pairs': 209772, 'characters': 187, 'beam width': 8,
     'beam alpha': .6}
 
-#: The tables by experiment, in the paper's order. Seconds are on an NVIDIA
-#: K40; the paper gives hours for translation and nothing for Table 2.
+#: Maps experiments to tables, in the paper's order. Seconds per epoch are
+#: from an NVIDIA K40. For Table 3, the paper gives hours. For Table 2, it
+#: gives no times.
 TABLES = {
     'imdb': Table(
         'Table 1: sentiment, IMDb (accuracy in %)', 'IMDb',
-        # For vocabularies of words that occur at least 2, 0 and 25 times
+        # Fingerprints for min_count=2, min_count=0 and min_count=25
         ('a3e2b7349aff1254ba4123109665a143e20148a2c6b964ce404ab6a919dbf24c',
          '6d4380cb960af0061d8a8d7da50cc42ae12a3823e5bdc402a29c19631fcfccc1',
          '42324769e9585d261f25d7ca68df5565c7f88bbe380fe3168751568383468915'),
@@ -110,8 +111,8 @@ TABLES = {
                   'lstm': dict(_IWSLT, dropout=.2)}),
 }
 
-#: Figure 4, right: speed-up of a layer of 320 units over cuDNN's LSTM in
-#: inference, by batch and T.
+#: Figure 4, right: how many times faster than cuDNN's LSTM a QRNN layer of
+#: 320 units is in inference. The keys are pairs of the batch size and T.
 LAYER_SPEED = {
     (batch, steps): factor
     for batch, factors in {
@@ -123,7 +124,8 @@ LAYER_SPEED = {
         256: (1.4, 1.4, 1.3, 1.3, 1.3)}.items()
     for steps, factor in zip((32, 64, 128, 256, 512), factors)}
 
-#: Figure 4, left: milliseconds of a batch of the language model.
+#: Figure 4, left: milliseconds of each part of a training batch of the
+#: language model.
 BATCH_MILLISECONDS = {
     "Chainer's LSTM": {'RNN': 361, 'softmax': 75, 'optimisation': 44},
     "cuDNN's LSTM": {'RNN': 172, 'softmax': 75, 'optimisation': 44},

@@ -34,7 +34,11 @@ def main(argv=None):
 
 
 def load_runs(folder):
-    """Return every ``result.json``, by experiment and folder of the run."""
+    """Return the contents of every ``result.json`` below a folder.
+
+    The return value maps each experiment to a dict, whose keys are the folders
+    of the runs.
+    """
     if not os.path.isdir(folder):
         raise cli.UserError(f'there is no folder {folder}; choose another one '
                             'with --results')
@@ -59,10 +63,10 @@ def _find(pattern, folder):
 
 
 def document(runs, folder, start):
-    """Return the report on all runs and Figure 4 as Markdown.
+    """Return a Markdown report on all runs and on Figure 4.
 
-    The ``README.md`` in a run's folder explains its result. Links to pictures
-    are relative to the folder ``start``.
+    The report includes every ``README.md`` in the folder of a run or of an
+    experiment. Links to pictures are relative to the folder ``start``.
     """
     link = os.path.relpath(folder, start)
 
@@ -97,10 +101,10 @@ def document(runs, folder, start):
 
 
 def table(paper, runs):
-    """Return a Markdown table of the paper's numbers and ours.
+    """Return a Markdown table of our results and the paper's.
 
-    It has a line for each comparable run, and for each of the paper's rows
-    without a run.
+    The table has a row for each comparable run. A row of the paper without a
+    comparable run is included as "not run".
     """
     ours = _comparable(paper, runs)
     rows = [['run', 'configuration', 'seed', *paper.columns, 'epochs', 'best',
@@ -122,13 +126,13 @@ def table(paper, runs):
 
 
 def _comparable(paper, runs):
-    """Return the runs on the paper's data, scored at most once."""
+    """Return runs on the paper's data that were scored at most once."""
     return {name: result for name, result in runs.items()
             if paper.has_data(result) and len(result.get('scored', [])) < 2}
 
 
 def _scores(result, paper):
-    """Return a run's scores, with the paper's scores in brackets."""
+    """Return a run's scores as text, with the paper's scores in brackets."""
     reported = paper.rows.get(result['config'], itertools.repeat(None))
     values = {**result, 'validation': _validation(result, paper)}
     return [_number(values.get(entry)) + (f' ({number:,})' if number else '')
@@ -147,13 +151,16 @@ def _number(value):
 
 
 def _epochs(result):
-    """Return a run's number of epochs, with the planned one if it differs."""
+    """Return a run's number of epochs as text, for example ``'3 of 5'``."""
     reached, planned = result['epochs'], result['settings']['n_epochs']
     return f'{reached} of {planned}' if reached < planned else str(reached)
 
 
 def equal_epochs(paper, runs):
-    """Return the scores of each QRNN and LSTM after equally many epochs."""
+    """Return Markdown that compares each QRNN run with each LSTM run.
+
+    Both scores of a comparison are the best within the same number of epochs.
+    """
     lines = []
     for (qrnn, a), (lstm, b) in itertools.product(
             _comparable(paper, runs).items(), repeat=2):
@@ -168,7 +175,7 @@ def equal_epochs(paper, runs):
 
 
 def about(result, paper):
-    """Return the environment and settings of a run."""
+    """Return the environment and settings of a run as a Markdown list."""
     lines = _environments(_starts(result))
     lines.append(f'- {result["parameters"]:,} parameters')
     if not paper.has_data(result):
@@ -184,7 +191,7 @@ def about(result, paper):
 
 
 def outcome(result, paper):
-    """Return a run's scores and their limitations."""
+    """Return a run's scores and their limitations as a Markdown list."""
     if not paper.has_data(result):
         result = dict(result, config=None)  # has no counterpart in the paper
     *scores, _ = map(' '.join, zip(paper.columns, _scores(result, paper)))
@@ -216,7 +223,10 @@ def _starts(result):
 
 
 def _environments(starts):
-    """Return a line per environment, with the number of starts and minutes."""
+    """Return a line for each environment in which a run was started.
+
+    The line includes the number of starts and their total time in minutes.
+    """
     lines = []
     for line, group in itertools.groupby(starts, _environment):
         minutes = [start.get('minutes', 0) for start in group]
@@ -246,7 +256,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return settings that differ, and settings that the paper omits."""
+    """Return settings that differ from the paper, and those it omits."""
     settings = _settings(result)
     differs, not_given = [], []
     for name, reported in paper.settings[result['config']].items():
@@ -263,7 +273,7 @@ def compare(result, paper):
 
 
 def _settings(result):
-    """Return a run's settings under the names in ``Table.settings``."""
+    """Return a run's settings, named as in ``Table.settings``."""
     settings = dict(result['settings'], n_epochs=result['epochs'],
                     dtype=result.get('dtype', 'float32'))
     if result['experiment'] == 'ptb':
@@ -277,7 +287,7 @@ def _settings(result):
             if glove else 'none')
     if result['experiment'] == 'iwslt':
         settings['training pairs'] = result['data']['pairs']['train']
-        # The end of a sentence is not counted.
+        # Exclude the end of a sentence, which counts as a character.
         settings['characters'] = result['data']['characters'] - 1
         for name, value in result.get('test_search', {}).items():
             settings[f'beam {name}'] = value

@@ -1,4 +1,4 @@
-"""Train the paper's tables: ``python -m experiments.reproduce --help``."""
+"""Train the paper's models: ``python -m experiments.reproduce --help``."""
 import argparse
 import glob
 import os
@@ -13,7 +13,7 @@ from experiments.paper import TABLES
 
 
 def main(argv=None):
-    """Train all rows that are not finished, one after the other."""
+    """Train the models of all unfinished rows, one after the other."""
     args = parse(argv)
     failed = []
     for folder, command in rows(args):
@@ -65,7 +65,10 @@ def _source(text):
 
 
 def rows(args):
-    """Return the folder and Python's arguments for each row."""
+    """Return pairs of the output folder and the command of each row.
+
+    A command is a list of arguments for Python.
+    """
     commands = []
     for experiment, table in TABLES.items():
         if experiment not in args.data:
@@ -93,7 +96,12 @@ def state(folder):
 
 
 def run(command):
-    """Run Python with some arguments; a signal ends it and this process."""
+    """Run Python with the given arguments.
+
+    SIGINT and SIGTERM are forwarded to the new process. After such a signal,
+    :class:`~experiments.common.cli.Interrupted` is raised when the new process
+    has ended.
+    """
     process = subprocess.Popen([sys.executable, *command])
     numbers = []
 
