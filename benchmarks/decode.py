@@ -131,7 +131,7 @@ def _generation(device, config, n_words):
     model = ptb_model.LanguageModel(config, n_words)
     model.to_device(device)
     random = numpy.random.RandomState(0)
-    # The embedding is excluded, because a word reads only one of its rows.
+    # The embedding is excluded, because a step reads only one row of it.
     weights = [p.array for name, p in model.namedparams()
                if p.array.ndim > 1 and not name.startswith('/embed')]
 

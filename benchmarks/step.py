@@ -1,4 +1,4 @@
-"""Time of a training iteration, its matrix products and its parts."""
+"""Time a training iteration, its parts, and its matrix products alone."""
 import collections
 
 import chainer

@@ -66,7 +66,7 @@ CONFIGS = {
         dropout=0.2, embed_size=128, min_count=0, n_features=512,
         distortion=0.25, l2=1e-5, n_epochs=8, n_full_lr_epochs=4,
         lr_decay=0.6),
-    # For the embedded sample; trains in a minute on a laptop
+    # For the built-in sample; trains in a minute on a laptop
     'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
                     min_count=1, n_epochs=6, lr=0.003),
 }
@@ -101,7 +101,7 @@ def build(config, words, vectors=None):
 
 
 class SentimentClassifier(Classifier):
-    """Classifier of densely connected layers over word vectors.
+    """Classifier with densely connected recurrent layers over word vectors.
 
     The logit is computed from the last layer's output at the last word.
 

@@ -73,7 +73,10 @@ def main(argv=None):
 
 
 def find(source, phrase):
-    """Return the first test review of a source that contains a phrase."""
+    """Return the first test review that contains a phrase.
+
+    ``source`` is ``'sample'`` or a folder of reviews.
+    """
     texts = (sample() if source == 'sample'
              else reviews.read(reviews.find_files(source)))
     for text, _ in texts['test']:

@@ -112,7 +112,7 @@ class Translator(chainer.Chain):
 
         """
         self.encode(source, source_lengths)
-        # The first input is the end of a sentence, which has the index 0.
+        # The first input is the end-of-sentence character, whose index is 0.
         first = self.xp.zeros((len(target), 1), target.dtype)
         h = self._decode(self.xp.concatenate((first, target[:, :-1]), axis=1))
         loss = linear_softmax_cross_entropy(

@@ -45,12 +45,15 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
 
 def expected_ratio(zoneout, seed, mask):
-    """Return ``zoneout`` if f is replaced by its expectation, otherwise 0."""
+    """Return the zoneout ratio for which f is replaced by its expectation.
+
+    If f is not replaced, return 0.
+    """
     return float(zoneout) if mask is None and seed is None else 0.
 
 
-#: Number of elements in a chunk of dropout's mask. A counter gives four random
-#: words: one for an element in each quarter of a chunk.
+#: Number of elements in a chunk of dropout's mask. Each counter gives four
+#: random words, which are used for one element in each quarter of a chunk.
 CHUNK = 4096
 
 

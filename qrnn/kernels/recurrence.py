@@ -5,7 +5,8 @@ from qrnn.kernels import dispatch
 def strnn_forward(f, x, h0=None, reverse=False):
     """Return all states of h_t = f_t h_{t-1} + x_t; see :func:`qrnn.strnn`.
 
-    ``f`` and ``x`` may be slices of stacked gates, which are not copied.
+    ``f`` and ``x`` may be slices of an array of stacked gates. They are not
+    copied.
 
     ===========  ===============  ==========================================
     array        shape            meaning

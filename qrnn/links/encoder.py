@@ -70,8 +70,9 @@ class Encoder(NamedTuple):
             indices (:ref:`ndarray`): For each sequence of the decoder's new
                 batch, its index in the old batch.
             batch_size (int): Size of the old batch.
-            selects_sources (bool): If True, sources are selected and reordered
-                like the sequences. If False, the sources do not change.
+            selects_sources (bool): If True, the sources are selected and
+                reordered in the same way as the sequences of the decoder. If
+                False, the sources do not change.
 
         """
         n = self.n_sharing(batch_size)

@@ -38,9 +38,9 @@ class QRNN(chainer.Chain):
         forget_bias_init (:ref:`initializer <initializer>`): Initializer of
             the bias of f. One if omitted.
         kernel_size (int): Filter width k. With a width of 1, ``c`` is the
-            whole state, as :meth:`set_state` requires. With a wider filter,
-            the state also contains the previous inputs. For any width,
-            consecutive steps give the same outputs as a whole sequence.
+            whole state, so :meth:`set_state` sets the whole state. With a
+            wider filter, the state also contains the previous inputs. For any
+            width, consecutive steps give the same outputs as a whole sequence.
         layer_options: Further arguments of :class:`~qrnn.QRNNLayer`:
             ``pooling``, ``activations``, ``zoneout`` and
             ``zoneout_expectation``.

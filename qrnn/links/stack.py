@@ -247,9 +247,9 @@ class QRNNStack(_Stack):
 class LSTMStack(_Stack):
     """Stack of :class:`~qrnn.LSTMLayer`.
 
-    Arguments have the same meaning as for :class:`~qrnn.QRNNStack`. There is
-    no ``kernel_size`` and no ``lookahead``, and the only one of the
-    ``layer_options`` is ``save_state``.
+    Arguments have the same meaning as for :class:`~qrnn.QRNNStack`.
+    ``kernel_size`` and ``lookahead`` are not supported. ``save_state`` is the
+    only supported option of the layers.
 
     .. admonition:: Example
 

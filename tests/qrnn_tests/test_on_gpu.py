@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 cupy = cuda.cupy
 
 
-# Each value contains a function of Variables and the shapes of its inputs.
+# Each value is a pair: a function of Variables, and the shapes of its inputs.
 FUNCTIONS = {
     'attention_sum': (
         lambda e, q: functions.attention_sum(e, q, [5, 3]),

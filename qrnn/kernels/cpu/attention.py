@@ -11,7 +11,7 @@ from qrnn.kernels.cpu.threads import share
 
 
 def clear_padding(x, lengths):
-    """Return a padded batch without infinity and NaN in the padding.
+    """Return a padded batch whose padding contains no infinity and no NaN.
 
     If the dtype is not float16 and the padding is finite, ``x`` is returned.
     Otherwise, the result is a copy in which the padding is 0.

@@ -86,7 +86,7 @@ class _Files:
         self._prefix = prefix
 
     def load(self, key):
-        """Return the data that was saved with a key, or None."""
+        """Return the data saved under a key, or None if there is none."""
         try:
             contents = pathlib.Path(self._path(key)).read_bytes()
         except FileNotFoundError:

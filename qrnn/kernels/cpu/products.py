@@ -42,7 +42,7 @@ _FEWER_ROWS = 4
 #: Number of elements of W from which on BLAS is faster for a single row of x.
 _SMALL = 1 << 20
 
-#: Number of multiplications that take as long as one element in other loops.
+#: Number of multiplications that take as long as one element of a recurrence.
 _PRODUCTS_PER_ELEMENT = 128
 
 #: Number of elements of W above which a product mostly waits for memory.

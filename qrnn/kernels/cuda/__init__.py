@@ -1,9 +1,9 @@
 """CUDA kernels of the functions in :mod:`qrnn.kernels`, for CuPy arrays.
 
 The kernels run on the current stream and never synchronise. Their results are
-bit-identical in every run. The matrix products of ``lstm_*``, ``step_forward``
-and ``linear`` are computed by cuBLAS and may differ between runs. ``lstm_*``
-need a matrix product and a launch for each step, and ``step_forward`` a matrix
+bit-identical in every run, except for the matrix products of ``lstm_*``,
+``step_forward`` and ``linear``, which cuBLAS computes. ``lstm_*`` need a
+matrix product and a launch for each step, and ``step_forward`` needs a matrix
 product and two launches. ``zoneout_mask`` consists of CuPy operations. The
 launches of ``strnn_*`` and ``pooling_*`` are described below. Every other
 function is a single launch.
@@ -44,12 +44,12 @@ Memory traffic
     read.
 
 Limits
-    A sequence has fewer than 2 ** 30 steps, and a row (gates times channels)
-    fewer than 2 ** 31 bytes. Offsets have 64 bits. If time is split into
-    chunks or slices, the gates of a slice are multiplied with each other
-    first. The product of gates between -1 and 1 can only underflow to 0. The
-    product of larger gates may overflow to infinity even if a step-by-step
-    recurrence would not.
+    A sequence must have fewer than 2 ** 30 steps. A row (gates times channels)
+    must have fewer than 2 ** 31 bytes. Offsets have 64 bits. If the time axis
+    is split, the gates of each part are multiplied together before the state
+    from the previous part is applied. The product of gates between -1 and 1
+    can only underflow to 0. The product of larger gates may overflow to
+    infinity even if a step-by-step recurrence would not.
 """
 import functools
 

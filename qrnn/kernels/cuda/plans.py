@@ -45,8 +45,10 @@ CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 ROW_THREADS = 128  # threads of a block with one column per thread
 LABEL_THREADS = 256  # largest number of threads for a row of logits
 
-SPLIT_BLOCKS = 1024  # if time is split, this many blocks fill any device
-MAX_CHUNKS = 256  # scan_carries processes the chunks one after another
+# If the time axis is split, this number of blocks occupies any GPU.
+SPLIT_BLOCKS = 1024
+# The number of chunks is limited, because scan_carries processes them in turn.
+MAX_CHUNKS = 256
 
 MAX_STEPS = 2 ** 30
 MAX_ROW_BYTES = 2 ** 31 - 1

@@ -78,7 +78,10 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Return a dict with the actual and least bytes per element of a scan."""
+    """Return a dict of the actual and the least traffic of a scan.
+
+    The unit is bytes per element.
+    """
     operation = '_'.join(kernel.split('_')[:2])
     if operation not in traffic.VALUES:
         return {}

@@ -77,7 +77,7 @@ extern "C" __global__ void fold(
       sum = wide(fetch(glast + (at.b * before + kept) * n + c));
     for (int j = 0; gwindows && j < k; ++j) {
       const int back = before - (int) lookahead - j;
-      // If the source of tap j of step t is in x0, it is row j + t of x0.
+      // If tap j of step t reads from x0, it reads row j + t.
       const int t = s >= 0 ? s + back : at.t - j;
       if (t >= 0 && t < length && (s >= 0 ? s < length : t < back))
         sum += wide(fetch(gwindows + ((at.b * T + t) * k + j) * n + c));

@@ -21,7 +21,7 @@ def limit(monkeypatch):
 
 
 def log_probability(model, characters, line, text):
-    """Compute the log-probability of a text and its end from the loss."""
+    """Return the log-probability of a translation, computed from the loss."""
     source, target = characters.source(line), characters.target(text)
     n = numpy.array([len(target)])
     with chainer.using_config('train', False), chainer.no_backprop_mode():

@@ -1,4 +1,4 @@
-"""Formulae of two QRNN libraries for PyTorch in NumPy, and random weights."""
+"""NumPy versions of torchqrnn's and fastai's QRNNs, with random weights."""
 import numpy
 
 from qrnn_tests.helpers import uniform

@@ -1,4 +1,4 @@
-"""Test layers that are inferred from shapes, and errors of invalid shapes."""
+"""Tests that shapes determine layers, and that invalid shapes are errors."""
 import chainer
 from chainer.link_hooks import SpectralNormalization
 from chainer.link_hooks import TimerHook

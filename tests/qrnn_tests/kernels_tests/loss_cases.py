@@ -118,7 +118,7 @@ def check_not_finite(device=None, to_device=lambda a: a, to_host=lambda a: a):
 
 def check_attention(case, device=None, to_device=lambda a: a,
                     to_host=lambda a: a):
-    """Compare attention weights and gradients with those of float64."""
+    """Compare attention weights and gradients with results in float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     shape = *case.rows, case.S
