@@ -1,7 +1,7 @@
-"""Translation and text generation, compared with lower bounds.
+"""Translation and text generation, compared with lower bounds of their time.
 
-Translation is compared with its matrix products. Text generation is compared
-with its matrix products and with reading the weights.
+For translation, the bound is the time of its matrix products. For text
+generation, the bounds are the times of matrix products and of reading weights.
 """
 import chainer
 import numpy
@@ -25,7 +25,7 @@ _CALLS = 20  # number of words that a timed call generates
 def decode(device, config=iwslt_model.CONFIGS['qrnn'],
            language_config=ptb_model.CONFIGS['qrnn'], n_sentences=64,
            n_words=10000):
-    """Translation and text generation, compared with lower bounds."""
+    """Translation and text generation, compared with lower bounds of time."""
     yield _translation(device, config, n_sentences)
     yield _generation(device, language_config, n_words)
 
@@ -59,15 +59,15 @@ def _translation(device, config, n_sentences):
 
 
 def _target_length(n_source):
-    """Return the length of a translation in characters, including its end."""
+    """Return the number of characters of a translation, including EOS."""
     return 9 * n_source // 10 + 1
 
 
 class _FixedLength(iwslt_model.Translator):
     """An untrained translator whose translations have fixed lengths.
 
-    ``batches`` contains a pair for each batch: the shape of its sources, and
-    a list of the number of unfinished sentences at every step.
+    ``batches`` contains a pair for each batch: the shape of the source array,
+    and a list with the number of unfinished sentences at each step.
     """
 
     def __init__(self, config, n_characters):

@@ -16,7 +16,7 @@ import qrnn
 
 @benchmark('drop-in')
 def drop_in(device, size=256, n_checked=900):
-    """Training of four models with Chainer's LSTMs, and with QRNNs instead.
+    """Training of four models, with Chainer's LSTMs and with QRNNs.
 
     The check trains smaller models for ``n_checked`` iterations.
     """
@@ -64,7 +64,7 @@ class Training:
 
 
 class Task(chainer.Chain):
-    """Base class of tasks: data, and a model with one of Chainer's LSTMs."""
+    """Base class of models that are trained with an LSTM and with a QRNN."""
 
     n_symbols = 10
 
@@ -136,7 +136,7 @@ class Tagger(Task):
 class EncoderDecoder(Task):
     """Encoder-decoder that reverses its source.
 
-    The symbol 0 is the first input of the decoder and the end of a target.
+    The symbol 0 is the first input of the decoder. It also ends each target.
     """
 
     lstm, qrnn = 'NStepLSTM', 'NStepQRNN'

@@ -1,4 +1,4 @@
-"""Training iteration of the sentiment model, and its matrix products."""
+"""Training of the sentiment model, compared with its matrix products."""
 import functools
 
 import chainer
@@ -17,7 +17,7 @@ from experiments.imdb.train import setup_optimizer
 
 @benchmark('imdb-step')
 def imdb_step(device, config=CONFIGS['qrnn'], n_words=58175, length=268):
-    """Training iteration of qrnn, batch 24 x 268, and its matrix products.
+    """Training iteration (24 reviews of 268 words) and its matrix products.
 
     ``n_words`` is the size of the vocabulary of IMDb, and ``length`` is the
     mean length of a review.
@@ -76,7 +76,7 @@ def _embedding(shape, words, device):
 
 
 def _check_updates(rules, params):
-    """Check that both update rules give the same parameters."""
+    """Check that RowwiseRMSpropRule and RMSpropRule give equal results."""
     for _ in range(3):
         for rule, param in zip(rules, params):
             rule.update(param)

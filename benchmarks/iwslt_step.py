@@ -1,4 +1,4 @@
-"""Training iteration of the translator, and its matrix products."""
+"""Training of the translator, compared with its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -14,10 +14,10 @@ _N_CHARACTERS = 187
 
 @benchmark('iwslt-step')
 def iwslt_step(device, config=CONFIGS['qrnn'], lengths=(103, 94)):
-    """Training iteration of qrnn, 16 x (103 + 94), and its matrix products.
+    """Training iteration (16 pairs of sentences) and its matrix products.
 
-    ``lengths`` are the mean lengths of sources and of targets in IWSLT. The
-    length of a target includes its end.
+    ``lengths`` are the mean numbers of characters of sources and of targets in
+    IWSLT. The target length includes the end-of-sentence character.
     """
     numpy.random.seed(0)
     model = Translator(config, _N_CHARACTERS)
@@ -42,13 +42,13 @@ def iwslt_step(device, config=CONFIGS['qrnn'], lengths=(103, 94)):
 
 
 def _shapes(config, S, T):
-    """Return the shapes of all products, as ``matrix_products`` expects."""
+    """Return the argument ``shapes`` of ``matrix_products``."""
     B, m = config.batch_size, config.n_units
     sizes = [config.n_embedding] + (len(config.kernel_sizes) - 1) * [m]
     k = config.decoder_kernel_size
     return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(
                 config.kernel_sizes, sizes)]
             + [(B * T, k * n, 3 * m) for n in sizes]
-            + len(sizes) * [(B, m, 3 * m)]  # last outputs of the encoder
-            + [(B, T, m, S), (B, T, S, m)]  # attention
+            + len(sizes) * [(B, m, 3 * m)]  # for the encoder's last outputs
+            + [(B, T, m, S), (B, T, S, m)]  # for the attention
             + [(B * T, 2 * m, m), (B * T, m, _N_CHARACTERS)])

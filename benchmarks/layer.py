@@ -1,4 +1,4 @@
-"""A QRNN layer compared with an LSTM, as in the paper's Figure 4, right."""
+"""A QRNN layer compared with an LSTM, as in Figure 4 (right) of the paper."""
 import chainer
 from chainer.backends import cuda
 import chainer.functions as F
@@ -22,7 +22,7 @@ _PRODUCTS = 'matrix products'
 
 
 def _summary(rows):
-    """Return tables of time ratios by B and T as text."""
+    """Format tables of time ratios, with a row per B and a column per T."""
     lines = []
     for mode, title, factors in _grids(rows):
         lines.append(f'  {mode}: {title}')
@@ -62,7 +62,7 @@ def _draw(rows, figure):
 
 
 def _grids(rows):
-    """Return a list of tables: ``(mode, title, {(B, T): text})``."""
+    """Return tables as a list of ``(mode, title, {(B, T): text})``."""
     names = list(rows[0]['milliseconds'])
     opponent = _TORCH if _TORCH in names else 'LSTMLayer'
     pairs = [(f'QRNNLayer / {opponent}', True,

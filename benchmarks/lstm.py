@@ -6,7 +6,7 @@ from experiments.common.result import blas
 
 
 def find_torch(device):
-    """Return the module torch, or None if it is missing or finds no GPU.
+    """Return the module torch, or None if it cannot be used on the device.
 
     On a CPU, PyTorch is set to use as many threads as NumPy's BLAS.
     """

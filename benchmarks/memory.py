@@ -1,4 +1,4 @@
-"""Memory copies as a reference for times, and data beyond all caches."""
+"""Memory copies as references, and data sets larger than all caches."""
 import math
 
 
@@ -6,13 +6,13 @@ BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 
 
 def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
-    """Return the number of sets of arrays that exceed all caches, at least 2.
+    """Return how many sets of arrays exceed all caches, but at least 2.
 
-    A function that uses so many sets in turn never finds a set in a cache.
+    If a function uses that many sets in turn, no set is ever in a cache.
 
     Args:
         n_bytes (int): Bytes in a set.
-        beyond_caches (int): Bytes that exceed all caches.
+        beyond_caches (int): Number of bytes larger than all caches.
 
     """
     return max(2, math.ceil(beyond_caches / max(1, n_bytes)))
@@ -49,5 +49,5 @@ def copy_of(n_bytes, calls, xp, buffer=1 << 30):
 
 
 def _pair(size, xp):
-    source = xp.arange(size, dtype='f')  # zeros are faster on some hardware
+    source = xp.arange(size, dtype='f')  # zeros may be copied faster
     return source, xp.empty_like(source)

@@ -58,7 +58,7 @@ def _classifier(folder):
     """Load a classifier, export it and prepare its evaluation.
 
     Return the source of the data, the name of the metric, a list of exported
-    models, and a function that computes the metric from their sessions.
+    models, and a function that computes the metric from onnxruntime sessions.
     """
     model, description = imdb_model.load(folder)
     source = description['data']['source']

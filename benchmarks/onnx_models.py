@@ -19,15 +19,15 @@ from experiments.ptb import model as ptb_model
 _CONFIGS = {'imdb': imdb_model.CONFIGS['qrnn'],
             'ptb': ptb_model.CONFIGS['qrnn'],
             'iwslt': iwslt_model.CONFIGS['qrnn']}
-_SHAPES = {'imdb': [(1, 268), (24, 268)],  # mean length of a review
-           'ptb': [(1, 1), (20, 105)],  # a step of generation, and a chunk
-           'iwslt-encoder': [(1, 103), (16, 103)],  # mean length of a source
-           'iwslt-decoder': [(1, 1), (16, 1)]}  # a step of generation
+_SHAPES = {'imdb': [(1, 268), (24, 268)],  # T: mean review length
+           'ptb': [(1, 1), (20, 105)],  # T = 1: generation; 105: training
+           'iwslt-encoder': [(1, 103), (16, 103)],  # T: mean source length
+           'iwslt-decoder': [(1, 1), (16, 1)]}  # T = 1: generation
 
 
 @benchmark('onnx')
 def onnx_models(device, configs=_CONFIGS, n_words=10000, n_characters=187):
-    """Inference in onnxruntime, in int8 and float32, and in Chainer."""
+    """Inference in onnxruntime (int8 and float32), compared with Chainer."""
     if not is_available(device):
         return
     for name, make, size in (('imdb', _classifier, n_words),
@@ -100,11 +100,11 @@ def _comparison(case, sessions, outputs, inputs, call):
 
 
 def _classifier(config, n_words):
-    """Yield a name, an exported model, its outputs, and a function.
+    """Yield ``(name, exported, outputs, prepare)`` for ``_comparisons``.
 
-    The function receives the batch size and the number of steps. It returns
-    inputs of the exported model, and a function that runs the model in Chainer
-    on the same inputs.
+    ``outputs`` is a list of output names. ``prepare(B, T)`` returns inputs of
+    the exported model, and a function that runs the model in Chainer on the
+    same inputs.
     """
     words = list(map(str, range(n_words)))
     model = imdb_model.build(config, words)
@@ -168,9 +168,9 @@ def _translator(config, n_characters):
 
 
 def _outputs(exported, first):
-    """Return the names of all outputs, beginning with ``first``.
+    """Return a list of all output names that begins with the name ``first``.
 
-    The state is one of the outputs, because Chainer also computes the state.
+    The outputs include the state, because Chainer also computes the state.
     """
     return sorted((output.name for output in exported.graph.output),
                   key=lambda name: name != first)

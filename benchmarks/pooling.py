@@ -1,4 +1,4 @@
-"""Gates and pooling, compared with a copy of the same number of bytes."""
+"""Kernels of gates and pooling, compared with memory copies."""
 import chainer
 from chainer.backends import cuda
 import numpy
@@ -36,7 +36,7 @@ _TOLERANCE = {'float32': 1e-4, 'float16': 1e-2}
 
 
 def _summary(rows):
-    """Return a table of bandwidths relative to a copy as text."""
+    """Format a table of bandwidths as percentages of a copy's bandwidth."""
     lines = ['  bandwidth relative to a copy, in %',
              ' ' * 41 + ''.join(f'{p:>6}' for p in _POOLINGS)]
     for (size, dtype, direction), shares in _shares(rows).items():
@@ -74,11 +74,11 @@ def _shares(rows):
 
 @benchmark('pooling', _summary, _draw)
 def pooling(device, sizes=None, beyond_caches=BEYOND_CACHES):
-    """Gates and pooling, forward and backward, compared with a copy.
+    """Gates and pooling, forward and backward, compared with memory copies.
 
-    The copy moves the minimum number of bytes that the operation requires.
-    The bandwidth of the operation is computed from the bytes that its kernels
-    move. They exceed the minimum if time is split over blocks.
+    A copy moves the minimum number of bytes that the operation requires. The
+    bandwidth of the operation is computed from the bytes that its kernels
+    move. In the regime ``chunked_scan``, they move more than the minimum.
     """
     on_cpu = device.xp is numpy
     for size in sizes or (_ON_CPU if on_cpu else _ON_GPU):
@@ -164,7 +164,7 @@ class _Call:
             actual, expected, rtol=tolerance, atol=tolerance)
 
     def _sample(self, array):
-        """Return two channels per gate of the last sequence, on the CPU."""
+        """Copy two channels per gate of the last sequence to the CPU."""
         C = self.gh.shape[2]
         return numpy.concatenate([
             cuda.to_cpu(array[-1:, :, end - 2:end])

@@ -19,11 +19,11 @@ from experiments.ptb.train import setup_optimizer
 
 
 _N_WORDS = 10000  # size of the vocabulary of the Penn Treebank
-_N_ITERATIONS = 9  # the first is a warm-up
+_N_ITERATIONS = 9  # the first iteration is a warm-up
 
 
 def main(name='naive'):
-    """Train on random words; all processes share batches of 20 x 105."""
+    """Time iterations on 20 x 105 random words, split among all processes."""
     config = CONFIGS['qrnn-zoneout']
     processes = join(name, config.batch_size)
     device = chainer.get_device('@numpy')

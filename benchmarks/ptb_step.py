@@ -1,4 +1,4 @@
-"""Training iteration of the PTB model, and its matrix products."""
+"""Training of the PTB model, compared with its matrix products."""
 import numpy
 
 from benchmarks.registry import benchmark
@@ -14,7 +14,7 @@ _SOFTMAX = {'_LinearSoftmaxCrossEntropy', 'SoftmaxCrossEntropy'}
 
 
 def _summary(rows):
-    """Return our times and the paper's times of the parts in Figure 4."""
+    """Format the measured times next to those in Figure 4 of the paper."""
     paper = BATCH_MILLISECONDS['QRNN']
     return '\n'.join(
         f"  ms of {row['config']}, the paper's times (K40) in parentheses: "
@@ -38,7 +38,7 @@ def _draw(rows, figure):
 
 
 def _parts(row):
-    """Return the milliseconds of the three parts in the paper's Figure 4.
+    """Return the milliseconds of the three parts in Figure 4 of the paper.
 
     The softmax includes the last layer and the loss; the optimisation consists
     of weight decay, gradient clipping and the update; the RNN includes
@@ -53,7 +53,7 @@ def _parts(row):
 
 @benchmark('ptb-step', _summary, _draw)
 def ptb_step(device, config=CONFIGS['qrnn-zoneout'], n_words=10000):
-    """Training iteration of qrnn-zoneout, 20 x 105, and its matrix products.
+    """Training iteration (20 x 105 words) and its matrix products.
 
     The vocabulary is as large as that of the Penn Treebank.
     """

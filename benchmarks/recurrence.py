@@ -1,4 +1,4 @@
-"""The recurrence strnn for sequences of increasing length."""
+"""Benchmark of strnn with sequences of increasing length."""
 import chainer
 from chainer.backends import cuda
 import numpy
@@ -16,7 +16,7 @@ from qrnn.kernels.cuda import traffic
 @benchmark('strnn')
 def strnn(device, n_channels=512, steps=(10**3, 10**4, 10**5, 10**6, 10**7),
           period=10**5, edge=1000, beyond_caches=BEYOND_CACHES):
-    """strnn, forward and backward, with B C = 512, compared with a copy.
+    """strnn, forward and backward (B C = 512), compared with memory copies.
 
     T increases from 1e3 as long as the arrays fit in memory. The copy moves
     the minimum number of bytes that the recurrence requires: 12 per element
@@ -99,8 +99,8 @@ def _check(f, x, edge):
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)
-        # The gradient of x is a reverse recurrence over the gradient of h,
-        # which is x here. Its gates are f of the next step, 0 at the end.
+        # The gradient of x is a reverse recurrence. Its input is the gradient
+        # of h, here x. Its gates are f of the next step, and 0 at the end.
         last = end == f.shape[1]
         gates = f[:, start + 1:end + 1]
         if last:

@@ -115,7 +115,7 @@ def run(name, device, args, **sizes):
 
 
 def _row(comparison, times):
-    """Return the row of a comparison in the results.
+    """Return a dict of the results of a comparison.
 
     Keys of wall-clock times have no prefix. On a GPU, keys of host times have
     the prefix ``host_``, and keys of device times have the prefix ``device_``.

@@ -1,4 +1,4 @@
-"""Single steps of a QRNN layer and of LSTMs, and the matrix product."""
+"""Single steps of a QRNN layer, compared with LSTMs and a matrix product."""
 import chainer
 from chainer.backends import cuda
 import numpy

@@ -1,4 +1,4 @@
-"""Time a training iteration, its parts, and its matrix products alone."""
+"""Time a training iteration, its parts and its matrix products."""
 import collections
 
 import chainer
@@ -39,15 +39,15 @@ def matrix_products(shapes, xp, training=True):
 
 def step(case, optimizer, loss, shapes, check, device, label=None,
          after=lambda: None):
-    """Return the comparison of an iteration with its matrix products.
+    """Return a :class:`Comparison` of an iteration and its matrix products.
 
     Args:
         case (dict): As in :class:`Comparison`.
         optimizer (~chainer.Optimizer): Optimizer, set up with the model.
         loss: Function without arguments that returns the loss of a batch.
         shapes (list of tuple): As in :func:`matrix_products`.
-        check: Function whose argument is a function that runs an iteration.
-            It checks the results, like ``check`` of :class:`Comparison`.
+        check: Called as ``check(iteration)``, where ``iteration()`` runs an
+            iteration. Raises :class:`AssertionError` if results are wrong.
         device (chainer.backend.Device): Device that does the work.
         label: As in :func:`where_time_goes`.
         after: Function to call after the update.

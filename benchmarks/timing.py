@@ -21,7 +21,7 @@ def time_in_turn(contestants, device, repeats, calls=1):
 
     Args:
         contestants (dict): Maps names to functions without arguments.
-        device (chainer.backend.Device): Device on which they run.
+        device (chainer.backend.Device): Device that the functions use.
         repeats (int): Number of rounds after a warm-up round.
         calls (int): Number of repetitions of the work in a call of a function.
 

@@ -1,4 +1,4 @@
-"""Growth of memory over training iterations, and peak memory of a step."""
+"""Growth of memory during training, and peak memory of a training step."""
 import contextlib
 import gc
 import importlib
@@ -173,7 +173,7 @@ def _layer(pooling, **options):
 
 
 def _ptb(T):
-    # As many words per channel as in the paper's model
+    # The ratio of words to channels is the same as in the paper's model.
     config = ptb_model.Config(n_units=_SIZE, zoneout=.1)
     n_words = 10000 * _SIZE // 640
     model = ptb_model.LanguageModel(config, n_words)
