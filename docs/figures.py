@@ -14,7 +14,7 @@ from qrnn.kernels.cuda.plans import REGIMES
 
 PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # colours of the boxes
 
-COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'  # in the order of REGIMES
+COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'  # one colour for each of REGIMES
 CAPTIONS = {
     'sequential': 'sequential\none thread per channel',
     'block_scan': 'block scan\ntime split over warps',
@@ -54,7 +54,7 @@ def data_flow(n_steps=4):
 
 
 def _lanes(axes, title, n_steps, lanes):
-    """Draw a box for a parallel part, and a box per step for a sequential one.
+    """Draw parallel parts as one box, and sequential parts as a box per step.
     """
     width, height = .74, .6
     whole = n_steps - 1 + width
@@ -89,7 +89,7 @@ def _arrow(axes, start, end):
 
 
 def regimes():
-    """Draw the launch regime for each number of recurrences and of steps."""
+    """Plot the launch regimes by number of recurrences and number of steps."""
     channels = numpy.unique(numpy.geomspace(32, 2 ** 18, 300).astype(int))
     steps = numpy.unique(numpy.geomspace(1, 2 ** 17, 300).astype(int))
     indexes = numpy.array([
@@ -102,8 +102,8 @@ def regimes():
         cmap=ListedColormap(COLOURS), norm=BoundaryNorm(range(4), 3))
     for regime in REGIMES:
         rows, columns = numpy.nonzero(indexes == REGIMES.index(regime))
-        # The sequential regime has the shape of an L. Its caption is at the
-        # height of the bottom bar.
+        # The region of the sequential regime is a mirrored L. Its caption is
+        # at the height of the horizontal bar.
         if regime == 'sequential':
             y = _middle(steps[rows[columns == 0]])
         else:

@@ -73,7 +73,7 @@ def main():
     is_root = comm.rank == 0
     np.random.seed(comm.rank)  # random numbers differ between processes
 
-    # The root process reads the data; all processes use its vocabulary.
+    # The root process reads the data. All processes use the same vocabulary.
     vocabulary = train = test = None
     if is_root:
         texts = load_texts()
