@@ -1,4 +1,4 @@
-"""Fixtures for all tests; tests/qrnn_tests also runs without this file."""
+"""Fixtures for all tests. Tests in tests/qrnn_tests do not require them."""
 import os
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def python():
 
 @pytest.fixture(scope='session')
 def mpiexec(python):
-    """Return a function that runs Python in n processes."""
+    """Return a function that runs Python in n MPI processes."""
     command = _mpiexec()
     return lambda n, *arguments: python(*arguments, launcher=[
         command, '-n', n, '--oversubscribe', '--bind-to', 'none',
@@ -60,8 +60,8 @@ def _mpiexec():
 def _run(*command):
     environment = dict(
         os.environ, PYTHONPATH=ROOT,
-        # Open MPI's processes yield their cores while they wait, and root
-        # may run mpiexec.
+        # Waiting Open MPI processes yield their cores. The user root is
+        # allowed to run mpiexec.
         OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
     return subprocess.run(

@@ -8,8 +8,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# The modules of a layer may import modules of the same layer and of all layers
-# after it in this list.
+# A module may import modules that belong to the same entry of this list or to
+# a later entry.
 LAYERS = ['benchmarks', 'experiments', 'qrnn.check', 'qrnn', 'qrnn.interop',
           'qrnn.onnx_export', 'qrnn.links', 'qrnn.functions', 'qrnn.kernels',
           'qrnn.gates', 'qrnn.types', 'qrnn.chainer_compat']

@@ -1,4 +1,4 @@
-"""Test the check of the benchmark pooling with CUDA kernels on the host."""
+"""Test that the pooling benchmark checks the results of CUDA kernels."""
 import functools
 import types
 

@@ -40,7 +40,7 @@ SIZES = {
     'imdb-step': {'config': IMDB, 'n_words': 50, 'length': 6},
     'iwslt-step': {'config': IWSLT, 'lengths': (6, 5)},
     'layer': {'size': 3, 'grid': [(8, 32)]},
-    # test_training_memory tests the other models.
+    # test_training_memory.py tests more models.
     'memory': {'names': ['QRNNLayer, f'], 'steps': [2, 3]},
     'memory-growth': {'experiments': ['ptb'], 'warm_up': 1, 'n_iterations': 2,
                       'options': ['--test']},
@@ -59,7 +59,7 @@ SIZES = {
 
 @pytest.fixture
 def run_tiny(tmp_path, monkeypatch):
-    """Run a benchmark on tiny models, and return its result."""
+    """Return a function that runs a small benchmark and returns results."""
     def start(name):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv('PYTHONPATH', ROOT)
