@@ -29,7 +29,7 @@ from qrnn_tests.helpers import variables
 class TestLSTM(helpers.FunctionTestCase):
 
     lengths = None
-    given = 1, 1, 1  # 1 for each output that has a gradient
+    given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 
     def generate_inputs(self):
         B, T, m = self.shape

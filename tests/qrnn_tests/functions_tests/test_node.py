@@ -1,4 +1,4 @@
-"""Tests that functions create a node only for a graph, hooks or debugging."""
+"""Tests that functions create a function node only if it is needed."""
 import chainer
 from chainer import function_hooks
 from chainer import function_node
@@ -66,7 +66,7 @@ def test_no_node_without_a_graph(name, as_variables, applied):
     assert_equal(ys, expected, 0)
     for y in ys:
         assert y.creator_node is None
-        assert y.requires_grad == as_variables  # as in Chainer
+        assert y.requires_grad == as_variables  # like Chainer's functions
 
 
 @calls

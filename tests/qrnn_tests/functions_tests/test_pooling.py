@@ -77,9 +77,9 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # if not 0, f is replaced by its expectation
+    zoneout = 0.  # if not 0, f is replaced by its expected value
     gated = True
-    given = 1, 1, 1  # 1 for each output that has a gradient
+    given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 
     def generate_inputs(self):
         arrays, self.options = arguments(
@@ -225,7 +225,7 @@ def test_zoneout_copies_the_state(pooling):
         return c == previous
 
     first, second = kept(), kept()
-    assert abs(first.mean() - .3) < .01  # more than three standard deviations
+    assert abs(first.mean() - .3) < .01  # .01 exceeds 3 standard deviations
     # The masks of different calls, steps and channels are independent.
     assert abs((first & second).mean() - .09) < .01
     assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01
@@ -265,7 +265,7 @@ def test_expectation_in_evaluation_only():
 @poolings
 def test_float16_has_a_float32_carry(pooling):
     u = numpy.zeros((1, 4096, GATES[pooling]), numpy.float16)
-    u[:, :, 0] = 8  # f = 0.9997, so float16 would lose the changes
+    u[:, :, 0] = 8  # f = 0.9997, so float16 would round changes of c to 0
     u[:, :, 1] = .5
     inputs = u, None, numpy.zeros((1, 1), numpy.float16)
     actual = qrnn_pooling(*inputs, pooling=pooling)

@@ -63,9 +63,9 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
     bias = activations = None
     c0 = x0 = False
-    zoneout = 0.  # if not 0, f is replaced by its expectation
+    zoneout = 0.  # if not 0, f is replaced by its expected value
     gated = True
-    given = 1, 1, 1  # 1 for each output that has a gradient
+    given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 
     def generate_inputs(self):
         arrays = arguments(self.B, self.n, self.C, self.k, self.pooling,

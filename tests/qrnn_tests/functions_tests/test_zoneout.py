@@ -24,7 +24,7 @@ class TestZoneout(helpers.FunctionTestCase):
         return numpy.random.rand(*self.shape).astype(self.dtype),
 
     def before_test(self, test_name):
-        # Without a mask, no gate changes, because the ratio is 0.
+        # If the mask is None, no gate changes, because the ratio is 0.
         self.mask_array = (
             numpy.random.rand(*self.shape) < .4 if self.mask else None)
 
@@ -39,10 +39,10 @@ def test_gates_are_one_or_unchanged():
     f = numpy.random.rand(50, 40, 30).astype('f') * .9
     F = zoneout(f, .2).array
     kept = F == 1
-    assert (F[~kept] == f[~kept]).all()  # gates are not rescaled
+    assert (F[~kept] == f[~kept]).all()  # other gates are not rescaled
     assert abs(kept.mean() - .2) < .01
     assert abs((kept & (zoneout(f, .2).array == 1)).mean() - .04) < .005
-    for axis in range(3):  # sequences, steps and channels are independent
+    for axis in range(3):  # neighbours are drawn independently
         both = numpy.roll(kept, 1, axis) & kept
         assert abs(both.mean() - .04) < .005
 
@@ -89,7 +89,7 @@ def test_expectation_is_the_mean_of_masks():
                for _ in range(4000)) / 4000
     with chainer.using_config('train', False):
         expected = zoneout(f, .3, expectation=True).array
-    assert abs(mean - expected).max() < .05  # about seven standard deviations
+    assert abs(mean - expected).max() < .05  # .05 is 7 standard deviations
 
 
 def test_numpy_seed():
