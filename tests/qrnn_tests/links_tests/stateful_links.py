@@ -1,4 +1,4 @@
-"""Stateful links, as parameters for tests of their common behaviour."""
+"""Parametrizations of tests that apply to all stateful links."""
 import functools
 
 import chainer

@@ -1,4 +1,4 @@
-"""Tests of parameter shapes in links that are loaded, copied or new."""
+"""Tests of the sizes of links that are created, loaded or copied."""
 import chainer
 from chainer import serializers
 import numpy

@@ -80,7 +80,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
             activations=activations, **options)
 
     def run(x, W, b, c0, x0):
-        layer.W, layer.b = W, b  # Variables, to get their gradients
+        layer.W, layer.b = W, b  # W and b are Variables with gradients
         layer.state = None if c0 is None else (c0, x0)
         h = layer(x, ends)
         return h, layer.state.c
@@ -104,7 +104,7 @@ def test_layer(data, options, n, m, B, T, dtype, padding):
 def cuts(draw, T):
     """Draw the sizes of the chunks into which T steps are split.
 
-    Some chunks of size 1 are replaced by ``'step'``, a single step.
+    Some sizes of 1 are replaced by ``'step'``: a step without a time axis.
     """
     return [draw(st.sampled_from([1, 'step'])) if size == 1 else size
             for size in draw(strategies.pieces(T))]
@@ -203,7 +203,7 @@ def test_padding_and_order(data, layer, B, T, padding):
 
 @given(st.data(), st.composite(bidirectional)(), batch_sizes, n_steps)
 def test_both_directions(data, layer, B, T):
-    """With equal weights, reversing the input exchanges both directions."""
+    """With equal weights, reversing the input swaps the two directions."""
     x = data.draw(arrays(B, T, layer.ahead.in_size))
     y = layer(x).array
     layer.ahead.copyparams(layer.back)

@@ -1,4 +1,4 @@
-"""Tests of what QRNN and LSTM layers share: calls, state and lengths."""
+"""Tests of the common behaviour of QRNN and LSTM layers."""
 import functools
 
 import chainer

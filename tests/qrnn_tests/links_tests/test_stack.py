@@ -240,7 +240,7 @@ def test_serialization_and_copies(make, tmp_path):
     assert_equal(loaded(x), expected, 0)
 
     saved(x[:, :4])
-    other = saved.copy()  # as for an evaluation during training
+    other = saved.copy()  # for example, to evaluate during training
     other.reset_state()
     assert_equal(other(x), expected, 0)
     assert_equal(saved(x[:, 4]), expected[:, 4])

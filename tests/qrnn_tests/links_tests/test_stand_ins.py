@@ -175,10 +175,10 @@ def sentences(n_sentences):
     ({}, True), ({'kernel_size': 1}, True), ({'kernel_size': 2}, False)])
 @pytest.mark.filterwarnings('ignore:hx does not include')
 def test_translates_word_by_word(options, is_exact):
-    """Decoding from the previous states equals decoding whole prefixes.
+    """Translating step by step equals decoding the whole prefix each time.
 
     If the first layer has ``kernel_size=2``, some translations differ. The
-    model is trained first, so that its translations are varied and end.
+    model is trained first, so that its translations differ between sentences.
     """
     with chainer.using_config('dtype', numpy.float32):
         model = Seq2seq(NStepQRNN, 2, 32, **options)

@@ -192,7 +192,7 @@ def test_a_shrinking_batch_that_is_rejected_keeps_ended_rows():
     assert_equal([rnn.h, *rnn.layer.state], before, 0)
 
 
-# Reset and addition of rows of the batch
+# Rows of the batch that are reset or added
 
 @links
 @pytest.mark.parametrize('rows', [

@@ -1,4 +1,4 @@
-"""Recurrent links raise an error inside chainer.static_graph."""
+"""Tests that recurrent links raise an error inside chainer.static_graph."""
 import chainer
 import pytest
 

@@ -16,8 +16,8 @@ def sigmoid(x):
 
 
 # W and V are lists of the weights for the current and the previous input,
-# respectively, and b is a list of biases. The order of the gates in each list
-# is f, z, third gate. All arrays may be complex.
+# respectively, and b is a list of biases. The gates in each list are f, z and,
+# if there is one, the third gate. All arrays may be complex.
 
 def t_rnn(x, before, state, W, V, b):
     f = sigmoid(x @ W[0] + b[0])
@@ -100,7 +100,7 @@ def test_gradients(name, layer):
 
 
 def test_stack(name):
-    """With the settings of a cell, every layer of a stack is that cell."""
+    """Each layer of a stack with the settings of a cell computes that cell."""
     stack = QRNNStack(2, 3, 5, **STRONGLY_TYPED[name])
     x = uniform(2, 7, 3)
     h = x
