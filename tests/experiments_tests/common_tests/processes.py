@@ -1,7 +1,7 @@
 """Train tiny models of all experiments, in one process or several.
 
-mpiexec runs this module as a command, whose arguments are the name of a
-function and the arguments of that function.
+Tests run this module with mpiexec. The first command-line argument is the
+name of a function, and the others are passed to that function.
 """
 import contextlib
 import dataclasses
@@ -29,7 +29,8 @@ EXPERIMENTS = {'ptb': ptb, 'imdb': imdb, 'iwslt': iwslt}
 # random.
 SETTINGS = {'batch_size': 8, 'dropout': 0., 'n_epochs': 1}
 
-# These settings use all random numbers and persistent values of the models.
+# With these settings, training also uses dropout, zoneout and distortion,
+# and the imdb model has persistent values.
 RANDOM = {
     'ptb': {'dropout': .5, 'zoneout': .1},
     'imdb': {'layer': 'pqrnn', 'n_features': 16, 'distortion': .3,
@@ -46,10 +47,10 @@ def train_all(out, dtype, *arguments):
 
 
 def train_with_breaks(out, *arguments):
-    """Train each model without and with an interruption, and kill one run.
+    """Train each model with and without an interruption, then kill a run.
 
-    iwslt is interrupted by a signal to the second process. In the last run,
-    the second process is killed.
+    To interrupt iwslt, the second process sends itself a signal. In the last
+    run, the second process kills itself.
     """
     def run(part, name, *more):
         train(name, os.path.join(out, part, name), '--snapshot-every', '3',
@@ -90,7 +91,7 @@ def kill():
 
 
 def disconnect():
-    if socket.gethostname() == 'hostb':  # see shared/two_hosts
+    if socket.gethostname() == 'hostb':  # second host of shared/two_hosts
         for _, name in socket.if_nameindex():
             subprocess.run(['ip', 'link', 'set', name, 'down'], check=True)
 

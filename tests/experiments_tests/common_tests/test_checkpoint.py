@@ -97,7 +97,7 @@ class TestBestModel:
 
     @pytest.fixture(params=[False, True])
     def best(self, request, tmp_path):
-        """Return BestModel after four epochs. The second epoch is the best."""
+        """Return a BestModel after four epochs; the second is the best."""
         model = L.BatchNormalization(3)  # a link with persistent values
         best = checkpoint.BestModel(
             model, {}, 'score', highest=request.param)

@@ -135,7 +135,7 @@ def test_overflow_changes_only_the_scale():
 
 
 def test_small_gradients_and_updates_are_not_lost():
-    """Updates are correct although 1e-8 and 1 + 1e-4 round to 0 and 1."""
+    """Gradients of 1e-8 and updates of 1e-4 are not rounded to 0."""
     with precision.using('mixed16'):
         link = chainer.links.Linear(1, 1, initialW=1, nobias=True)
     optimizer = chainer.optimizers.SGD(1e4).setup(link)
@@ -157,7 +157,7 @@ def test_linear_is_at_least_float32():
 
 def test_tf32(monkeypatch):
     """The precision tf32 sets the environment variable that CuPy reads."""
-    monkeypatch.setenv('CUPY_TF32', '')  # restored after the test
+    monkeypatch.setenv('CUPY_TF32', '')  # so that it is restored
     del os.environ['CUPY_TF32']
     with precision.using('float32'):
         assert 'CUPY_TF32' not in os.environ

@@ -182,7 +182,7 @@ class TestJoin:
     def test_without_mpiexec(self, mpiexec, python):
         process = python('-m', 'experiments.ptb.train', '--test', *NAIVE)
         assert process.returncode == 1
-        # The error is a single line, without messages of MPI.
+        # The error is a single line, and MPI prints no messages.
         assert process.stderr == (
             'error: --communicator needs processes started by mpiexec: '
             'mpiexec -n 2 python -m ...\n')

@@ -34,7 +34,7 @@ def run(tmp_path):
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # not incremented yet
+            if self.iteration + 1 == at:  # incremented later
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +119,7 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second counts as a duplicate
+            for _ in range(3):  # the second counts as a duplicate of the first
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -230,7 +230,7 @@ class TestDivergence:
 class TestResults:
 
     def test_starts(self, run, tmp_path):
-        """The result lists all starts and the minutes trained after each."""
+        """The result lists each start and the minutes of training after it."""
         for iteration in 5, 37:
             with pytest.raises(cli.Interrupted):
                 run('--resume', at=iteration, act=send(signal.SIGTERM))
@@ -266,7 +266,7 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 2  # as planned
+        assert result['settings']['n_epochs'] == 2  # not set by --epoch
 
 
 def test_warns_that_data_are_ignored(run, capsys):

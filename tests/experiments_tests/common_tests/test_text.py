@@ -80,7 +80,7 @@ class TestDownload:
 
     @pytest.fixture
     def file(self, tmp_path, monkeypatch):
-        """Return a local file that replaces the downloaded file."""
+        """Return a local file that is used instead of a download."""
         path = tmp_path / 'file'
         path.write_text('good')
         monkeypatch.setattr(
