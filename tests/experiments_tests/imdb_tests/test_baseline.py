@@ -12,9 +12,9 @@ def corpus_of(train, test):
 @pytest.mark.parametrize('pairs, accuracy', [
     ([(f'w{i % 7} {("bad", "good")[i % 2]} w{i % 11}', i % 2)
       for i in range(200)], 1),
-    # Occurrences of words are not counted.
+    # Repetitions of a word in a review are ignored.
     ([('a ' * (i % 2 * 5 + 1), i % 2) for i in range(200)], .5),
-    # Without a word, the bias decides.
+    # The bias alone determines the label of an empty review.
     ([(('', 'good')[i % 2], i % 2) for i in range(200)], 1),
     ([('', int(i % 4 > 0)) for i in range(100)], .75),
 ])

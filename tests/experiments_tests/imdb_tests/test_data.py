@@ -58,8 +58,8 @@ class TestCorpus:
             numpy.random.seed(seed)
             parts.append(texts(corpus_of(TRAIN, TEST), 'train'))
         assert parts[0] == parts[1]
-        # The development part is random: it has both labels and is not a
-        # range of reviews.
+        # The development part is drawn at random: it contains both labels,
+        # and not only consecutive reviews.
         corpus = data.sample(200, 20)
         assert 0 < corpus.dev.labels.mean() < 1
         assert (corpus.train.labels != numpy.arange(180) % 2).any()
@@ -128,7 +128,7 @@ class TestCache:
         write_lines(folder, test=TRAIN)
         with pytest.raises(UserError, match='are the same reviews; use'):
             data.load(str(folder))
-        # Equal parts are allowed when a trained model is scored.
+        # A trained model may be scored on its training reviews.
         data.load(str(folder), number=lambda word: 0)
 
     def test_one_class(self, folder, write_lines, capsys):

@@ -90,7 +90,7 @@ def test_int8(trained, tmp_path):
 def node():
     """Return a function that runs JavaScript with onnxruntime-web.
 
-    NODE_PATH or ROOT must contain the package.
+    The package must be installed in ROOT or in a folder of NODE_PATH.
     """
     def run(program, *arguments):
         return subprocess.run(

@@ -159,7 +159,7 @@ def test_is_streamed(tmp_path, write, name):
 
 
 def test_initial_vectors(tmp_path):
-    """Missing vectors have the mean and deviation of the existing vectors."""
+    """Missing vectors have the mean and standard deviation of the others."""
     random = numpy.random.RandomState(0)
     texts = [(' '.join(f'w{i}' for i in range(row, 2000, 20)), 1)
              for row in range(20)]

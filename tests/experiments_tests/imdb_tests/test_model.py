@@ -112,7 +112,7 @@ def test_reported(model):
 
 
 def test_dropout_in_training_only():
-    # With a single layer, dropout is only after the embedding.
+    # With a single layer, dropout is applied only to the embeddings.
     model = make(n_layers=1, dropout=.5)
     words, lengths, _ = pad(REVIEWS, CPU)
     assert (logits(model, words, lengths)
@@ -120,7 +120,7 @@ def test_dropout_in_training_only():
     with chainer.using_config('train', True):
         assert (model.logits(words, lengths).array
                 != model.logits(words, lengths).array).any()
-    # With several layers, dropout is also between them.
+    # With several layers, dropout is also applied between layers.
     assert make(dropout=.5).rnn.dropout == .5
 
 
@@ -178,7 +178,7 @@ def test_learns(kind):
 
 @pytest.mark.parametrize('l2_embedding', [False, True])
 def test_optimizer(l2_embedding):
-    """RMSprop has the configured options; decay of embeddings is optional."""
+    """RMSprop uses all options; weight decay of embeddings is optional."""
     config = dataclasses.replace(
         TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = build(config, WORDS)
@@ -198,7 +198,7 @@ def test_optimizer(l2_embedding):
 
 
 def test_trained_model_of_the_project():
-    """The file is float16 and below 3 MB. The loaded model is float32."""
+    """The file is float16 and smaller than 3 MB; the model is float32."""
     path = os.path.join(PRETRAINED, 'model.npz')
     assert os.path.getsize(path) < 3e6
     with numpy.load(path) as arrays:

@@ -45,7 +45,7 @@ class TestTree:
 
     @pytest.fixture
     def folder(self, tmp_path):
-        # The name of the folder must not be used as a pattern.
+        # The brackets must not be interpreted as a pattern.
         root = tmp_path / 'reviews [1]'
         for name, text in (TREE | OTHERS).items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class TestArchive:
         with pytest.raises(UserError, match='in several folders, aclImdb, '
                                             'backup/aclImdb; remove'):
             read(path)
-        # tar appends newer versions of files in this way.
+        # tar can append a newer copy of a file to an archive.
         path = write_archive(tmp_path / 'b', TREE | {
             f'./{name}': text for name, text in TREE.items()})
         assert read(path) == READ
@@ -241,7 +241,7 @@ class TestTable:
             'positive', '1').replace('negative', '0'))])
     @pytest.mark.parametrize('pack', [bytes, gzip.compress])
     def test_single(self, tmp_path, name, contents, pack):
-        """The rows are split into halves, always in the same way."""
+        """A single file is split into halves, and always in the same way."""
         path = tmp_path / (name + '.gz' * (pack is gzip.compress))
         path.write_bytes(pack(contents.encode()))
         parts = read(path)

@@ -32,7 +32,7 @@ def gradients(dtype, n=60):
 
 def step(model, g):
     model.W.grad = None if g is None else model.device.send(g.copy())
-    model.W.update()  # an optimizer would replace a missing gradient by 0
+    model.W.update()  # an optimizer would replace a missing gradient with 0
 
 
 @pytest.mark.parametrize('dtype, rtol', [('f', 2e-5), ('d', 1e-11)])
@@ -63,7 +63,7 @@ def test_same_as_chainers(dtype, rtol, options):
 
 @pytest.mark.parametrize('n', [1, 30])
 def test_resumes_from_a_snapshot(n):
-    """The result has the same bits as without an interruption."""
+    """Resumed and uninterrupted training give the same bits."""
     whole, _ = setup(True, 'f')
     first, optimizer = setup(True, 'f')
     for i, g in enumerate(gradients('f')):

@@ -35,7 +35,7 @@ def test_changes_only_spaces(text):
 
 
 class TestProcesses:
-    """Tests of worker processes, which sometimes run a text as a program."""
+    """Tests of worker processes; some tests run ``exec`` in the workers."""
 
     @pytest.fixture(autouse=True)
     def processes(self, monkeypatch):
@@ -48,7 +48,7 @@ class TestProcesses:
             map(tokenize, texts))
 
     def test_killed_while_tokenizing(self):
-        """An error is raised if a process is killed, e.g. to free memory."""
+        """An error is raised if a worker is killed, e.g. by the OOM killer."""
         with pytest.raises(UserError, match='tokenized reviews was killed'):
             list(tokenizer._map(exec, [
                 'import os; os.kill(os.getpid(), 9)']))

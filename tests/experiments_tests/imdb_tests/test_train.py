@@ -104,7 +104,7 @@ class TestEvaluation:
         model, description = load(trained[0])
         corpus = data.load(
             description['data']['source'], number=model.number)
-        # 51 is no multiple of the batch sizes 7 and 64.
+        # 51 is not a multiple of the batch sizes 7 and 64.
         reviews = corpus.test.subset(numpy.arange(51))
         reviews.labels[:20] = 0
         hits = []

@@ -121,8 +121,8 @@ class TestChannelOrder:
     def test_similar_channels_are_adjacent(self):
         """The order does not depend on the mean and scale of a channel."""
         random = numpy.random.RandomState(0)
-        # Each row contains the states of one kind of channel over time. The
-        # first two kinds are orthogonal to the last two.
+        # There are four kinds of channels. Each row contains the states of one
+        # kind over time. The first two rows are orthogonal to the last two.
         courses = numpy.array([[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, -1],
                                [0, 0, -1, 1.]])
         kind = random.permutation(numpy.arange(30) % 5 % 4)
@@ -131,7 +131,7 @@ class TestChannelOrder:
                   + 1e-3 * random.randn(30, 4)).T
         ordered = kind[visualize.channel_order(states)]
         changes = (ordered != numpy.roll(ordered, 1)).sum()
-        assert changes == 4  # includes the change from last to first
+        assert changes == 4  # including from the last to the first
 
 
 @pytest.mark.parametrize('n_words', [2, 76])
