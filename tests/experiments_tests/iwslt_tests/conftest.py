@@ -37,6 +37,6 @@ def random_model():
         model = Translator(Config(layer, **settings), len(characters) + 1)
         for _, param in sorted(model.namedparams()):
             param.array[...] = random.uniform(-1, 1, param.shape)
-        model.output.b.array[0] = -3  # make early ends of sentences unlikely
+        model.output.b.array[0] = -3  # make short outputs unlikely
         return model, Characters('\n' + characters)
     return make

@@ -40,7 +40,7 @@ def assert_same(actual, expected):
     ('gnmt', .6, 'qrnn')])
 def test_full_width_is_exhaustive(
         random_model, monkeypatch, criterion, alpha, layer):
-    """The widest beam finds the best of all texts with correct scores."""
+    """A wide beam returns all possible texts, sorted by correct scores."""
     model, characters = random_model('ab', layer)
     monkeypatch.setattr(
         beam, 'length_limit', lambda n_source: 4 + 0 * n_source)
@@ -89,7 +89,7 @@ def plain_search(model, characters, line, search):
     ('paper', 1, 1, 'random'), ('paper', 4, 2, 'endless'),
     ('gnmt', 4, 2, 'random'), ('logprob', 4, 2, 'tied')])
 def test_same_as_a_plain_search(random_model, criterion, width, n_best, kind):
-    """Results equal those of a plain search, even with ties and early ends."""
+    """Results equal those of the plain search, even if scores are equal."""
     model, characters = random_model('cabx', ['qrnn', 'lstm'][width > 1])
     if kind == 'endless':
         model.output.b.array[0] = -50

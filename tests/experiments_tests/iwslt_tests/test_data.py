@@ -44,7 +44,7 @@ def write_official(folder, parts):
             lines = [html.escape(pair[i]) for pair in pairs]
             if part == 'train':
                 name = f'train.tags.de-en.{language}'
-                # The number of translators differs between both languages.
+                # Only the English file lists a translator.
                 lines = ['<url>http://example.org/talk</url>',
                          '<talkid>1</talkid>', '<title>A title</title>',
                          *(f' {line} ' for line in lines),
@@ -87,7 +87,7 @@ corpora = st.fixed_dictionaries(dict.fromkeys(PAIRS, st.lists(
     ids=['plain', 'official', 'gzipped'])
 @hypothesis.given(parts=corpora)
 def test_round_trip(write, parts):
-    """The corpus contains the text of the files, and its character indices."""
+    """The corpus contains the sentences as text and as character indices."""
     with tempfile.TemporaryDirectory() as folder:
         write(folder, parts)
         corpus = data.load(folder, 300, checked=False)
@@ -106,12 +106,12 @@ def test_round_trip(write, parts):
 
 
 def test_names_of_multi30k(plain):
-    """Parts are val.* and the first test_*.* that has both languages."""
+    """dev is read from val.*, and test from the first complete test_*.*."""
     for path in list(plain.iterdir()):
         name = path.name.replace('dev', 'val').replace(
             'test', 'test_2017_flickr')
         path.rename(plain / name)
-    write(plain / 'test_2016_flickr.de', ['c'])  # without English
+    write(plain / 'test_2016_flickr.de', ['c'])  # no English file
     write_plain(plain, {'test_2018': [('c', 'd')]})
     corpus = data.load(str(plain), 300)
     assert corpus.pairs == PAIRS
@@ -141,7 +141,7 @@ def test_extra(official):
     write_plain(official, {'TEDY': [('a TEDY', 'y')]}, '.gz')
     assert trained_on('TEDY') == ['TEDY']
     with pytest.raises(UserError, match='begins with TED.tst2014; choose'):
-        trained_on('TED.tst2014')  # the test part
+        trained_on('TED.tst2014')  # used as the test part
     with pytest.raises(UserError, match='--extra requires --data'):
         data.load(None, 300, ['TED'])
 

@@ -33,7 +33,7 @@ def sessions(models):
 
 @pytest.mark.parametrize('kernel_sizes', [(3, 2), (1, 1, 1)])
 def test_same_probabilities(random_model, kernel_sizes):
-    """ONNX models and Chainer agree, even if all rows share a source."""
+    """ONNX and Chainer agree, even if several targets share one source."""
     model, characters = random_model('abcd', kernel_sizes=kernel_sizes)
     encoder, decoder = sessions(export.export(model, characters, {}))
     for n_rows in 3, 1, 0:
@@ -81,7 +81,7 @@ def test_metadata(exported, trained):
 
 
 def test_example_of_the_documentation(exported, trained, code_block):
-    """The example decodes greedily without Chainer and matches Chainer."""
+    """Without Chainer, the example prints the results of greedy search."""
     model, characters, _ = load(trained[0])
     lines = ['Die Sonne scheint .', '', 'zwei  alte Hunde', 'x']
     process = subprocess.run(

@@ -38,7 +38,7 @@ def test_a_sentence_has_one_translation():
     # The verb is at the end of a clause, after the participle.
     (r'dass .* hat\.$', r'that .* has \w+'),
     (r'weil .* \w+en können\.$', r'because .* can \w+'),
-    # After an opening, the verb precedes the subject.
+    # After an opening such as "Heute", the verb precedes the subject.
     (r'^Heute hat .* gesehen\.$', r'^Today \w+ .* has seen \w+'),
     # Endings depend on gender, case and number.
     (r'\bden alten Stuhl\b', r'\bthe old chair\b'),

@@ -74,7 +74,7 @@ def test_loss_agrees_with_steps(random_model, layer, english):
     reporter.add_observer('main', model)
     with chainer.using_config('train', False), reporter.scope(observation):
         loss = model(*batch([(source, target, n_source, n_target)]))
-    assert observation['main/loss'] == (loss.array, 3)  # value and weight
+    assert observation['main/loss'] == (loss.array, 3)  # mean of 3 characters
     assert float(loss.array) == pytest.approx(
         -steps(model, source, target)[target >= 0].mean(), rel=1e-5)
 
@@ -121,8 +121,8 @@ def test_dropout(random_model):
 
 def test_size_of_the_papers_model():
     model = Translator(CONFIGS['qrnn'], 188)
-    # Terms: embedding; weights and biases of two stacks, of which the first
-    # layer has k = 6; V; attention; softmax
+    # Terms: embedding; weights of both stacks, where k = 6 in the encoder's
+    # first layer and 2 otherwise; biases; V; attention; softmax
     assert model.count_params() == (
         188 * 320 + (6 + 3 * 2 + 4 * 2) * 320 * 960 + 8 * 960
         + 4 * 320 * 960 + 640 * 320 + 320 + 321 * 188)

@@ -56,7 +56,7 @@ class TestEvalOnly:
         return tmp_path
 
     def test_same_score_as_training(self, trained, model, capsys):
-        """Equal files are allowed when a model is scored."""
+        """A model can be scored even if train, dev and test are equal."""
         for part in 'train', 'dev', 'test':
             for language, lines in zip(('de', 'en'), zip(*grammar.sample(
                     400, 10, 10)['test'])):

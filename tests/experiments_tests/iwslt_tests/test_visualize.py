@@ -45,7 +45,7 @@ def test_picture(trained, tmp_path, capsys, monkeypatch):
     axes = drawn[-1].axes[0]
     assert axes.images[0].get_array().shape == (9, 9)
     assert [label.get_text() for label in axes.get_xticklabels()] == 2 * list(
-        'Der␣Hund.')  # labels below and above
+        'Der␣Hund.')  # labels below and above the picture
     assert [label.get_text() for label in axes.get_yticklabels()] == list(
         'The␣dog.¶')
 
