@@ -59,7 +59,7 @@ def test_line_ends(folder, text, expected):
 @pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
     (3760, 1299, 217646), (4358, 1467, 245569)])
 def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
-    """Text with the line counts of WikiText-2 has its token counts."""
+    """Counts equal those of WikiText-2, in which every line adds a token."""
     sizes = numpy.diff(numpy.linspace(
         0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
     tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
@@ -73,7 +73,7 @@ def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
 
 
 def test_memory(folder):
-    """Memory is limited, since text is read by line and stored as indices."""
+    """Memory is limited, since each line is read and stored as indices."""
     random = numpy.random.RandomState(0)
     for part in data.PARTS:
         (folder / f'ptb.{part}.txt').write_text(''.join(
@@ -158,12 +158,12 @@ def test_same_text_as_the_training_part(folder):
     (folder / 'ptb.valid.txt').write_text(' a b \n b c b \n')
     with pytest.raises(UserError, match='valid.txt of .* the same text as'):
         data.load(str(folder))
-    # Equal parts are allowed when a trained model is scored.
+    # A trained model may be scored on its training text.
     assert data.load(str(folder), ['<eos>', 'a', 'b', 'c'])
 
 
 def test_download(folder, monkeypatch):
-    """Each part is requested by its URL and its MD5 checksum."""
+    """Each part is requested with its own URL and MD5 checksum."""
     requested = {}
 
     def download(url, md5):

@@ -16,7 +16,7 @@ WORDS = ['<eos>', '<unk>', 'the', 'sailor', 'sings']
 
 @pytest.fixture
 def save(tmp_path):
-    """Return a function that saves a model and returns folder and model."""
+    """Return a function that saves a model and returns (folder, model)."""
     def make(**settings):
         config = dataclasses.replace(TINY, **settings)
         model = LanguageModel(config, len(WORDS))
@@ -30,7 +30,7 @@ def save(tmp_path):
 
 @pytest.mark.parametrize('kernel_size', [1, 2, 3])
 def test_same_logits(save, tmp_path, kernel_size):
-    """Logits agree when the state is passed between chunks of a text."""
+    """ONNX logits equal Chainer's even if the text is split into chunks."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(kernel_size=kernel_size, zoneout=.1, init_scale=1.)
@@ -80,7 +80,7 @@ def test_missing_package(error_of, monkeypatch, package, options):
 
 
 def test_int8(save, tmp_path):
-    """Logits nearly agree when the state is passed between single steps."""
+    """Logits are close to Chainer's when the model runs step by step."""
     pytest.importorskip('onnx')
     onnxruntime = pytest.importorskip('onnxruntime')
     folder, model = save(n_units=64, init_scale=.3)

@@ -35,7 +35,7 @@ def test_uniform_initialization():
 
 @pytest.mark.parametrize('sum_over, n', [('rows', 5), ('steps', 4)])
 def test_loss(sum_over, n):
-    """The reported loss is the mean per word; a sum of means is returned."""
+    """The reported loss is a mean; the returned loss is a sum of means."""
     config = dataclasses.replace(
         TINY, dropout=0., batch_size=5, sum_over=sum_over)
     model = LanguageModel(config, 20)
