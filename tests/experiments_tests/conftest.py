@@ -40,7 +40,7 @@ def no_curves():
 @pytest.fixture
 def error_of(capsys, monkeypatch):
     """Return a function that runs a command and returns its one-line error."""
-    # The real function would end the tests by a signal.
+    # The real function would kill the test process with a signal.
     monkeypatch.setattr(cli, 'die', lambda number: sys.exit(128 + number))
 
     def run(main, *arguments):

@@ -39,7 +39,7 @@ def main(folder, count, seed):
         assert status == 0, (name, status)
         seconds[name] = time.time() - start
     choices = random.Random(seed)
-    kills = []  # lists of the run, the kind of kill and the exit status
+    kills = []  # each: name of the run, kind of kill, exit status
     names = itertools.cycle(EXPERIMENTS)
     for number in itertools.count():
         if len(kills) >= count:
@@ -60,7 +60,7 @@ def main(folder, count, seed):
 
 
 def _rarest(kills, choices):
-    """Return one of the kinds of kills that occurred least often."""
+    """Return a kind of kill that has occurred least often so far."""
     counts = collections.Counter(dict.fromkeys(sorted(KINDS), 0))
     counts.update(kind for _, kind, _ in kills)
     return choices.choice([kind for kind, n in counts.items()

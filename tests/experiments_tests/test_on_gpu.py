@@ -37,7 +37,7 @@ def test_trains_and_resumes(name, dtype, tmp_path):
     ('ptb', 'qrnn-zoneout', 60), ('ptb', 'lstm', 210), ('imdb', 'qrnn', 100),
     ('iwslt', 'qrnn', 200)])
 def test_launches_of_an_update(name, config, most, tmp_path, monkeypatch):
-    """The number of launches, without matrix products, has a limit."""
+    """An update needs at most ``most`` launches besides matrix products."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     train = importlib.import_module(f'experiments.{name}.train')

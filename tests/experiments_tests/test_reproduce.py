@@ -62,7 +62,7 @@ with processes.at_iteration(7, interrupt):
 
 
 def test_interrupted_and_resumed(tmp_path, monkeypatch, capfd):
-    """If repeated, an interrupted command resumes from the snapshot."""
+    """Repeating an interrupted command resumes from the snapshot."""
     folder, rows = str(tmp_path / 'ptb' / 'qrnn-zoneout'), reproduce.rows
     command = ['--data', 'ptb=sample', '--out', str(tmp_path), '--test']
 
