@@ -1,4 +1,4 @@
-"""Test all patched functions of Chainer as in Chainer's own tests."""
+"""Test the functions of Chainer that the patches change."""
 import collections
 import sys
 from unittest import mock
@@ -187,7 +187,7 @@ def test_hyperparameter_of_numpy(normalization):
 
 
 class Communicator:
-    """Fake communicator, whose ranks share one thread and a queue."""
+    """Fake communicator. All ranks run in one thread and share a queue."""
 
     sent = collections.deque()
 

@@ -11,8 +11,8 @@ from qrnn_tests.chainer_compat_tests.processes import ROOT
 from qrnn_tests.chainer_compat_tests.processes import succeed
 
 
-# Programs that start processes. Since a program is not a file, its processes
-# cannot import the program, and therefore do not import qrnn through it.
+# Programs that start child processes. The programs are not files, so the child
+# processes cannot import them, and do not run their ``import qrnn``.
 
 ITERATOR = '''
     iterator = chainer.iterators.MultiprocessIterator(
