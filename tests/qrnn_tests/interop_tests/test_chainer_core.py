@@ -96,7 +96,7 @@ def test_decoder():
 
 
 def test_file_of_a_model(tmp_path):
-    """A stack is loaded from a file in which names contain layer indices."""
+    """A stack is loaded from arrays with prefixes such as ``rnn/0/``."""
     arrays = dict(weights(3, 4, 2, prefix='rnn/0/'),
                   **weights(4, 4, 1, prefix='rnn/1/'))
     path = tmp_path / 'model.npz'

@@ -1,4 +1,4 @@
-"""Tests that shapes determine layers, and that invalid shapes are errors."""
+"""Test that shapes determine the layers, and that invalid shapes raise."""
 import chainer
 from chainer.link_hooks import SpectralNormalization
 from chainer.link_hooks import TimerHook
@@ -23,7 +23,7 @@ T, B = 9, 3
 
 
 def test_ambiguous_number_of_gates():
-    """12 rows mean 4 channels with an output gate or 6 channels without."""
+    """12 rows mean 4 channels with an output gate, or 6 without one."""
     arrays = weights([3, 6], [2], False)
     with pytest.raises(ValueError, match=r'\(12, 6\): a layer of 4 channels '
                        'with an output gate, or of 6 channels without'):
@@ -47,7 +47,7 @@ def test_next_layer_determines_gates(output_gate):
 
 
 def test_expected_window():
-    arrays = weights([4, 5], [2], True)  # 8 columns
+    arrays = weights([4, 5], [2], True)  # the weight has 8 columns
     assert interop.from_state_dict(arrays, 4, window=2)[0].kernel_size == 2
     with pytest.raises(ValueError, match=r'\(15, 8\), but a layer with 8 '
                        'input channels, window 2 and 3 gates needs shape '
