@@ -161,7 +161,7 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived],
-                           # Compute the gradients with strnn.
+                           # This option computes gradients with strnn.
                            enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
@@ -205,7 +205,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
-    # Check the last steps, and the adjoint of windows and last steps.
+    # Check last_steps, and the adjoint of unfold and last_steps together.
     n_steps = k - 1
     before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
     ends = B * [T] if lengths is None else lengths
@@ -293,13 +293,13 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
 
 
 def backend(device, **options):
-    """Return the module of the kernels, and the keyword arguments of calls."""
+    """Return the module with the kernels, and keyword arguments for them."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})
 
 
 def _rows(array, case):
-    """Convert an array to the dtype of a case, strided if the case is."""
+    """Convert an array to the dtype and the memory layout of a case."""
     array = array.astype(case.dtype)
     if not case.strided:
         return array

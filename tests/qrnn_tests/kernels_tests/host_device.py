@@ -32,7 +32,7 @@ compiler = shutil.which('g++')
 
 
 class KernelError(AssertionError):
-    """Error of a kernel that a sanitizer or a barrier on the host reports."""
+    """Error that a sanitizer or ``driver.cc`` reports for a kernel."""
 
 
 class HostDevice:
@@ -67,7 +67,7 @@ class HostDevice:
 
 
 class LargeDevice(HostDevice):
-    """Host device for arrays larger than the memory, stored in sparse files.
+    """Host device for arrays that exceed the memory, stored in sparse files.
 
     Only the last channels of a launch are computed.
 
@@ -119,7 +119,7 @@ class Process:
         arrays = []
         for value in launch.args:
             base = getattr(value, 'base', None)
-            if isinstance(base, numpy.memmap):  # send the whole file
+            if isinstance(base, numpy.memmap):  # map the whole file
                 value = base
             if isinstance(value, numpy.memmap):
                 path = value.filename.encode()
@@ -200,7 +200,7 @@ def _gcc(target, arguments):
             stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise RuntimeError('g++ failed:\n' + done.stderr[:4000])
-        os.replace(made, target)  # atomic, since other processes may do it too
+        os.replace(made, target)  # atomic, since tests may run in parallel
 
 
 def _write(path, text):

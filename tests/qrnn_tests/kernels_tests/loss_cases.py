@@ -26,11 +26,11 @@ ATTENTION = {
 
 def check_dropout(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Check that dropout uses the bits of the reference generator."""
+    """Check dropout against a mask from the reference generator."""
     kernels, options = backend(device)
     x = numpy.random.RandomState(1).normal(size=case.shape).astype(case.dtype)
     if case.strided:
-        x = numpy.stack([x, -x], axis=-1)  # keeps the dtype in NumPy 1
+        x = numpy.stack([x, -x], axis=-1)  # keeps the dtype, even in NumPy 1
     x_ = to_device(x)
     if case.strided:
         x, x_ = x[..., 0], x_[..., 0]
@@ -52,7 +52,7 @@ def check_dropout(case, device=None, to_device=lambda a: a,
 
 def check_softmax(case, device=None, to_device=lambda a: a,
                   to_host=lambda a: a):
-    """Compare losses, gradients and weights with those of NumPy in float64."""
+    """Compare losses, gradients and weights with NumPy results in float64."""
     kernels, options = backend(device)
     random = numpy.random.RandomState(1)
     N, V = case.N, case.V

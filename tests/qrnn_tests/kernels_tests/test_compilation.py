@@ -27,7 +27,7 @@ def files_of(folder):
 
 
 def add(number):
-    """Return a loop that this process has not compiled yet."""
+    """Return a new loop that adds a number to each element of an array."""
     @compilation.compiled
     def loop(array):
         for j in range(len(array)):
@@ -37,7 +37,7 @@ def add(number):
 
 
 def is_cached(number=1., dtype='d'):
-    """Return True if the code of a loop is cached; also check the loop."""
+    """Run a loop, check its result, and return whether it was cached."""
     loop, array = add(number), numpy.zeros(3, dtype)
     loop(array)
     assert array.tolist() == 3 * [number]
@@ -157,7 +157,7 @@ def test_full_disk(folder):
 
 
 def test_no_folder(monkeypatch, tmp_path):
-    """Loops run if neither the library's nor the home folder is writable."""
+    """Loops run even if no folder for the cache is writable."""
     file = tmp_path / 'file'
     file.touch()
     monkeypatch.setattr(numba.config, 'CACHE_DIR', str(file / 'missing'))

@@ -101,7 +101,7 @@ def test_fault(name, order):
 
 @pytest.mark.parametrize('name', LOSS_FAULTS)
 def test_fault_of_losses(name):
-    """Every fault is detected in at least one order of threads."""
+    """A fault is detected in at least one order of the threads."""
     old, new, error, check = LOSS_FAULTS[name]
     with pytest.raises(error):
         for order in 'down', 'up', 'shuffled':

@@ -18,8 +18,7 @@ from qrnn_tests.kernels_tests.test_faults import Edit
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-# Offsets exceed 2 ** 32. Counters, each of which covers four steps, exceed it
-# too.
+# Both offsets and counters exceed 2 ** 32. A counter is used for four steps.
 SHAPE = B, T, C = 5, 128, 2 ** 25
 LAST = 32  # number of channels in the last block of every regime
 ZONEOUT, SEED = .3, 12345
@@ -90,8 +89,8 @@ def check_dropout(folder, edit=None):
     quarter = philox.CHUNK // 4
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
-    # Only the last block runs. Its threads draw a word for each quarter of
-    # the chunk, so the block computes the end of every quarter.
+    # Only the last block runs. Each of its threads computes one element in
+    # every quarter of the chunk, so the block computes the end of each.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

@@ -85,7 +85,7 @@ def test_real_sizes(shape):
     h, c, c_last = kernels.pooling_forward(u, *settings)
     gu, _, _ = kernels.pooling_backward(u, *settings, c, gh, None, None)
 
-    def some(array):  # the last two channels of each gate in the last row
+    def some(array):  # the last two channels of each gate, last sequence
         return numpy.concatenate([
             array[-1:, :, end - 2:end].get()
             for end in range(C, array.shape[2] + 1, C)], axis=2)
@@ -163,7 +163,7 @@ def test_gradients_of_pooling(T, pooling):
     # Every step needs two launches and two matrix products.
     (qrnn.LSTMLayer, 2 * 9 + 10, 2 * 9 + 4)])
 def test_launches(kind, launches, products):
-    """Nine steps, forward and backward, do not exceed limits of launches."""
+    """Forward and backward passes of nine steps need few launches."""
     virtual_gpu = pytest.importorskip(
         'virtual_gpu', reason='only an emulated GPU counts its launches')
     layer = kind(8, 12)
