@@ -131,7 +131,7 @@ def test_shared_source():
 @pytest.mark.parametrize('options', OPTIONS)
 @pytest.mark.parametrize('lengths', [False, True])
 def test_without_sequences_or_steps(options, lengths, tmp_path):
-    """If B = 0, the shape is correct. If S or T is 0, an error may occur."""
+    """If S or T is 0, the model may fail. If only B is 0, it must succeed."""
     model = one_graph(*links(**options), lengths, state=True)
     shapes = (0, 7, 5), (3, 0, 5), (3, 7, 0), (0, 0, 0), (2, 3, 4)
     found = shapes_of_h(model, tmp_path / 'model.onnx', [

@@ -116,7 +116,7 @@ def test_both_directions(link):
 
 @pytest.mark.parametrize('kernel_size', [(1, 2), (3, 4)])
 def test_state(kernel_size):
-    """Sequences can be split into chunks, even shorter than the window."""
+    """Chunks of a sequence may even be shorter than the window."""
     stack = randomize(QRNNStack(2, 4, 5, kernel_size=kernel_size))
     model = session(onnx_export.export(stack, state=True))
     x, _ = batch(5, 17)
@@ -189,7 +189,7 @@ EMPTY = {
 @pytest.mark.parametrize('lengths', [False, True])
 @pytest.mark.parametrize('kind', EMPTY)
 def test_without_sequences_or_steps(kind, lengths, tmp_path):
-    """If B = 0, the shape is correct. If T = 0, an error may occur."""
+    """If T is 0, the model may fail. If only B is 0, it must succeed."""
     link = EMPTY[kind]()
     with_state = kind.split()[-1] not in ('lookahead', 'directions')
     model = onnx_export.export(link, state=with_state, lengths=lengths)
