@@ -19,7 +19,7 @@ def few(monkeypatch):
 
 
 def run(capsys):
-    """Return the exit status, and a dict that maps checks to their results."""
+    """Return the exit status, and a dict with the result of each check."""
     try:
         check.main()
         status = 0
