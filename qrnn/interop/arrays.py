@@ -51,12 +51,12 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
         _check_archive(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
-            # arrays.files omits the extension, so a and a.npy would collide.
+            # arrays.files omits .npy, so the names a and a.npy would collide.
             return {member.removesuffix('.npy'): _native(arrays[member])
                     for member in members}
     except (OSError, ImportError):
         raise
-    except Exception as error:  # a damaged file may raise any
+    except Exception as error:  # a damaged file may raise any exception
         raise ValueError(
             f'{os.fspath(source)} cannot be read: {error}') from error
 
@@ -102,12 +102,12 @@ def write_arrays(path: str, arrays: Arrays) -> None:
 
 
 def set_layers(values):
-    """Set the filters and the bias of layers.
+    """Set the filters and biases of several layers.
 
     Args:
-        values (list of tuple): Triples of a :class:`~qrnn.QRNNLayer`, filters
-            ``(k, n, gates * m)`` and bias ``(gates * m,)``. The arrays are
-            converted to the dtype of the layer.
+        values (list of tuple): One tuple per layer: a
+            :class:`~qrnn.QRNNLayer`, filters ``(k, n, gates * m)``, and bias
+            ``(gates * m,)``. The arrays are converted to the layer's dtype.
 
     """
     for layer, W, b in values:

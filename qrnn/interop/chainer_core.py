@@ -32,8 +32,8 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
     ================  ==========================================  =========
 
     In that code, a decoder layer without attention starts from the last c of
-    its encoder layer, and has no weights for the last h. The parameter ``V``
-    of such a layer is set to 0.
+    its encoder layer, and does not use the last h. Therefore the weights ``V``
+    for the last h are set to 0.
 
     Args:
         source (str or dict): A ``.npz`` file written by Chainer's serializer,
@@ -123,13 +123,13 @@ def _filters(arrays, prefix, layer):
 
 
 def _attention(arrays, prefix, layer):
-    """Return V, its bias, and (parameter, array) pairs of ``attend``."""
+    """Return V, the bias of V, and (parameter, array) pairs of ``attend``."""
     m, description = layer.out_size, 'a layer with attention'
     V, b, W, attend_b = (
         get_array(arrays, prefix + name, shape, description)
         for name, shape in (
             ('U/W', (3 * m, m)), ('U/b', (3 * m,)),
             ('o/W', (m, 2 * m)), ('o/b', (m,))))
-    # The published core concatenates (c, context), but qrnn (context, c).
+    # qrnn expects the columns for the context before the columns for c.
     W = numpy.concatenate((W[:, m:], W[:, :m]), axis=1)
     return V, b, [(layer.attend.W, W), (layer.attend.b, attend_b)]

@@ -5,7 +5,7 @@ import re
 #: Names of a layer's weight and bias. The keys are the styles of names.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
-    # weight_raw is the parameter; module.weight is its copy with DropConnect.
+    # module.weight is a copy of the parameter weight_raw with DropConnect.
     'fastai': ('rnns.{}.layers.0.linear.weight_raw',
                'rnns.{}.layers.0.linear.module.bias'),
     'awd-lstm-lm': ('rnns.{}.linear.module.weight_raw',
@@ -27,8 +27,8 @@ def array_names(style, prefix, n_layers, n_directions=1):
         n_directions (int): 1, or 2 for fastai's bidirectional ``QRNN``.
 
     Returns:
-        list of list of tuple: One list per direction. It contains one pair of
-        names, weight and bias, per layer.
+        list of list of tuple: One list for each direction. It contains a pair
+        (name of the weight, name of the bias) for each layer.
 
     """
     return [
@@ -58,7 +58,7 @@ def find_qrnn(arrays, prefix=None):
         matches = {
             (style, start): numbers for (style, start), numbers in _search(
                 arrays, prefix, ['torchqrnn-layer']).items()
-            # A layer of a stack matches only if its prefix is given.
+            # A single layer of a stack is found only if the prefix is given.
             if prefix is not None or not re.search(r'layers\w*\.\d+\.$', start)
         }
     if not matches:

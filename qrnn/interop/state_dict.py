@@ -142,9 +142,9 @@ def from_state_dict(source: str | Arrays, in_size: int,
 
     - A weight of ``(12, 8)`` has window 1 if ``in_size`` is 8, and window 2
       if ``in_size`` is 4. To detect a wrong ``in_size``, specify ``window``.
-    - A weight with 12 rows has 4 channels with an output gate, or 6 channels
-      without. In a stack, only one of the two matches the shape of the next
-      layer. For a single layer, specify ``output_gate`` or ``out_size``.
+    - A layer whose weight has 12 rows has 4 channels if it has an output gate,
+      or 6 if not. In a stack, only one of the two matches the shape of the
+      next layer. For a single layer, specify ``output_gate`` or ``out_size``.
 
     Args:
         source (str or dict): A ``.npz`` or ``.safetensors`` file, or a dict of
@@ -228,7 +228,7 @@ def to_state_dict(link: chainer.Link, style: str = 'torchqrnn',
             windows must be 1 or 2, because the other libraries do not support
             larger windows.
         style (str): Format of the names. ``'torchqrnn'`` is the format of
-            ``QRNN`` in torchqrnn and fastai, and the only one for two
+            ``QRNN`` in torchqrnn and fastai; it is required for two
             directions. ``'torchqrnn-layer'`` is the format of a single layer.
             ``'fastai'`` is the format of fastai's language model, which
             contains two copies of each weight. ``'awd-lstm-lm'`` is the format
@@ -352,19 +352,19 @@ def _to_filters(weight, k, n_gates):
 
 
 def _to_matrix(W, n_gates):
-    """Convert filters to a weight of torchqrnn; invert :func:`_to_filters`."""
+    """Convert filters back to a torchqrnn weight; see :func:`_to_filters`."""
     k, n, rows = W.shape
     matrix = W.transpose(2, 0, 1)[:, ::-1].reshape(rows, k * n)
     return _to_torch_gates(matrix, n_gates)
 
 
 def _from_torch_gates(rows, n_gates):
-    """Convert the rows of the gates z, f and o to rows of -f, z and o."""
+    """Reorder rows of the gates z, f and o to f, z and o, and negate f."""
     z, f, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([-f, z] + others)
 
 
 def _to_torch_gates(rows, n_gates):
-    """Convert rows of f, z and o back to rows of z, -f and o."""
+    """Reorder rows of the gates f, z and o to z, f and o, and negate f."""
     f, z, *others = numpy.split(rows, n_gates)
     return numpy.concatenate([z, -f] + others)
