@@ -4,9 +4,9 @@ CUDA kernels process CuPy arrays (:mod:`qrnn.kernels.cuda`), and loops compiled
 by Numba process NumPy arrays (:mod:`qrnn.kernels.cpu`). In both backends, the
 backward pass of a pooling recomputes the gates, so the forward pass does not
 store them. The state that a recurrence carries from step to step is float32 or
-wider. Both backends draw zoneout and dropout from the same counters, so a seed
-gives the same mask on every device. Results do not depend on the number of
-threads.
+wider. Both backends use the same random number generator for zoneout and
+dropout, so a seed gives the same mask on every device. Results do not depend
+on the number of threads.
 """
 from qrnn.kernels.attention import attention_weights  # NOQA
 from qrnn.kernels.attention import attention_weights_backward  # NOQA

@@ -3,11 +3,11 @@ from qrnn.kernels import dispatch
 
 
 def clear_padding(x, lengths):
-    """Return a padded batch without infinity and NaN in the padding.
+    """Return a padded batch without infinity or NaN in the padding.
 
     On a GPU, the result is a copy in which the padding is 0. On a CPU, ``x``
     is returned if the padding is finite and the dtype is not float16. Finite
-    padding needs no change, because the weights of padding are 0.
+    padding needs no change, because its attention weights are 0.
 
     Args:
         x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.

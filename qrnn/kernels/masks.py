@@ -5,15 +5,15 @@ from qrnn.kernels import dispatch
 
 
 def dropout(x, ratio, seed):
-    """Set elements to 0 with probability ``ratio``, and scale the rest.
+    """Apply dropout to an array.
 
-    The remaining elements are divided by ``1 - ratio``. As in
-    :func:`zoneout_mask`, the mask depends only on the seed and on the index of
-    each element.
+    Each element becomes 0 with probability ``ratio``. Otherwise, it is divided
+    by ``1 - ratio``. As in :func:`zoneout_mask`, the mask depends only on the
+    seed and on the index of each element.
 
     Args:
         x (:ref:`ndarray`): Array of any shape, of dtype float16, float32 or
-            float64. Float16 is computed in float32.
+            float64. For float16, the computation is in float32.
         ratio (float): Probability of an element becoming 0, in steps of
             2 ** -32.
         seed (int): Any 64-bit integer.

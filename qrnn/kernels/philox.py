@@ -45,10 +45,7 @@ def zoneout_mask(seed, ratio, shape, xp=numpy):
 
 
 def expected_ratio(zoneout, seed, mask):
-    """Return the zoneout ratio for which f is replaced by its expectation.
-
-    If f is not replaced, return 0.
-    """
+    """Return the zoneout ratio if f is replaced by its expectation, else 0."""
     return float(zoneout) if mask is None and seed is None else 0.
 
 
@@ -60,7 +57,7 @@ CHUNK = 4096
 def limit_of(ratio):
     """Return the largest 32-bit word for which a mask is true.
 
-    The mask is true with probability ``ratio``. If this is 0, return -1.
+    The mask is true with probability ``ratio``. If ``ratio`` is 0, return -1.
     """
     if not 0 <= ratio <= 1:
         raise ValueError(

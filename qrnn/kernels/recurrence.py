@@ -131,8 +131,8 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
 def lstm_forward(u, W, c0, h0, lengths=None):
     """Return outputs and states of an LSTM; see :func:`qrnn.functions.lstm`.
 
-    Each step consists of one matrix product and one kernel launch (on a CPU,
-    one call) for the gates and the state.
+    Each step consists of one matrix product, and one kernel launch for the
+    gates and the state. On a CPU, a compiled loop replaces the launch.
 
     ===========  ================  ==========================================
     array        shape             meaning

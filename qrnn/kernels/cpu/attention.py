@@ -1,4 +1,4 @@
-"""Attention weights of NumPy arrays of scores, and the gradient."""
+"""Attention weights and their gradients for NumPy arrays."""
 import math
 
 import numpy
@@ -41,7 +41,7 @@ def attention_weights_backward(weights, gweights):
           weights.reshape(B * T, S), gweights.reshape(B * T, S))
 
 
-_LANES = 16  # number of partial sums, so that the inner loops vectorise
+_LANES = 16  # number of partial sums, which are computed in parallel
 
 
 @compiled
@@ -50,7 +50,7 @@ def _is_padding_finite(x, ends):
         for t in range(ends[s], x.shape[1]):
             row, n_others = x[s, t], 0
             for j in range(len(row)):
-                n_others += row[j] - row[j] != 0  # inf - inf is NaN
+                n_others += row[j] - row[j] != 0  # infinity or NaN
             if n_others:
                 return False
     return True

@@ -13,9 +13,9 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 
-#: Flags of LLVM: products are fused with sums, and the sign of 0 is ignored.
-#: Flags that assume finite values are omitted, because NaN and infinity must
-#: stay visible if a training diverges.
+#: Flags of LLVM that allow fused multiply-adds and ignore the sign of 0. Flags
+#: that assume finite values are omitted, because NaN and infinity must stay
+#: visible if training diverges.
 FASTMATH = {'contract', 'nsz'}
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def compiled(function, fastmath=FASTMATH):
     Each compilation is logged at level INFO.
 
     Args:
-        function (callable): Function of arrays and numbers.
+        function (callable): Function whose arguments are arrays and numbers.
         fastmath (set of str): Flags of LLVM. With ``'reassoc'``, a sum over a
             row is compiled to vector instructions.
 
@@ -45,7 +45,7 @@ def compiled(function, fastmath=FASTMATH):
 
 
 class _Cache(FunctionCache):
-    """Cache with one file per key, whose failures are logged, not raised.
+    """Cache that has one file per key and logs errors instead of raising them.
 
     Numba's own cache lists the files of a function in an index. If the index
     is damaged, every call fails. If two processes write the index at the same
@@ -86,7 +86,7 @@ class _Files:
         self._prefix = prefix
 
     def load(self, key):
-        """Return the data saved under a key, or None if there is none."""
+        """Return the data of a key, or None if there is no valid file."""
         try:
             contents = pathlib.Path(self._path(key)).read_bytes()
         except FileNotFoundError:
@@ -109,8 +109,8 @@ class _Files:
                 os.unlink(temporary)
 
     def _path(self, key):
-        # The file name does not depend on the source, so that new code
-        # overwrites the code of an older source.
+        # The file name does not depend on the source code of the loop, so the
+        # file of a changed loop replaces the old file.
         signature, machine, (_, constants) = key
         name = _digest(repr((signature, machine, constants)).encode())
         return f'{self._prefix}.{name.hex()[:16]}.nbc'

@@ -226,9 +226,9 @@ def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
                   gy_row, gh, held, gc, ga):
     """Compute the gradients of :func:`lstm_forward`.
 
-    ``gh`` is the gradient of the output that the next step passes back. In the
-    padding, ``held`` stores the gradient of the last output until the loop
-    reaches the last step of the sequence.
+    ``gh`` is the part of the output's gradient that comes from step ``t + 1``.
+    In the padding, ``held`` stores the gradient of the last output until the
+    loop reaches the last step of the sequence.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)
@@ -301,9 +301,9 @@ def one(x):
 
 @overload(tanh, jit_options={'fastmath': FASTMATH})
 def _tanh(x):
-    # A minimax fit of x p(x^2) / q(x^2) for |x| <= 9; above 9, tanh rounds to
-    # 1. The error is 2e-8, or 3.5e-7 with the rounding of float32. NaN stays
-    # NaN, because all comparisons with NaN are false.
+    # x p(x^2) / q(x^2) is a minimax fit for |x| <= 9. Above 9, tanh rounds to
+    # 1. The error is 2e-8, or 3.5e-7 including the rounding of float32. NaN
+    # stays NaN, because all comparisons with NaN are false.
     def of_float32(x):
         x = numpy.float32(9) if x > numpy.float32(9) else x
         x = numpy.float32(-9) if x < numpy.float32(-9) else x
@@ -362,7 +362,7 @@ def _activate(kind, x):
 
 @compiled
 def _slope(kind, y):
-    """Return the derivative of an activation whose value is y."""
+    """Return the derivative of an activation where its value is y."""
     if kind == _TANH:
         return one(y) - y * y
     if kind == _SIGMOID:

@@ -27,7 +27,7 @@ def zoneout_mask(seed, ratio, shape):
 
 
 def dropout(x, ratio, seed):
-    """Set elements to 0 with probability ``ratio``, and scale the rest."""
+    """Apply dropout to an array; see :func:`qrnn.kernels.dropout`."""
     dtype = computed_in(x.dtype)
     limit = limit_of(ratio)
     if limit < 0:

@@ -23,9 +23,9 @@ def linear(x, W, b=None):
 def multiply(x, W):
     """Return x W for two matrices of the same dtype.
 
-    If x has up to four rows, BLAS takes twice as long as reading W. If W is
-    small, starting the threads of BLAS takes longer than the product.
-    Therefore a compiled loop computes such products.
+    If x has two to four rows, BLAS takes twice as long as reading W. If x has
+    one row and W is small, starting the threads of BLAS takes longer than the
+    product. In both cases, a compiled loop computes the product.
     """
     if not (len(x) <= _FEWER_ROWS and W.flags.c_contiguous
             and (len(x) > 1 or W.size < _SMALL)):
@@ -39,10 +39,10 @@ def multiply(x, W):
 #: Largest number of rows of x for which :func:`multiply` avoids BLAS.
 _FEWER_ROWS = 4
 
-#: Number of elements of W from which on BLAS is faster for a single row of x.
+#: For a single row of x, BLAS is faster if W has at least this many elements.
 _SMALL = 1 << 20
 
-#: Number of multiplications that take as long as one element of a recurrence.
+#: Number of products that take as long as a recurrence takes per element.
 _PRODUCTS_PER_ELEMENT = 128
 
 #: Number of elements of W above which a product mostly waits for memory.

@@ -50,7 +50,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     B, T, C = shape = _shape(u, pooling)
     dtype = computed_in(u.dtype)
     c = numpy.empty(shape, dtype)
-    # If the outputs equal the states, they are written once.
+    # If outputs and states are equal, one array is used for both.
     same = 'o' not in GATES[pooling] and lengths is None
     h = c if same else numpy.empty(shape, dtype)
     c_last = numpy.empty((B, C), dtype)
@@ -103,8 +103,8 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     loop = _loop(
         functools.partial(loops.pooling_forward, True, gated), pooling,
         activations)
-    # _run is not used, because it would add a third to the time of a small
-    # matrix product.
+    # _run is not used, because its overhead would be a third of the time of a
+    # small matrix product.
     share(loop, B, u.size, C, 1, C, u.reshape(-1), channels, 0,
           *flat(b, dtype, (B, channels)), *flat(c0, dtype, (B, C)),
           _ones(B), *flat(mask, bool, (B, 1, C)),
@@ -141,7 +141,7 @@ def lstm_forward(u, W, c0, h0, lengths=None):
               product.reshape(-1), ends, gates[t].reshape(-1),
               *(a[n].reshape(-1) for n in (t, t + 1) for a in (cs, hs)),
               y.reshape(-1))
-    # Copies, because a view of the last step would keep all steps alive.
+    # astype copies; a view of the last step would keep all steps in memory.
     c_last, h_last = (a[T].astype(c0.dtype) for a in (cs, hs))
     return y.astype(c0.dtype, copy=False), c_last, h_last, (gates, cs, hs)
 

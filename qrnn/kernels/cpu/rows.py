@@ -66,6 +66,6 @@ def ends_of(lengths, B, T):
 
 @compiled
 def copy(target, source):
-    """Copy a row; a loop compiles faster than the assignment of a slice."""
+    """Copy a row in a loop, which compiles faster than assigning a slice."""
     for j in range(len(target)):
         target[j] = source[j]

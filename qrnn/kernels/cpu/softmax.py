@@ -34,7 +34,7 @@ def mean_loss(losses, t, V, ignore_label):
     return losses.sum() / n_valid, is_valid / n_valid
 
 
-_LANES = 64  # number of partial sums, so that the inner loops vectorise
+_LANES = 64  # number of partial sums, which are computed in parallel
 
 
 @compiled
@@ -75,7 +75,7 @@ def exp(x):
 @overload(exp, jit_options={'fastmath': FASTMATH})
 def _exp(x):
     # e^x = 2^n e^r with |r| <= ln(2) / 2. The polynomial is a minimax fit of
-    # e^r with an error of 4e-9, or 1.3e-7 with the rounding of float32.
+    # e^r. Its error is 4e-9, or 1.3e-7 including the rounding of float32.
     def of_float32(x):
         x = numpy.float32(-87) if x < numpy.float32(-87) else x
         n = numpy.rint(x * numpy.float32(1.44269504))

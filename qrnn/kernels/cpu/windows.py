@@ -109,7 +109,7 @@ def _fold(first, last, T, n, k, lookahead, gwindows, ends, glast, glast_batch,
         g[:] = 0
         if source >= ends[s]:
             continue
-        i = source - ends[s] + k - 1  # index among the last steps
+        i = source - ends[s] + k - 1  # index of the step in glast
         if i >= 0:
             start = s * glast_batch + i * glast_row
             g[:] = glast[start:start + n]

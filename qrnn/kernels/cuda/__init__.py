@@ -2,8 +2,8 @@
 
 The kernels run on the current stream and never synchronise. Their results are
 bit-identical in every run, except for the matrix products of ``lstm_*``,
-``step_forward`` and ``linear``, which cuBLAS computes. ``lstm_*`` need a
-matrix product and a launch for each step, and ``step_forward`` needs a matrix
+``step_forward`` and ``linear``, which cuBLAS computes. For each step,
+``lstm_*`` use a matrix product and a launch. ``step_forward`` uses a matrix
 product and two launches. ``zoneout_mask`` consists of CuPy operations. The
 launches of ``strnn_*`` and ``pooling_*`` are described below. Every other
 function is a single launch.
@@ -40,7 +40,7 @@ Memory traffic
 
     With lengths, f- and if-pooling write outputs in addition to states: 4 more
     bytes. If the states have a gradient, backward reads it: 4 more bytes, or 8
-    in a chunked scan. The values of ``u`` past the end of a sequence are never
+    in a chunked scan. Pre-activations past the end of a sequence are never
     read.
 
 Limits

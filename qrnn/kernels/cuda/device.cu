@@ -1,5 +1,5 @@
-// Code that only NVIDIA's compiler accepts. Without a GPU, the tests replace
-// only this file with a header for the host.
+// Code that only NVIDIA's compiler accepts. The tests without a GPU compile
+// kernels for the host, with a header that replaces this file.
 
 __device__ inline float half_to_float(unsigned short bits) {
   float value;
@@ -14,7 +14,7 @@ __device__ inline unsigned short float_to_half(float value) {
 }
 
 // Returns the reciprocal of a value of at least 1, with an error of at most one
-// unit in the last place. It is a single instruction.
+// unit in the last place. The function is a single instruction.
 __device__ inline float reciprocal(float value) {
 #ifdef __CUDA_ARCH__
   float result;
@@ -32,7 +32,7 @@ __device__ inline void store(Value* to, Value value) {
 }
 
 // Returns the address of step t in an array whose rows are `row_bytes` apart.
-// The product takes one instruction; a 64-bit product would take five.
+// The 32-bit product takes one instruction; a 64-bit product would take five.
 template <class Value>
 __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
 #ifdef __CUDA_ARCH__
@@ -44,7 +44,7 @@ __device__ inline Value* at_step(Value* start, int t, int row_bytes) {
   return (Value*) ((const char*) start + offset);
 }
 
-// Defines a function that returns shared memory of the launch's size.
+// Defines a function that returns the shared memory of the block.
 #define SHARED_MEMORY(Value)                 \
   __device__ inline Value* shared_memory() { \
     extern __shared__ Value dynamic[];       \

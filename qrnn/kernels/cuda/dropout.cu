@@ -1,8 +1,8 @@
 // Dropout: an element becomes 0 if its random word is at most `limit`, and is
 // scaled otherwise.
 //
-// A thread draws four words for four elements. The elements are a quarter of a
-// chunk apart, so that adjacent threads process adjacent elements.
+// A thread draws four random words for four elements. These elements are a
+// quarter of a chunk apart, so adjacent threads process adjacent elements.
 
 extern "C" __global__ void dropout(
     const Real* x, Real* y, Index seed, Index limit, double scale, Index size) {

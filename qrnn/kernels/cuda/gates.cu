@@ -1,5 +1,5 @@
-// The gates of one channel, for the forward and backward passes of a pooling,
-// computed from pre-activations u, bias, zoneout and sequence length.
+// Gates of one channel. Both passes of a pooling compute the gates from the
+// pre-activations u, the bias, zoneout and the sequence length.
 //
 // The launcher defines QRNN_HAS_O and QRNN_HAS_I (whether the pooling has these
 // gates), QRNN_Z, QRNN_O and QRNN_I (their activations), QRNN_EXPECTATION
@@ -30,7 +30,7 @@ struct Gates {
   const int* lengths;         // or null: all sequences have T steps
   const unsigned char* mask;  // or null: the mask is drawn from seed
   Index seed, limit;          // words up to limit are zoned out; -1: no zoneout
-  double expected;            // zoneout probability if f is its expectation
+  double expected;            // zoneout probability for expectation, or 0
   Index B, T, C;
 
   Index n = 0, batch = 0;
@@ -69,7 +69,7 @@ struct Gates {
     return t > 0 && t + count <= length;
   }
 
-  // Loads the gates selected by `wants`, whose bits 0 to 3 mean f, z, o and i.
+  // Loads gates. Bits 0 to 3 of `wants` select f, z, o and i, respectively.
   // Padding is never read, because it may have any value.
   template <int wants, bool full>
   __device__ Pre load_gates(int t) const {

@@ -24,7 +24,7 @@ SOURCES = {
     'softmax': ('device.cu', 'numbers.cu', 'softmax.cu'),
 }
 
-POOLINGS = tuple(GATES)  # poolings with kernels
+POOLINGS = tuple(GATES)  # poolings that have kernels
 
 #: Names of the activations; ``activate`` in ``numbers.cu`` uses their indexes.
 NAMES = ('tanh', 'sigmoid', 'identity')

@@ -1,4 +1,4 @@
-// One step of an LSTM except for its matrix product p, forward and backward:
+// Forward and backward pass of one LSTM step without the matrix product p:
 //   a = u_t + p,  p = W h_{t-1};  i, f, o = sigmoid(a),  z = tanh(a);
 //   c_t = f c_{t-1} + i z,  h_t = o tanh(c_t).
 // Gates and states are stored as Carry between steps. Past the end of a

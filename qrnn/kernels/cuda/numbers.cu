@@ -1,5 +1,5 @@
-// Number types and their conversion: Real is the type of array elements, Carry
-// the type in which carries, gates and sums are computed.
+// Number types and their conversion. Real is the type of array elements. Carry
+// is the type of intermediate results, such as gates and sums.
 //
 // The launcher defines QRNN_BITS, the bits of the arrays' dtype: 16, 32 or 64.
 // float16 needs only two conversion instructions, and no header.
@@ -17,10 +17,10 @@ typedef double Real;
 typedef double Carry;
 #endif
 
-// Kernels read global memory with fetch, and write it with put and copy. The
-// tests without a GPU count bytes in these functions. fetch uses the read-only
-// cache, so a kernel must not fetch memory that it writes; softmax.cu reads such
-// memory directly.
+// Kernels read global memory with fetch, and write global memory with put and
+// copy. Tests on the host count bytes in these functions. fetch uses the
+// read-only cache, so a kernel must not fetch memory that it writes. Therefore
+// softmax.cu reads such memory directly.
 
 template <class Value>
 __device__ inline Value fetch(const Value* from) {
@@ -84,8 +84,8 @@ __device__ inline Carry squash(Carry a) { return tanh(a); }
 
 #endif
 
-// `activate` computes the activation with the index `which` in `NAMES` of
-// launch.py. `slope` computes its derivative from the value of the activation.
+// `activate` computes the activation whose index in `NAMES` of launch.py is
+// `which`. `slope` computes the derivative from the value of the activation.
 template <int which>
 __device__ inline Carry activate(Carry a) {
   return which == 0 ? squash(a) : which == 1 ? sigmoid(a) : a;

@@ -30,24 +30,24 @@ BLOCKS_ALONE = 256
 # AHEAD is the number of steps that are loaded ahead of the computation. SLICE
 # is the number of steps in the slice of a warp. The keys are the direction and
 # the bits of the dtype. All values are multiples of four, because a zoneout
-# draw covers four steps, and as large as the number of registers allows; see
-# qrnn.kernels.cuda.resources.
+# draw covers four steps. They are as large as the number of registers allows;
+# see qrnn.kernels.cuda.resources.
 AHEAD = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 SLICE = {'forward': {16: 8, 32: 8, 64: 4}, 'backward': {16: 4, 32: 4, 64: 4}}
 
-# Minimum number of blocks of sequential kernels that fit on a multiprocessor
-# at the same time. The compiler limits the registers accordingly. The keys are
+# Number of blocks of a sequential kernel that must fit on a multiprocessor at
+# the same time. The compiler limits the registers accordingly. The keys are
 # the bits of the dtype. With 65,536 channels, each of the 132 multiprocessors
-# of an H200 gets eight blocks. With 97 to 128 registers per thread, exactly
-# eight blocks fit. With 96 registers, backward spills.
+# of an H200 gets up to eight blocks. With 97 to 128 registers per thread,
+# exactly eight blocks fit. With 96 registers, backward spills.
 CHANNEL_BLOCKS = {16: 8, 32: 8, 64: 4}
 
 ROW_THREADS = 128  # threads of a block with one column per thread
-LABEL_THREADS = 256  # largest number of threads for a row of logits
+LABEL_THREADS = 256  # largest number of threads that share a row
 
-# If the time axis is split, this number of blocks occupies any GPU.
+# If the time axis is split, this many blocks are enough to occupy any GPU.
 SPLIT_BLOCKS = 1024
-# The number of chunks is limited, because scan_carries processes them in turn.
+# Largest number of chunks, which scan_carries processes one after another.
 MAX_CHUNKS = 256
 
 MAX_STEPS = 2 ** 30
@@ -169,7 +169,7 @@ class Scan:
         return Launch(kernel, grid, (CHANNEL_THREADS, 1, 1), 0, args)
 
     def _per_slice(self, kernel, chunks, values, args):
-        # Each thread has `values` carries in shared memory.
+        # Shared memory holds `values` numbers for each thread.
         warps = min(self.warps, self.chunk // self.slice)
         return Launch(f'{self.name}_{kernel}',
                       (self.groups, chunks, 1), (LANES, warps, 1),
@@ -177,7 +177,7 @@ class Scan:
 
 
 def over_rows(kernel, columns, rows, args):
-    """Return the launch of a kernel with one column per thread."""
+    """Return the launch of a kernel in which a thread processes a column."""
     if columns == 0 or rows == 0:
         return []
     return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),
@@ -185,7 +185,7 @@ def over_rows(kernel, columns, rows, args):
 
 
 def block_per_row(kernel, rows, columns, itemsize, args):
-    """Return the launch of a kernel with one row per block.
+    """Return the launch of a kernel in which a block processes a row.
 
     Shared memory holds two values per thread and one for the block.
     """
@@ -197,7 +197,7 @@ def block_per_row(kernel, rows, columns, itemsize, args):
 
 
 def one_block(kernel, size, itemsize, args):
-    """Return the launch of one block.
+    """Return the launch of a kernel with a single block.
 
     Each thread has ``itemsize`` bytes of shared memory.
     """
@@ -207,12 +207,12 @@ def one_block(kernel, size, itemsize, args):
 
 
 def _threads(size, most):
-    """Return the number of threads: a power of two, and at least 32."""
+    """Return the number of threads, a power of two from 32 to ``most``."""
     return min(most, max(LANES, 1 << max(0, size - 1).bit_length()))
 
 
 def sum_rows(matrix, out, rows, columns):
-    """Return the launch that sums a (rows, columns) matrix over rows."""
+    """Return the launch that adds up the rows of a (rows, columns) matrix."""
     if columns == 0:
         return []
     parts = max(1, min(8, rows))
@@ -231,7 +231,7 @@ def bits_of(dtype):
 
 
 def carry_dtype(dtype):
-    """Return the dtype of carries, gates and sums."""
+    """Return the dtype of intermediate results, float32 or wider."""
     return numpy.promote_types(dtype, numpy.float32)
 
 

@@ -26,7 +26,7 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     gates, dtype, (B, T, C) = _gates(
         device, u, b, c0, lengths, pooling, zoneout, seed, mask)
     c = device.empty((B, T, C), dtype)
-    # If the outputs equal the states, they are written once.
+    # If outputs and states are equal, only the states are written.
     h = (None if 'o' not in GATES[pooling] and lengths is None
          else device.empty((B, T, C), dtype))
     c_last = device.empty((B, C), dtype)
@@ -77,7 +77,7 @@ _C0 = 5  # index of c0 in the arguments that _gates returns
 
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
-    """Return the GATES_PARAMETERS of a kernel, the dtype, and (B, T, C)."""
+    """Return arguments for GATES_PARAMETERS, the dtype, and (B, T, C)."""
     dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])

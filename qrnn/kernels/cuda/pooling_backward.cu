@@ -16,7 +16,7 @@ struct PoolingBackward : Backward, Gates {
   Carry* gb;  // sums over the steps of a chunk, (chunk, B, GATES C); or null
   Real* gc0;
 
-  // Addresses of the first step of the channel; gradients may be null.
+  // Addresses of the channel's first step; gh_start and gc_start may be null.
   const Real *c_start = nullptr, *gh_start = nullptr, *gc_start = nullptr;
   Real* gradients[GATES] = {};
   int gu_bytes = 0;

@@ -1,5 +1,5 @@
-// A pooling: c_t = f_t c_{t-1} + i_t z_t and h_t = o_t c_t, or h_t = o_t if not
-// QRNN_GATED. Without an input gate i = 1 - f, and without an output gate o = 1.
+// A pooling: c_t = f_t c_{t-1} + i_t z_t and h_t = o_t c_t, or h_t = o_t if
+// QRNN_GATED is 0. If the pooling has no i, i = 1 - f. If it has no o, o = 1.
 
 #define FORWARD_PARAMETERS GATES_PARAMETERS, Real *h, Real *c, Real *c_last
 #define FORWARD_ARGUMENTS {}, {GATES_ARGUMENTS}, h, c, c_last

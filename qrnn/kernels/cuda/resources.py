@@ -62,7 +62,8 @@ def table(nvrtc, architectures):
     Yields:
         dict: ``'module'`` and ``'kernel'`` are names. Each architecture is a
         key whose value is a dict with ``'registers'`` and ``'spilled'``. For
-        scans, ``'bytes'`` and ``'least'`` are bytes per element.
+        scans, ``'bytes'`` and ``'least'`` are the actual and the minimum
+        memory traffic in bytes per element.
 
     """
     for module in launch.modules():
@@ -78,7 +79,7 @@ def table(nvrtc, architectures):
 
 
 def _bytes(kernel, pooling, itemsize):
-    """Return a dict of the actual and the least traffic of a scan.
+    """Return a dict of the actual and the minimum traffic of a scan.
 
     The unit is bytes per element.
     """
@@ -87,7 +88,7 @@ def _bytes(kernel, pooling, itemsize):
         return {}
     least = traffic.bytes_per_element(operation, pooling, itemsize=itemsize)
     moved = least
-    if kernel.endswith('reduce'):  # the first of two passes
+    if kernel.endswith('reduce'):  # first pass of a chunked scan
         moved = traffic.bytes_per_element(
             operation, pooling, 'chunked_scan', itemsize) - least
     return {'bytes': moved, 'least': least}

@@ -3,9 +3,9 @@
 //
 //   sequential    for many channels. One thread processes all steps of a
 //                 channel.
-//   block scan    The lanes of a warp process 32 adjacent channels, and the
-//                 warps of a block adjacent slices of time. The slices form a
-//                 tile, and a block processes one tile after another.
+//   block scan    The lanes of a warp process 32 adjacent channels. The warps
+//                 of a block process adjacent slices of time, which form a
+//                 tile. A block processes one tile after another.
 //   chunked scan  for few channels and long sequences. Time is split into
 //                 chunks, one per block: `reduce` computes the map of each
 //                 chunk, `scan_carries` computes the carries between chunks,
@@ -14,8 +14,8 @@
 // The class of an operation, `Op`, defines one step:
 //
 //   DOWN        is 1 if Op runs from the last step to the first, 0 otherwise;
-//   SUMS        is the number of sums over time in sums[], or 0;
-//   enter(n)    selects channel n = b C + c, or none if n is too large;
+//   SUMS        is the number of sums over time that Op stores in sums[];
+//   enter(n)    selects channel n = b C + c, or no channel if n is too large;
 //   initial()   returns the carry before the first step;
 //   covers(t,n) returns whether steps t to t + n - 1 need no bounds checks;
 //   load(t)     fetches the inputs of step t, long before they are used;
@@ -170,7 +170,7 @@ __device__ inline void apply_slice(Op& op, int p, int padded,
     op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
 }
 
-// Returns the carry after the slices of the warps `rank` to `end` - 1.
+// Applies to a carry the maps of the slices of warps `rank` to `end` - 1.
 __device__ inline Carry pass(const Slice* slices, int rank, int end,
                              Carry carry) {
 #pragma unroll 4
@@ -314,8 +314,8 @@ extern "C" __global__ void scan_carries(
   }
 }
 
-// Sums a (rows, columns) matrix over rows. The order of the additions depends
-// only on the shape. Block: (32 columns, parts of the rows).
+// Adds up the rows of a (rows, columns) matrix. The order of the additions
+// depends only on the shape. Block: (32 columns, groups of rows).
 extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
                                     Index columns) {
   Carry* const shared = (Carry*) shared_memory();
@@ -333,8 +333,8 @@ extern "C" __global__ void sum_rows(const Carry* matrix, Real* out, Index rows,
 }
 
 // Defines the three kernels of an operation. The launch bounds limit the number
-// of registers per thread. In scans a single block may use all registers of a
-// multiprocessor; sequential kernels leave registers for several blocks.
+// of registers per thread. In scans, a single block may use all registers of a
+// multiprocessor. Sequential kernels leave registers for several blocks.
 #define SCAN_KERNELS(name, Op, PARAMETERS, ARGUMENTS)                         \
   extern "C" __global__ void                                                  \
       __launch_bounds__(QRNN_CHANNEL_THREADS, QRNN_CHANNEL_BLOCKS)            \

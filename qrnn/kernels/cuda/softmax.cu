@@ -36,7 +36,7 @@ struct Softmax {
 #define LOWEST -3.402823466e38f
 #endif
 
-// Combines the parts of all threads. The number of threads is a power of two.
+// Combines the results of all threads, whose number is a power of two.
 __device__ inline Softmax total_of(Softmax* parts, Softmax part) {
   const int i = threadIdx.x;
   parts[i] = part;
@@ -84,8 +84,8 @@ extern "C" __global__ void softmax_cross_entropy(
     put(losses + n, log(all.total) - (*score_of_label - all.largest));
 }
 
-// Mean loss of the valid rows, or 0 without valid rows, and the weight of each
-// row. Grid: one block, whose number of threads is a power of two.
+// Computes the weight of each row, and the mean loss of the valid rows (0 if
+// there are none). Grid: one block. Its number of threads is a power of two.
 extern "C" __global__ void mean_loss(
     const Carry* losses, const void* t, Index t_bits, Index ignore_label,
     Carry* mean, Carry* weights, Index N, Index V) {
@@ -114,8 +114,8 @@ extern "C" __global__ void mean_loss(
                          ? weight : Carry(0));
 }
 
-// Replaces attention scores, (B, T, S), with weights. Weights past the end of a
-// source are 0. Grid: (B T).
+// Replaces attention scores, (B, T, S), with weights. Weights past the end of
+// an encoder sequence are 0. Grid: (B T).
 extern "C" __global__ void attention_weights(
     Carry* scores, const int* lengths, Index T, Index S) {
   const Index n = blockIdx.x;

@@ -4,8 +4,8 @@
 #: pooling. The first two numbers are the values that a single pass reads and
 #: writes. The third number is the values that a chunked scan reads in an
 #: additional first pass. The comments name these values. Without an output
-#: gate, h equals c and is written only with lengths. If the states have a
-#: gradient (``gc``), both passes of backward read one more value.
+#: gate, h is written only if lengths are given; otherwise h equals c. If the
+#: states have a gradient, ``gc``, both passes of backward read one more value.
 VALUES = {
     # operation           pooling: read, write, first pass
     'strnn_forward': {None: (2, 1, 2)},   # f, x -> h; f, x
@@ -29,8 +29,8 @@ def bytes_per_element(operation, pooling=None, regime='block_scan',
                       itemsize=4):
     """Return the number of bytes that an operation moves per element.
 
-    With the default regime, an operation is a single pass, which moves the
-    least number of bytes.
+    With the default regime, an operation reads each input and writes each
+    output once, so the result is the minimum.
     """
     read, write, first_pass = VALUES[operation][pooling]
     extra = first_pass if regime == 'chunked_scan' else 0

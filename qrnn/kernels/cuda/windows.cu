@@ -87,7 +87,7 @@ extern "C" __global__ void fold(
   }
 }
 
-// Copies the last steps of each sequence, where x0 precedes the steps of x.
+// For each sequence, copies the last n_steps steps of x0 followed by x.
 extern "C" __global__ void last_steps(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
     const int* lengths, Real* last, Index n_steps, Index B, Index T, Index n) {
