@@ -7,7 +7,7 @@ from qrnn.links.hooks import apply_between_hooks
 from qrnn.links.hooks import to_numpy
 
 
-_END = numpy.iinfo(numpy.int64).max  # end of a slice up to the last element
+_END = numpy.iinfo(numpy.int64).max  # stop index past the last element
 
 
 def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
@@ -22,8 +22,8 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
             all sequences have T steps.
         valid (str): Name of the mask from :func:`add_valid_steps`,
             ``(B, T, 1)``. None if ``lengths`` is None.
-        state (str): Prefix of the names of the inputs and outputs for the
-            state. If None, the layer starts from the initial state.
+        state (str): Prefix of the names of the state inputs and outputs. If
+            None, the state starts at 0 and is not an output.
         encoded (Encoded): Encoder values that a decoder layer reads. None for
             layers that are not decoders.
 
@@ -73,7 +73,7 @@ def add_valid_steps(graph, x, lengths):
 
 
 def size_of(graph, x, axis):
-    """Add the size of an axis of x, a vector with one element."""
+    """Add a vector whose single element is the size of an axis of x."""
     return graph.add('Shape', x, start=axis, end=axis + 1)
 
 
@@ -151,7 +151,7 @@ def _scan(graph, f, x, c0, dtype, size):
 
 
 def _attend(graph, attend, c, encoded):
-    """Return attend(context, c) for the states c of all steps, (B, T, m)."""
+    """Return the outputs of attention, (B, T, m), for the states c."""
     W, b = to_numpy(attend.W, attend.b)
     scores = graph.add('MatMul', c, graph.add(
         'Transpose', encoded.h, perm=[0, 2, 1]))

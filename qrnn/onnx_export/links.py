@@ -25,9 +25,9 @@ class Encoded(NamedTuple):
         bias (str): Bias of the gates, ``(B, gates * m)``. It depends on the
             last output of the encoder layer.
         h (str): Outputs of the encoder layer, ``(B, S, m)``. Outputs past the
-            end of a source are 0. None without attention.
-        lengths (str): Number of steps of each source, int64 ``(B,)``. None
-            without attention, or if all sources have ``S`` steps.
+            end of a sequence are 0. None without attention.
+        lengths (str): Number of steps of each encoder sequence, int64
+            ``(B,)``. None without attention, or if all have ``S`` steps.
     """
 
     bias: str
@@ -112,7 +112,7 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
             in which they are added.
         encoded (list of Encoded): Encoder values for each layer of a decoder;
             see :func:`add_encoder`. If the values have a batch size of 1, all
-            sequences share one source, as in a beam search.
+            sequences share the values, as in a beam search.
 
     Returns:
         str: Name of the outputs, ``(B, T, m)``.
@@ -287,7 +287,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
         return outputs
 
     def reverse(value):
-        n_steps = lengths or graph.add(  # T for all sequences
+        n_steps = lengths or graph.add(  # T for each sequence
             'Expand', size_of(graph, x, 1), size_of(graph, x, 0))
         return graph.add(
             'ReverseSequence', value, n_steps, batch_axis=0, time_axis=1)
