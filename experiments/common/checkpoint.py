@@ -31,7 +31,7 @@ def replacing(path):
             os.fsync(f.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = path  # instead of the name of the temporary file
+        error.filename = path  # replaces the name of the temporary file
         raise
     finally:
         if os.path.exists(temporary):
@@ -42,8 +42,8 @@ def write_json(path, value):
     """Write a value as indented JSON."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
     with replacing(path) as f:
-        # A surrogate represents a byte of a file name that is not UTF-8. JSON
-        # has the same escape sequences as 'backslashreplace'.
+        # File names that are not UTF-8 contain surrogates. They are escaped by
+        # 'backslashreplace' in the same way as in JSON.
         f.write(text.encode('utf-8', 'backslashreplace') + b'\n')
 
 
@@ -71,7 +71,7 @@ def prepare_folder(out, resume, overwrite):
     for name in os.listdir(out):
         if re.fullmatch(r'.*\.tmp\d+', name):
             os.remove(os.path.join(out, name))
-        elif re.fullmatch('log.{8}', name):  # from LogReport
+        elif re.fullmatch('log.{8}', name):  # temporary folder of LogReport
             shutil.rmtree(os.path.join(out, name))
 
 
@@ -90,10 +90,9 @@ class Snapshot(training.Extension):
     """Trainer extension that writes snapshots and resumes from them.
 
     On a CPU, a resumed run ends with exactly the same model as an
-    uninterrupted run.
-    In contrast to Chainer's ``snapshot``, the states of random generators are
-    included, files are written atomically, the newest two are kept, and a
-    snapshot of a run with other settings is rejected.
+    uninterrupted run. In contrast to Chainer's ``snapshot``, the states of
+    random generators are included, files are written atomically, the newest
+    two files are kept, and snapshots of runs with other settings are rejected.
 
     Args:
         settings (dict): Everything that the run depends on, as JSON values.
@@ -118,7 +117,7 @@ class Snapshot(training.Extension):
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        # All processes must call this, because random states are gathered.
+        # All processes must do this, because it gathers their random states.
         arrays = copied_arrays(trainer)
         if self._processes.rank:
             return
@@ -219,7 +218,7 @@ class BestModel(training.Extension):
         model (chainer.Link): The model.
         description (dict): Everything needed to rebuild the model, as JSON
             values. It is written to ``model.json``.
-        key (str): Name of the observation that is compared.
+        key (str): Name of the observation to compare.
         highest (bool): If ``True``, the highest value is the best. Otherwise,
             the lowest value is the best.
 
@@ -243,7 +242,7 @@ class BestModel(training.Extension):
 
     def initialize(self, trainer):
         write_json(os.path.join(trainer.out, 'model.json'), self._description)
-        if self.epoch:  # the run is resumed
+        if self.epoch:  # this run has been resumed
             self._write(trainer.out)
 
     def __call__(self, trainer):

@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Exception for a signal that ends a training run, with advice."""
+    """Raised if a signal ends a run; ``advice`` explains how to resume it."""
 
     def __init__(self, number, advice):
         super().__init__(number, advice)
@@ -69,7 +69,7 @@ def _interrupt(number, frame):
 
 
 def _with_notes(message, error):
-    """Append an exception's notes, such as how to resume, to its message."""
+    """Return a message, followed by the notes of an exception."""
     return '; '.join([message, *getattr(error, '__notes__', [])])
 
 
@@ -89,8 +89,7 @@ def _set_up_streams():
 def die(number):
     """End the process by a signal, with the default action of the signal.
 
-    The shell then sees the status 128 + ``number`` and ends a loop of
-    commands.
+    A shell then sees the status 128 + ``number`` and ends its current loop.
     """
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -137,11 +136,11 @@ def explained(message, *kinds):
 
 
 def launched(name):
-    """Return the rank or the number of processes, as set by mpiexec.
+    """Return this process's rank or the number of processes under mpiexec.
 
     ``name`` is ``'RANK'`` or ``'SIZE'``. Without mpiexec, return None.
     """
-    for prefix in 'OMPI_COMM_WORLD_', 'PMI_':  # Open MPI and MPICH
+    for prefix in 'OMPI_COMM_WORLD_', 'PMI_':  # set by Open MPI or MPICH
         value = os.environ.get(prefix + name, '')
         if value.isdigit():
             return int(value)
@@ -229,4 +228,4 @@ def text(argument):
 
 positive = number(int, 1, 2 ** 31 - 1)
 not_negative = number(float, 0, 10 ** 9)
-seed = number(int, 0, 2 ** 32 - 1)  # range of NumPy's seeds
+seed = number(int, 0, 2 ** 32 - 1)  # NumPy accepts these seeds

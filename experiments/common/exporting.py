@@ -39,7 +39,7 @@ def prepare(model, *stacks):
     """Convert a model with QRNN layers to float32, which all runtimes support.
 
     Raises:
-        UserError: If one of the stacks has no QRNN layers.
+        UserError: If one of ``stacks`` is not a :class:`~qrnn.QRNNStack`.
 
     """
     if not all(isinstance(stack, QRNNStack) for stack in stacks):
@@ -66,8 +66,7 @@ def add_linear(graph, linear, x):
 def write(args, models):
     """Write ONNX models to files named after ``--out``.
 
-    The keys of ``models`` are suffixes. They are inserted into the file name
-    before its extension.
+    The keys of ``models`` are inserted before the extension of the file name.
     """
     for suffix, model in models.items():
         base, extension = os.path.splitext(args.out)
@@ -86,15 +85,14 @@ def metadata(**values):
 def quantize(model):
     """Quantize a model to int8 with onnxruntime.
 
-    Embeddings and weights of matrix products are quantized in advance. Weights
-    have a scale for each column. Inputs of products are quantized at run time.
-
-    Weights have 7 bits (``reduce_range``), because sums of 8-bit products
-    saturate on x86 processors without VNNI instructions.
+    Embeddings and weights are quantized in advance; weights have a scale for
+    each column. The values that weights are multiplied by are quantized at run
+    time. Weights have 7 bits (``reduce_range``), because sums of 8-bit
+    products saturate on x86 processors without VNNI instructions.
     """
     import onnx
     quantization = _quantization()
-    logging.disable(logging.WARNING)  # hides advice of onnxruntime
+    logging.disable(logging.WARNING)  # hide onnxruntime's warnings
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'model.onnx')

@@ -123,12 +123,12 @@ class DeferSignals(training.Extension):
     def __init__(self, snapshot, processes=SingleProcess()):
         self._snapshot = snapshot
         self._processes = processes
-        self._signal = 0  # number of the first signal
+        self._signal = 0  # the first signal that arrived
         self._has_ended = False
         self._previous = {}
 
     def initialize(self, trainer):
-        # Open MPI's mpiexec forwards SIGUSR1.
+        # SIGUSR1 is included because Open MPI's mpiexec forwards it.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
                        signal.SIGUSR1):
             if signal.getsignal(number) != signal.SIG_IGN:
@@ -148,7 +148,7 @@ class DeferSignals(training.Extension):
             cli.die(number)
 
     def __call__(self, trainer):
-        # This call takes about ten microseconds.
+        # With several processes, gathering takes about ten microseconds.
         number = max(self._processes.gather(self._signal))
         if number:
             if not self._snapshot.trigger(trainer):

@@ -1,4 +1,4 @@
-"""Loading trained models."""
+"""Load trained models."""
 import os
 
 from chainer import serializers

@@ -52,7 +52,7 @@ class MixedPrecision(training.Extension):
         for name, param in optimizer.target.namedparams():
             if param.dtype == numpy.float16:
                 rule = param.update_rule
-                # The rule would create this copy in its first update.
+                # Before the first update, there is no float32 copy yet.
                 if rule._fp32_param is None:
                     rule._fp32_param = chainer.Parameter(
                         param.array.astype('f'), name=param.name)

@@ -45,8 +45,7 @@ class MultiProcess:
         if started is None and self.size == 1:
             raise UserError('--communicator needs processes started by '
                             'mpiexec: mpiexec -n 2 python -m ...')
-        # Without an abort, the other processes would wait for this process
-        # forever.
+        # If a process ended without an abort, the others would wait forever.
         cli.end = self._host.mpi_comm.Abort
         if sys.excepthook is sys.__excepthook__:
             global_except_hook.add_hook()
@@ -100,8 +99,7 @@ class MultiProcess:
         observation = chainer.get_current_reporter().observation
         observations = self.gather(dict(observation))
         for key in observation:
-            # Weights are used here; ChainerMN's ObservationAggregator ignores
-            # them.
+            # Average with weights, unlike ChainerMN's ObservationAggregator.
             values = [observed[key] for observed in observations]
             pairs = [value if isinstance(value, tuple) else (value, 1)
                      for value in values]

@@ -3,14 +3,14 @@ import chainer
 
 
 class Packed(chainer.Chain):
-    """A model whose parameters are packed, by update rule and dtype.
+    """A model whose parameters are packed: one array per rule and dtype.
 
-    As the target of an optimizer, a packed model saves kernel launches: weight
-    decay, clipping, the check for NaN and the update need one or a few
-    launches for each pack instead of each parameter. The parameters become
-    views of their pack. In all other respects, a packed model behaves like the
-    original model. The original model must already be on its device. Update
-    rules of the same type must have the same hooks.
+    An optimizer of a packed model launches fewer kernels: weight decay,
+    clipping, the check for NaN and the update need one or a few launches for
+    each pack instead of each parameter. The parameters become views of their
+    pack. In all other respects, a packed model behaves like the original
+    model, which must already be on its device. Update rules of the same type
+    must have the same hooks.
     """
 
     def __init__(self, model):
@@ -43,7 +43,7 @@ class Packed(chainer.Chain):
         return self.model(*args)
 
     def __getattr__(self, name):
-        if 'model' not in self.__dict__:  # before __init__ has set it
+        if 'model' not in self.__dict__:  # __init__ has not set it yet
             raise AttributeError(name)
         return getattr(self.model, name)
 

@@ -20,8 +20,8 @@ DTYPES = {'float32': numpy.dtype('f'), 'tf32': numpy.dtype('f'),
 def using(name):
     """Context in which links are created and trained in a given precision."""
     if name == 'tf32':
-        os.environ['CUPY_TF32'] = '1'  # CuPy reads it at the first product
-    # The optimizer detects gradients that overflow in float16.
+        os.environ['CUPY_TF32'] = '1'  # read at CuPy's first matrix product
+    # Ignore overflow in float16, because the optimizer detects it.
     ignored = {'over': 'ignore', 'invalid': 'ignore'}
     with chainer.using_config('dtype', DTYPES[name]), numpy.errstate(
             **(ignored if name == 'mixed16' else {})):
@@ -44,8 +44,7 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
     """Gradient clipping that supports scaled gradients in float16.
 
     Chainer's hook sums squares in float16, where they overflow, and ignores
-    the loss scale. In float32, the results are the
-    same.
+    the loss scale. For float32 gradients, both hooks do the same.
     """
 
     def __call__(self, optimizer):
@@ -55,7 +54,7 @@ class GradientClipping(chainer.optimizer_hooks.GradientClipping):
             norm = device.xp.sqrt(sum(g.dot(g) for g in map(_flat, grads)))
             rate = self.threshold * (optimizer._loss_scale or 1) / norm
             if device.xp is not numpy:
-                rate = rate.clip(None, 1)  # an if would wait for the GPU
+                rate = rate.clip(None, 1)  # ``if`` would wait for the GPU
             elif not 0 < rate < 1:
                 return
             for grad in grads:

@@ -127,7 +127,7 @@ def blas():
 
 
 def _git_revision():
-    """Return the Git revision and a flag for changes, None without Git."""
+    """Return the Git revision and whether it is dirty; None without Git."""
     try:
         revision = subprocess.run(
             ('git', 'describe', '--always', '--dirty', '--abbrev=40',
