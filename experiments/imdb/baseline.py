@@ -3,7 +3,7 @@ import numpy
 
 
 def bag_of_words_accuracies(corpus, bigrams=False):
-    """Return a dict of the accuracies of a baseline on the dev and test parts.
+    """Return a dict of a baseline's accuracies on the dev and test parts.
 
     The baseline is a logistic regression with L2, trained with 150 steps of
     Adam on the whole training part. Its features are the words that occur in a

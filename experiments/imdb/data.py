@@ -11,13 +11,13 @@ from experiments.common.cli import UserError
 from experiments.common.files import read_arrays
 
 
-UNK = '<unk>'  # stands for all words that are not in the vocabulary
-PAD = -1  # value of the padding after the end of a review
+UNK = '<unk>'  # replaces words that are not in the vocabulary
+PAD = -1  # pads reviews at the end
 PARTS = 'train', 'dev', 'test'
 
-_DEV_SHARE = .1  # share of the training part; not in the paper
-_DEV_SEED = 0  # fixed, so all runs have the same development part
-_ARRAYS = 'words', 'lengths', 'labels'  # arrays of Reviews
+_DEV_SHARE = .1  # of the training reviews; the paper gives no share
+_DEV_SEED = 0  # fixed, so all runs use the same development part
+_ARRAYS = 'words', 'lengths', 'labels'  # attributes of Reviews
 
 
 def load(source, min_count=1, number=None):
@@ -88,9 +88,9 @@ class Corpus:
 
     Args:
         source (str): Source of the reviews.
-        tokenized (dict): Arguments of :class:`Reviews` for each part, for
-            example ``'train_words'``, and ``'types'``, the distinct words as
-            UTF-8 text with a word per line.
+        tokenized (dict): Arrays for :class:`Reviews`, with keys such as
+            ``'train_words'``. The array ``'types'`` contains the distinct
+            words as UTF-8 text, with one word per line.
         min_count (int): Words that occur less often in the training part are
             not in the vocabulary.
         number (callable): Function that maps a word to its index, for example
@@ -157,7 +157,7 @@ class Corpus:
 
 
 class Reviews(chainer.dataset.DatasetMixin):
-    """Data set of pairs of int32 word indices, ``(T,)``, and a label.
+    """Data set of reviews: pairs of word indices, int32 ``(T,)``, and a label.
 
     Args:
         words (numpy.ndarray): Concatenated word indices of all reviews,
@@ -181,7 +181,7 @@ class Reviews(chainer.dataset.DatasetMixin):
         return self.words[end - self.lengths[i]:end], self.labels[i]
 
     def subset(self, indices):
-        """Return the reviews with the given indices, at least one."""
+        """Return the reviews with the given indices; one is required."""
         return Reviews(numpy.concatenate([self[i][0] for i in indices]),
                        self.lengths[indices], self.labels[indices])
 

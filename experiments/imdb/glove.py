@@ -18,7 +18,7 @@ def initial_vectors(path, corpus, seed):
     Vectors are read by :func:`load`. If a word is not in the file, its vector
     is drawn at random, with the mean and the standard deviation of the vectors
     found. The statistics are the number and the size of the vectors found, the
-    share of the running words that they cover, and a fingerprint.
+    share of the training text that they cover, and a fingerprint.
     """
     vectors, found = load(path, corpus.vocabulary)
     facts = {'vectors': int(found.sum()), 'size': vectors.shape[1],
@@ -47,7 +47,7 @@ def load(path, vocabulary):
         True for words with a vector. Vectors of other words are 0.
 
     """
-    # Maps forms of words to pairs of a row and the rank of the form
+    # Maps each form to its words: pairs of an index and the form's rank
     targets = {}
     for row, word in enumerate(vocabulary):
         forms = word, word.lower(), "''" if word == '"' else None
@@ -108,7 +108,7 @@ def _parsed(path, stream, targets):
     for line, number, _ in text.split_lines(stream):
         line = line.replace(b'\t', b' ').rstrip()
         if number == 1 and re.fullmatch(rb'\d+ \d+', line):
-            continue  # header of word2vec: numbers of words and dimensions
+            continue  # the header of a word2vec file
         # Words may contain spaces, so lines are split from the end.
         if size is None:
             size = line.count(b' ')

@@ -20,18 +20,18 @@ from qrnn.functions import last_valid_step
 class Config:
     """Settings of a classifier and of its training.
 
-    If the paper gives a setting, it is the default, except for
+    Where the paper gives a setting, it is the default, except for
     ``l2_embedding``.
     """
 
     layer: Literal['qrnn', 'lstm', 'pqrnn'] = 'qrnn'  # kind of layer
-    n_layers: int = 4  # densely connected recurrent layers
+    n_layers: int = 4  # number of densely connected layers
     n_units: int = 256  # size of each layer (pqrnn: of each direction)
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
-    dropout: float = 0.3  # dropout ratio after the embedding, between layers
+    dropout: float = 0.3  # ratio after the embedding and between layers
     embed_size: int = 300  # size of word vectors; --glove overrides it
-    min_count: int = 2  # rarer words are read as <unk>; not in the paper
+    min_count: int = 2  # rarer words become <unk>; not in the paper
     n_features: int = 0  # number of ternary features of a word (pqrnn)
     distortion: float = 0.0  # probability of a misspelling (pqrnn)
 
@@ -39,7 +39,7 @@ class Config:
     n_epochs: int = 5  # overridden by --epoch; not in the paper
     lr: float = 0.001  # learning rate of RMSprop
     n_full_lr_epochs: int = 5  # epochs before the learning rate decays
-    lr_decay: float = 1.0  # factor of lr in each later epoch; not in the paper
+    lr_decay: float = 1.0  # multiplies lr in later epochs; not in the paper
     alpha: float = 0.9  # decay rate of the mean square
     eps: float = 1e-8  # added to the root of the mean square
     l2: float = 4e-6  # weight decay
@@ -55,18 +55,18 @@ CONFIGS = {
     'qrnn-k4': Config(kernel_size=4),
     # Table 1: densely connected LSTM
     'lstm': Config(layer='lstm'),
-    # Not in the paper: 1.4M parameters with GloVe's vectors of 100 dimensions,
-    # small enough to be part of the repository
+    # Not in the paper: with 1.4M parameters and 100-dimensional GloVe vectors,
+    # the trained model is small enough for the repository.
     'compact': Config(n_layers=2, n_units=128, dropout=0.4, embed_size=100,
                       min_count=25, n_epochs=8),
-    # Not in the paper: hashes instead of word vectors, 1.2M parameters.
+    # Not in the paper: 1.2M parameters, with hashes instead of word vectors.
     # embed_size is the size of the bottleneck; zoneout decreases with depth.
     'pqrnn': Config(
         layer='pqrnn', n_layers=3, n_units=112, kernel_size=3, zoneout=0.01,
         dropout=0.2, embed_size=128, min_count=0, n_features=512,
         distortion=0.25, l2=1e-5, n_epochs=8, n_full_lr_epochs=4,
         lr_decay=0.6),
-    # For the built-in sample; trains in a minute on a laptop
+    # For ``--data sample``; trains in a minute on a laptop
     'small': Config(n_layers=2, n_units=64, dropout=0.1, embed_size=32,
                     min_count=1, n_epochs=6, lr=0.003),
 }

@@ -13,8 +13,7 @@ from qrnn import BiQRNNLayer
 from qrnn.functions import dropout
 
 
-# The four features of each value of a byte, ``(256, 4)``. Half of the features
-# are 0.
+# Maps a byte to four ternary features, ``(256, 4)``, half of which are 0
 _FEATURES = numpy.array([0, 1, -1, 0], 'f')[
     numpy.arange(256)[:, None] >> numpy.arange(0, 8, 2) & 3]
 

@@ -37,7 +37,7 @@ def main(argv=None):
             words = [model.number(word) for word in tokenize(text)]
             if not words:
                 problem = 'it has no words'
-            elif not any(words) and description['words']:  # not pqrnn
+            elif not any(words) and description['words']:  # [] for pqrnn
                 problem = 'all of its words are unknown to the model'
         except cli.UserError as error:
             words, problem = [], str(error)
@@ -51,10 +51,7 @@ def main(argv=None):
 
 
 def probability(model, words):
-    """Return the probability that a list of words is a positive review.
-
-    ``words`` contains word indices.
-    """
+    """Return the probability that a review, as word indices, is positive."""
     words, lengths, _ = pad([(words, 0)], model.device)
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         logits = model.logits(words, lengths)

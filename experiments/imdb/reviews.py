@@ -26,7 +26,7 @@ PARTS = 'train', 'test'
 
 _LABELS = {'neg': 0, 'pos': 1}
 _TABLES = '.jsonl', '.csv', '.tsv'
-# Names of columns and of classes in tables
+# Columns with the text and the label in tables, and the values of labels
 _TEXTS = 'text', 'review', 'sentence'
 _CLASSES = 'label', 'sentiment'
 _CLASS_LABELS = {**_LABELS, 0: 0, 1: 1, '0': 0, '1': 1, 'negative': 0,
@@ -122,7 +122,7 @@ def read_table(path):
             text, label = (
                 next((row[name] for name in names if name in row), None)
                 for names in (_TEXTS, _CLASSES))
-            text.encode('utf-8')  # raises if a surrogate is unpaired
+            text.encode('utf-8')  # rejects unpaired surrogates
             label = _CLASS_LABELS[
                 label.strip().lower() if isinstance(label, str) else label]
         except (ValueError, LookupError, TypeError, AttributeError,
@@ -159,10 +159,7 @@ def _sort_key(item):
 
 
 def _read_archive(path):
-    """Return the names and texts of reviews in an archive.
-
-    The archive is not unpacked to the disk.
-    """
+    """Return pairs of the name and the text of each review in an archive."""
     # The pattern excludes files named ._NAME, which macOS adds.
     is_review = re.compile(
         r'(?:(.*)/)?((?:train|test)/(?:neg|pos)/[^/.][^/]*\.txt)')
@@ -182,7 +179,7 @@ def _read_archive(path):
                 texts[name] = decode(
                     archive.extractfile(member).read(),
                     f'{member.name} of {path}')
-        # tarfile does not detect that a file is cut between two members.
+        # tarfile accepts an archive that is cut off between two members.
         archive.fileobj.seek(archive.offset)
         if archive.fileobj.read(1) != tarfile.NUL:
             raise EOFError('it is truncated or damaged')

@@ -18,13 +18,13 @@ class RowwiseRMSpropRule(RMSpropRule):
 
     def init_state(self, param):
         super().init_state(param)
-        # Last step that updated the mean square of each row
+        # For each row, the last step that updated its mean square
         self.state['last'] = param.xp.zeros(len(param.array), 'i')
 
     def update_core_cpu(self, param):
         grad, ms, last = param.grad, self.state['ms'], self.state['last']
         if grad is None:
-            last += 1  # Chainer's rule skips this step
+            last += 1  # Chainer's rule does nothing in this step
             return
         hp = self.hyperparam
         rows = numpy.flatnonzero(grad.any(axis=1))

@@ -62,7 +62,7 @@ _DECOYS = (
 
 
 def sample(n_train=4000, n_test=1000, seed=0):
-    """Return a dict of both parts, which are lists of (text, label) pairs."""
+    """Return a dict of train and test parts: lists of (text, label) pairs."""
     choices = random.Random(seed)
     return {part: [(_review(choices, i % 2), i % 2) for i in range(n)]
             for part, n in (('train', n_train), ('test', n_test))}

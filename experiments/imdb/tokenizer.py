@@ -49,7 +49,7 @@ def tokenize(text):
 
 
 def tokenize_all(texts):
-    """Tokenize labelled texts, and return their arrays.
+    """Tokenize labelled texts, and return a dict of arrays.
 
     ``texts`` maps each part to pairs of a text and its label. The return value
     is the argument ``tokenized`` of :class:`experiments.imdb.data.Corpus`.

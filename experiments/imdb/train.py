@@ -56,7 +56,6 @@ def train(args, config):
         args.out, args.resume, args.overwrite))
     seed_all(args.seed, device, processes.rank)
 
-    # Data, model and optimizer
     corpus = processes.once(lambda: (
         data.sample(100, 20) if args.test
         else data.load(args.data, config.min_count)))
@@ -76,7 +75,6 @@ def train(args, config):
           f'{config.n_epochs} epochs')
     optimizer = processes.prepare(setup_optimizer(model, config), device)
 
-    # Iterator, updater and trainer
     iterator = batches.BucketIterator(
         corpus.train, corpus.train.lengths, config.batch_size, args.seed)
     updater = batches.SharingUpdater(
@@ -121,7 +119,6 @@ def train(args, config):
     if processes.rank:
         return
 
-    # Scores and result
     best.restore()
     accuracy = score(model, corpus.test)
     words, bigrams = (bag_of_words_accuracies(corpus, bigrams)

@@ -20,11 +20,11 @@ from experiments.imdb.sample import sample
 from experiments.imdb.tokenizer import tokenize
 
 
-_WORDS_PER_ROW = 66  # gives three rows for the review in the paper
+_WORDS_PER_ROW = 66  # draws the paper's review in three rows
 
 
 def main(argv=None):
-    """Draw the states of the last layer over a review."""
+    """Draw the states of the last layer for each word of a review."""
     parser = cli.Parser('imdb.visualize', description=(
         'Draw the states c_t of the last layer over a review.'))
     parser.add_argument(
@@ -75,7 +75,7 @@ def main(argv=None):
 def find(source, phrase):
     """Return the first test review that contains a phrase.
 
-    ``source`` is ``'sample'`` or a folder of reviews.
+    ``source`` is as in :func:`experiments.imdb.data.load`, but not None.
     """
     texts = (sample() if source == 'sample'
              else reviews.read(reviews.find_files(source)))
