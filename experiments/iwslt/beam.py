@@ -10,9 +10,8 @@ import numpy
 from experiments.common.batches import longest_first
 
 
-# Functions that compute the score of a hypothesis, by name. The arguments are
-# the log-probability, the length including the end, the length S of the source
-# and alpha.
+# Maps names to functions that return the score of a hypothesis. Arguments are
+# its log-probability, its length including EOS, the source length S and alpha.
 CRITERIA = {
     # Equation 9 of the paper, with the target length S + 5
     'paper': lambda log_p, length, n_source, alpha: (
@@ -25,7 +24,7 @@ CRITERIA = {
 
 
 class Hypothesis(NamedTuple):
-    """A translation, its score by the criterion, and its log-probability."""
+    """A translation, its score and its log-probability."""
 
     text: str
     score: float
@@ -50,14 +49,14 @@ def translate(model, characters, lines, search=None, batch_size=32):
     """Translate lines in batches; yield translations in the order of lines.
 
     A batch contains lines of similar length. A batch of long lines contains
-    fewer than ``batch_size`` lines. Translations do not depend on the batch.
+    fewer than ``batch_size`` lines. Batching does not affect translations.
     Hypotheses with the same score are sorted by the rank of their
     predecessors, and then by the indices of their last characters.
 
     Args:
         model (Translator), characters (Characters): Return values of
             :func:`experiments.iwslt.model.load`.
-        lines (iterable of str): Sources, which are read only when needed.
+        lines (iterable of str): Lines to translate, read only when needed.
         search (Search): Settings of the search. By default, the settings of
             the paper are used.
         batch_size (int): Largest number of lines in a batch.
@@ -92,7 +91,7 @@ def _batches(lengths, batch_size):
 
 
 def length_limit(n_source):
-    """Return the maximum length of a translation, including its end."""
+    """Return the maximum length of a translation, including EOS."""
     return 3 * n_source // 2 + 50
 
 
@@ -107,14 +106,14 @@ def _translate_batch(model, characters, lines, search):
     sources = [characters.source(line) for line in lines]
     results = len(lines) * [None]
 
-    # Arrays (R,) contain the index, the length and the length limit of each of
-    # R unfinished lines. Arrays (R, K) contain the last character, a flag for
-    # the end, the log-probability and the score of each of K hypotheses, best
-    # first. At first, the hypotheses of a line are equal, so the
-    # log-probability of all except one is -inf.
-    index = numpy.arange(len(lines))  # (R,)
-    n_source = numpy.array([len(line) for line in lines])  # (R,)
-    limit = length_limit(n_source)  # (R,)
+    # Arrays (R,) describe the R unfinished lines: index, length, and the
+    # length limit of the translation. Arrays (R, K) describe the K hypotheses
+    # of each line, best first: last character, whether they are finished,
+    # log-probability and score. At first, the hypotheses of a line are equal,
+    # so the log-probability of all except one is -inf.
+    index = numpy.arange(len(lines))
+    n_source = numpy.array([len(line) for line in lines])
+    limit = length_limit(n_source)
     character = numpy.full((len(lines), K), eos)
     finished = numpy.zeros((len(lines), K), bool)
     log_p = numpy.tile([0.] + (K - 1) * [-numpy.inf], (len(lines), 1))
@@ -130,7 +129,7 @@ def _translate_batch(model, characters, lines, search):
                 xp.asarray(character.ravel().astype('i'))).array)
             R, V = len(index), step.shape[1]
 
-            # Score all continuations. At the length limit, only the end is
+            # Score all continuations. At the length limit, only EOS is
             # allowed. A finished hypothesis has one continuation, whose score
             # is the same.
             next_log_p = log_p[:, :, None] + step.reshape(R, K, V)
@@ -219,7 +218,7 @@ def _largest(scores, K):
 
 
 def _are_done(search, score, log_p, finished, n_source, limit):
-    """Return bools, ``(R,)``: True if the ``n_best`` hypotheses are final."""
+    """Return bools, ``(R,)``: True if a line's best hypotheses are final."""
     # A continuation is less probable than its hypothesis, and a greater length
     # never lowers a score. So the score with the probability of the hypothesis
     # and the maximum length is an upper bound for all continuations.

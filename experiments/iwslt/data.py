@@ -1,4 +1,4 @@
-"""Pairs of German and English sentences: from files, or the sample."""
+"""Pairs of German and English sentences, from files or from the sample."""
 import hashlib
 import itertools
 
@@ -7,7 +7,7 @@ import numpy
 from experiments.common.cli import UserError
 
 
-EOS = '\n'  # the end of a sentence, predicted like a character
+EOS = '\n'  # character that marks the end of a sentence
 IGNORE_LABEL = -1  # index of unknown characters and of padding
 
 PARTS = 'train', 'dev', 'test'
@@ -20,10 +20,10 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         source (str): ``'sample'`` or None for pairs that the project
             generates itself, or a folder; see ``README.md``.
         max_length (int), characters (Characters): As in :class:`Corpus`.
-        extra (sequence of str): Prefixes of names of sets. All sets with these
-            prefixes are added to the training part.
-        checked (bool): If True, files with unmatched lines are rejected. For
-            training, parts with the same pairs are also rejected.
+        extra (sequence of str): Sets whose names begin with one of these
+            strings are added to the training part, except dev and test sets.
+        checked (bool): If True, lines without a partner are rejected. For
+            training, dev and test sets must differ from the train set.
 
     Raises:
         UserError: If a part is missing, is not text or fails a check.
@@ -48,8 +48,8 @@ def sample(max_length, n_train=4000, n_other=200, characters=None):
 class Characters:
     """Characters of both languages and their indices.
 
-    The first character is the end of a sentence. Unknown characters have the
-    index -1, which is embedded as zeros and excluded from the loss.
+    The first character marks the end of a sentence. Unknown characters have
+    the index -1, which is embedded as zeros and excluded from the loss.
     """
 
     def __init__(self, characters):
@@ -74,12 +74,12 @@ class Characters:
         return self.target(text[::-1])[:-1]
 
     def target(self, text):
-        """Return int32 indices of a target text and its end, ``(T,)``."""
+        """Return int32 indices of a target text and EOS, ``(T,)``."""
         return numpy.array([self._numbers.get(character, IGNORE_LABEL)
                             for character in text + EOS], numpy.int32)
 
     def text(self, numbers):
-        """Convert indices to text, up to the first end of a sentence."""
+        """Convert indices to text, up to the first EOS."""
         text = ''.join(self._characters[i] for i in numbers)
         return text.partition(EOS)[0]
 

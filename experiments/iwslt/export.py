@@ -31,10 +31,10 @@ def export(model, characters, settings):
     outputs are ``memory`` and, for each layer i of the decoder, ``bias_i``.
 
     The inputs of the decoder are the outputs of the encoder, ``lengths``, and
-    int64 ``target``, ``(B, T)``, the indices of the previous characters. The
-    first index is 0. All rows of the decoder may share a single source.
-    The output is ``log_probability``, ``(B, T, V)``. The state is an input and
-    an output, as in :func:`qrnn.onnx_export.export`.
+    int64 ``target``, ``(B, T)``, the indices of the previous characters, or 0
+    at the start. All rows of ``target`` may share a single source. The output
+    is ``log_probability``, ``(B, T, V)``. The state is an input and an output,
+    as in :func:`qrnn.onnx_export.export`.
 
     The metadata of both models contain ``characters`` and ``settings`` as
     JSON.

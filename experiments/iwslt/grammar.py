@@ -1,7 +1,7 @@
-"""The embedded sample: German and English sentences from a grammar.
+"""The sample: German and English sentences generated from a grammar.
 
-The pairs contain difficulties of translation from German. Participles,
-infinitives and the verb of a clause with ``dass`` or ``weil`` are at the end.
+The pairs contain typical difficulties of German. Participles, infinitives and
+the verb of a clause with ``dass`` or ``weil`` are at the end.
 Subject and verb are inverted after an opening. Articles and adjectives agree
 in gender, case and number, and verbs agree with their subjects. Compounds are
 one word in German and two words in English.
@@ -54,9 +54,9 @@ class _Generator:
         return _sentence(german), _sentence(english)
 
     def _verb(self, number):
-        """Return a German verb, the end of the clause, and an English verb.
+        """Return a finite German verb, its complement, and an English verb.
 
-        The German verb is finite. The end of the clause is German.
+        The German complement is a participle, an infinitive or empty.
         """
         singular, plural, participle, *english = self._choose(_VERBS).split()
         kind = self._random()
@@ -137,7 +137,7 @@ _ADJECTIVES = [
     ('alt', 'old'), ('klein', 'small'), ('rot', 'red'), ('neu', 'new'),
     ('grün', 'green'), ('schön', 'pretty')]
 
-# Third person singular, plural and participle, in German and then in English
+# German, then English: third person singular and plural, and participle
 _VERBS = [
     'sieht sehen gesehen sees see seen',
     'findet finden gefunden finds find found',

@@ -30,7 +30,7 @@ class Config:
     decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
     dropout: float = 0.0  # dropout ratio after embeddings and each layer
 
-    max_length: int = 300  # longer pairs are left out of the training part
+    max_length: int = 300  # longer training pairs are left out
     batch_size: int = 16  # pairs in a batch
     n_epochs: int = 10  # overridden by --epoch
     alpha: float = 0.001  # learning rate of Adam
@@ -45,7 +45,7 @@ CONFIGS = {
     'qrnn': Config(),
     # Table 3: character-level 4-layer LSTM
     'lstm': Config(layer='lstm', dropout=0.2),
-    # For the embedded sample; trains in two minutes on a laptop
+    # For ``--data sample``; trains in two minutes on a laptop
     'small': Config(n_units=128, n_embedding=64, kernel_sizes=(6, 2),
                     n_epochs=4, alpha=0.004),
 }
@@ -58,7 +58,7 @@ TINY = Config(n_units=8, n_embedding=8, kernel_sizes=(3, 2), batch_size=4,
 def load(folder):
     """Return the best :class:`Translator` of a run, on the CPU.
 
-    Also return its :class:`~experiments.iwslt.data.Characters` and the
+    Also return the model's :class:`~experiments.iwslt.data.Characters` and the
     contents of ``model.json``.
     """
     from experiments.common.loading import load_model
@@ -139,9 +139,8 @@ class Translator(chainer.Chain):
     def step(self, y):
         """Return log-probabilities of the next characters: (N,) -> (N, V).
 
-        ``y`` contains the indices of the previous characters. In the first
-        step, these are the index of the end of a sentence. The hypotheses of a
-        source are adjacent rows.
+        ``y`` contains the indices of the previous characters, which are 0 in
+        the first step. The hypotheses of a source are adjacent rows.
         """
         return F.log_softmax(linear(self.output, self._decode(y)))
 

@@ -10,7 +10,7 @@ from experiments.common import text
 from experiments.common.cli import UserError
 
 
-# Names of the sets of each part, in order of preference
+# Possible names of the set of each part, in order of preference
 _NAMES = {'train': ('train', 'train.tags'),
           'dev': ('dev', 'val', 'TED.tst2013'),
           'test': ('test', 'test_*', 'TED.tst2014')}
@@ -108,10 +108,7 @@ _TAG_LINE = re.compile(
 
 
 def _read_lines(path):
-    """Return a dict of the lines of a file.
-
-    The keys contain the line number or, in XML files, document and segment.
-    """
+    """Return a dict that maps positions, such as ``'line 3'``, to lines."""
     name = os.path.basename(path)
     if '.xml' in name:
         return _Segments(path, text.read_text(path)).lines
@@ -123,7 +120,7 @@ def _read_lines(path):
 
 
 class _Segments(html.parser.HTMLParser):
-    """The lines of an XML file of IWSLT, by document and segment.
+    """Parser that stores the segments of an XML file of IWSLT in ``lines``.
 
     The files are not always well-formed XML, so they are read with an HTML
     parser, which tolerates errors.

@@ -1,4 +1,4 @@
-"""Scores of a model: perplexity on a part of a corpus, and BLEU."""
+"""Scores of a model: perplexity and BLEU."""
 import dataclasses
 import time
 import warnings
@@ -32,8 +32,7 @@ def convert(examples, device):
 
 
 def evaluator(model, corpus, part, batch_size=64):
-    """Return an extension that reports the mean loss per character of a part.
-    """
+    """Return an extension that reports a part's mean loss per character."""
     examples = corpus.examples(part)
     order = longest_first([len(target) for _, target, _, _ in examples])
     return extensions.Evaluator(

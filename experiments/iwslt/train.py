@@ -57,7 +57,6 @@ def train(args, config):
         args.out, args.resume, args.overwrite))
     seed_all(args.seed, device, processes.rank)
 
-    # Data, model and optimizer
     corpus = processes.once(lambda: (
         data.sample(config.max_length, 64, 8) if args.test else data.load(
             args.data, config.max_length, args.extra,
@@ -69,7 +68,6 @@ def train(args, config):
           f'{config.n_epochs} epochs')
     optimizer = processes.prepare(setup_optimizer(model, config), device)
 
-    # Iterator, updater and trainer
     examples = corpus.examples('train')
     iterator = batches.BucketIterator(
         examples, [n_source + n_target for *_, n_source, n_target in examples],
@@ -109,7 +107,6 @@ def train(args, config):
     if processes.rank:
         return
 
-    # Scores and result
     best.restore()
     perplexity = float(numpy.exp(best.value))
     scores = score.scores(model, corpus)

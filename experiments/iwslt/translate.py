@@ -29,7 +29,7 @@ def main(argv=None):
                 f'{number}\t{score:.4f}\t{text}')
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
-    if not sys.stdin.isatty():  # on a terminal, typing takes most of the time
+    if not sys.stdin.isatty():  # the rate would include typing
         cli.report_rate(number, 'sentences', start)
 
 
@@ -70,8 +70,7 @@ def parse(argv=None):
 
 
 def _lines(stream, characters):
-    """Yield the lines of a stream; warn about invalid or unknown characters.
-    """
+    """Yield a stream's lines; warn about invalid or unknown characters."""
     def warn(message):
         print(f'line {number} {message}', file=sys.stderr, flush=True)
 

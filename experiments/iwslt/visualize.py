@@ -45,8 +45,7 @@ def main(argv=None):
 def attention(model, characters, german, english):
     """Return the attention weights, ``(T, S)``; each row sums to 1.
 
-    The source has ``S`` characters. The translation has ``T`` characters,
-    including its end.
+    The source has ``S`` characters; the translation has ``T``, including EOS.
     """
     source, target = characters.source(german), characters.target(english)
     layer, queries = model.decoder[-1], []
@@ -54,7 +53,7 @@ def attention(model, characters, german, english):
         model.encode(model.xp.asarray(source[None]), [len(source)])
         for previous in [characters.eos, *target[:-1]]:
             model.step(model.xp.full(1, previous, 'i'))
-            # An LSTM queries with its outputs, a QRNN with its pooled states.
+            # The queries are an LSTM's outputs or a QRNN's pooled states.
             query = getattr(layer.state, 'h', layer.state.c)
             queries.append(cuda.to_cpu(query.array).astype('f'))
     states = cuda.to_cpu(layer.encoder.h.array)[0].astype('f')
@@ -67,7 +66,7 @@ def draw(path, weights, german, english):
     with cli.explained('{}; pip install matplotlib', ImportError):
         from matplotlib.figure import Figure
     columns = list(german.replace(' ', '␣'))
-    rows = list(english.replace(' ', '␣') + '¶')  # end of a sentence
+    rows = list(english.replace(' ', '␣') + '¶')  # ¶ stands for EOS
     figure = Figure(figsize=[1.2 + .16 * len(side) for side in (
         columns, rows)], layout='constrained')
     axes = figure.add_subplot()
