@@ -1,4 +1,4 @@
-"""Text for language models: from a folder, the web or the sample."""
+"""Text for language models, from a folder, the web or the sample."""
 import collections
 import functools
 import hashlib
@@ -9,8 +9,8 @@ import numpy
 from experiments.common.cli import UserError
 
 
-EOS = '<eos>'  # the end of a line, predicted like a word
-UNK = '<unk>'  # stands for all words that are not in the vocabulary
+EOS = '<eos>'  # word that marks the end of a line
+UNK = '<unk>'  # replaces words that are not in the vocabulary
 
 PARTS = 'train', 'valid', 'test'
 
@@ -98,13 +98,13 @@ class Corpus:
                 'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
-        """Return a part's perplexity under the training unigrams."""
-        # Split the text, because bincount converts its argument to int64.
+        """Return a part's perplexity under the training word frequencies."""
+        # bincount converts its argument to int64; splitting saves memory.
         counts = sum(
             numpy.bincount(chunk, minlength=len(self.vocabulary))
             for chunk in numpy.array_split(self.train, 100)).astype('f8')
         if not counts.all():
-            counts += 1  # <unk> may not occur in the training part
+            counts += 1  # the training part may lack <unk>
         surprise = numpy.log(counts.sum()) - numpy.log(counts)
         return float(numpy.exp(surprise[getattr(self, part)].mean()))
 
@@ -116,7 +116,7 @@ def _stream(sentences, numbers):
     """Return the indices of all words and ends of lines, int32, ``(n,)``.
 
     ``numbers`` is a function that maps an iterable of words to their indices.
-    If a sentence already ends with ``<eos>``, no other is added.
+    If a sentence already ends with ``<eos>``, none is added.
     """
     words = itertools.chain.from_iterable(
         words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)

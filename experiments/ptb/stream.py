@@ -14,9 +14,9 @@ class StreamIterator(chainer.dataset.Iterator):
 
     The stream is divided into ``B`` rows of equal length, and each row into
     chunks of ``T`` words; the last chunk may be shorter. Each chunk continues
-    the previous chunk, so a recurrent state can be carried over. Up to
-    ``B - 1`` words that do not fill the rows are left out. The input for a
-    word is the previous word; the first input is ``eos``.
+    the previous chunk, so a recurrent state can be carried over. Words after
+    the last row, at most ``B - 1``, are left out. The targets are the words.
+    Each input is the word before its target; the first input is ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
@@ -35,7 +35,7 @@ class StreamIterator(chainer.dataset.Iterator):
 
     def reset(self):
         """Return to the start of the first epoch."""
-        self.current_position = 0  # number of chunks in this epoch so far
+        self.current_position = 0  # number of chunks returned in this epoch
         self.epoch = 0
         self.is_new_epoch = False
 
@@ -114,7 +114,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             rnn.state = states
 
     def _gather(self, part):
-        if part is None:  # no previous inputs if k = 1
+        if part is None:  # with k = 1, there are no previous inputs
             return numpy.empty(0, 'f')
         return numpy.concatenate(self._processes.gather(
             chainer.backends.cuda.to_cpu(part.array)))

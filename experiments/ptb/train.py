@@ -47,7 +47,6 @@ def train(args, config):
         args.out, args.resume, args.overwrite))
     seed_all(args.seed, device, processes.rank)
 
-    # Data, model and optimizer
     corpus = processes.once(lambda: (
         data.sample(100, 20) if args.test else data.load(args.data)))
     print(corpus)
@@ -57,7 +56,6 @@ def train(args, config):
           f'{config.n_epochs} epochs')
     optimizer = processes.prepare(setup_optimizer(model, config), device)
 
-    # Iterator, updater and trainer
     iterator = stream.StreamIterator(
         corpus.train, config.batch_size, config.n_steps, corpus.eos)
     updater = stream.StreamUpdater(iterator, optimizer, device, processes)
@@ -105,7 +103,6 @@ def train(args, config):
     if processes.rank:
         return
 
-    # Scores and result
     best.restore()
     scores = stream.scores(model, corpus)
     unigrams = {part: corpus.unigram_perplexity(part)

@@ -8,8 +8,8 @@ from experiments.ptb.stream import StreamEvaluator
 class OtherZoneoutEvaluator(StreamEvaluator):
     """Trainer extension that scores with the opposite zoneout setting.
 
-    If the model uses the expectation of f under zoneout, this evaluator uses f
-    itself, and vice versa.
+    If the model uses the expectation of the forget gate under zoneout, this
+    evaluator uses the gate itself, and vice versa.
     """
 
     def evaluate(self):
