@@ -11,16 +11,15 @@ def _set_up_process():
     # If Ctrl-C ends the program during imports, print no traceback.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # By default, OpenBLAS's idle threads spin for a tenth of a second, which
-    # slows down the elementwise work between two matrix products.
+    # Let idle threads of OpenBLAS sleep early. By default, they spin for a
+    # tenth of a second and slow down the work between matrix products.
     os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
     # Disable cuDNN (in CuPy 13), because the tests do not cover its dropout
     # and softmax.
     os.environ.setdefault('CHAINER_CUDNN', '0')
-    # By default, glibc returns large freed arrays to the system, and the
-    # system clears the same memory again in every iteration. This takes a
-    # tenth of the time.
-    # Other C libraries do not have mallopt.
+    # Do not return freed memory to the system. The system would clear it
+    # again in every iteration, which takes a tenth of the training time.
+    # C libraries other than glibc do not have mallopt.
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         top_pad, trim_threshold, mmap_max = -2, -1, -4
@@ -29,7 +28,7 @@ def _set_up_process():
         mallopt(top_pad, 2 ** 26)
 
 
-# While Python locates the module of ``python -m``, sys.argv[0] is '-m'.
+# While ``python -m`` imports this package, sys.argv[0] is '-m'.
 if sys.argv[:1] == ['-m']:
     _set_up_process()
 

@@ -1,5 +1,4 @@
-"""Store a trained model in float16: ``python -m experiments.compress --help``.
-"""
+"""Convert a model to float16: ``python -m experiments.compress --help``."""
 import os
 import shutil
 

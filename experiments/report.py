@@ -36,8 +36,7 @@ def main(argv=None):
 def load_runs(folder):
     """Return the contents of every ``result.json`` below a folder.
 
-    The return value maps each experiment to a dict, whose keys are the folders
-    of the runs.
+    The keys of the return value are experiments and, one level below, folders.
     """
     if not os.path.isdir(folder):
         raise cli.UserError(f'there is no folder {folder}; choose another one '
@@ -193,7 +192,7 @@ def about(result, paper):
 def outcome(result, paper):
     """Return a run's scores and their limitations as a Markdown list."""
     if not paper.has_data(result):
-        result = dict(result, config=None)  # has no counterpart in the paper
+        result = dict(result, config=None)  # omit the paper's scores
     *scores, _ = map(' '.join, zip(paper.columns, _scores(result, paper)))
     lines = [f'- after epoch {result["best_epoch"]}: {", ".join(scores)}']
     if not result.get('finished', True):
@@ -256,7 +255,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return settings that differ from the paper, and those it omits."""
+    """Return settings that differ from the paper, and settings it omits."""
     settings = _settings(result)
     differs, not_given = [], []
     for name, reported in paper.settings[result['config']].items():
@@ -287,7 +286,7 @@ def _settings(result):
             if glove else 'none')
     if result['experiment'] == 'iwslt':
         settings['training pairs'] = result['data']['pairs']['train']
-        # Exclude the end of a sentence, which counts as a character.
+        # Do not count the character that marks the end of a sentence.
         settings['characters'] = result['data']['characters'] - 1
         for name, value in result.get('test_search', {}).items():
             settings[f'beam {name}'] = value

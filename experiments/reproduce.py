@@ -13,7 +13,7 @@ from experiments.paper import TABLES
 
 
 def main(argv=None):
-    """Train the models of all unfinished rows, one after the other."""
+    """Train the models of all unfinished table rows, one after the other."""
     args = parse(argv)
     failed = []
     for folder, command in rows(args):
@@ -65,7 +65,7 @@ def _source(text):
 
 
 def rows(args):
-    """Return pairs of the output folder and the command of each row.
+    """Return pairs of an output folder and a command, for each table row.
 
     A command is a list of arguments for Python.
     """
@@ -85,7 +85,7 @@ def rows(args):
 
 
 def state(folder):
-    """Return the state of the row in a folder, for example ``'finished'``."""
+    """Return the state of the run in a folder, for example ``'finished'``."""
     path = os.path.join(folder, 'result.json')
     result = read_json(path) if os.path.exists(path) else {}
     if result.get('finished'):
