@@ -21,7 +21,7 @@ from qrnn.types import Lengths
 
 def attention_sum(encoding: Input, query: Input,
                   lengths: Lengths | None = None) -> chainer.Variable:
-    """Return weighted sums of encoder states by dot-product attention.
+    """Compute dot-product attention: weighted sums of encoder states.
 
     .. math::
 
@@ -39,7 +39,7 @@ def attention_sum(encoding: Input, query: Input,
         lengths (sequence of int or :ref:`ndarray`): Number of valid encoder
             steps of each sequence, ``(B,)``. All steps are valid if omitted.
             The padding past the end of a sequence has weight 0 and may contain
-            any values, including NaN. Without valid steps, the sum is 0.
+            any values, including NaN. If no step is valid, the sum is 0.
 
     Returns:
         ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
@@ -151,7 +151,7 @@ class _AttentionSum(Node):
 
 
 def _differentiable_attention(encoding, query, lengths):
-    """Compute the attention in a twice differentiable way."""
+    """Compute the attention with support for double backprop."""
     xp, dtype = backend.get_array_module(query.array), query.dtype
     valid = valid_steps(lengths, encoding.array)
     encoding = clear_padding(encoding, valid)

@@ -13,14 +13,14 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
 
     As in Chainer's :func:`~chainer.functions.dropout`, an element becomes 0
     with probability ``ratio``, and all other elements are divided by
-    ``1 - ratio``. In evaluation (``chainer.config.train`` is ``False``) ``x``
-    is returned unchanged.
+    ``1 - ratio``. In evaluation (``chainer.config.train`` is ``False``),
+    ``x`` is returned unchanged.
 
-    In contrast to Chainer, a counter-based generator draws the mask. On a CPU,
-    this generator is about ten times as fast. The mask is not stored for
-    backward, but drawn again. Each call draws one seed from NumPy's global
-    generator, which :func:`numpy.random.seed` seeds. A seed gives the same
-    mask on every device.
+    Unlike Chainer, this function draws the mask from a counter-based
+    generator, which is about ten times as fast on a CPU. The mask is not
+    stored for backward, but drawn again from its seed. Each call takes its
+    seed from NumPy's global generator; see :func:`numpy.random.seed`. The same
+    seed gives the same mask on every device.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Array of any shape,
@@ -58,7 +58,7 @@ def dropout(x: Input, ratio: float = .5) -> chainer.Variable:
 class _Dropout(Node):
     """Dropout with a given seed.
 
-    For a fixed mask, dropout is linear and its own adjoint.
+    Backward applies dropout with the same mask to the gradient.
     """
 
     def __init__(self, ratio, seed):

@@ -13,11 +13,11 @@ def cast(x, dtype):
 
 
 def apply_matmul(function, *xs):
-    """Apply a matrix product function to Variables of the same dtype.
+    """Call a matrix product such as ``F.matmul`` on Variables of one dtype.
 
     On a CPU, float16 Variables are multiplied in float32. BLAS libraries do
-    not support float16, and NumPy's own loops take about a hundred times as
-    long.
+    not support float16, and NumPy's own float16 loops take about a hundred
+    times as long.
     """
     if (xs[0].dtype != numpy.float16
             or backend.get_array_module(xs[0]) is not numpy):

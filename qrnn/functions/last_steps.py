@@ -19,7 +19,8 @@ def last_steps(x: Input, n_steps: int, x0: Input | None = None,
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs,
             ``(B, T, n)``.
-        n_steps (int): Number of steps: k - 1 for a window of k steps.
+        n_steps (int): Number of steps to return: k - 1 for a convolution
+            whose window has k steps.
         x0 (:class:`~chainer.Variable` or :ref:`ndarray`): The ``n_steps``
             inputs before the first step, ``(B, n_steps, n)``. Zeros if
             omitted.
@@ -87,7 +88,7 @@ class _LastSteps(function_node.FunctionNode):
 
 
 class _Gradient(function_node.FunctionNode):
-    """Adjoint of :class:`_LastSteps`."""
+    """Differentiable gradient of :class:`_LastSteps`."""
 
     def __init__(self, node):
         self.node = node

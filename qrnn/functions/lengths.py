@@ -6,7 +6,7 @@ import chainer.functions as F
 
 
 def valid_steps(lengths, x):
-    """Return a mask of the steps before the end of each sequence.
+    """Return a mask that is true for the valid steps of each sequence.
 
     Args:
         lengths (sequence of int or :ref:`ndarray`): Number of steps of each
@@ -65,7 +65,7 @@ def send_lengths(lengths, x):
     """Send the lengths of a padded batch to the device of the batch.
 
     Lengths that are already int32 on the device are not copied. To avoid
-    repeated transfers, call this function once before several functions.
+    repeated transfers, pass the result of one call to several functions.
 
     Args:
         lengths: See :func:`valid_steps`.
@@ -87,7 +87,7 @@ def send_lengths(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Check lengths, and convert them to int32 without a change of device.
+    """Check lengths, and convert them to int32 on their own device.
 
     Args:
         lengths: See :func:`valid_steps`. An int32 array is not copied.

@@ -13,7 +13,7 @@ from qrnn.types import Input
 
 
 def linear(x: Input, W: Input, b: Input | None = None) -> chainer.Variable:
-    """Apply a linear map to the last axis, in one function node.
+    """Apply a linear map to the last axis, as one function node.
 
     Unlike :func:`chainer.functions.linear`, this function supports inputs
     without rows and inputs with any number of axes. On a CPU, products of
@@ -99,5 +99,5 @@ class _Linear(Node):
 
 
 def _as_rows(x):
-    """Return the shape of x with all axes except the last merged."""
+    """Return the shape of x with all axes before the last merged into one."""
     return math.prod(x.shape[:-1]), x.shape[-1]

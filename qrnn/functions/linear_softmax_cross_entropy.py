@@ -27,13 +27,14 @@ def linear_softmax_cross_entropy(
     result equals ``F.softmax_cross_entropy(F.linear(x, W, b), t)``, computed
     in float32 or wider.
 
-    The function is intended for large vocabularies, where the ``(N, V)`` array
-    of logits is by far the largest array of a language model. The function
-    overwrites the logits with their gradient. The gradient is computed in a
-    single launch on a GPU, and on all cores of a CPU.
+    The function is intended for large vocabularies. With a large vocabulary,
+    the logits, ``(N, V)``, are by far the largest array of a language model.
+    To save memory, the function overwrites the logits with their gradient.
+    This takes a single kernel launch on a GPU, and uses all cores of a CPU.
 
     Args:
-        x (:class:`~chainer.Variable` or :ref:`ndarray`): Rows, ``(N, n)``.
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs of the linear
+            layer, one per row, ``(N, n)``.
         t (:ref:`ndarray`): Integer labels, ``(N,)``, each in ``[0, V)`` or
             ``ignore_label``. On a GPU, labels are not checked, and rows with
             an invalid label are ignored.
@@ -72,7 +73,7 @@ def linear_softmax_cross_entropy_ref(
     ======  ==========  ===========================
     array   shape       meaning
     ======  ==========  ===========================
-    ``x``   ``(N, n)``  rows
+    ``x``   ``(N, n)``  inputs
     ``t``   ``(N,)``    labels, or ``ignore_label``
     ``W``   ``(V, n)``  weights
     ``b``   ``(V,)``    bias
@@ -115,7 +116,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_in_float32, inputs)
-        self.glogits = x.dot(W.T)  # logits, soon replaced by their gradient
+        self.glogits = x.dot(W.T)  # still logits; the kernel overwrites them
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
         loss, self.weights = kernels.mean_loss(
@@ -151,7 +152,7 @@ def _in_float32(array):
 
 
 def _differentiable_loss(x, t, W, b, ignore_label):
-    """Compute the loss in a twice differentiable way."""
+    """Compute the loss with support for double backprop."""
     dtype = numpy.promote_types(x.dtype, numpy.float32)
     x, W, b = (cast(chainer.as_variable(a), dtype) for a in (x, W, b))
     xp = backend.get_array_module(t)

@@ -17,9 +17,9 @@ from qrnn.types import Lengths
 def lstm(u: Input, W: Input, c0: Input | None = None,
          h0: Input | None = None, lengths: Lengths | None = None,
          ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply the recurrence of an LSTM to sequences, in one function node.
+    """Apply the recurrence of an LSTM to sequences, as one function node.
 
-    The input :math:`u` contains the pre-activations of the gates without the
+    The input :math:`u` contains the pre-activations of the gates, except the
     recurrent term :math:`W h_{t-1}`. The gates are concatenated along channels
     in the order i, f, o, z. The function computes
 
@@ -36,8 +36,8 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
     over all steps.
 
     Args:
-        u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations from
-            the input, including the bias, ``(B, T, 4 * m)``.
+        u (:class:`~chainer.Variable` or :ref:`ndarray`): Pre-activations
+            with the bias, without the recurrent term, ``(B, T, 4 * m)``.
         W (:class:`~chainer.Variable` or :ref:`ndarray`): Recurrent weights,
             ``(4 * m, m)``.
         c0 (:class:`~chainer.Variable` or :ref:`ndarray`): Initial cell state,
@@ -50,9 +50,9 @@ def lstm(u: Input, W: Input, c0: Input | None = None,
             gradients are 0.
 
     Returns:
-        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, and the cell state
-        and the output after the last step of each sequence, both ``(B, m)``.
-        The recurrence is computed in float32 or wider.
+        tuple of ~chainer.Variable: Outputs, ``(B, T, m)``, last cell state of
+        each sequence, ``(B, m)``, and last output of each sequence,
+        ``(B, m)``. The recurrence is computed in float32 or wider.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -163,7 +163,7 @@ class _LSTM(Node):
 
 
 def _differentiable_lstm(u, W, c, h, lengths):
-    """Compute the LSTM in a twice differentiable way."""
+    """Compute the LSTM with support for double backprop."""
     xp = backend.get_array_module(u.array)
     B, T, _ = u.shape
     valid = valid_steps(lengths, u.array)

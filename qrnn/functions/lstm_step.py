@@ -16,10 +16,10 @@ from qrnn.types import Input
 def lstm_step(x: Input, V: Input, b: Input, W: Input, c0: Input | None = None,
               h0: Input | None = None,
               ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply an LSTM layer to a single step, in one function node.
+    """Apply an LSTM layer to a single step, as one function node.
 
-    The result equals the result of :func:`~qrnn.functions.lstm` for sequences
-    of one step with the pre-activations :math:`u = V x + b`.
+    The result is the same as from :func:`~qrnn.functions.lstm` for sequences
+    of one step, with the pre-activations :math:`u = V x + b`.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs, ``(B, n)``,

@@ -43,9 +43,9 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
             sequence, ``(B,)``. All sequences have T steps if omitted. Past the
             end of a sequence, inputs are treated as zeros, and outputs are 0.
         lookahead (int): Number of future steps in the window, at most
-            ``k - 1``. Use 0 for the paper's masked convolution. Use ``k // 2``
-            for the encoder of the paper's translation model, which is not
-            masked.
+            ``k - 1``. Use 0 for a masked convolution. Use ``k // 2`` for a
+            convolution that is not masked, as in the encoder of the paper's
+            translation model.
 
     Returns:
         ~chainer.Variable: Outputs, ``(B, T, m)``.
@@ -53,7 +53,7 @@ def masked_convolution(x: Input, W: Input, x0: Input | None = None,
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
         ValueError: If ``lengths`` or ``lookahead`` is invalid, or if ``x0`` is
-            combined with a ``lookahead``.
+            given and ``lookahead`` is not 0.
 
     See: `Quasi-Recurrent Neural Networks
     <https://arxiv.org/abs/1611.01576>`_.
@@ -80,7 +80,7 @@ def streaming_convolution(
         x: Input, W: Input, x0: Input | None = None,
         lengths: Lengths | None = None
 ) -> tuple[chainer.Variable, chainer.Variable]:
-    """Apply a masked convolution, and return the inputs for the next call.
+    """Apply a masked convolution, and return ``x0`` for the next call.
 
     A sequence can be split over several calls: pass the second output of a
     call as ``x0`` of the next call. Outputs and gradients are then the same as
@@ -167,12 +167,12 @@ def check_lookahead(lookahead, kernel_size):
 
 
 class _MaskedConvolution(Node):
-    """Convolution in a single node, to save host time if a GPU is used."""
+    """Convolution as a single node, because each node costs host time."""
 
     def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
-        self.returns_last = returns_last  # also return the last inputs
+        self.returns_last = returns_last  # for streaming_convolution
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
@@ -240,8 +240,8 @@ class _MaskedConvolution(Node):
         gy = gy.reshape(B * T, m)
         grads = {}
         if 1 in indexes:
-            # The windows are not stored by forward but computed again,
-            # because they are k times as large as the inputs.
+            # The windows are k times as large as the inputs. Therefore,
+            # forward does not store them, and they are computed again.
             grads[1] = matmul(
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:
@@ -267,7 +267,7 @@ class _MaskedConvolution(Node):
 
 
 def _differentiable_convolution(lengths, lookahead, x, W, x0=None):
-    """Compute the convolution in a twice differentiable way."""
+    """Compute the convolution with support for double backprop."""
     k, n, m = W.shape
     B, T, _ = x.shape
     windows, = _Windows(k, lengths, lookahead).apply(
@@ -300,7 +300,7 @@ class _Windows(function_node.FunctionNode):
 
 
 class _Fold(function_node.FunctionNode):
-    """Adjoint of :class:`_Windows`: add overlapping windows into x."""
+    """Gradient of :class:`_Windows`: add up overlapping windows."""
 
     def __init__(self, windows):
         self.windows = windows

@@ -10,7 +10,7 @@ class Node(function_node.FunctionNode):
     :meth:`chainer.FunctionNode.apply` takes about as long as a small matrix
     product. If neither gradients nor hooks require the node, as in generation
     and beam search, this class calls :meth:`forward` directly. The first call
-    with new types and shapes of inputs is a normal call, which checks them.
+    with new input types or shapes goes through Chainer's type checks.
     """
 
     #: Hashable values that ``check_type_forward`` reads besides the inputs.

@@ -35,11 +35,11 @@ def qrnn_pooling(
         activations: Activations | None = None,
         zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply the activations of the gates and the pooling of a QRNN layer.
+    """Apply the gate activations and the pooling of a QRNN layer.
 
-    The input :math:`u`, the output of the convolution, contains the
-    pre-activations of the gates, concatenated along channels in the order
-    f, z, o, i. The function computes :math:`z = \\tanh(u_z + b_z)`, the gates
+    The input :math:`u` is the output of the convolution: the pre-activations
+    of the gates, concatenated along channels in the order f, z, o, i. The
+    function computes :math:`z = \\tanh(u_z + b_z)`, the gates
     :math:`f, o, i = \\sigma(u + b)`, and one of these poolings:
 
     ===========  =================================  =============
@@ -72,7 +72,7 @@ def qrnn_pooling(
         zoneout (float): Probability that a channel keeps its state at a step,
             in training only. See :func:`~qrnn.zoneout`.
         mask (:ref:`ndarray`): Zoneout mask, booleans ``(B, T, C)``, true where
-            a channel keeps its state. Drawn at random if omitted.
+            a channel keeps its state. Drawn in training if omitted.
         activations (dict): A dict that maps some of the gates ``'z'``, ``'o'``
             and ``'i'`` to ``'tanh'``, ``'sigmoid'`` or ``'identity'``. Gates
             that are not in the dict have the activations above.
@@ -129,7 +129,7 @@ def qrnn_pooling_ref(
     ===========  =============================  ==============================
     array        shape                          meaning
     ===========  =============================  ==============================
-    ``u``        ``(B, T, G * C)``              pre-activations, f, z, o, i
+    ``u``        ``(B, T, G * C)``              pre-activations of f, z, o, i
     ``b``        ``(G * C,)``, ``(B, G * C)``   bias
     ``c0``       ``(B, C)``                     initial state
     ``lengths``  ``(B,)``                       number of steps
@@ -295,7 +295,7 @@ def activate(name, x):
 def _differentiable_pooling(
         pooling, activations, mask, expected, valid, gated, u, b=None,
         c0=None):
-    """Compute the pooling in a twice differentiable way."""
+    """Compute the pooling with support for double backprop."""
     xp = backend.get_array_module(u.array)
     if b is not None:
         b = F.expand_dims(b, 0) if b.ndim == 1 else b
@@ -316,7 +316,7 @@ def _differentiable_pooling(
         h = gates['o']
     elif 'o' in gates:
         h = c * gates['o']
-    else:  # two Variables, because h and c have separate gradients
+    else:  # a new Variable, because h and c have separate gradients
         h = F.identity(c)
     h = clear_padding(h, valid)
     if c.shape[1]:

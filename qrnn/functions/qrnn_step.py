@@ -26,10 +26,10 @@ def qrnn_step(
         activations: Activations | None = None,
         zoneout_expectation: bool = False, gated: bool = True
 ) -> tuple[chainer.Variable, chainer.Variable, chainer.Variable]:
-    """Apply a QRNN layer to a single step, in one function node.
+    """Apply a QRNN layer to a single step, as one function node.
 
-    The result equals the result of :func:`~qrnn.masked_convolution` and
-    :func:`~qrnn.qrnn_pooling` on sequences of one step. The outputs share no
+    The result is the same as from :func:`~qrnn.masked_convolution` followed by
+    :func:`~qrnn.qrnn_pooling` for sequences of one step. The outputs share no
     memory with the inputs.
 
     Args:
@@ -57,8 +57,8 @@ def qrnn_step(
 
     Returns:
         tuple of ~chainer.Variable: Output ``h`` and state ``c``, both
-        ``(B, C)``, and the last ``k - 1`` inputs, ``(B, k - 1, n)``. Pass the
-        inputs as ``x0`` of the next step.
+        ``(B, C)``, and the last ``k - 1`` inputs, ``(B, k - 1, n)``. Pass
+        these inputs as ``x0`` of the next step.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -102,8 +102,8 @@ def qrnn_step_ref(
     ``b``   ``(G * C,)``, ``(B, G * C)``  bias
     ``c0``  ``(B, C)``                    previous state
     ``x0``  ``(B, k - 1, n)``             previous inputs
-    return  two ``(B, C)``,               output and state, and the last
-            ``(B, k - 1, n)``             inputs
+    return  two ``(B, C)``,               output, state,
+            ``(B, k - 1, n)``             last inputs
     ======  ============================  ==============================
 
     The reference does not draw a zoneout mask. It always computes the gates as
@@ -241,7 +241,7 @@ class _QRNNStep(Node):
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout, (len(x), 1, C),
                 backend.get_array_module(x))
-        with chainer.using_config('train', False):  # do not draw a mask
+        with chainer.using_config('train', False):  # draws no new mask
             h, _, c = qrnn_pooling(
                 u, b, c0, None, self.pooling, self.zoneout, mask,
                 self.activations, self.seed is None, self.gated)

@@ -21,8 +21,8 @@ def strnn(f: Input, x: Input, h0: Input | None = None,
         h_t = f_t h_{t-1} + x_t,
 
     where :math:`h_0` is ``h0``. With ``reverse=True``, the function computes
-    :math:`h_t = f_t h_{t+1} + x_t` from the last step to the first, and ``h0``
-    is the state after the last step.
+    :math:`h_t = f_t h_{t+1} + x_t` from the last step to the first. Then
+    ``h0`` is the state :math:`h_{T+1}` after the last step.
 
     This recurrence is the only sequential part of a quasi-recurrent layer. All
     poolings are special cases. For example, f-pooling uses the inputs
@@ -93,8 +93,8 @@ def strnn_ref(f: numpy.ndarray, x: numpy.ndarray,
 class STRNNFunction(Node):
     """Function node that implements :func:`strnn`.
 
-    ``STRNNFunction()(f, x, h0)`` applies the function. The code published by
-    the authors of the QRNN paper uses the same name and call.
+    ``STRNNFunction()(f, x, h0)`` computes ``strnn(f, x, h0)``, as in the code
+    published by the authors of the QRNN paper.
     """
 
     def __init__(self, reverse: bool = False) -> None:
@@ -167,7 +167,7 @@ class STRNNFunction(Node):
 
 
 def _delay(h, h0, reverse):
-    """Shift h by one step along time, and insert h0 at the free step."""
+    """Shift h by one step along time, and fill the gap with h0."""
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)

@@ -14,7 +14,7 @@ def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
     """Apply zoneout to forget gates: set random gates to 1.
 
     If a gate is 1, its channel keeps its state at that step. Equation 6 of the
-    paper,
+    QRNN paper,
 
     .. math::
 
@@ -26,8 +26,8 @@ def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
     In evaluation (``chainer.config.train`` is ``False``), the gates are
     returned unchanged if ``expectation`` is False. If ``expectation`` is True,
     the gates are replaced by their expectation under zoneout,
-    :math:`p + (1 - p) f` for a ``ratio`` of :math:`p`. The paper does not
-    state which variant was used; torchqrnn uses the expectation.
+    :math:`p + (1 - p) f` for a ``ratio`` of :math:`p`. The QRNN paper does not
+    state which variant it uses; torchqrnn uses the expectation.
 
     Args:
         f (:class:`~chainer.Variable` or :ref:`ndarray`): Forget gates in
@@ -36,8 +36,7 @@ def zoneout(f: Input, ratio: float = .1, mask: NDArray | None = None,
         mask (:ref:`ndarray`): Booleans of the shape of ``f``, true where the
             gate is set to 1. A given mask is also applied in evaluation. If
             omitted, the mask is drawn from the global generator of NumPy or
-            CuPy, which :func:`numpy.random.seed` or :func:`cupy.random.seed`
-            seeds.
+            CuPy; see :func:`numpy.random.seed` and :func:`cupy.random.seed`.
         expectation (bool): If True, evaluation uses the expectation of the
             gates. Otherwise, it uses the gates unchanged.
 
@@ -115,10 +114,10 @@ def check_ratio(ratio):
 
 
 def draw_seed(ratio, expectation):
-    """Return the zoneout ratio and the seed for the kernels.
+    """Return the zoneout ratio and the seed to pass to the kernels.
 
-    The seed is None if the kernels replace the forget gates by their
-    expectation. The ratio is 0 if zoneout has no effect.
+    The seed is None if the kernels must replace the forget gates by their
+    expectation. The ratio is 0 if zoneout must have no effect.
     """
     if ratio and chainer.config.train:
         return ratio, int(numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64))
