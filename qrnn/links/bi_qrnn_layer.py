@@ -15,7 +15,7 @@ from qrnn.types import PerLayer
 
 
 class _Bidirectional(chainer.Chain):
-    """Two links of the same kind that read in opposite directions."""
+    """Two links of one type that read sequences in opposite directions."""
 
     def __init__(self, make: Callable, **options: Any) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class _Bidirectional(chainer.Chain):
             x (:class:`~chainer.Variable` or :ref:`ndarray`): ``(B, T, n)``.
             lengths (sequence of int or :ref:`ndarray`): Number of steps of
                 every sequence, ``(B,)``. The backward direction starts at the
-                end of each sequence. Outputs past the end are 0.
+                end of each sequence. Outputs past this end are 0.
 
         Returns:
-            ~chainer.Variable: ``(B, T, 2 m)``.
+            ~chainer.Variable: Outputs, ``(B, T, 2 m)``.
 
         Raises:
             ValueError: If ``x`` or ``lengths`` is invalid.
@@ -101,14 +101,14 @@ class BiQRNNStack(_Bidirectional):
 
     The two stacks are independent. The outputs of the last forward and the
     last backward layer are concatenated, in this order, as in fastai's
-    ``QRNN`` with ``bidirectional=True``. In contrast, in a stack of
-    :class:`~qrnn.BiQRNNLayer` or in :class:`~qrnn.NStepBiQRNN`, each layer
-    reads the outputs of both directions of the layer below.
+    ``QRNN`` with ``bidirectional=True``. In :class:`~qrnn.NStepBiQRNN` and in
+    a stack of :class:`~qrnn.BiQRNNLayer`, however, each layer reads the
+    outputs of both directions of the layer below.
 
     Args:
         n_layers (int): Number of layers of each direction.
         in_size (int): Number of input channels n.
-        out_size (int): Number of hidden channels m of every layer of each
+        out_size (int): Number of hidden channels m of every layer in each
             direction.
         kernel_size (int or sequence): Filter width k of all layers, or a
             sequence with one width for each layer.

@@ -22,7 +22,7 @@ class Encoder(NamedTuple):
             attention.
         last_h (~chainer.Variable): Output at the last valid step, ``(B, m)``.
         last_c (~chainer.Variable): Pooled state or cell state from which the
-            decoder starts, ``(B, m)``. None for zeros.
+            decoder starts, ``(B, m)``. None means zeros.
         lengths (:ref:`ndarray`): Number of valid steps of every source. None
             without attention, or if all steps are valid.
         bias (~chainer.Variable): Bias of the gates plus the projection of
@@ -36,7 +36,7 @@ class Encoder(NamedTuple):
     bias: chainer.Variable | None
 
     def n_sharing(self, batch_size):
-        """Return the number of sequences of a decoder that share a source."""
+        """Return how many decoder sequences share each source."""
         n_sources = len(self.last_h)
         n = batch_size // n_sources if n_sources else 1
         if n == 0 or n * n_sources != batch_size:
@@ -46,7 +46,7 @@ class Encoder(NamedTuple):
         return n
 
     def repeat(self, part, batch_size):
-        """Repeat each source's row for all sequences that share the source."""
+        """Expand a part from one row per source to one row per sequence."""
         n = self.n_sharing(batch_size)
         return part if part is None or n == 1 else F.repeat(part, n, axis=0)
 
@@ -56,8 +56,8 @@ class Encoder(NamedTuple):
         The query and the result are ``(B', T, m)``, or ``(B', m)`` for one
         step, where B' is the number of sequences of the decoder.
         """
-        # Attention treats sequences that share a source as the steps of a
-        # single sequence.
+        # The steps of all sequences that share a source are passed to
+        # attention as the steps of a single sequence.
         n_steps = self.n_sharing(len(query)) * (
             query.shape[1] if query.ndim == 3 else 1)
         steps = query.reshape(len(self.h), n_steps, query.shape[-1])
@@ -68,7 +68,7 @@ class Encoder(NamedTuple):
 
         Args:
             indices (:ref:`ndarray`): For each sequence of the decoder's new
-                batch, its index in the old batch.
+                batch, the index of its state in the old batch.
             batch_size (int): Size of the old batch.
             selects_sources (bool): If True, the sources are selected and
                 reordered in the same way as the sequences of the decoder. If

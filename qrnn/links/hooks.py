@@ -1,4 +1,4 @@
-"""Run link hooks where a link is used without being called."""
+"""Run link hooks for links that are used without being called."""
 import chainer
 from chainer import link_hook
 import numpy
@@ -7,14 +7,13 @@ import numpy
 def with_hooks(link, name, function, *args):
     """Call a function, and run the hooks of a link before and after it.
 
-    Chainer runs link hooks only when a link is called. Layers use this
-    function when they read the parameters of an inner link or run an inner
-    layer from a given state, so that spectral normalization, timers and other
-    hooks also run.
+    Chainer runs link hooks only when a link is called. Some layers read the
+    parameters of an inner link, or run an inner layer from a given state. They
+    use this function to also run hooks, such as spectral normalization.
 
     Args:
         link (~chainer.Link): The link that ``function`` uses.
-        name (str): Method name that the hooks receive.
+        name (str): Method name that is passed to the hooks.
         function (callable): Function that reads parameters of ``link``.
         args: Arguments of ``function``.
 
@@ -55,7 +54,7 @@ def apply_between_hooks(link, function):
     """
     twin = link.copy()
     with chainer.using_config('train', False), chainer.no_backprop_mode():
-        return with_hooks(  # hooks may read the input's shape
+        return with_hooks(  # hooks may read the shape of the input
             twin, 'forward', lambda x: function(twin), numpy.zeros((0, 0)))
 
 

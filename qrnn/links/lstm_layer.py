@@ -15,7 +15,7 @@ from qrnn.links.recurrent_layer import RecurrentLayer
 
 
 class LSTMState(NamedTuple):
-    """State of an :class:`LSTMLayer`: cell and output, both ``(B, m)``."""
+    """State of :class:`LSTMLayer`: cell state and output, both ``(B, m)``."""
 
     c: chainer.Variable
     h: chainer.Variable
@@ -24,8 +24,8 @@ class LSTMState(NamedTuple):
 class LSTMLayer(RecurrentLayer):
     """LSTM layer with the interface of :class:`~qrnn.QRNNLayer`.
 
-    The layer computes :func:`~qrnn.functions.lstm`. It is the baseline of the
-    paper's experiments. A decoder layer starts from the last state of its
+    The layer computes :func:`~qrnn.functions.lstm`. LSTMs are the baseline of
+    the paper's experiments. A decoder layer starts from the last state of its
     encoder layer. With ``attention=True``, which implies ``decoder=True``, the
     layer returns :math:`\\tanh(W_k k_t + W_h h_t + b)`. Here :math:`k_t` is
     the :func:`~qrnn.attention_sum` for the query :math:`h_t`.
@@ -45,8 +45,8 @@ class LSTMLayer(RecurrentLayer):
             and biases. The gates are in the order i, f, o, z.
         lateral (~chainer.links.Linear): Weights of the previous output,
             ``(4 * m, m)``.
-        attend (~chainer.links.Linear): :math:`(W_k, W_h)` and :math:`b` (only
-            with attention).
+        attend (~chainer.links.Linear): Weights :math:`(W_k, W_h)` and bias
+            :math:`b` (only with attention).
 
     .. admonition:: Example
 
@@ -62,7 +62,7 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    #: Names of the arguments that determine the axes of each parameter.
+    #: For each parameter, the arguments that determine the sizes of its axes.
     axes = {
         '/upward/W': ('out_size', 'in_size'), '/upward/b': ('out_size',),
         '/lateral/W': ('out_size', 'out_size'),
@@ -86,7 +86,7 @@ class LSTMLayer(RecurrentLayer):
         return None if W.array is None else W.shape[1]
 
     def known_shape(self, path: str) -> tuple[int | None, ...]:
-        """Return the shape of uninitialized input weights, None for n."""
+        """Return the shape of uninitialized input weights, with None for n."""
         return 4 * self.out_size, None
 
     def _state_shapes(self):

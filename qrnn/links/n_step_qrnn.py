@@ -40,7 +40,7 @@ class _NStepQRNN(link.ChainList):
         self.dropout = dropout
 
     def init_hx(self, xs: Sequence[Input]) -> chainer.Variable:
-        """Return a state of zeros for a list of sequences, ``(S, B, m)``.
+        """Return an initial state of zeros for B sequences, ``(S, B, m)``.
 
         S is the number of layers times the number of directions.
         """
@@ -54,8 +54,8 @@ class _NStepQRNN(link.ChainList):
         """Apply all layers to a list of sequences.
 
         Args:
-            hx (~chainer.Variable): The last output of every layer before the
-                first step, ``(S, B, m)``, where S is the number of layers
+            hx (~chainer.Variable): Output of every layer at the step before
+                the first, ``(S, B, m)``, where S is the number of layers
                 times the number of directions. Zeros if None.
             cx (~chainer.Variable): Pooled states before the first step,
                 ``(S, B, m)``. Zeros if None.
@@ -128,7 +128,7 @@ class _NStepQRNN(link.ChainList):
             if i:
                 x = dropout(x, self.dropout)
                 if hx[0] is not None:
-                    # The last output of the layer below is the last input.
+                    # hx of the layer below is this layer's previous input.
                     below = dropout(
                         F.concat(hx[(i - 1) * D:i * D], axis=1), self.dropout)
             hs = []
@@ -163,14 +163,14 @@ class NStepQRNN(_NStepQRNN):
     layer needs its state c, which ``cx`` contains, and its ``k - 1`` previous
     inputs, for which Chainer's interface has no argument. In all layers except
     the first, the previous input is the last output of the layer below, which
-    ``hx`` contains. All other previous inputs count as zeros. With wider
-    filters, a continued sequence therefore gives other outputs than the whole
-    sequence. If the first layer has ``k > 1``, a call with ``hx`` warns.
-    Sequences that are not split may use any width. To split sequences with
-    wider filters, use :class:`~qrnn.QRNNStack`.
+    ``hx`` contains. All other previous inputs are treated as zeros. With wider
+    filters, the outputs of a continued sequence therefore differ from the
+    outputs of the whole sequence. If the first layer has ``k > 1``, a call
+    with ``hx`` warns. Any width can be used if sequences are not split. To
+    split sequences with wider filters, use :class:`~qrnn.QRNNStack`.
 
-    Sequences of similar length form a padded batch. The outputs of a sequence
-    do not depend on the other sequences.
+    Sequences of similar length are padded and processed as one batch. The
+    outputs of a sequence do not depend on the other sequences.
 
     Args:
         n_layers (int): Number of layers.
@@ -214,9 +214,9 @@ class NStepBiQRNN(_NStepQRNN):
     Every layer except the first reads the outputs of both directions of the
     layer below. States are stacked as in :class:`chainer.links.NStepBiLSTM`,
     ``(2 * n_layers, B, m)``: layer by layer, the forward state before the
-    backward state. ``hx`` has the same meaning as in
-    :class:`~qrnn.NStepQRNN`. The window of each direction includes the last
-    outputs of both directions of the layer below.
+    backward state. As in :class:`~qrnn.NStepQRNN`, ``hx`` contains the last
+    outputs of all layers. Both directions of a layer use the last outputs of
+    both directions of the layer below as their previous input.
 
     Arguments and errors are the same as for :class:`~qrnn.NStepQRNN`. Any
     ``kernel_size`` is suitable if ``hx`` and ``cx`` are None.
@@ -237,7 +237,7 @@ class NStepBiQRNN(_NStepQRNN):
 
 
 def _groups(lengths):
-    """Group the indices of sequences of similar length, longest first."""
+    """Return the indices of sequences, grouped by length, longest first."""
     groups, longest = [], None
     for i in numpy.argsort(-lengths, kind='stable'):
         # A quarter of padding costs less than another pass over the layers.

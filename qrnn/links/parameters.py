@@ -1,17 +1,17 @@
-"""Shape checks of loaded and copied parameters.
+"""Shape checks for loaded and copied parameters.
 
-Without these checks, Chainer would broadcast arrays of other shapes.
+Without these checks, Chainer would broadcast arrays of the wrong shape.
 """
 import chainer
 import numpy
 
 
 def check_stored(link, serializer):
-    """Raise ValueError if stored parameters have other shapes than a link's.
+    """Raise ValueError if the shape of a stored parameter is invalid.
 
     Args:
         link (RecurrentLayer): The link into which parameters will be loaded.
-        serializer: Any serializer. Only a deserializer is checked.
+        serializer: Serializer or deserializer. Only a deserializer is checked.
 
     """
     if not isinstance(serializer, chainer.Deserializer):
@@ -27,7 +27,7 @@ def check_stored(link, serializer):
 
 
 def check_source(link, source):
-    """Raise ValueError if a source link's parameters have other shapes."""
+    """Raise ValueError if ``source`` has a parameter of an invalid shape."""
     theirs = dict(source.namedparams())
     for path, param in link.namedparams():
         if path in theirs and theirs[path].array is not None:

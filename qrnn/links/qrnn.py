@@ -144,15 +144,15 @@ class QRNN(chainer.Chain):
         """Set the pooled state and the last output.
 
         With ``kernel_size=1``, the pooled state is the whole state. With a
-        wider filter, this method warns, and the inputs before the next step
-        count as zeros, as after :meth:`reset_state`. To set the previous
-        inputs as well, assign to ``layer.state`` instead.
+        wider filter, this method warns and sets the previous inputs to zeros,
+        as :meth:`reset_state` does. To set the previous inputs to other
+        values, assign to ``layer.state`` instead.
 
         Args:
             c (:class:`~chainer.Variable` or :ref:`ndarray`): Pooled state,
                 ``(B, m)``. Setting :attr:`c` has the same effect.
             h (:class:`~chainer.Variable` or :ref:`ndarray`): Output of the
-                last step, ``(B, m)``. No step depends on it.
+                last step, ``(B, m)``. It does not affect the next steps.
 
         Raises:
             ValueError: If the shape or dtype of ``c`` is invalid.
@@ -169,7 +169,7 @@ class QRNN(chainer.Chain):
         self.h = h
 
     def reset_state(self) -> None:
-        """Return to the initial state."""
+        """Reset the layer to its initial state."""
         self.layer.reset_state()
         self.h = None
 
@@ -180,10 +180,10 @@ class QRNN(chainer.Chain):
 
 
 def _concat_rows(state, before, n_ended):
-    """Append the previous rows of sequences that have ended."""
+    """Append the rows of ended sequences from the previous state."""
     if state is None:
         return None
-    if before is None:  # None stands for zeros
+    if before is None:  # None means zeros
         xp = backend.get_array_module(state.array)
         ended = xp.zeros((n_ended,) + state.shape[1:], state.dtype)
     else:

@@ -30,9 +30,9 @@ class QRNNState(NamedTuple):
     """State of a :class:`QRNNLayer` from which a sequence can continue.
 
     Attributes:
-        c (~chainer.Variable): Pooled state, ``(B, m)``. None for zeros.
+        c (~chainer.Variable): Pooled state, ``(B, m)``. None means zeros.
         x (~chainer.Variable): The last ``k - 1`` inputs, ``(B, k - 1, n)``.
-            None for zeros, and always None if ``k = 1``.
+            None means zeros. Always None if ``k = 1``.
     """
 
     c: chainer.Variable | None
@@ -56,8 +56,8 @@ class QRNNLayer(RecurrentLayer):
     the last :math:`k - 1` inputs. Therefore a sequence can be split anywhere,
     even into single steps, without a change of outputs and gradients.
 
-    In a decoder layer (``decoder=True``), the last output :math:`\\tilde h` of
-    the encoder layer, set by :meth:`init`, enters every gate at every step:
+    In a decoder layer (``decoder=True``), every gate also depends on the last
+    output :math:`\\tilde h` of the encoder layer, which :meth:`init` sets:
     :math:`z_t = \\tanh((W_z * x)_t + V_z \\tilde h)`, and so on. With
     ``attention=True``, which implies ``decoder=True``, the output is
 
@@ -88,8 +88,8 @@ class QRNNLayer(RecurrentLayer):
             a causal layer. A layer with lookahead requires whole sequences.
         encoder_size (int): Number of channels of the encoder's outputs,
             ``out_size`` if omitted.
-        activations (dict): A dict that maps names of gates to activations that
-            replace those above. See :func:`~qrnn.qrnn_pooling`.
+        activations (dict): A dict that maps names of gates to activations,
+            which replace the defaults. See :func:`~qrnn.qrnn_pooling`.
         initialW (:ref:`initializer <initializer>`): Initializer of all
             weights. The filters are initialized as one matrix
             ``(gates * m, k * n)``. If omitted,
@@ -103,8 +103,8 @@ class QRNNLayer(RecurrentLayer):
         b (~chainer.Parameter): Bias, ``(gates * m,)``.
         V (~chainer.links.Linear): Projection of the encoder's last output
             (only in decoder layers).
-        attend (~chainer.links.Linear): :math:`(W_k, W_c)` and :math:`b` (only
-            with attention).
+        attend (~chainer.links.Linear): Weights :math:`(W_k, W_c)` and bias
+            :math:`b` (only with attention).
 
     Raises:
         ValueError: If ``pooling``, ``activations``, ``kernel_size``,
@@ -136,7 +136,7 @@ class QRNNLayer(RecurrentLayer):
     _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
-    #: Names of the arguments that determine the axes of each parameter.
+    #: For each parameter, the arguments that determine the sizes of its axes.
     axes = {
         '/W': ('kernel_size', 'in_size', 'out_size or pooling'),
         '/b': ('out_size or pooling',),
@@ -261,14 +261,14 @@ class QRNNLayer(RecurrentLayer):
         return self.encoder.repeat(self.encoder.bias, batch_size)
 
     def _attend(self, o, c):
-        # The output gate o applies to the combination of c and its context,
-        # not to c alone. Past the end of a sequence, o is 0.
+        # The output gate multiplies W_k k + W_c c + b, not c alone. Past the
+        # end of a sequence, o is 0, and so is the output.
         return o * apply_linear(
             self.attend, F.concat((self.encoder.attend(c), c), axis=-1))
 
 
 class _FilterInitializer(initializer.Initializer):
-    """Initialize filters of shape (k, n, m) as one matrix (m, k * n)."""
+    """Initialize filters (k, n, m) as one matrix of shape (m, k * n)."""
 
     def __init__(self, initialW):
         self.fill = initializers._get_initializer(initialW)

@@ -19,12 +19,12 @@ class RecurrentLayer(StatefulLayer):
 
     The methods that :meth:`forward` calls receive the state as an argument
     and return the next state. ``forward`` assigns the next state to the layer
-    once, at the end.
+    only at the end.
 
     A subclass also defines :attr:`in_size`, :attr:`axes`, :meth:`known_shape`,
     and ``_advance(x, state, lengths)``, which runs sequences from a state and
-    returns the outputs and the next state. ``print(layer)`` shows the
-    attributes named in ``_sizes``, and those in ``_options`` that are set.
+    returns the outputs and the next state. ``print(layer)`` shows all
+    attributes in ``_sizes``, and the attributes in ``_options`` that are set.
     """
 
     _sizes: tuple[str, ...] = 'in_size', 'out_size'
@@ -56,7 +56,8 @@ class RecurrentLayer(StatefulLayer):
                 change and its outputs are 0.
 
         Returns:
-            ~chainer.Variable: ``(B, T, m)``, or ``(B, m)`` for one step.
+            ~chainer.Variable: Outputs, ``(B, T, m)``, or ``(B, m)`` for one
+            step.
 
         Raises:
             ValueError: If the shape of ``x`` or ``lengths`` is invalid, if the
@@ -102,7 +103,7 @@ class RecurrentLayer(StatefulLayer):
         return self.run(x, state, lengths)
 
     def run(self, x, state, lengths):
-        """Apply the layer as :meth:`advance` does, with an unchecked state."""
+        """Apply the layer like :meth:`advance`, without checking the state."""
         return with_hooks(self, 'advance', self._run, x, state, lengths)
 
     def _run(self, x, state, lengths):

@@ -130,8 +130,8 @@ class _Stack(link.ChainList):
                 encoder steps of every sequence.
 
         Raises:
-            ValueError: If the layers are not decoder layers, or if the number
-                or the shapes of the states or the lengths are invalid.
+            ValueError: If the layers are not decoder layers, or if the states
+                or the lengths are invalid.
 
         """
         for name, states in (
@@ -151,7 +151,7 @@ class _Stack(link.ChainList):
 
     @property
     def state(self) -> tuple:
-        """States of all layers, as a tuple of :attr:`QRNNLayer.state`."""
+        """Tuple of the states of all layers; see :attr:`QRNNLayer.state`."""
         return tuple(layer.state for layer in self)
 
     @state.setter
@@ -163,7 +163,7 @@ class _Stack(link.ChainList):
             layer.state = state
 
     def reset_state(self, rows: NDArray | None = None) -> None:
-        """Return every layer to the initial state.
+        """Reset every layer to its initial state.
 
         See :meth:`qrnn.QRNNLayer.reset_state`.
         """
@@ -248,8 +248,8 @@ class LSTMStack(_Stack):
     """Stack of :class:`~qrnn.LSTMLayer`.
 
     Arguments have the same meaning as for :class:`~qrnn.QRNNStack`.
-    ``kernel_size`` and ``lookahead`` are not supported. ``save_state`` is the
-    only supported option of the layers.
+    ``kernel_size`` and ``lookahead`` are not supported. Of the layer options,
+    only ``save_state`` is supported.
 
     .. admonition:: Example
 
@@ -281,7 +281,7 @@ def _in_sizes(n_layers, in_size, out_size, dense):
 
 
 def per_layer(name, values, n_layers):
-    """Return a sequence with one number for each layer."""
+    """Return one number for each layer, given one number or a sequence."""
     if isinstance(values, numbers.Integral):
         return n_layers * (values,)
     if len(values) != n_layers:

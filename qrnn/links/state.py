@@ -1,4 +1,4 @@
-"""Functions and a class for the states of layers between calls."""
+"""Store the states of layers between calls."""
 import weakref
 
 import chainer
@@ -6,7 +6,7 @@ import chainer.functions as F
 
 
 def map_parts(function, parts):
-    """Apply a function to all parts of a named tuple except None."""
+    """Apply a function to the parts of a named tuple that are not None."""
     if parts is None:
         return None
     return type(parts)(*(
@@ -14,9 +14,9 @@ def map_parts(function, parts):
 
 
 def own(x, device):
-    """Copy an array or Variable to a device, so that gradients flow back."""
+    """Return a differentiable copy of an array or Variable on a device."""
     x = F.copy(chainer.as_variable(x), device)
-    return x * 1  # a new array, through which gradients flow
+    return x * 1  # F.copy does not copy within a device
 
 
 def detached(part):
@@ -25,7 +25,7 @@ def detached(part):
 
 
 class ValuesOnly:
-    """A state that does not keep its graph alive.
+    """A state that does not keep its computational graph alive.
 
     The object stores the values of the state's Variables, and weak references
     to the functions that computed the values. While the outputs or the loss

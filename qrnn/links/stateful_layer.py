@@ -48,8 +48,8 @@ class StatefulLayer(link.Chain):
 
         The state is a named tuple of Variables whose first axis is the batch.
         After you set the state, the next step continues from it. With
-        ``save_state=True``, the next sequences also continue from it. Arrays
-        are copied.
+        ``save_state=True``, the next sequences also continue from it. The
+        arrays that you assign are copied.
         """
         state = self._state
         return state.get() if isinstance(state, ValuesOnly) else state
@@ -77,7 +77,7 @@ class StatefulLayer(link.Chain):
         return self.state
 
     def keep(self, state, ndim):
-        """Set the state after a call.
+        """Store the new state at the end of a call.
 
         With ``save_state=False``, the state after a call on sequences does
         not keep the computational graph of the call alive.
@@ -88,7 +88,7 @@ class StatefulLayer(link.Chain):
         self._state = state
 
     def reset_state(self, rows: NDArray | None = None) -> None:
-        """Return to the initial state.
+        """Reset all or some sequences to the initial state.
 
         Args:
             rows (sequence of int or :ref:`ndarray`): Sequences to reset, as
@@ -124,9 +124,9 @@ class StatefulLayer(link.Chain):
 
         Args:
             indices (:ref:`ndarray` or list of int): For each sequence of the
-                new batch, the index of the sequence of the old batch whose
-                state it receives, ``(B',)``. Integers on a GPU are not
-                checked, because reading them would make the host wait.
+                new batch, the index of the old sequence whose state it
+                receives, ``(B',)``. Integers on a GPU are not checked, because
+                reading them would make the host wait.
             encoder (bool): If True, a decoder layer also reorders the states
                 of its encoder. If False, each sequence must receive a state
                 that belongs to its own source.
@@ -148,7 +148,7 @@ class StatefulLayer(link.Chain):
             numbers = _row_numbers(indices, batch_size)
             if sources is not None:
                 sources = sources.reorder(numbers, batch_size, encoder)
-            # Assign the state only after everything that may raise ValueError
+            # The state is assigned after all checks, which may raise.
             numbers = self.xp.asarray(numbers)
             self._state = map_parts(
                 lambda part: take_rows(part, numbers), state)
@@ -193,14 +193,14 @@ class StatefulLayer(link.Chain):
         return self.state_type(*parts)
 
     def _dtype(self):
-        """Return the dtype of the parameters, or None if none has a value."""
+        """Return the dtype of the parameters, or None if it is unknown."""
         return next((param.dtype for param in self.params()
                      if param.array is not None), None)
 
     def init(self, encoder_c: Input | None = None,
              encoder_h: Input | None = None,
              lengths: Lengths | None = None) -> None:
-        """Set the states of the encoder layer, and reset the layer's state.
+        """Set the encoder states of a decoder layer, and reset its own state.
 
         Without arguments, the states of the encoder layer are removed. The
         decoder may have ``n`` times as many sequences as the encoder. Then the
@@ -222,8 +222,8 @@ class StatefulLayer(link.Chain):
                 the paper's authors.
             lengths (sequence of int or :ref:`ndarray`): Number of valid
                 encoder steps of every sequence. If omitted and ``encoder_h``
-                was returned by an encoder, the lengths of the encoder's call
-                are used. Otherwise, all steps are valid.
+                was returned by an encoder, the lengths that were passed to the
+                encoder are used. Otherwise, all steps are valid.
 
         Raises:
             ValueError: If the layer is not a decoder layer, or if shapes or
@@ -305,7 +305,7 @@ def _batch_size(state):
 
 
 def _row_numbers(rows, batch_size):
-    """Return the indices of selected rows, and check the range on a CPU."""
+    """Return the indices of selected rows; check their range on a CPU."""
     xp = chainer.backend.get_array_module(rows)
     rows = xp.asarray(rows)
     if rows.ndim == 1 and rows.dtype == bool and len(rows) == batch_size:

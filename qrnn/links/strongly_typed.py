@@ -4,7 +4,7 @@ from typing import Any
 #: Dict that maps names of strongly-typed RNNs to arguments of
 #: :class:`~qrnn.QRNNLayer`.
 #:
-#: With :math:`f = \sigma`,
+#: The equations are
 #:
 #: ============  =================================  =============
 #: name          state                              output
@@ -14,11 +14,12 @@ from typing import Any
 #: ``'T-LSTM'``  c_t = f_t c_{t-1} + (1 - f_t) z_t  h_t = o_t c_t
 #: ============  =================================  =============
 #:
-#: where z has no activation, and i and o have the activation tanh. All gates
-#: depend on the current input. In T-GRU and T-LSTM, they also depend on the
-#: previous input. These are the equations of `Strongly-Typed Recurrent Neural
-#: Networks <https://arxiv.org/abs/1602.02218>`_. The text of the QRNN paper
-#: instead pairs T-GRU with fo-pooling and T-LSTM with ifo-pooling.
+#: where f has the activation sigmoid, z has no activation, and i and o have
+#: the activation tanh. All gates depend on the current input. In T-GRU and
+#: T-LSTM, they also depend on the previous input. The equations are from
+#: `Strongly-Typed Recurrent Neural Networks
+#: <https://arxiv.org/abs/1602.02218>`_. The text of the QRNN paper instead
+#: pairs T-GRU with fo-pooling and T-LSTM with ifo-pooling.
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])
