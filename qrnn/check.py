@@ -1,9 +1,9 @@
-"""Check that qrnn works on a machine: ``python -m qrnn.check``.
+"""Check that qrnn works on this machine: ``python -m qrnn.check``.
 
-The command prints one line per check. CPU results in float64 are compared with
-the NumPy references; all other results are compared with CPU results in
-float64. GPU kernels are checked if CuPy is installed. The exit status is 1 if
-a check fails.
+The command prints one line per check. On the CPU, float64 outputs are compared
+with the NumPy references. The results of other dtypes and of GPU 0 are
+compared with the float64 results of the CPU. The GPU is checked if CuPy is
+installed. The exit status is 1 if a check fails.
 """
 import functools
 import itertools
@@ -41,7 +41,7 @@ INSTALL = ("install CuPy with CUDA's libraries: pip install "
 TOLERANCE = {'float64': 1e-12, 'float32': 4e-6, 'float16': 4e-3}
 
 #: Sequence lengths of the inputs. On a GPU, each length selects a different
-#: launch regime. On a CPU, the last length is large enough to use threads.
+#: scan kernel. On a CPU, the last length is long enough for several threads.
 STEPS = 8, 40, 4096
 
 _SEED = 2 ** 63 + 12345
@@ -118,7 +118,7 @@ def _passes(name, check, *args):
 def _check_compiler():
     from cupy.cuda import nvrtc
     nvrtc.getVersion()
-    a = cuda.cupy.arange(5, dtype='e')  # needs the headers for float16
+    a = cuda.cupy.arange(5, dtype='e')  # needs CUDA's float16 headers
     assert float((a * a).sum()) == 30
 
 
@@ -139,7 +139,7 @@ class _Operation(typing.NamedTuple):
 
 
 def _operations(T):
-    """Yield all operations with inputs of T steps."""
+    """Yield all operations, with the shapes of inputs of T steps."""
     B, C, n, m = 2, 33, 9, 5
     lengths = [T, T - 7]
     for name, reverse in ('recurrence', False), ('reversed recurrence', True):
@@ -171,7 +171,7 @@ def _operations(T):
 
 def _loss(x, W, b):
     xp = backend.get_array_module(x)
-    labels = xp.arange(len(x)) - 1  # the first is ignored
+    labels = xp.arange(len(x)) - 1  # the first label, -1, is ignored
     return linear_softmax_cross_entropy(x, labels, W, b)
 
 
@@ -206,10 +206,10 @@ def _check_with_float64(operations, device, dtype):
 
 
 def _gradients(operation, inputs, device, dtype):
-    """Return the outputs and the gradients of an operation."""
+    """Return the outputs of an operation and the gradients of its inputs."""
     inputs = [chainer.Variable(device.send(x.astype(dtype))) for x in inputs]
     outputs = _tuple(operation.function(*inputs))
-    # Rounding to float16 gives the same output gradients in all dtypes.
+    # Output gradients are rounded to float16, so all dtypes use the same.
     grads = _uniform([y.shape for y in outputs], 'float16')
     return *outputs, *chainer.grad(outputs, inputs, [
         chainer.Variable(device.send(g.astype(y.dtype)))

@@ -1,7 +1,7 @@
-"""Gates of the poolings, and activations of the gates."""
+"""Gates of each pooling, and activations of each gate."""
 
 
-#: Gates of each pooling, in the order of concatenation along channels.
+#: Gates of each pooling, in the order of their channels.
 GATES = {'f': 'fz', 'fo': 'fzo', 'if': 'fzi', 'ifo': 'fzoi'}
 
 #: Default activation of each gate.
@@ -18,8 +18,8 @@ def check_pooling(pooling, activations=None, gated=True):
         activations (dict): A dict that maps some of the gates z, o and i to
             activations. Omitted gates have the activations of
             :data:`ACTIVATIONS`.
-        gated (bool): If True, outputs are states, multiplied by output gates
-            if the pooling has them. If False, outputs are output gates.
+        gated (bool): As in :func:`~qrnn.qrnn_pooling`. If False, the pooling
+            must have an output gate.
 
     Returns:
         dict: A dict that maps the gates f, z, o and i to activations.

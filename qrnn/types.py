@@ -1,4 +1,4 @@
-"""Types in the signatures of functions and links."""
+"""Type aliases for the signatures of functions and links."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -26,7 +26,7 @@ Pooling: TypeAlias = Literal['f', 'fo', 'if', 'ifo']
 #: Mapping from some of the gates z, o and i to their activations.
 Activations: TypeAlias = Mapping[str, str]
 
-#: An initializer. Chainer's type alias for initializers excludes float.
+#: Initializer of a parameter. Chainer's own alias does not allow a float.
 Initializer: TypeAlias = Any
 
 #: One number for all layers, or a sequence with one number per layer.
