@@ -22,24 +22,26 @@ _N_WORDS = 10000  # size of the vocabulary of the Penn Treebank
 _N_ITERATIONS = 9  # the first iteration is a warm-up
 
 
-def main(name='naive'):
-    """Time iterations on 20 x 105 random words, split among all processes."""
-    config = CONFIGS['qrnn-zoneout']
-    processes = join(name, config.batch_size)
+def main(config=CONFIGS['qrnn-zoneout'], n_words=_N_WORDS):
+    """Time iterations on random words that all processes share."""
+    processes = join('naive', config.batch_size)
     device = chainer.get_device('@numpy')
     numpy.random.seed(0)
     words = numpy.random.randint(
-        0, _N_WORDS, config.batch_size * config.n_steps * _N_ITERATIONS)
-    model = LanguageModel(config, _N_WORDS)
+        0, n_words, config.batch_size * config.n_steps * _N_ITERATIONS)
+    model = LanguageModel(config, n_words)
     updater = stream.StreamUpdater(
         stream.StreamIterator(words, config.batch_size, config.n_steps),
         processes.prepare(setup_optimizer(model, config), device), device,
         processes)
+    reporter = chainer.Reporter()  # the processes combine their reports
+    reporter.add_observer('main', model)
     seconds = []
     for _ in range(_N_ITERATIONS):
         processes.gather(None)  # synchronizes the processes
         start = time.perf_counter()
-        updater.update()
+        with reporter:
+            updater.update()
         seconds.append(time.perf_counter() - start)
     print(f'{processes.size} processes: minimum '
           f'{1000 * min(seconds[1:]):.0f} ms, median '

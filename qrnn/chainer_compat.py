@@ -210,7 +210,7 @@ builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
     # All processes except the master then fail, and the master waits for them.
     ('chainermn.iterators.multi_node_iterator', lambda np: int(np.ones(1)), {
         'int(_size)': 'int(_size[0])'}),
-    # Since NumPy 2.0 and CuPy 14, array(copy=False) does not convert dtypes.
+    # Since NumPy 2.0 and CuPy 14, array(copy=False) cannot convert dtypes.
     ('chainermn.communicators._memory_utility',
      lambda np: np.array(np.ones(1), copy=False, dtype=np.float32), {
          'xp.array(v, copy=False, dtype=transfer_dtype)':

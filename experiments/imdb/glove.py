@@ -33,7 +33,8 @@ def initial_vectors(path, corpus, seed):
 def load(path, vocabulary):
     """Read the vectors of the words of a vocabulary.
 
-    If a word is not in the file, its lower-case form is used.
+    If a word is not in the file, its lower-case form is used, and ``''`` for a
+    double quote.
 
     Args:
         path (str): A text file with a word and its vector on every line,
