@@ -25,7 +25,7 @@ _CALLS = 20  # number of words that a timed call generates
 def decode(device, config=iwslt_model.CONFIGS['qrnn'],
            language_config=ptb_model.CONFIGS['qrnn'], n_sentences=64,
            n_words=10000):
-    """Translation and text generation, compared with lower bounds of time."""
+    """Translation and text generation, compared with lower bounds on time."""
     yield _translation(device, config, n_sentences)
     yield _generation(device, language_config, n_words)
 

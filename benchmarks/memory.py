@@ -6,13 +6,14 @@ BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 
 
 def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
-    """Return how many sets of arrays exceed all caches, but at least 2.
+    """Return the number of sets of arrays that do not fit in a cache together.
 
-    If a function uses that many sets in turn, no set is ever in a cache.
+    The number is at least 2. If a function uses that many sets in turn, no set
+    is ever in a cache.
 
     Args:
         n_bytes (int): Bytes in a set.
-        beyond_caches (int): Number of bytes larger than all caches.
+        beyond_caches (int): A number of bytes that fits in no cache.
 
     """
     return max(2, math.ceil(beyond_caches / max(1, n_bytes)))
@@ -21,12 +22,12 @@ def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
 def copy_of(n_bytes, calls, xp, buffer=1 << 30):
     """Return a function that copies memory ``calls`` times.
 
-    Half of the bytes are read, and half are written. To limit memory, a large
-    copy is split into parts that use the same two buffers. The buffers are
-    larger than all caches.
+    To limit memory use, a large copy is split into parts that use the same two
+    buffers. The buffers are larger than all caches.
 
     Args:
-        n_bytes (int): Bytes read and written by one copy.
+        n_bytes (int): Traffic of one copy. Half of these bytes are read, and
+            half are written.
         calls (int): Number of copies per call of the function.
         xp (module): NumPy or CuPy.
         buffer (int): Bytes of each buffer.

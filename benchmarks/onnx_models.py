@@ -168,7 +168,7 @@ def _translator(config, n_characters):
 
 
 def _outputs(exported, first):
-    """Return a list of all output names that begins with the name ``first``.
+    """Return the names of all outputs, with ``first`` at the front.
 
     The outputs include the state, because Chainer also computes the state.
     """

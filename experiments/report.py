@@ -255,7 +255,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return settings that differ from the paper, and settings it omits."""
+    """Return settings that differ from the paper, and settings not in it."""
     settings = _settings(result)
     differs, not_given = [], []
     for name, reported in paper.settings[result['config']].items():

@@ -1,4 +1,4 @@
-"""Fixtures for all tests. Tests in tests/qrnn_tests do not require them."""
+"""Fixtures of the tests outside tests/qrnn_tests."""
 import os
 import shutil
 import subprocess
@@ -60,8 +60,8 @@ def _mpiexec():
 def _run(*command):
     environment = dict(
         os.environ, PYTHONPATH=ROOT,
-        # Waiting Open MPI processes yield their cores. The user root is
-        # allowed to run mpiexec.
+        # Open MPI processes yield their cores while they wait. The user
+        # root is allowed to run mpiexec.
         OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
     return subprocess.run(

@@ -23,9 +23,9 @@ _ARRAYS = 'words', 'lengths', 'labels'  # attributes of Reviews
 def load(source, min_count=1, number=None):
     """Return the reviews of a source as a :class:`Corpus`.
 
-    The source is ``'sample'`` or None for reviews that the project generates
-    itself, or a source for :func:`experiments.imdb.reviews.find_files`.
-    Tokenized reviews are stored in Chainer's dataset cache.
+    The sources ``'sample'`` and None are reviews that the project generates.
+    For others, see :func:`experiments.imdb.reviews.find_files`. Tokenized
+    reviews are stored in Chainer's dataset cache.
     """
     if source in (None, 'sample'):
         return sample(min_count=min_count, number=number)

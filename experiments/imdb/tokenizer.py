@@ -76,7 +76,7 @@ _MANY = 10 ** 6
 
 
 def _map(function, texts):
-    """Apply a function to texts, in several processes if there are many."""
+    """Apply a function to texts; use several processes for many texts."""
     n_processes = min(8, len(os.sched_getaffinity(0)))
     if n_processes == 1 or sum(map(len, texts)) < _MANY:
         yield from map(function, texts)

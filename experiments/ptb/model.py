@@ -52,7 +52,7 @@ CONFIGS = {
                            init_scale=0.173, sum_over='steps'),
     # Table 2: QRNN, 18M; it overfits after the best epoch
     'qrnn': Config(init_scale=0.173, sum_over='steps'),
-    # Table 2: LSTM, 20M. The paper does not give its settings, so n_steps,
+    # Table 2: LSTM, 20M. The paper gives no settings for it, so n_steps,
     # initialisation, loss, learning rates and clipping are from Zaremba et al.
     'lstm': Config(layer='lstm', n_steps=35, n_epochs=39, lr_decay=1 / 1.2,
                    init_scale=0.05, sum_over='steps', max_norm=5.0),

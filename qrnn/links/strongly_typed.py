@@ -18,8 +18,8 @@ from typing import Any
 #: the activation tanh. All gates depend on the current input. In T-GRU and
 #: T-LSTM, they also depend on the previous input. The equations are from
 #: `Strongly-Typed Recurrent Neural Networks
-#: <https://arxiv.org/abs/1602.02218>`_. The text of the QRNN paper instead
-#: pairs T-GRU with fo-pooling and T-LSTM with ifo-pooling.
+#: <https://arxiv.org/abs/1602.02218>`_. They correspond to if-pooling (T-GRU)
+#: and fo-pooling (T-LSTM), while the QRNN paper names fo- and ifo-pooling.
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])

@@ -73,14 +73,15 @@ def add_valid_steps(graph, x, lengths):
 
 
 def size_of(graph, x, axis):
-    """Add a vector whose single element is the size of an axis of x."""
+    """Return the size of an axis of x, as a vector with one element."""
     return graph.add('Shape', x, start=axis, end=axis + 1)
 
 
 def _windows(graph, layer, x, x0, valid):
     """Return the windows, (B, T, k * n), and the steps that they are cut from.
 
-    The steps are x0 followed by x or, with lookahead, x padded with zeros.
+    Without lookahead, the steps are x0 followed by x. With lookahead, they are
+    x padded with zeros.
     """
     k = layer.W.shape[0]
     if k == 1:

@@ -144,7 +144,7 @@ __device__ inline void sequential(Op op) {
   op.put_sums(0);
 }
 
-// Computes the maps of the steps of a slice, and the composition of the maps.
+// Computes the map of each step in a slice, and the composition of these maps.
 template <class Op, bool full>
 __device__ inline void map_slice(Op& op, int p, int padded,
                                  const typename Op::Step* ahead,

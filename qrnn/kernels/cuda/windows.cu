@@ -16,8 +16,8 @@ __device__ inline int length_of(const int* lengths, Index b, int T) {
   return lengths ? max(0, min(T, fetch(lengths + b))) : T;
 }
 
-// Values are copied bit by bit. Therefore a Real may also represent two or four
-// elements of a narrower dtype.
+// Values are only copied, so a Real may also represent two or four elements of a
+// narrower dtype.
 extern "C" __global__ void unfold(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
     const int* lengths, Real* windows, Index k, Index lookahead, Index B,

@@ -54,7 +54,8 @@ def test_same_as_chainers(dtype, rtol, options):
             ours.W.array, theirs.W.array, rtol=rtol, atol=rtol)
         if g is not None:  # rows without a gradient do not change
             assert (ours.W.array == previous)[~g.any(axis=1)].all()
-    # After a step in which all rows have gradients, the mean squares agree.
+    # After a step in which all rows have gradients, both optimizers have the
+    # same mean squares.
     for model in models:
         step(model, numpy.ones((9, 4), dtype))
     numpy.testing.assert_allclose(

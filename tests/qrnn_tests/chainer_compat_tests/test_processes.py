@@ -12,7 +12,7 @@ from qrnn_tests.chainer_compat_tests.processes import succeed
 
 
 # Programs that start child processes. The programs are not files, so the child
-# processes cannot import them, and do not run their ``import qrnn``.
+# processes cannot import them, and ``import qrnn`` runs only in the parent.
 
 ITERATOR = '''
     iterator = chainer.iterators.MultiprocessIterator(

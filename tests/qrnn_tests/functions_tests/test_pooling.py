@@ -77,7 +77,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # if not 0, f is replaced by its expected value
+    zoneout = 0.  # if it is not 0, f is replaced by its expected value
     gated = True
     given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 

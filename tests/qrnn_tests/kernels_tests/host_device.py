@@ -41,8 +41,8 @@ class HostDevice:
     Args:
         order (str): Order in which the blocks run, and in which the threads
             of a block run between two barriers: up, down or shuffled.
-        edit (callable): Function that modifies the source of a family before
-            it is compiled, to insert a fault.
+        edit (callable): Function that receives the source code of a module
+            and returns modified source code, which contains a fault.
 
     """
 

@@ -70,7 +70,7 @@ print(json.dumps(shapes))
 
 
 class Halve(chainer.LinkHook):
-    """Link hook that halves the parameter of a given name."""
+    """Link hook that halves the parameter with a given name."""
 
     name = 'Halve'
 

@@ -52,7 +52,7 @@ def test_names_are_unique():
 
 
 def test_names_in_a_body():
-    """Names in the body of an operator may also be used outside the body."""
+    """A name in the body of an operator may equal a name outside the body."""
     pytest.importorskip('onnx')
     graph = onnx_export.Graph('body')
     x = graph.input('kept', numpy.float32, ('batch', 'time', 3))
