@@ -45,14 +45,14 @@ def patch():
 def call(function, *args, **kwargs):
     """Call a Chainer function in a new process.
 
-    A process that is not forked must import this module before Chainer. The
-    process does so because it unpickles ``call`` before Chainer's function.
+    A process that is not forked must import this module before Chainer. This
+    happens because the process unpickles ``call`` before ``function``.
     """
     return function(*args, **kwargs)
 
 
 def _without_cupy_or_with(module):
-    cupy = importlib.util.find_spec('cupy')  # does not import CuPy
+    cupy = importlib.util.find_spec('cupy')  # find_spec does not import CuPy
     return cupy is None or PathFinder.find_spec(
         module, cupy.submodule_search_locations)
 
@@ -85,8 +85,8 @@ _PATCHES = (
     ('chainer.distributions.categorical', lambda np: np.meshgrid(0) + [0], {
         'mg + [': 'list(mg) + ['}),
     # Since NumPy 2.0, an operation on a float32 array and an np.float64 scalar
-    # returns float64. With np.float64 hyperparameters, the next two functions
-    # return float64 outputs, and the two after them float64 gradients.
+    # returns float64. With np.float64 hyperparameters, two of the next four
+    # functions return float64 outputs, and two return float64 gradients.
     ('chainer.functions.normalization.layer_normalization',
      _scalar_keeps_dtype, {'self.eps = eps': 'self.eps = float(eps)'}),
     ('chainer.functions.normalization.local_response_normalization',
@@ -207,7 +207,7 @@ builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
              '    with warnings.catch_warnings(action="ignore"):\n'
              '        from cupy.cuda import nccl'}),
     # Since NumPy 2.4, int() of an array with one element raises an exception.
-    # All processes except the master then fail, and the master waits for them.
+    # In chainermn, all processes except the master fail, and the master hangs.
     ('chainermn.iterators.multi_node_iterator', lambda np: int(np.ones(1)), {
         'int(_size)': 'int(_size[0])'}),
     # Since NumPy 2.0 and CuPy 14, array(copy=False) cannot convert dtypes.

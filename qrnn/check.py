@@ -118,7 +118,7 @@ def _passes(name, check, *args):
 def _check_compiler():
     from cupy.cuda import nvrtc
     nvrtc.getVersion()
-    a = cuda.cupy.arange(5, dtype='e')  # needs CUDA's float16 headers
+    a = cuda.cupy.arange(5, dtype='e')  # float16 requires CUDA's headers
     assert float((a * a).sum()) == 30
 
 
@@ -139,7 +139,7 @@ class _Operation(typing.NamedTuple):
 
 
 def _operations(T):
-    """Yield all operations, with the shapes of inputs of T steps."""
+    """Yield all operations, with their input shapes for T steps."""
     B, C, n, m = 2, 33, 9, 5
     lengths = [T, T - 7]
     for name, reverse in ('recurrence', False), ('reversed recurrence', True):
@@ -209,7 +209,7 @@ def _gradients(operation, inputs, device, dtype):
     """Return the outputs of an operation and the gradients of its inputs."""
     inputs = [chainer.Variable(device.send(x.astype(dtype))) for x in inputs]
     outputs = _tuple(operation.function(*inputs))
-    # Output gradients are rounded to float16, so all dtypes use the same.
+    # Output gradients are rounded to float16 to be equal for all dtypes.
     grads = _uniform([y.shape for y in outputs], 'float16')
     return *outputs, *chainer.grad(outputs, inputs, [
         chainer.Variable(device.send(g.astype(y.dtype)))
