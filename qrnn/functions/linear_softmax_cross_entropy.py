@@ -116,7 +116,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_in_float32, inputs)
-        self.glogits = x.dot(W.T)  # still logits; the kernel overwrites them
+        self.glogits = x.dot(W.T)  # logits; replaced by their gradient below
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
         loss, self.weights = kernels.mean_loss(

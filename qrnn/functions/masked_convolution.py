@@ -172,7 +172,7 @@ class _MaskedConvolution(Node):
     def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
-        self.returns_last = returns_last  # for streaming_convolution
+        self.returns_last = returns_last  # True in streaming_convolution
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)

@@ -241,7 +241,7 @@ class _QRNNStep(Node):
             mask = kernels.zoneout_mask(
                 self.seed, self.zoneout, (len(x), 1, C),
                 backend.get_array_module(x))
-        with chainer.using_config('train', False):  # draws no new mask
+        with chainer.using_config('train', False):  # do not draw another mask
             h, _, c = qrnn_pooling(
                 u, b, c0, None, self.pooling, self.zoneout, mask,
                 self.activations, self.seed is None, self.gated)
