@@ -32,8 +32,8 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
     ================  ==========================================  =========
 
     In that code, a decoder layer without attention starts from the last c of
-    its encoder layer, and does not use the last h. Therefore the weights ``V``
-    for the last h are set to 0.
+    its encoder layer, and does not use the last h. Therefore the link's
+    weights for the last h are set to 0.
 
     Args:
         source (str or dict): A ``.npz`` file written by Chainer's serializer,

@@ -5,7 +5,7 @@ import re
 #: Names of a layer's weight and bias. The keys are the styles of names.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
-    # module.weight is a copy of the parameter weight_raw with DropConnect.
+    # DropConnect computes module.weight from the parameter weight_raw.
     'fastai': ('rnns.{}.layers.0.linear.weight_raw',
                'rnns.{}.layers.0.linear.module.bias'),
     'awd-lstm-lm': ('rnns.{}.linear.module.weight_raw',
@@ -27,8 +27,8 @@ def array_names(style, prefix, n_layers, n_directions=1):
         n_directions (int): 1, or 2 for fastai's bidirectional ``QRNN``.
 
     Returns:
-        list of list of tuple: One list for each direction. It contains a pair
-        (name of the weight, name of the bias) for each layer.
+        list of list of tuple: One list per direction. Each list contains a
+        pair (name of the weight, name of the bias) for each layer.
 
     """
     return [
