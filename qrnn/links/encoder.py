@@ -46,7 +46,7 @@ class Encoder(NamedTuple):
         return n
 
     def repeat(self, part, batch_size):
-        """Expand a part from one row per source to one row per sequence."""
+        """Repeat the row of each source for each of its decoder sequences."""
         n = self.n_sharing(batch_size)
         return part if part is None or n == 1 else F.repeat(part, n, axis=0)
 

@@ -180,7 +180,7 @@ class QRNN(chainer.Chain):
 
 
 def _concat_rows(state, before, n_ended):
-    """Append the rows of ended sequences from the previous state."""
+    """Append the rows of the previous state that belong to ended sequences."""
     if state is None:
         return None
     if before is None:  # None means zeros

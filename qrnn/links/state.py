@@ -6,7 +6,7 @@ import chainer.functions as F
 
 
 def map_parts(function, parts):
-    """Apply a function to the parts of a named tuple that are not None."""
+    """Apply a function to the fields of a named tuple that are not None."""
     if parts is None:
         return None
     return type(parts)(*(
@@ -14,7 +14,7 @@ def map_parts(function, parts):
 
 
 def own(x, device):
-    """Return a differentiable copy of an array or Variable on a device."""
+    """Copy an array or Variable to a device; the copy is differentiable."""
     x = F.copy(chainer.as_variable(x), device)
     return x * 1  # F.copy does not copy within a device
 
@@ -65,7 +65,7 @@ def _restore(part, output):
     history.
     """
     creator = output and output[0]()
-    if not creator or creator.inputs is None:  # deleted or unchained
+    if not creator or creator.inputs is None:  # the history is gone
         return part
     number = output[1]
     node = creator.outputs[number]()
