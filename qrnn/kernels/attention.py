@@ -12,7 +12,7 @@ def clear_padding(x, lengths):
     Args:
         x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.
         lengths (:ref:`ndarray`): Number of steps of each sequence, ``(B,)``,
-            or None for T.
+            or None if all have T steps.
 
     Returns:
         :ref:`ndarray`: Batch, ``(B, T, n)``.

@@ -50,7 +50,7 @@ def expected_ratio(zoneout, seed, mask):
 
 
 #: Number of elements in a chunk of dropout's mask. Each counter gives four
-#: random words, which are used for one element in each quarter of a chunk.
+#: random words, one for an element in each quarter of a chunk.
 CHUNK = 4096
 
 

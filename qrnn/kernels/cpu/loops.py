@@ -362,7 +362,7 @@ def _activate(kind, x):
 
 @compiled
 def _slope(kind, y):
-    """Return the derivative of an activation where its value is y."""
+    """Return the derivative of an activation whose value is y."""
     if kind == _TANH:
         return one(y) - y * y
     if kind == _SIGMOID:

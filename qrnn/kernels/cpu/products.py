@@ -42,7 +42,7 @@ _FEWER_ROWS = 4
 #: For a single row of x, BLAS is faster if W has at least this many elements.
 _SMALL = 1 << 20
 
-#: Number of products that take as long as a recurrence takes per element.
+#: Number of multiplications that take as long as one element of a recurrence.
 _PRODUCTS_PER_ELEMENT = 128
 
 #: Number of elements of W above which a product mostly waits for memory.

@@ -34,7 +34,7 @@ def share(loop, n_items, size, *args):
         return
     bounds = [n * n_items // n_threads for n in range(n_threads + 1)]
     ranges = collections.deque(zip(bounds, bounds[1:]))
-    errors = queue.SimpleQueue()  # the error or None for each range
+    errors = queue.SimpleQueue()  # an exception or None per range
 
     def work():
         while True:

@@ -77,4 +77,4 @@ from qrnn.kernels.cuda.windows import last_steps  # NOQA
 from qrnn.kernels.cuda.windows import unfold  # NOQA
 
 zoneout_mask = functools.partial(
-    philox.zoneout_mask, xp=cupy)  # the same mask as in the kernels
+    philox.zoneout_mask, xp=cupy)  # gives the same mask as the kernels

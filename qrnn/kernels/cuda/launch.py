@@ -100,7 +100,7 @@ def _compiled(module):
 
 
 def source(family):
-    """Return the CUDA C++ source of a family, a key of :data:`SOURCES`."""
+    """Return the CUDA C++ source of a family of kernels in :data:`SOURCES`."""
     folder = importlib.resources.files('qrnn.kernels.cuda')
     return ''.join(
         f'#line 1 "{name}"\n'

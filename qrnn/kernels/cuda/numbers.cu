@@ -58,8 +58,8 @@ __device__ inline void put(Carry* to, Carry value) { store(to, value); }
 
 // Activations. With float16 arrays, the fast exponential is accurate enough:
 // the error of tanh is at most 1e-7, which is below the resolution of float16
-// except close to 0. With float32, the reciprocal has an error of at most one
-// unit in the last place, and the reciprocal is 0 if the exponential overflows.
+// except close to 0. With float32, `reciprocal` has an error of at most one
+// unit in the last place. If the exponential overflows, sigmoid is 0.
 
 #if QRNN_BITS == 16
 

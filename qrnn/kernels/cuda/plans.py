@@ -141,8 +141,8 @@ class Scan:
         Args:
             args (tuple): Arguments that the kernels have in common.
             initial (:ref:`ndarray`): Initial carry, ``(B, C)``, or None for 0.
-            empty (callable): Function of a shape and a dtype that allocates an
-                array.
+            empty (callable): Function that allocates an array, given its shape
+                and dtype.
 
         """
         if self.channels == 0:

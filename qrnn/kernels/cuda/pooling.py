@@ -77,7 +77,7 @@ _C0 = 5  # index of c0 in the arguments that _gates returns
 
 
 def _gates(device, u, b, c0, lengths, pooling, zoneout, seed, mask):
-    """Return arguments for GATES_PARAMETERS, the dtype, and (B, T, C)."""
+    """Return a triple: arguments for GATES_PARAMETERS, dtype, (B, T, C)."""
     dtype = u.dtype
     B, T, channels = u.shape
     n_gates = len(GATES[pooling])

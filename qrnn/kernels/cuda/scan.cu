@@ -19,8 +19,7 @@
 //   initial()   returns the carry before the first step;
 //   covers(t,n) returns whether steps t to t + n - 1 need no bounds checks;
 //   load(t)     fetches the inputs of step t, long before they are used;
-//   draw(t)     returns bits that are 1 for those of the steps t to t + 3 that
-//               are zoned out;
+//   draw(t)     returns four bits: bit j is 1 if step t + j is zoned out;
 //   map(...)    returns the map of a step from the inputs and the drawn bit;
 //   advance()   computes the carry after the step;
 //   apply(...)  computes the carry after the step and stores the outputs;
@@ -170,7 +169,7 @@ __device__ inline void apply_slice(Op& op, int p, int padded,
     op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
 }
 
-// Applies to a carry the maps of the slices of warps `rank` to `end` - 1.
+// Returns the carry after the slices of warps `rank` to `end` - 1.
 __device__ inline Carry pass(const Slice* slices, int rank, int end,
                              Carry carry) {
 #pragma unroll 4

@@ -1,11 +1,11 @@
 """Memory traffic of the kernels, derived from the source code."""
 
 #: Numbers of values per element (b, t, c). The keys are the operation and the
-#: pooling. The first two numbers are the values that a single pass reads and
-#: writes. The third number is the values that a chunked scan reads in an
+#: pooling. The first two numbers count the values that a single pass reads and
+#: writes. The third number counts the values that a chunked scan reads in an
 #: additional first pass. The comments name these values. Without an output
-#: gate, h is written only if lengths are given; otherwise h equals c. If the
-#: states have a gradient, ``gc``, both passes of backward read one more value.
+#: gate, h is written only if lengths are given; without lengths, h equals c.
+#: If the states have a gradient gc, both passes of backward also read gc.
 VALUES = {
     # operation           pooling: read, write, first pass
     'strnn_forward': {None: (2, 1, 2)},   # f, x -> h; f, x
