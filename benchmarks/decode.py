@@ -1,4 +1,4 @@
-"""Translation and text generation, compared with lower bounds of their time.
+"""Translation and text generation, compared with lower bounds on time.
 
 For translation, the bound is the time of its matrix products. For text
 generation, the bounds are the times of matrix products and of reading weights.
@@ -64,7 +64,7 @@ def _target_length(n_source):
 
 
 class _FixedLength(iwslt_model.Translator):
-    """An untrained translator whose translations have fixed lengths.
+    """An untrained translator whose output lengths depend only on the input.
 
     ``batches`` contains a pair for each batch: the shape of the source array,
     and a list with the number of unfinished sentences at each step.

@@ -25,8 +25,7 @@ class TorchLSTM:
     """``torch.nn.LSTM`` with the weights of an LSTMLayer.
 
     The LSTM computes in full float32, without TF32. Its arrays have PyTorch's
-    default layout, ``(T, B, n)``. On a GPU, the LSTM uses
-    cuDNN.
+    default layout, ``(T, B, n)``. On a GPU, the LSTM uses cuDNN.
 
     Args:
         torch (module): PyTorch.

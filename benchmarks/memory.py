@@ -6,14 +6,14 @@ BEYOND_CACHES = 256 << 20  # bytes; an H200's cache has 60 MB
 
 
 def rounds_beyond_caches(n_bytes, beyond_caches=BEYOND_CACHES):
-    """Return the number of sets of arrays that do not fit in a cache together.
+    """Return how many sets of arrays are needed to exceed all caches.
 
     The number is at least 2. If a function uses that many sets in turn, no set
     is ever in a cache.
 
     Args:
         n_bytes (int): Bytes in a set.
-        beyond_caches (int): A number of bytes that fits in no cache.
+        beyond_caches (int): A number of bytes that exceeds all caches.
 
     """
     return max(2, math.ceil(beyond_caches / max(1, n_bytes)))

@@ -164,7 +164,7 @@ class _Call:
             actual, expected, rtol=tolerance, atol=tolerance)
 
     def _sample(self, array):
-        """Copy two channels per gate of the last sequence to the CPU."""
+        """Copy two channels of each gate in the last sequence to the CPU."""
         C = self.gh.shape[2]
         return numpy.concatenate([
             cuda.to_cpu(array[-1:, :, end - 2:end])

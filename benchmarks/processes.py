@@ -34,7 +34,7 @@ def main(config=CONFIGS['qrnn-zoneout'], n_words=_N_WORDS):
         stream.StreamIterator(words, config.batch_size, config.n_steps),
         processes.prepare(setup_optimizer(model, config), device), device,
         processes)
-    reporter = chainer.Reporter()  # the processes combine their reports
+    reporter = chainer.Reporter()  # holds the values that processes combine
     reporter.add_observer('main', model)
     seconds = []
     for _ in range(_N_ITERATIONS):

@@ -98,7 +98,7 @@ def run(name, device, args, **sizes):
             rows[-1]['breakdown'] = comparison.breakdown()
             for part, milliseconds in rows[-1]['breakdown'].items():
                 print(f'    {milliseconds:9.3f} ms  {part}')
-        comparison = None  # frees its arrays before the next run
+        comparison = None  # frees its arrays before the next comparison
     summary = benchmark.summary(rows) if benchmark.summary and rows else None
     if summary:
         print(summary)

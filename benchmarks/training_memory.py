@@ -173,7 +173,7 @@ def _layer(pooling, **options):
 
 
 def _ptb(T):
-    # The ratio of words to channels is the same as in the paper's model.
+    # The ratio of vocabulary size to channels is as in the paper's model.
     config = ptb_model.Config(n_units=_SIZE, zoneout=.1)
     n_words = 10000 * _SIZE // 640
     model = ptb_model.LanguageModel(config, n_words)
