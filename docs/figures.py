@@ -14,7 +14,7 @@ from qrnn.kernels.cuda.plans import REGIMES
 
 PARALLEL, SEQUENTIAL = '#cfe2f3', '#f4c7b0'  # colours of the boxes
 
-COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'  # one colour for each of REGIMES
+COLOURS = '#cfe2f3', '#7fa8d1', '#2f5f98'  # one colour per launch regime
 CAPTIONS = {
     'sequential': 'sequential\none thread per channel',
     'block_scan': 'block scan\ntime split over warps',
