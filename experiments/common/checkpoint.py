@@ -117,7 +117,7 @@ class Snapshot(training.Extension):
         return updater.is_new_epoch or updater.iteration % self._every == 0
 
     def __call__(self, trainer):
-        # All processes must do this, because it gathers their random states.
+        # All processes must take part, because random states are gathered.
         arrays = copied_arrays(trainer)
         if self._processes.rank:
             return

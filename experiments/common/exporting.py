@@ -86,7 +86,7 @@ def quantize(model):
     """Quantize a model to int8 with onnxruntime.
 
     Embeddings and weights are quantized in advance; weights have a scale for
-    each column. The values that weights are multiplied by are quantized at run
+    each column. Values that are multiplied by weights are quantized at run
     time. Weights have 7 bits (``reduce_range``), because sums of 8-bit
     products saturate on x86 processors without VNNI instructions.
     """

@@ -82,8 +82,8 @@ class TrainingParser(cli.Parser):
         planned = dataclasses.replace(self._configs[args.config], **changes)
         args.settings = dataclasses.replace(
             planned, n_epochs=args.epoch or planned.n_epochs)
-        # Record the planned number of epochs instead of --epoch. If --epoch
-        # ends a run early, the run is incomplete.
+        # Record the planned number of epochs instead of --epoch, so that the
+        # report shows if --epoch ended the run early.
         args.facts = {
             'experiment': self._experiment, 'config': args.config,
             'settings': dataclasses.asdict(planned), 'seed': args.seed,
