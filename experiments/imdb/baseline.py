@@ -42,8 +42,8 @@ def _occurrences(reviews, size, bigrams):
     """Return the distinct n-grams of each review, as two arrays.
 
     The first array contains the index of the review, and the second array
-    contains the id of the n-gram. Ids of words are less than ``size``, and ids
-    of pairs are greater.
+    contains the id of the n-gram. Ids of words are less than ``size``. Ids of
+    pairs are ``size`` or greater.
     """
     rows = numpy.repeat(numpy.arange(len(reviews)), reviews.lengths)
     n_grams = words = reviews.words.astype('i8')

@@ -15,7 +15,7 @@ UNK = '<unk>'  # replaces words that are not in the vocabulary
 PAD = -1  # pads reviews at the end
 PARTS = 'train', 'dev', 'test'
 
-_DEV_SHARE = .1  # of the training reviews; the paper gives no share
+_DEV_SHARE = .1  # share of the training reviews; not in the paper
 _DEV_SEED = 0  # fixed, so all runs use the same development part
 _ARRAYS = 'words', 'lengths', 'labels'  # attributes of Reviews
 
@@ -102,9 +102,9 @@ class Corpus:
             ``'<unk>'``, then words by decreasing frequency. None if ``number``
             is given.
         train (Reviews): Reviews to train on.
-        dev (Reviews): Reviews to choose the best epoch, a fixed tenth of the
-            source's training part.
-        test (Reviews): Reviews to compute the final score.
+        dev (Reviews): Reviews for choosing the best epoch, a fixed tenth of
+            the source's training part.
+        test (Reviews): Reviews for the final score.
 
     """
 
@@ -181,7 +181,7 @@ class Reviews(chainer.dataset.DatasetMixin):
         return self.words[end - self.lengths[i]:end], self.labels[i]
 
     def subset(self, indices):
-        """Return the reviews with the given indices; one is required."""
+        """Return the reviews with the given indices (at least one)."""
         return Reviews(numpy.concatenate([self[i][0] for i in indices]),
                        self.lengths[indices], self.labels[indices])
 

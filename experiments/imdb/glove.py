@@ -33,8 +33,8 @@ def initial_vectors(path, corpus, seed):
 def load(path, vocabulary):
     """Read the vectors of the words of a vocabulary.
 
-    If a word is not in the file, its lower-case form is used, and ``''`` for a
-    double quote.
+    If a word is not in the file, its lower-case form is looked up. If a double
+    quote is not in the file, ``''`` is looked up.
 
     Args:
         path (str): A text file with a word and its vector on every line,
@@ -48,7 +48,7 @@ def load(path, vocabulary):
         True for words with a vector. Vectors of other words are 0.
 
     """
-    # Maps each form to its words: pairs of an index and the form's rank
+    # Maps each form of a word to pairs: the word's index and the form's rank
     targets = {}
     for row, word in enumerate(vocabulary):
         forms = word, word.lower(), "''" if word == '"' else None

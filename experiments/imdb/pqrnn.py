@@ -21,9 +21,9 @@ _FEATURES = numpy.array([0, 1, -1, 0], 'f')[
 class PQRNN(Classifier):
     """Classifier without an embedding and without unknown words.
 
-    The input consists of ternary features of words. A bottleneck with batch
-    normalisation, bidirectional QRNN layers and attention over all words
-    follow. Zoneout decreases with the depth of the layer.
+    Ternary features of words pass through a bottleneck with batch
+    normalisation, then bidirectional QRNN layers, then attention over all
+    words. Zoneout decreases with the depth of the layer.
     """
 
     def __init__(self, config, words):

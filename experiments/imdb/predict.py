@@ -51,7 +51,7 @@ def main(argv=None):
 
 
 def probability(model, words):
-    """Return the probability that a review, as word indices, is positive."""
+    """Return the probability that a review is positive, from word indices."""
     words, lengths, _ = pad([(words, 0)], model.device)
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         logits = model.logits(words, lengths)

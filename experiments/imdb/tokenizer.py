@@ -16,7 +16,7 @@ import numpy
 from experiments.common.cli import explained
 
 
-VERSION = 1  # part of the cache key; increase it with each change
+VERSION = 1  # part of the cache key; increase it if tokens change
 
 # A short list of abbreviations, because NLTK's list must be downloaded
 _parameters = PunktParameters()
