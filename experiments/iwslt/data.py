@@ -22,8 +22,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         max_length (int), characters (Characters): As in :class:`Corpus`.
         extra (sequence of str): Sets whose names begin with one of these
             strings are added to the training part, except dev and test sets.
-        checked (bool): If True, lines without a partner are rejected. For
-            training, dev and test sets must differ from the train set.
+        checked (bool): If True, reject lines without a partner and, in a
+            training run, a dev or test set that equals the train set.
 
     Raises:
         UserError: If a part is missing, is not text or fails a check.

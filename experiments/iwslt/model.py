@@ -25,7 +25,7 @@ class Config:
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
     n_units: int = 320  # size of each layer
     n_embedding: int = 320  # size of the embedding; not in the paper
-    # Filter width of each layer of the encoder; the decoder has as many layers
+    # Filter width of each encoder layer. The decoder has the same depth.
     kernel_sizes: tuple[int, ...] = (6, 2, 2, 2)
     decoder_kernel_size: int = 2  # filter width in the decoder (qrnn)
     dropout: float = 0.0  # dropout ratio after embeddings and each layer

@@ -40,7 +40,7 @@ def read(folder, extra=(), checked=True, is_training=True):
 
 
 def clean(line):
-    """Return a line with single spaces and without outer spaces."""
+    """Strip a line, and replace each run of whitespace with a space."""
     return ' '.join(line.split())
 
 

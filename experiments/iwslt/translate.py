@@ -29,7 +29,7 @@ def main(argv=None):
                 f'{number}\t{score:.4f}\t{text}')
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
-    if not sys.stdin.isatty():  # the rate would include typing
+    if not sys.stdin.isatty():  # on a terminal, the rate includes typing
         cli.report_rate(number, 'sentences', start)
 
 
