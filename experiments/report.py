@@ -36,7 +36,7 @@ def main(argv=None):
 def load_runs(folder):
     """Return the contents of every ``result.json`` below a folder.
 
-    The keys of the return value are experiments and, one level below, folders.
+    The result maps experiments to dicts, which map folders to contents.
     """
     if not os.path.isdir(folder):
         raise cli.UserError(f'there is no folder {folder}; choose another one '
@@ -255,7 +255,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return settings that differ from the paper, and settings not in it."""
+    """Return settings that differ from the paper, and those it omits."""
     settings = _settings(result)
     differs, not_given = [], []
     for name, reported in paper.settings[result['config']].items():

