@@ -60,8 +60,8 @@ def _mpiexec():
 def _run(*command):
     environment = dict(
         os.environ, PYTHONPATH=ROOT,
-        # Open MPI processes yield their cores while they wait. The user
-        # root is allowed to run mpiexec.
+        # Let waiting Open MPI processes yield their cores, and allow root to
+        # run mpiexec.
         OMPI_MCA_mpi_yield_when_idle='1', OMPI_ALLOW_RUN_AS_ROOT='1',
         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
     return subprocess.run(

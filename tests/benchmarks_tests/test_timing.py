@@ -47,7 +47,7 @@ def test_contestants_take_turns():
     times = timing.time_in_turn(
         {name: lambda name=name: order.append(name) for name in 'ab'},
         chainer.get_device('@numpy'), 3)
-    assert ''.join(order) == 'abababab'  # the first round does not count
+    assert ''.join(order) == 'abababab'  # the first round is a warm-up
     assert [len(times[name]['wall']) for name in 'ab'] == [3, 3]
 
 

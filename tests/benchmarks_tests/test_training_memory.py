@@ -36,8 +36,8 @@ def test_growth_is_detected(monkeypatch):
     ('QRNNLayer, fo, zoneout', 58), ('ptb', 173), ('imdb', 240),
     ('iwslt, S = 200', 293)])
 def test_peak_is_linear_in_time(name, limit, monkeypatch):
-    """The peak grows linearly in T, with a limited slope."""
-    # With several threads, the peak memory is random.
+    """Peak memory grows linearly with T, and the slope is limited."""
+    # With several threads, the peak varies between runs.
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     make = training_memory._STEPS_OF[name]
     steps = [make(T) for T in (800, 1200, 1600)]

@@ -51,6 +51,6 @@ def test_figures_are_drawn(tmp_path):
     drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     text = (DOCS / 'recurrence.rst').read_text()
     assert drawn and all('_figures/' + name in text for name in drawn)
-    figures.draw(tmp_path)  # must write the same bytes again
+    figures.draw(tmp_path)  # the second call writes the same bytes
     assert all((tmp_path / name).read_bytes() == drawn[name]
                for name in drawn)
