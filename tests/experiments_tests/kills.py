@@ -39,7 +39,7 @@ def main(folder, count, seed):
         assert status == 0, (name, status)
         seconds[name] = time.time() - start
     choices = random.Random(seed)
-    kills = []  # each: name of the run, kind of kill, exit status
+    kills = []  # items: [run, kind of kill, exit status]
     names = itertools.cycle(EXPERIMENTS)
     for number in itertools.count():
         if len(kills) >= count:
@@ -68,14 +68,14 @@ def _rarest(kills, choices):
 
 
 def _load_all():
-    """Load the modules and the data of all runs."""
+    """Load the modules of all runs, and cache the reviews of imdb."""
     for name in EXPERIMENTS:
         importlib.import_module(f'experiments.{name}.train')
     with contextlib.suppress(ImportError):
         importlib.import_module('matplotlib.figure')
     make = functools.lru_cache(maxsize=None)(imdb_data.sample)
     imdb_data.sample = make
-    make(100, 20)  # the data of --test
+    make(100, 20)  # the sizes that --test uses
 
 
 def _path(folder, number, name):

@@ -15,7 +15,7 @@ _FAIL = 'raise SystemExit("error: no room")'
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Return a function that runs scripts instead of training runs."""
+    """Return a function that runs scripts in place of training scripts."""
     def run(**scripts):
         monkeypatch.setattr(reproduce, 'rows', lambda args: [
             (str(tmp_path / name), ['-c', script, str(tmp_path / name)])

@@ -25,8 +25,8 @@ from experiments.ptb import train as ptb
 
 EXPERIMENTS = {'ptb': ptb, 'imdb': imdb, 'iwslt': iwslt}
 
-# With these settings, only initial parameters and the order of examples are
-# random.
+# With these settings, only the initial parameters and the order of the
+# examples are random.
 SETTINGS = {'batch_size': 8, 'dropout': 0., 'n_epochs': 1}
 
 # With these settings, training also uses dropout, zoneout and distortion,

@@ -101,7 +101,7 @@ def test_gpu():
 
 
 def test_closed_streams(python, tmp_path):
-    """An opened file does not get the descriptor of a closed stream."""
+    """A file opened later does not get the descriptor of a closed stream."""
     code = """if True:
         import sys
         from experiments.common import cli

@@ -1,4 +1,4 @@
-"""Test runs of a tiny language model: signals, full disks, divergence."""
+"""Test how training runs handle signals, full disks and divergence."""
 import contextlib
 import dataclasses
 import json
@@ -23,7 +23,7 @@ from experiments.ptb import stream
 from experiments.ptb import train
 
 
-N_ITERATIONS = 32  # per epoch; a run has two epochs
+N_ITERATIONS = 32  # iterations of an epoch; a run has two epochs
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def run(tmp_path):
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # incremented later
+            if self.iteration + 1 == at:  # iteration is incremented later
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +119,7 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second counts as a duplicate of the first
+            for _ in range(3):  # the second signal counts as a duplicate
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -166,7 +166,7 @@ class TestFullDisk:
         is_as_reference(out)
 
     def test_real(self, run, tmp_path, is_as_reference):
-        """The file system is filled in the middle of the run."""
+        """A run fails when the file system is full, and can be resumed."""
         disk = tmp_path / 'disk'
         disk.mkdir()
         mount = ['mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', disk]
@@ -266,7 +266,7 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 2  # not set by --epoch
+        assert result['settings']['n_epochs'] == 2  # unaffected by --epoch
 
 
 def test_warns_that_data_are_ignored(run, capsys):

@@ -59,7 +59,7 @@ class TestCorpus:
             parts.append(texts(corpus_of(TRAIN, TEST), 'train'))
         assert parts[0] == parts[1]
         # The development part is drawn at random: it contains both labels,
-        # and not only consecutive reviews.
+        # and its reviews are not all consecutive.
         corpus = data.sample(200, 20)
         assert 0 < corpus.dev.labels.mean() < 1
         assert (corpus.train.labels != numpy.arange(180) % 2).any()

@@ -86,7 +86,7 @@ def test_variants(tmp_path, lines):
     (['bad 1 nan 3'], 'line 1 of .* is not a word and 3 numbers'),
     (['bad,1,2,3'], 'line 1 of .* is not a word and 0 numbers; --glove '
      'accepts vectors as text'),
-    (['2 3', 'bad \0\1\2'], 'line 2 of .* --glove accepts'),  # word2vec's .bin
+    (['2 3', 'bad \0\1\2'], 'line 2 of .* --glove accepts'),  # binary word2vec
     (['version https://git-lfs.github.com/spec/v1', 'size 1'],
      'a is a Git LFS pointer'),
     (['the 1 2 3'], 'has no vector for any word'),
@@ -136,7 +136,7 @@ def test_zip_of_another_program(tmp_path):
     ({'words': ['bad', 'good'], 'vectors': [[1.]]}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [['x', 'y']]}, 'does not contain words'),
     ({'words': ['bad'], 'vectors': [[numpy.nan]]}, 'does not contain words'),
-    ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # a pickle
+    ({'words': numpy.array(['bad'], object)}, 'is damaged'),  # pickled
 ])
 def test_invalid_arrays(tmp_path, arrays, message):
     path = str(tmp_path / 'a.npz')

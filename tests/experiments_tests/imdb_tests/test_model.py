@@ -178,7 +178,7 @@ def test_learns(kind):
 
 @pytest.mark.parametrize('l2_embedding', [False, True])
 def test_optimizer(l2_embedding):
-    """RMSprop uses all options; weight decay of embeddings is optional."""
+    """RMSprop uses all options; embeddings decay only with l2_embedding."""
     config = dataclasses.replace(
         TINY, lr=.02, alpha=.8, eps=1e-3, l2=.1, l2_embedding=l2_embedding)
     model = build(config, WORDS)

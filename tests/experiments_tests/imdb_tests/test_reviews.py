@@ -241,7 +241,7 @@ class TestTable:
             'positive', '1').replace('negative', '0'))])
     @pytest.mark.parametrize('pack', [bytes, gzip.compress])
     def test_single(self, tmp_path, name, contents, pack):
-        """A single file is split into halves, and always in the same way."""
+        """A single file is always split into the same two halves."""
         path = tmp_path / (name + '.gz' * (pack is gzip.compress))
         path.write_bytes(pack(contents.encode()))
         parts = read(path)

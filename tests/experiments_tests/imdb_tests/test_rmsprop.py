@@ -52,7 +52,7 @@ def test_same_as_chainers(dtype, rtol, options):
         assert ours.W.dtype == ours.W.update_rule.state['ms'].dtype == dtype
         numpy.testing.assert_allclose(
             ours.W.array, theirs.W.array, rtol=rtol, atol=rtol)
-        if g is not None:  # rows without a gradient do not change
+        if g is not None:  # rows with gradient 0 do not change
             assert (ours.W.array == previous)[~g.any(axis=1)].all()
     # After a step in which all rows have gradients, both optimizers have the
     # same mean squares.

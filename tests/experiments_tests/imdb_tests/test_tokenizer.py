@@ -12,7 +12,7 @@ from experiments.imdb.tokenizer import tokenize
 
 
 @pytest.mark.parametrize('text, tokens', [
-    # Unlike NLTK's word tokenizer, split off full stops within the text too.
+    # Unlike in NLTK's word tokenizer, full stops inside a text are split off.
     ('It is good. I like it.', 'It is good . I like it .'),
     ('It is good.I like it!Do you?Yes.',
      'It is good . I like it ! Do you ? Yes .'),

@@ -88,7 +88,7 @@ class TestGlove:
         result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
         assert seen == [[1, 2, 3, 4, 5]]
         assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 2  # for "It" and "it"
+        assert result['glove']['vectors'] == 2  # the words "It" and "it"
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))

@@ -131,7 +131,7 @@ class TestChannelOrder:
                   + 1e-3 * random.randn(30, 4)).T
         ordered = kind[visualize.channel_order(states)]
         changes = (ordered != numpy.roll(ordered, 1)).sum()
-        assert changes == 4  # including from the last to the first
+        assert changes == 4  # including the change from the last to the first
 
 
 @pytest.mark.parametrize('n_words', [2, 76])

@@ -40,7 +40,7 @@ def assert_same(actual, expected):
     ('gnmt', .6, 'qrnn')])
 def test_full_width_is_exhaustive(
         random_model, monkeypatch, criterion, alpha, layer):
-    """A wide beam returns all possible texts, sorted by correct scores."""
+    """A wide beam returns all texts in order, with the correct scores."""
     model, characters = random_model('ab', layer)
     monkeypatch.setattr(
         beam, 'length_limit', lambda n_source: 4 + 0 * n_source)

@@ -10,7 +10,7 @@ GERMAN = 'Der Hund sieht die Katze.'
 
 @pytest.fixture
 def translated(trained, monkeypatch, capsys):
-    """Return a function that returns the translated lines and warnings."""
+    """Return a function that returns the translations and the warnings."""
     def run(contents, *arguments):
         monkeypatch.setattr(
             'sys.stdin', io.TextIOWrapper(io.BytesIO(contents)))

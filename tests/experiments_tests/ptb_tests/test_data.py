@@ -59,7 +59,7 @@ def test_line_ends(folder, text, expected):
 @pytest.mark.parametrize('n_lines, n_blank, n_tokens', [
     (3760, 1299, 217646), (4358, 1467, 245569)])
 def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
-    """Counts equal those of WikiText-2, in which every line adds a token."""
+    """Token counts match WikiText-2: even a blank line adds an <eos>."""
     sizes = numpy.diff(numpy.linspace(
         0, n_tokens - n_lines, n_lines - n_blank + 1).astype(int))
     tokens = itertools.cycle(['=', 'Caf\xe9', '=', '<unk>', '@-@', '1,0'])
@@ -73,7 +73,7 @@ def test_tokens_of_wikitext(folder, n_lines, n_blank, n_tokens):
 
 
 def test_memory(folder):
-    """Memory is limited, since each line is read and stored as indices."""
+    """Loading needs little memory, since lines are stored as indices."""
     random = numpy.random.RandomState(0)
     for part in data.PARTS:
         (folder / f'ptb.{part}.txt').write_text(''.join(
@@ -91,7 +91,7 @@ def test_unknown_words(folder):
     corpus = data.load(str(folder))
     assert words(corpus, 'valid') == 'a <unk> <unk> <eos>'
     assert '2 of them unknown' in str(corpus)
-    # If a word has the count 0, 1 is added to all counts.
+    # Because <unk> is not in the training part, all counts grow by 1.
     p = numpy.array([2, 1, 1, 3]) / 12.  # a, <unk>, <unk>, <eos>
     numpy.testing.assert_allclose(
         corpus.unigram_perplexity('valid'),
