@@ -32,7 +32,7 @@ def maybe(strategy):
 def activations(dtype=numpy.float64):
     """Return a strategy for the activations of a pooling.
 
-    There are only two choices, because every choice is compiled by Numba.
+    There are only two choices, because compiling each choice takes seconds.
     ``kernels_tests/test_cpu.py`` tests further activations.
     """
     if dtype is not numpy.float64:

@@ -144,7 +144,7 @@ def test_fix():
 
 @pytest.mark.filterwarnings('error::DeprecationWarning')
 def test_maxout():
-    """A function used as initializer receives arrays of the correct shape."""
+    """An initializer function receives arrays of the correct shape."""
     def fill(array):
         shapes.append(array.shape)
         array[...] = numpy.arange(array.size).reshape(array.shape)

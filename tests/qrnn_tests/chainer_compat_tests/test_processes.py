@@ -1,4 +1,4 @@
-"""Test that processes started by Chainer first import the patches."""
+"""Test that the patches are also applied in child processes."""
 import multiprocessing
 import os
 import subprocess

@@ -101,7 +101,7 @@ def test_activations(device, pooling, activations):
 
 @pytest.mark.parametrize('train', [True, False])
 def test_zoneout_is_drawn_once(device, train):
-    """Forward, backward and second derivatives use the same mask."""
+    """Gradients use the forward mask, with and without double backprop."""
     u = chainer.Variable(uniform(2, 9, 9, dtype='d'))
     numpy.random.seed(3)
     seed = numpy.random.randint(2 ** 63 - 1, dtype=numpy.int64)

@@ -34,7 +34,7 @@ def test_gradients():
 @pytest.mark.gpu
 @pytest.mark.parametrize('dtype', DTYPES)
 def test_mask_is_the_same_on_a_gpu(dtype):
-    """Forward and backward use the same masks on a GPU and on a CPU."""
+    """The same seed gives the same mask on a GPU and on a CPU."""
     x = numpy.random.uniform(-1, 1, (3, 5, 700)).astype(dtype)
     results = []
     for array in x, cuda.to_gpu(x):

@@ -42,7 +42,7 @@ def test_gates_are_one_or_unchanged():
     assert (F[~kept] == f[~kept]).all()  # other gates are not rescaled
     assert abs(kept.mean() - .2) < .01
     assert abs((kept & (zoneout(f, .2).array == 1)).mean() - .04) < .005
-    for axis in range(3):  # neighbours are drawn independently
+    for axis in range(3):  # adjacent gates are drawn independently
         both = numpy.roll(kept, 1, axis) & kept
         assert abs(both.mean() - .04) < .005
 

@@ -1,4 +1,4 @@
-"""Test that shapes determine the layers, and that invalid shapes raise."""
+"""Test that shapes determine the layers; invalid shapes raise errors."""
 import chainer
 from chainer.link_hooks import SpectralNormalization
 from chainer.link_hooks import TimerHook

@@ -161,7 +161,7 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived],
-                           # This option computes gradients with strnn.
+                           # With this option, strnn computes the gradients.
                            enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
@@ -205,7 +205,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
-    # Check last_steps, and the adjoint of unfold and last_steps together.
+    # Check last_steps, then fold with the gradient of last_steps.
     n_steps = k - 1
     before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
     ends = B * [T] if lengths is None else lengths

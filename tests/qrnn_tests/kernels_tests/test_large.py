@@ -18,9 +18,9 @@ from qrnn_tests.kernels_tests.test_faults import Edit
 pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
-# Both offsets and counters exceed 2 ** 32. A counter is used for four steps.
+# Offsets and Philox counters exceed 2 ** 32. A counter serves four steps.
 SHAPE = B, T, C = 5, 128, 2 ** 25
-LAST = 32  # number of channels in the last block of every regime
+LAST = 32  # channels to check; the last block has at least as many
 ZONEOUT, SEED = .3, 12345
 
 
@@ -90,7 +90,8 @@ def check_dropout(folder, edit=None):
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
     # Only the last block runs. Each of its threads computes one element in
-    # every quarter of the chunk, so the block computes the end of each.
+    # every quarter of the chunk, so the block computes the last elements of
+    # each quarter.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

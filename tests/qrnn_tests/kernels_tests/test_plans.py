@@ -38,7 +38,7 @@ def test_launches_cover_channels_and_time(name, dtype, regime):
             assert launch_.grid[0] * x >= channels
             assert (launch_.grid[0] - 1) * x < channels
             assert x * y <= 512 and launch_.shared <= 48 * 1024
-            if launch_.kernel.endswith('reduce'):  # all warps get equal parts
+            if launch_.kernel.endswith('reduce'):  # warps share chunks evenly
                 assert scan.chunk % (y * scan.slice) == 0
 
 

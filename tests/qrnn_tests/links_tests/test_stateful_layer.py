@@ -313,7 +313,7 @@ def test_to_device():
     assert layer(uniform(3, 4)).array.shape == (3, 6)
 
 
-# F.forget
+# Calls through F.forget
 
 @links
 def test_forget_is_exact_without_a_carried_state(make):

@@ -100,7 +100,7 @@ def test_gradients(name, layer):
 
 
 def test_stack(name):
-    """Each layer of a stack with the settings of a cell computes that cell."""
+    """A stack with the settings of a cell applies this cell in each layer."""
     stack = QRNNStack(2, 3, 5, **STRONGLY_TYPED[name])
     x = uniform(2, 7, 3)
     h = x
