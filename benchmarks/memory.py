@@ -1,4 +1,4 @@
-"""Memory copies as references, and data sets larger than all caches."""
+"""Memory copies, to which the time of a kernel is compared."""
 import math
 
 

@@ -23,7 +23,7 @@ _N_ITERATIONS = 9  # the first iteration is a warm-up
 
 
 def main(config=CONFIGS['qrnn-zoneout'], n_words=_N_WORDS):
-    """Time iterations on random words that all processes share."""
+    """Measure the time of an iteration, whose rows the processes share."""
     processes = join('naive', config.batch_size)
     device = chainer.get_device('@numpy')
     numpy.random.seed(0)

@@ -17,8 +17,8 @@ class Table:
             ``result.json``.
         validation (tuple): Criterion for the best epoch: an entry of the log,
             a factor for display, and ``min`` or ``max``.
-        columns (dict): Maps headings of columns to entries of
-            ``result.json``. ``'validation'`` is the score of the best epoch.
+        columns (dict): Maps headings of columns to entries of ``result.json``
+            or to ``'validation'``, the score of the best epoch.
         rows (dict): Maps configurations to the paper's results, in the order
             of the columns.
         settings (dict): Maps each configuration to a dict of the paper's

@@ -60,7 +60,7 @@ class SharingUpdater(updaters.StandardUpdater):
     Args:
         iterator, optimizer, converter, device: As in Chainer's
             :class:`~chainer.training.updaters.StandardUpdater`.
-        processes (SingleProcess): The processes that share the batches.
+        processes (SingleProcess or MultiProcess): The processes.
         count (callable): Function that receives a list of examples. It
             returns the number of items over which the model averages its loss.
 

@@ -50,8 +50,8 @@ def write_json(path, value):
 def prepare_folder(out, resume, overwrite):
     """Create the output folder of a run.
 
-    If the folder contains a run, ``overwrite`` removes it. Without
-    ``overwrite`` and ``resume``, :class:`UserError` is raised.
+    If the folder contains a run, ``overwrite`` removes it, and ``resume``
+    keeps it. If both are False, :class:`UserError` is raised.
     """
     os.makedirs(out, exist_ok=True)
     pattern = re.compile(r'log|model\.(json|npz)|result\.json|' + _SNAPSHOT)
@@ -100,7 +100,7 @@ class Snapshot(training.Extension):
             run is resumed.
         every (int): Number of iterations between snapshots. A snapshot is also
             written after every epoch.
-        processes (SingleProcess): The processes that train together.
+        processes (SingleProcess or MultiProcess): The processes.
 
     """
 

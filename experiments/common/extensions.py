@@ -113,8 +113,8 @@ class DeferSignals(training.Extension):
 
     Args:
         snapshot (Snapshot): Extension that writes snapshots.
-        processes (SingleProcess): The processes that train together. A signal
-            to one process ends all processes.
+        processes (SingleProcess or MultiProcess): The processes that train
+            together. A signal to one process ends all processes.
 
     """
 
@@ -176,7 +176,7 @@ class EarlyStopping(triggers.IntervalTrigger):
         best (BestModel): Extension with the epoch of the best model.
         patience (int): The run ends after this number of epochs without a
             better model. By default, it does not end early.
-        processes (SingleProcess): The processes that train together.
+        processes (SingleProcess or MultiProcess): The processes.
 
     """
 

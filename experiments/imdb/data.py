@@ -157,7 +157,7 @@ class Corpus:
 
 
 class Reviews(chainer.dataset.DatasetMixin):
-    """Data set of reviews: pairs of word indices, int32 ``(T,)``, and a label.
+    """Data set of reviews. An example consists of word indices and a label.
 
     Args:
         words (numpy.ndarray): Concatenated word indices of all reviews,

@@ -16,7 +16,7 @@ class StreamIterator(chainer.dataset.Iterator):
     chunks of ``T`` words; the last chunk may be shorter. Each chunk continues
     the previous chunk, so a recurrent state can be carried over. Words after
     the last row, at most ``B - 1``, are left out. The targets are the words.
-    Each input is the word before its target; the first input is ``eos``.
+    Each input is the word before its target in the stream, at first ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):

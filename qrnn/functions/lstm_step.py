@@ -74,7 +74,7 @@ def lstm_step_ref(x: numpy.ndarray, V: numpy.ndarray, b: numpy.ndarray,
     ``W``   ``(4 * m, m)``  recurrent weights
     ``c0``  ``(B, m)``      previous cell state, or None
     ``h0``  ``(B, m)``      previous output, or None
-    return  ``(B, m)``      output, cell state, next ``h0``
+    return  all ``(B, m)``  output, cell state, output
     ======  ==============  ==============================
     """
     x, V, b = (numpy.asarray(a, numpy.float64) for a in (x, V, b))

@@ -23,8 +23,8 @@ def load_chainer_core(source: str | Arrays, link: chainer.Link,
     ================  ==========================================  =========
     ``W/W``, ``W/b``  ``(3 * m, n)``, ``(3 * m,)``                k = 1
     ``W/W``           ``(3 * m, n)``, for the current step        k = 2
-    ``V/W``, ``V/b``  ``(3 * m, n)``, for the previous step,      k = 2
-                      ``(3 * m,)``
+    ``V/W``           ``(3 * m, n)``, for the previous step       k = 2
+    ``V/b``           ``(3 * m,)``                                k = 2
     ``conv/W``,       ``(3 * m, n, k)``, ``(3 * m,)``             k >= 3
     ``conv/b``
     ``U/W``, ``U/b``  ``(3 * m, m)``, ``(3 * m,)``                attention

@@ -54,9 +54,9 @@ class _NStepQRNN(link.ChainList):
         """Apply all layers to a list of sequences.
 
         Args:
-            hx (~chainer.Variable): Output of every layer at the step before
-                the first, ``(S, B, m)``, where S is the number of layers
-                times the number of directions. Zeros if None.
+            hx (~chainer.Variable): Outputs before the first step,
+                ``(S, B, m)``, where S is the number of layers times the
+                number of directions. Zeros if None.
             cx (~chainer.Variable): Pooled states before the first step,
                 ``(S, B, m)``. Zeros if None.
             xs (list of ~chainer.Variable): Sequences, ``(L_i, n)``.

@@ -24,8 +24,8 @@ class Encoded(NamedTuple):
     Attributes:
         bias (str): Bias of the gates, ``(B, gates * m)``. It depends on the
             last output of the encoder layer.
-        h (str): Outputs of the encoder layer, ``(B, S, m)``. Outputs past the
-            end of a sequence are 0. None without attention.
+        h (str): Outputs of the encoder layer for S steps, ``(B, S, m)``.
+            Outputs past the end of a sequence are 0. None without attention.
         lengths (str): Number of steps of each encoder sequence, int64
             ``(B,)``. None without attention, or if all have ``S`` steps.
     """

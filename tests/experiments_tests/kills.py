@@ -156,7 +156,7 @@ def _wait(process, number=None, seconds=TIMEOUT):
     """Wait for a process, and return its exit status or ``'hangs'``.
 
     If the process has not ended after ``seconds``, it receives the signal
-    ``number``.
+    ``number``, and has another ``TIMEOUT`` seconds to end.
     """
     status = _poll(process, seconds)
     if status is None and number is not None:

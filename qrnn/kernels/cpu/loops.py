@@ -3,8 +3,8 @@
 Each array is passed as a one-dimensional array, followed by the strides of the
 batch and time axes. Adjacent channels are adjacent in memory, so the compiler
 vectorises inner loops over channels. A stride of 0 broadcasts a row: a missing
-gradient is passed as one row of zeros. A loop processes the items from
-``first`` to ``last - 1``. An item is a block of channels of one sequence.
+gradient is passed as one row of zeros. An item is a block of channels of one
+sequence. A loop processes the items from ``first`` to ``last - 1``.
 """
 import functools
 import math
@@ -227,8 +227,8 @@ def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
     """Compute the gradients of :func:`lstm_forward`.
 
     ``gh`` is the part of the output's gradient that comes from step ``t + 1``.
-    In the padding, ``held`` stores the gradient of the last output until the
-    loop reaches the last step of the sequence.
+    The steps are processed in reverse, so the padding comes first. There,
+    ``held`` stores the gradient of the last output until the last valid step.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)

@@ -73,7 +73,7 @@ def _dropout(first, last, key, limit, scale, chunk, x, y):
 
 @compiled
 def _draw(key, counter, words):
-    """Fill ``words``, ``(4, n)``, with four random words per counter.
+    """Fill ``words``, ``(4, n)``, with four 32-bit numbers per counter.
 
     The n counters are consecutive and start at ``counter``.
     """

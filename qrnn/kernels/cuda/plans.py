@@ -65,7 +65,7 @@ def choose_regime(channels, T):
     T <= 8 or B C >= 32,768      ``sequential``    one thread per channel
                                                    saturates the memory, or T
                                                    is too small to split
-    B C <= 2,048 and T >= 4,096  ``chunked_scan``  fewer than 64 blocks of 32
+    B C <= 2,048 and T >= 4,096  ``chunked_scan``  at most 64 blocks of 32
                                                    channels leave most of a
                                                    large device idle, which
                                                    costs more than reading

@@ -3,8 +3,9 @@
 #: Numbers of values per element (b, t, c). The keys are the operation and the
 #: pooling. The first two numbers count the values that a single pass reads and
 #: writes. The third number counts the values that a chunked scan reads in an
-#: additional first pass. The comments name these values. Without an output
-#: gate, h is written only if lengths are given; without lengths, h equals c.
+#: additional first pass. The comments name these values, in the form "read ->
+#: written; read in the first pass". Without an output gate, h is written only
+#: if lengths are given; without lengths, h equals c.
 #: If the states have a gradient gc, both passes of backward also read gc.
 VALUES = {
     # operation           pooling: read, write, first pass

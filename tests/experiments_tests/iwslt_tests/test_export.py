@@ -59,7 +59,7 @@ def test_same_probabilities(random_model, kernel_sizes):
 
 @pytest.fixture
 def exported(trained, tmp_path, capsys):
-    """Export with options, and return the folder of both models."""
+    """Return a function that exports a translator and returns the folder."""
     def make(*options):
         out = tmp_path / 'translator.onnx'
         export.main(['--model', trained[0], '--out', str(out), *options])

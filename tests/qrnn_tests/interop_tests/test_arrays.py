@@ -10,7 +10,7 @@ from qrnn import interop
 
 
 def test_any_names(tmp_path):
-    """Arrays may have the names of arguments of numpy.savez."""
+    """An array may have the name of an argument of numpy.savez."""
     arrays = {'file': numpy.arange(3.), 'a/b': numpy.float32(2.),
               'a/b.npy': numpy.float32(3.),
               'layers.0.weight': numpy.ones((2, 3)).T}

@@ -205,7 +205,7 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
-    # Check last_steps, then fold with the gradient of last_steps.
+    # Check last_steps. Then check fold with a gradient of last_steps.
     n_steps = k - 1
     before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
     ends = B * [T] if lengths is None else lengths

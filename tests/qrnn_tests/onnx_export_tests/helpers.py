@@ -39,8 +39,8 @@ def shapes_of_h(model, path, cases):
     """Return the shape of the output h for each case, or None for an error.
 
     A case is a dict that maps the names of inputs to their shapes. All inputs
-    are zeros, and one-dimensional inputs are lengths. The model runs in
-    another process, because onnxruntime may crash.
+    are zeros. One-dimensional inputs are lengths, so they are integers. The
+    model runs in another process, because onnxruntime may crash.
     """
     path.write_bytes(model.SerializeToString())
     process = subprocess.run(
