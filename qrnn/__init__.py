@@ -1,6 +1,6 @@
 """Quasi-recurrent neural networks for Chainer."""
 
-from qrnn import chainer_compat  # NOQA  imported first: it patches Chainer
+from qrnn import chainer_compat  # NOQA  imported first to patch Chainer
 
 from qrnn.functions import attention_sum  # NOQA
 from qrnn.functions import attention_sum_ref  # NOQA

@@ -19,7 +19,7 @@ import warnings
 def patch():
     """Import Chainer with its broken lines replaced.
 
-    A patch whose check passes with the installed versions is not applied.
+    Patches that the installed versions do not need are not applied.
     Further calls have no effect.
 
     Raises:
@@ -43,10 +43,10 @@ def patch():
 
 
 def call(function, *args, **kwargs):
-    """Call a Chainer function in a new process.
+    """Call a function in a new process, after Chainer has been patched.
 
-    A process that is not forked must import this module before Chainer. This
-    happens because the process unpickles ``call`` before ``function``.
+    A process that is not forked unpickles ``call`` before ``function``.
+    Unpickling ``call`` imports this module, which patches Chainer.
     """
     return function(*args, **kwargs)
 
@@ -132,8 +132,8 @@ _PATCHES = (
     # Since Python 3.10, Thread.setDaemon warns.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'thread.setDaemon(True)': 'thread.daemon = True'}),
-    # Since Python 3.14, processes are not forked by default. New processes
-    # import Chainer without the patches, so they fail or hang.
+    # Since Python 3.14, processes are not forked by default. Without
+    # `call`, new processes would import Chainer unpatched, and fail or hang.
     ('chainer.iterators.multiprocess_iterator', lambda np: False, {
         'self._pool = multiprocessing.Pool(':
             'from qrnn.chainer_compat import call\n'

@@ -1,8 +1,8 @@
 """Check that qrnn works on this machine: ``python -m qrnn.check``.
 
 The command prints one line per check. On the CPU, float64 outputs are compared
-with the NumPy references. The results of other dtypes and of GPU 0 are
-compared with the float64 results of the CPU. The GPU is checked if CuPy is
+with the NumPy references. For other dtypes and on GPU 0, outputs and gradients
+are compared with the CPU's float64 results. The GPU is checked if CuPy is
 installed. The exit status is 1 if a check fails.
 """
 import functools
@@ -36,8 +36,8 @@ INSTALL = ("install CuPy with CUDA's libraries: pip install "
            "'cupy-cuda13x[ctk]', or for a GPU before compute capability 7.5, "
            "such as a V100, 'cupy-cuda12x[ctk]>=14'")
 
-#: Largest allowed error for each dtype, relative to the largest expected
-#: value, or to 1 if all expected values are smaller.
+#: Upper limit of the error for each dtype. Errors are relative to the largest
+#: absolute expected value, or absolute if that value is below 1.
 TOLERANCE = {'float64': 1e-12, 'float32': 4e-6, 'float16': 4e-3}
 
 #: Sequence lengths of the inputs. On a GPU, each length selects a different
@@ -139,7 +139,7 @@ class _Operation(typing.NamedTuple):
 
 
 def _operations(T):
-    """Yield all operations, with their input shapes for T steps."""
+    """Yield every operation to check, with the input shapes for T steps."""
     B, C, n, m = 2, 33, 9, 5
     lengths = [T, T - 7]
     for name, reverse in ('recurrence', False), ('reversed recurrence', True):

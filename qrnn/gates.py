@@ -38,7 +38,7 @@ def check_pooling(pooling, activations=None, gated=True):
             "does not have; choose 'fo' or 'ifo'")
     for gate, name in (activations or {}).items():
         if (gate, name) == ('f', 'sigmoid'):
-            continue  # the only activation of f
+            continue  # f supports only the sigmoid
         if gate not in ('z', 'o', 'i') or name not in _NAMES:
             raise ValueError(
                 "activations must map some of the gates 'z', 'o' and 'i' to "

@@ -13,7 +13,7 @@ def cast(x, dtype):
 
 
 def apply_matmul(function, *xs):
-    """Apply a matrix product such as ``F.matmul`` to Variables of one dtype.
+    """Apply a product such as ``F.matmul`` to Variables of the same dtype.
 
     On a CPU, float16 Variables are multiplied in float32. BLAS libraries do
     not support float16, and NumPy's own float16 loops take about a hundred

@@ -87,7 +87,7 @@ def send_lengths(lengths, x):
 
 
 def as_lengths(lengths, B, T):
-    """Check lengths, and convert them to int32 on their own device.
+    """Check lengths, and convert them to int32 without changing the device.
 
     Args:
         lengths: See :func:`valid_steps`. An int32 array is not copied.

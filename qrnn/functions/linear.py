@@ -99,5 +99,5 @@ class _Linear(Node):
 
 
 def _as_rows(x):
-    """Return the shape of x with all axes before the last merged into one."""
+    """Return the 2-D shape of x, with all axes but the last merged."""
     return math.prod(x.shape[:-1]), x.shape[-1]

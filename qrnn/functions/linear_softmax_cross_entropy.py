@@ -30,7 +30,7 @@ def linear_softmax_cross_entropy(
     The function is intended for large vocabularies. With a large vocabulary,
     the logits, ``(N, V)``, are by far the largest array of a language model.
     To save memory, the function overwrites the logits with their gradient.
-    This takes a single kernel launch on a GPU, and uses all cores of a CPU.
+    This step is a single kernel launch on a GPU, and uses all CPU cores.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Inputs of the linear
@@ -116,7 +116,7 @@ class _LinearSoftmaxCrossEntropy(function_node.FunctionNode):
     def forward(self, inputs):
         self.retain_inputs((0, 1, 2))
         x, W, b = map(_in_float32, inputs)
-        self.glogits = x.dot(W.T)  # logits; replaced by their gradient below
+        self.glogits = x.dot(W.T)  # still logits; the kernel overwrites them
         losses = kernels.softmax_cross_entropy(
             self.glogits, b, self.t, self.ignore_label)
         loss, self.weights = kernels.mean_loss(

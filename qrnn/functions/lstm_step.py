@@ -65,17 +65,17 @@ def lstm_step_ref(x: numpy.ndarray, V: numpy.ndarray, b: numpy.ndarray,
                   ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Reference of :func:`lstm_step` in NumPy and float64.
 
-    ======  ==============  ==============================
+    ======  ==============  ================================
     array   shape           meaning
-    ======  ==============  ==============================
+    ======  ==============  ================================
     ``x``   ``(B, n)``      inputs
     ``V``   ``(4 * m, n)``  weights of the input
     ``b``   ``(4 * m,)``    bias
     ``W``   ``(4 * m, m)``  recurrent weights
     ``c0``  ``(B, m)``      previous cell state, or None
     ``h0``  ``(B, m)``      previous output, or None
-    return  all ``(B, m)``  output, cell state, output
-    ======  ==============  ==============================
+    return  all ``(B, m)``  output, cell state, output again
+    ======  ==============  ================================
     """
     x, V, b = (numpy.asarray(a, numpy.float64) for a in (x, V, b))
     h, c, h_last = lstm_ref((x @ V.T + b)[:, None], W, c0, h0)
@@ -137,7 +137,7 @@ class _LSTMStep(Node):
         return [chainer.as_variable(g) for g in grads]
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the gradients as differentiable Variables."""
+        """Return the gradients of all inputs as differentiable Variables."""
         x, V, b, *rest = inputs
         h, c, h_last = lstm(linear(x, V, b)[:, None], *rest)
         arrived = [(y, g) for y, g in zip((h[:, 0], c, h_last), grad_outputs)

@@ -167,12 +167,12 @@ def check_lookahead(lookahead, kernel_size):
 
 
 class _MaskedConvolution(Node):
-    """Convolution as a single node, because each node costs host time."""
+    """Convolution as one function node; more nodes would cost host time."""
 
     def __init__(self, lengths, lookahead, returns_last=False):
         self.lengths = lengths
         self.lookahead = lookahead
-        self.returns_last = returns_last  # True in streaming_convolution
+        self.returns_last = returns_last  # if True, also return the next x0
 
     def check_type_forward(self, in_types):
         type_check.expect(2 <= in_types.size(), in_types.size() <= 3)
@@ -241,7 +241,7 @@ class _MaskedConvolution(Node):
         grads = {}
         if 1 in indexes:
             # The windows are k times as large as the inputs. Therefore,
-            # forward does not store them, and they are computed again.
+            # forward does not store them, and backward computes them again.
             grads[1] = matmul(
                 self._windows(x, k, *x0).T, gy, W.dtype).reshape(k, n, m)
         if 0 in indexes or 2 in indexes:

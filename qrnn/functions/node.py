@@ -13,7 +13,7 @@ class Node(function_node.FunctionNode):
     with new input types or shapes goes through Chainer's type checks.
     """
 
-    #: Hashable values that ``check_type_forward`` reads besides the inputs.
+    #: Options that affect ``check_type_forward``. They must be hashable.
     type_options: tuple = ()
 
     def apply(self, inputs):

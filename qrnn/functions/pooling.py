@@ -262,7 +262,7 @@ class QRNNPooling(Node):
                 for name, g in zip(('u', 'b', 'c0'), grads)}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the gradients as differentiable Variables."""
+        """Return the gradients of all inputs as differentiable Variables."""
         u, mask = inputs['u'].array, self.mask
         valid = valid_steps(self.lengths, u)
         expected = kernels.expected_ratio(self.zoneout, self.seed, mask)

@@ -222,7 +222,7 @@ class _QRNNStep(Node):
                 for name, g in grads.items()}
 
     def _differentiable_backward(self, inputs, grad_outputs):
-        """Return the gradients as differentiable Variables."""
+        """Return the gradients of all inputs as differentiable Variables."""
         outputs = self._differentiable_step(**inputs)
         arrived = [(y, g) for y, g in zip(outputs, grad_outputs)
                    if g is not None]

@@ -114,7 +114,7 @@ def unpad_sequence(
 
 
 def take_rows(x, indices):
-    """Return a copy of the rows of a Variable that have the given indices."""
+    """Copy the rows with the given indices from a Variable."""
     return _TakeRows(indices).apply((x,))[0]
 
 

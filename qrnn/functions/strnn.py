@@ -167,7 +167,7 @@ class STRNNFunction(Node):
 
 
 def _delay(h, h0, reverse):
-    """Shift h by one step along time, and fill the gap with h0."""
+    """Shift h to one step later (earlier if reverse), and insert h0."""
     h0 = F.expand_dims(h0, 1)
     parts = (h[:, 1:], h0) if reverse else (h0, h[:, :-1])
     return F.concat(parts, axis=1)

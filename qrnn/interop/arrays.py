@@ -51,7 +51,8 @@ def read_arrays(source: str | Arrays) -> dict[str, numpy.ndarray]:
         _check_archive(source)
         with numpy.load(source, allow_pickle=False) as arrays:
             members = arrays.zip.namelist()
-            # arrays.files omits .npy, so the names a and a.npy would collide.
+            # Full member names are used, because the key 'a.npy' could mean
+            # the array a.npy or the array a.
             return {member.removesuffix('.npy'): _native(arrays[member])
                     for member in members}
     except (OSError, ImportError):

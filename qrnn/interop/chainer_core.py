@@ -123,7 +123,7 @@ def _filters(arrays, prefix, layer):
 
 
 def _attention(arrays, prefix, layer):
-    """Return V, the bias of V, and (parameter, array) pairs of ``attend``."""
+    """Return V and its bias, and (parameter, array) pairs for ``attend``."""
     m, description = layer.out_size, 'a layer with attention'
     V, b, W, attend_b = (
         get_array(arrays, prefix + name, shape, description)

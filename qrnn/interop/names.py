@@ -2,7 +2,7 @@
 import re
 
 
-#: Names of a layer's weight and bias. The keys are the styles of names.
+#: Naming styles, each with the names of a layer's weight and bias.
 NAMES = {
     'torchqrnn': ('layers.{}.linear.weight', 'layers.{}.linear.bias'),
     # DropConnect computes module.weight from the parameter weight_raw.
@@ -58,7 +58,7 @@ def find_qrnn(arrays, prefix=None):
         matches = {
             (style, start): numbers for (style, start), numbers in _search(
                 arrays, prefix, ['torchqrnn-layer']).items()
-            # A single layer of a stack is found only if the prefix is given.
+            # A layer inside a stack matches only if its prefix is given.
             if prefix is not None or not re.search(r'layers\w*\.\d+\.$', start)
         }
     if not matches:

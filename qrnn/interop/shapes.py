@@ -5,7 +5,7 @@ from qrnn.gates import GATES
 
 
 def read_shapes(arrays, names, in_size, output_gate, out_size, window):
-    """Infer the pooling of a link, and the window and size of each layer.
+    """Infer a link's pooling, and each layer's window and number of channels.
 
     Args:
         arrays (dict): Arrays; the keys are the names.
@@ -15,7 +15,7 @@ def read_shapes(arrays, names, in_size, output_gate, out_size, window):
             unknown.
         out_size (int or sequence): Expected number of hidden channels, or
             None.
-        window (int or sequence): Expected window, or None.
+        window (int or sequence): Expected window (filter width), or None.
 
     Returns:
         tuple: The pooling, and a list with a pair (window, hidden channels)

@@ -45,7 +45,7 @@ def load_state_dict(source: str | Arrays, link: chainer.Link,
                     prefix: str | None = None) -> None:
     """Load weights of torchqrnn or fastai into a link.
 
-    The weights are recognised by their names:
+    The weights are recognized by their names:
 
     =====================================  ===============================
     name of the first weight               model

@@ -56,8 +56,8 @@ class Encoder(NamedTuple):
         The query and the result are ``(B', T, m)``, or ``(B', m)`` for one
         step, where B' is the number of sequences of the decoder.
         """
-        # The steps of all sequences that share a source are passed to
-        # attention as the steps of a single sequence.
+        # Sequences that share a source are concatenated along time, so that
+        # attention receives one query sequence for each source.
         n_steps = self.n_sharing(len(query)) * (
             query.shape[1] if query.ndim == 3 else 1)
         steps = query.reshape(len(self.h), n_steps, query.shape[-1])

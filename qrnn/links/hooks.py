@@ -7,9 +7,9 @@ import numpy
 def with_hooks(link, name, function, *args):
     """Call a function, and run the hooks of a link before and after it.
 
-    Chainer runs link hooks only when a link is called. Some layers read the
-    parameters of an inner link, or run an inner layer from a given state. They
-    use this function to also run hooks, such as spectral normalization.
+    Chainer runs link hooks, such as spectral normalization, only when a link
+    is called. This function runs them for a link that is used without a call:
+    its parameters are read, or it runs from a given state.
 
     Args:
         link (~chainer.Link): The link that ``function`` uses.

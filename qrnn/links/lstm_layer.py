@@ -62,7 +62,7 @@ class LSTMLayer(RecurrentLayer):
 
     state_type = LSTMState
 
-    #: For each parameter, the arguments that determine the sizes of its axes.
+    #: Maps parameter paths to the arguments that set the size of each axis.
     axes = {
         '/upward/W': ('out_size', 'in_size'), '/upward/b': ('out_size',),
         '/lateral/W': ('out_size', 'out_size'),

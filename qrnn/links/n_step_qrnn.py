@@ -240,7 +240,7 @@ def _groups(lengths):
     """Return the indices of sequences, grouped by length, longest first."""
     groups, longest = [], None
     for i in numpy.argsort(-lengths, kind='stable'):
-        # With at most a quarter of padding, one batch is faster than two.
+        # One batch with up to a quarter of padding is faster than two.
         if longest is None or longest - lengths[i] > max(8, longest // 4):
             longest = lengths[i]
             groups.append([])

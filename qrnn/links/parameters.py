@@ -11,7 +11,7 @@ def check_stored(link, serializer):
 
     Args:
         link (RecurrentLayer): The link into which parameters will be loaded.
-        serializer: Serializer or deserializer. A serializer needs no check.
+        serializer: Serializer or deserializer. Only loading is checked.
 
     """
     if not isinstance(serializer, chainer.Deserializer):

@@ -180,7 +180,7 @@ class QRNN(chainer.Chain):
 
 
 def _concat_rows(state, before, n_ended):
-    """Append the rows of the previous state that belong to ended sequences."""
+    """Append the previous state's rows of ended sequences to a new state."""
     if state is None:
         return None
     if before is None:  # None means zeros

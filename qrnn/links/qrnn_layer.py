@@ -136,7 +136,7 @@ class QRNNLayer(RecurrentLayer):
     _options = ('zoneout', 'zoneout_expectation', 'lookahead', 'activations',
                 *RecurrentLayer._options)
 
-    #: For each parameter, the arguments that determine the sizes of its axes.
+    #: Maps parameter paths to the arguments that set the size of each axis.
     axes = {
         '/W': ('kernel_size', 'in_size', 'out_size or pooling'),
         '/b': ('out_size or pooling',),

@@ -21,8 +21,9 @@ class RecurrentLayer(StatefulLayer):
     and return the next state. ``forward`` assigns the next state to the layer
     only at the end.
 
-    A subclass also defines :attr:`in_size`, :attr:`axes`, :meth:`known_shape`,
-    and ``_advance(x, state, lengths)``, which runs sequences from a state and
+    In addition to the members that :class:`StatefulLayer` requires, a subclass
+    defines :attr:`in_size`, :attr:`axes`, :meth:`known_shape`, and
+    ``_advance(x, state, lengths)``, which runs sequences from a state and
     returns the outputs and the next state. ``print(layer)`` shows all
     attributes in ``_sizes``, and the attributes in ``_options`` that are set.
     """
@@ -108,7 +109,7 @@ class RecurrentLayer(StatefulLayer):
 
     def _run(self, x, state, lengths):
         self._check_call(x)
-        # Function nodes select their device themselves; other code does not.
+        # Function nodes select their own device; all other code needs this.
         with chainer.using_device(self.device):
             if self.decoder:
                 if self.encoder is None:
@@ -132,7 +133,7 @@ class RecurrentLayer(StatefulLayer):
         lengths = send_lengths(lengths, x)
         h, state = self._advance(x, state, lengths)
         if lengths is not None:
-            h.lengths = lengths  # used by init of a decoder layer
+            h.lengths = lengths  # read by decoder.init(encoder_h=h)
         return h, state
 
     def _step(self, x, state):

@@ -70,8 +70,8 @@ class _Stack(link.ChainList):
         the states of all layers. See :meth:`qrnn.QRNNLayer.advance`.
 
         Returns:
-            tuple: The last layer's outputs, and a tuple of the states of all
-            layers.
+            tuple: The last layer's outputs, and a tuple of the next states of
+            all layers.
 
         """
         return with_hooks(self, 'advance', self._advance, x, state, lengths)
@@ -281,7 +281,7 @@ def _in_sizes(n_layers, in_size, out_size, dense):
 
 
 def per_layer(name, values, n_layers):
-    """Return one number for each layer, given one number or a sequence."""
+    """Return one number per layer; repeat a single number for all layers."""
     if isinstance(values, numbers.Integral):
         return n_layers * (values,)
     if len(values) != n_layers:

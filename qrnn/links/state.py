@@ -6,7 +6,7 @@ import chainer.functions as F
 
 
 def map_parts(function, parts):
-    """Apply a function to the fields of a named tuple that are not None."""
+    """Apply a function to a named tuple's fields; None fields stay None."""
     if parts is None:
         return None
     return type(parts)(*(
@@ -14,7 +14,7 @@ def map_parts(function, parts):
 
 
 def own(x, device):
-    """Copy an array or Variable to a device; the copy is differentiable."""
+    """Return a differentiable copy of an array or Variable on a device."""
     x = F.copy(chainer.as_variable(x), device)
     return x * 1  # F.copy does not copy within a device
 

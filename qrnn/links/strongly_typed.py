@@ -19,7 +19,8 @@ from typing import Any
 #: T-LSTM, they also depend on the previous input. The equations are from
 #: `Strongly-Typed Recurrent Neural Networks
 #: <https://arxiv.org/abs/1602.02218>`_. They correspond to if-pooling (T-GRU)
-#: and fo-pooling (T-LSTM). The QRNN paper states fo- and ifo-pooling instead.
+#: and fo-pooling (T-LSTM). The QRNN paper states fo-pooling (T-GRU) and
+#: ifo-pooling (T-LSTM) instead.
 #:
 #: >>> from qrnn import QRNNLayer, STRONGLY_TYPED
 #: >>> layer = QRNNLayer(3, 5, **STRONGLY_TYPED['T-LSTM'])
