@@ -98,7 +98,11 @@ class Classifier(Task):
 
 
 class Tagger(Task):
-    """Tagger that predicts distances to the previous and to the next 0."""
+    """Tagger that predicts the distances to the previous and the next 0.
+
+    Distances are in symbols, and at most 3. Without such a 0, the distance is
+    3. If the symbol itself is 0, both distances are 0.
+    """
 
     lstm, qrnn = 'NStepBiLSTM', 'NStepBiQRNN'
     n_tags = 4

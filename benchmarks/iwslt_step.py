@@ -49,6 +49,6 @@ def _shapes(config, S, T):
     return ([(B * S, k_s * n, 3 * m) for k_s, n in zip(
                 config.kernel_sizes, sizes)]
             + [(B * T, k * n, 3 * m) for n in sizes]
-            + len(sizes) * [(B, m, 3 * m)]  # for the encoder's last outputs
-            + [(B, T, m, S), (B, T, S, m)]  # for the attention
+            + len(sizes) * [(B, m, 3 * m)]  # maps the encoder's last outputs
+            + [(B, T, m, S), (B, T, S, m)]  # attention: scores, contexts
             + [(B * T, 2 * m, m), (B * T, m, _N_CHARACTERS)])

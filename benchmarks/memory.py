@@ -1,4 +1,4 @@
-"""Memory copies, to which the time of a kernel is compared."""
+"""Memory copies, timed for comparison with kernels."""
 import math
 
 
@@ -26,8 +26,8 @@ def copy_of(n_bytes, calls, xp, buffer=1 << 30):
     buffers. The buffers are larger than all caches.
 
     Args:
-        n_bytes (int): Traffic of one copy. Half of these bytes are read, and
-            half are written.
+        n_bytes (int): Number of bytes read plus number of bytes written by one
+            copy. The two numbers are equal.
         calls (int): Number of copies per call of the function.
         xp (module): NumPy or CuPy.
         buffer (int): Bytes of each buffer.
@@ -50,5 +50,5 @@ def copy_of(n_bytes, calls, xp, buffer=1 << 30):
 
 
 def _pair(size, xp):
-    source = xp.arange(size, dtype='f')  # zeros may be copied faster
+    source = xp.arange(size, dtype='f')  # not zeros, which may copy faster
     return source, xp.empty_like(source)

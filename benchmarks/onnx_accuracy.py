@@ -58,7 +58,8 @@ def _classifier(folder):
     """Load a classifier, export it and prepare its evaluation.
 
     Return the source of the data, the name of the metric, a list of exported
-    models, and a function that computes the metric from onnxruntime sessions.
+    models, and a function that computes the metric. The arguments of the
+    function are onnxruntime sessions, one for each exported model.
     """
     model, description = imdb_model.load(folder)
     source = description['data']['source']

@@ -118,7 +118,7 @@ def _compare(device, size, shape, zoneout, dtype, name, direction,
 
 
 class _Call:
-    """Inputs and outputs of a call of the operation."""
+    """Inputs, outputs and gradients of a pooling on random arrays."""
 
     def __init__(self, device, shape, dtype, pooling, zoneout):
         B, T, C = shape

@@ -23,7 +23,7 @@ _N_ITERATIONS = 9  # the first iteration is a warm-up
 
 
 def main(config=CONFIGS['qrnn-zoneout'], n_words=_N_WORDS):
-    """Measure the time of an iteration, whose rows the processes share."""
+    """Measure an iteration in which each process gets a part of the rows."""
     processes = join('naive', config.batch_size)
     device = chainer.get_device('@numpy')
     numpy.random.seed(0)
@@ -34,7 +34,7 @@ def main(config=CONFIGS['qrnn-zoneout'], n_words=_N_WORDS):
         stream.StreamIterator(words, config.batch_size, config.n_steps),
         processes.prepare(setup_optimizer(model, config), device), device,
         processes)
-    reporter = chainer.Reporter()  # holds the values that processes combine
+    reporter = chainer.Reporter()  # receives losses to average over processes
     reporter.add_observer('main', model)
     seconds = []
     for _ in range(_N_ITERATIONS):

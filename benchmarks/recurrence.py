@@ -32,7 +32,8 @@ def strnn(device, n_channels=512, steps=(10**3, 10**4, 10**5, 10**6, 10**7),
 def _fits(size, device):
     """Return whether the arrays of a comparison fit in memory.
 
-    Each of f, x, h and two gradients has ``size`` elements.
+    The five arrays are f, x, h and the gradients of f and x. Each array has
+    ``size`` elements.
     """
     if device.xp is numpy:
         return size <= 512 * 10 ** 5
@@ -99,8 +100,9 @@ def _check(f, x, edge):
         steps = numpy.s_[start:end]
         agree(h, steps, f[:, steps], x[:, steps],
               h[:, start - 1] if start else None)
-        # The gradient of x is a reverse recurrence. Its input is the gradient
-        # of h, here x. Its gates are f of the next step, and 0 at the end.
+        # The gradient of x is computed by a reverse recurrence. The input of
+        # this recurrence is the gradient of h, which is x here. The gate at
+        # each step is f of the next step, or 0 at the last step.
         last = end == f.shape[1]
         gates = f[:, start + 1:end + 1]
         if last:

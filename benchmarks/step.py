@@ -103,8 +103,9 @@ def where_time_goes(gradients, optimizer, after, device, label=None,
         optimizer (~chainer.Optimizer): Optimizer of the parameters.
         after: Function to call after the update.
         device (chainer.backend.Device): Device that does the work.
-        label: Function that receives a node and its inputs, and returns the
-            name of the part. By default, the name is ``node.label``.
+        label: Function that receives a node and its inputs, and returns a
+            name, which follows ``forward`` or ``backward`` in the name of the
+            part. By default, the name is ``node.label``.
         n_iterations (int): Number of iterations to average over.
 
     """

@@ -12,9 +12,9 @@ def time_in_turn(contestants, device, repeats, calls=1):
     These times are measured, in milliseconds:
 
     - ``'wall'``: time until the result is available.
-    - ``'host'`` (GPU only): time until the call returns, when all work has
-      been launched. If it is close to ``'wall'``, Python is too slow to keep
-      the GPU busy.
+    - ``'host'`` (GPU only): time until the call returns. At that time, the GPU
+      may still be working. If ``'host'`` is close to ``'wall'``, Python is too
+      slow to keep the GPU busy.
     - ``'device'`` (GPU only): time from the start of the first kernel to the
       end of the last. Unless the function synchronises, all kernels are
       launched before the first starts, so no kernel waits for the host.

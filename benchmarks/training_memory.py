@@ -77,8 +77,8 @@ def growth(experiment, warm_up, n_iterations, options):
         options (sequence of str): Options of the training script.
 
     Returns:
-        dict: Growth of resident memory and allocated memory in bytes, and of
-        the number of objects.
+        dict: ``'resident'`` and ``'allocated'`` are the growth of memory in
+        bytes. ``'objects'`` is the growth of the number of objects.
 
     """
     module = importlib.import_module(f'experiments.{experiment}.train')

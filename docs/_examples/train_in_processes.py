@@ -47,7 +47,7 @@ def convert(batch, device):
 
 
 def load_texts(n=600):
-    """Return a list of (words, label). Load your own data here instead."""
+    """Return a list of pairs (words, label). Load your own data instead."""
     draw = random.Random(0)
     texts = []
     for _ in range(n):
@@ -99,8 +99,8 @@ def main():
         iterators.SerialIterator(train, batch_size), optimizer, convert,
         device=device)
     trainer = training.Trainer(updater, (args.epoch, 'epoch'), args.out)
-    # Each process evaluates on its part of the data. Only the root process
-    # writes files.
+    # Each process evaluates the model on its part of the test data. Only the
+    # root process writes files.
     trainer.extend(chainermn.create_multi_node_evaluator(
         extensions.Evaluator(
             iterators.SerialIterator(

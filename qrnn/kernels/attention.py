@@ -5,9 +5,10 @@ from qrnn.kernels import dispatch
 def clear_padding(x, lengths):
     """Return a padded batch without infinity or NaN in the padding.
 
-    On a GPU, the result is a copy in which the padding is 0. On a CPU, ``x``
-    is returned if the padding is finite and the dtype is not float16. Finite
-    padding needs no change, because its attention weights are 0.
+    ``x`` is returned if ``lengths`` is None or, on a CPU, if the padding is
+    finite and the dtype is not float16. Otherwise, the result is a copy in
+    which the padding is 0. Finite padding needs no change, because its
+    attention weights are 0.
 
     Args:
         x (:ref:`ndarray`): Padded batch, ``(B, T, n)``.

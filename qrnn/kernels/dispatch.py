@@ -7,7 +7,7 @@ def backend_of(array):
 
     The module is :mod:`qrnn.kernels.cuda` or :mod:`qrnn.kernels.cpu`.
     """
-    # Imported on first use, because importing Numba is slow.
+    # Backends are imported on first use, because importing Numba is slow.
     if isinstance(array, ndarray):
         from qrnn.kernels import cuda as backend
     else:

@@ -55,9 +55,10 @@ CHUNK = 4096
 
 
 def limit_of(ratio):
-    """Return the largest 32-bit word for which a mask is true.
+    """Return the limit of the random words for which a mask is true.
 
-    The mask is true with probability ``ratio``. If ``ratio`` is 0, return -1.
+    A 32-bit word is at most the limit with probability ``ratio``. If ``ratio``
+    is 0, the limit is -1.
     """
     if not 0 <= ratio <= 1:
         raise ValueError(

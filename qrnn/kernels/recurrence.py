@@ -5,8 +5,8 @@ from qrnn.kernels import dispatch
 def strnn_forward(f, x, h0=None, reverse=False):
     """Return all states of h_t = f_t h_{t-1} + x_t; see :func:`qrnn.strnn`.
 
-    ``f`` and ``x`` may be slices of an array of stacked gates. They are not
-    copied.
+    ``f`` and ``x`` may be slices of an array of stacked gates. Such slices are
+    not copied.
 
     ===========  ===============  ==========================================
     array        shape            meaning
@@ -47,9 +47,10 @@ def pooling_forward(u, b=None, c0=None, lengths=None, pooling='fo',
     ===========  ============================  ===========================
     array        shape                         meaning
     ===========  ============================  ===========================
-    ``u``        ``(B, T, G C)``               pre-activations f, z, o, i;
-                                               a view is not copied
-    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
+    ``u``        ``(B, T, G C)``               pre-activations f, z, o, i
+                                               of G gates; a view is not
+                                               copied
+    ``b``        ``(G C,)`` or ``(B, G C)``    bias, or None
     ``c0``       ``(B, C)``                    initial state, or None for 0
     ``lengths``  ``(B,)``                      number of steps of each
                                                sequence, or None for T
@@ -110,7 +111,7 @@ def step_forward(x, W, b, c0, x0, pooling, zoneout, seed, activations, gated):
     ===========  ============================  ===========================
     ``x``        ``(B, n)``                    inputs
     ``W``        ``(k, n, G C)``               filters
-    ``b``        ``(G C,)``, ``(B, G C)``      bias, or None
+    ``b``        ``(G C,)`` or ``(B, G C)``    bias, or None
     ``c0``       ``(B, C)``                    previous state, or None
     ``x0``       ``(B, k - 1, n)``             previous inputs, or None
     return       two ``(B, C)``,               output, state, and a copy of

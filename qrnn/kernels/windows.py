@@ -16,7 +16,7 @@ def unfold(x, x0, k, lookahead, lengths):
     return       ``(B, T, k, n)``   windows; in float32 or wider on a CPU
     ===========  =================  ======================================
 
-    With k = 1 and without lengths, the result is a view of ``x``.
+    If ``k`` is 1 and ``lengths`` is None, the result is a view of ``x``.
 
     Args:
         k (int): Number of steps in a window.
@@ -27,7 +27,10 @@ def unfold(x, x0, k, lookahead, lengths):
 
 
 def fold(gwindows, x_shape, lookahead, lengths, glast=None):
-    """Return the gradients of :func:`unfold` for ``x`` and ``x0``.
+    """Return the gradients of ``x`` and ``x0``, the inputs of :func:`unfold`.
+
+    If ``x`` and ``x0`` are also inputs of :func:`last_steps`, the gradients
+    from both functions are added.
 
     Args:
         gwindows (:ref:`ndarray`): Gradient of the windows, ``(B, T, k, n)``,
@@ -35,8 +38,8 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
         x_shape (tuple of ints): Shape of ``x``.
         lookahead (int): As in :func:`unfold`.
         lengths (:ref:`ndarray`): As in :func:`unfold`.
-        glast (:ref:`ndarray`): Gradient of the last steps that
-            :func:`last_steps` returns, ``(B, k - 1, n)``, or None.
+        glast (:ref:`ndarray`): Gradient of the result of :func:`last_steps`,
+            ``(B, k - 1, n)``, or None for 0.
 
     """
     return dispatch.backend_of(glast if gwindows is None else gwindows).fold(
@@ -44,7 +47,7 @@ def fold(gwindows, x_shape, lookahead, lengths, glast=None):
 
 
 def last_steps(x, x0, n_steps, lengths):
-    """Return a copy of the last steps of each sequence.
+    """Return a copy of the last ``n_steps`` steps of each sequence.
 
     ===========  =====================  ====================================
     array        shape                  meaning
@@ -54,8 +57,8 @@ def last_steps(x, x0, n_steps, lengths):
                                         None for 0
     ``lengths``  ``(B,)``               number of steps of each sequence, or
                                         None for T
-    return       ``(B, n_steps, n)``    the last steps of the concatenation
-                                        of ``x0`` and ``x``
+    return       ``(B, n_steps, n)``    the last steps; steps before the
+                                        first step of ``x`` are from ``x0``
     ===========  =====================  ====================================
     """
     return dispatch.backend_of(x).last_steps(x, x0, n_steps, lengths)

@@ -67,7 +67,8 @@ class Graph:
             dtype (numpy.dtype or type): Dtype of the input.
             shape (tuple): Shape of the input. Axes of variable size have names
                 instead of sizes.
-            default (numpy.ndarray): Value to use if the input is omitted.
+            default (numpy.ndarray): Value of the input if a caller of the
+                model omits it. If None, the input is required.
 
         Returns:
             str: The name.

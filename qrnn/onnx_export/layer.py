@@ -7,7 +7,7 @@ from qrnn.links.hooks import apply_between_hooks
 from qrnn.links.hooks import to_numpy
 
 
-_END = numpy.iinfo(numpy.int64).max  # stop index past the last element
+_END = numpy.iinfo(numpy.int64).max  # end of a slice up to the last element
 
 
 def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
@@ -78,16 +78,16 @@ def size_of(graph, x, axis):
 
 
 def _windows(graph, layer, x, x0, valid):
-    """Return the windows, (B, T, k * n), and the steps that they are cut from.
+    """Return the windows, (B, T, k * n), and the steps that windows contain.
 
-    Without lookahead, the steps are x0 followed by x. With lookahead, they are
-    x padded with zeros.
+    With k = 1, the steps are x. With lookahead, they are x padded with k - 1
+    steps of zeros. Otherwise, they are the concatenation of x0 and x.
     """
     k = layer.W.shape[0]
     if k == 1:
         return x, x
     ahead = layer.lookahead
-    if ahead and valid is not None:  # the padding has arbitrary values
+    if ahead and valid is not None:  # padding may have any value
         x = graph.add('Where', valid, x, graph.constant(0, layer.b.dtype))
     if ahead:
         steps = graph.add('Pad', x, graph.integers(

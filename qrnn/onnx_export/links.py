@@ -25,9 +25,10 @@ class Encoded(NamedTuple):
         bias (str): Bias of the gates, ``(B, gates * m)``. It depends on the
             last output of the encoder layer.
         h (str): Outputs of the encoder layer for S steps, ``(B, S, m)``.
-            Outputs past the end of a sequence are 0. None without attention.
+            Outputs past the end of a sequence are 0. None if the decoder layer
+            has no attention.
         lengths (str): Number of steps of each encoder sequence, int64
-            ``(B,)``. None without attention, or if all have ``S`` steps.
+            ``(B,)``. None if ``h`` is None, or if all sequences have S steps.
     """
 
     bias: str
@@ -205,7 +206,7 @@ def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
 
 
 def add_last_step(graph: Graph, x: str, lengths: str | None = None) -> str:
-    """Add the values at the last step of each sequence.
+    """Add operators that select the last step of each sequence.
 
     Args:
         graph (Graph): The graph.
@@ -260,9 +261,9 @@ def _is_bidirectional(link):
 
 
 def _add(graph, link, x, lengths, state=False, encoded=None):
-    """Add a link, and return a list of the outputs of its layers.
+    """Add a link, and return a list of the names of its layers' outputs.
 
-    For a bidirectional link, the list contains only the outputs of the link.
+    For a bidirectional link, the list contains only the link's output name.
     """
     valid = None if lengths is None else add_valid_steps(graph, x, lengths)
     encoded = iter(encoded or ())
@@ -296,7 +297,7 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
 
 
 def _encoded(graph, layer, h, lengths):
-    """Add the values that a decoder layer reads from an encoder layer."""
+    """Add the encoder values for a decoder layer, and return their names."""
     V, = apply_between_hooks(layer.V, lambda V: to_numpy(V.W))
     b, = apply_between_hooks(layer, lambda layer: to_numpy(layer.b))
     bias = graph.add('Add', graph.add(

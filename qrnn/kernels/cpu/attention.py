@@ -13,9 +13,9 @@ from qrnn.kernels.cpu.threads import share
 def clear_padding(x, lengths):
     """Return a padded batch whose padding contains no infinity and no NaN.
 
-    If the dtype is not float16 and the padding is finite, ``x`` is returned.
-    Otherwise, the result is a copy in which the padding is 0. The loop that
-    checks the padding does not support float16.
+    If ``lengths`` is None, or if the padding is finite and the dtype is not
+    float16, ``x`` is returned. Otherwise, the result is a copy in which the
+    padding is 0. The loop that checks the padding does not support float16.
     """
     if lengths is None:
         return x

@@ -68,9 +68,10 @@ def strnn_backward(first, last, width, T, C, reverse, f, f_batch, f_row, h,
 def pooling_forward(writes_h, gated, has_o, has_i, z_kind, o_kind, i_kind):
     """Return the loop of a pooling with the given gates and activations.
 
-    If ``gated`` is True, ``h`` is the state times the output gate. Otherwise,
-    ``h`` is the output gate. If f is replaced by its expectation under
-    zoneout, ``expected`` is the zoneout probability. Otherwise, it is 0.
+    With an output gate, ``h`` is the state times the gate if ``gated`` is
+    True, and the gate alone if ``gated`` is False. In the loop, ``expected``
+    is the zoneout probability if f is replaced by its expectation under
+    zoneout, and 0 otherwise.
     """
 
     @compiled
@@ -227,8 +228,9 @@ def lstm_backward(first, last, t, m, ends, gates, c, c_next, gy, gy_batch,
     """Compute the gradients of :func:`lstm_forward`.
 
     ``gh`` is the part of the output's gradient that comes from step ``t + 1``.
-    The steps are processed in reverse, so the padding comes first. There,
-    ``held`` stores the gradient of the last output until the last valid step.
+    The steps are processed in reverse, so the padding comes first. At padded
+    steps, ``gh`` is added to ``held``. The last valid step adds ``held`` to
+    the gradient of its output.
     """
     for s in range(first, last):
         gh_s, gc_s = _row(gh, s * m, m), _row(gc, s * m, m)
@@ -280,7 +282,7 @@ def _quarters(array, start, m):
             array[start + 3 * m:start + 4 * m])
 
 
-# Activations. In float32, all activations are rational functions, which are
+# Activations. In float32, tanh and sigmoid are rational functions, which are
 # compiled to vector instructions. In float64, they call the C library.
 
 _TANH, _SIGMOID, _IDENTITY = range(3)
@@ -302,8 +304,8 @@ def one(x):
 @overload(tanh, jit_options={'fastmath': FASTMATH})
 def _tanh(x):
     # x p(x^2) / q(x^2) is a minimax fit for |x| <= 9. Above 9, tanh rounds to
-    # 1. The error is 2e-8, or 3.5e-7 including the rounding of float32. NaN
-    # stays NaN, because all comparisons with NaN are false.
+    # 1. The error of the fit is 2e-8. With the rounding of float32, the error
+    # is 3.5e-7. NaN stays NaN, because all comparisons with NaN are false.
     def of_float32(x):
         x = numpy.float32(9) if x > numpy.float32(9) else x
         x = numpy.float32(-9) if x < numpy.float32(-9) else x

@@ -42,13 +42,13 @@ _FEWER_ROWS = 4
 #: For a single row of x, BLAS is faster if W has at least this many elements.
 _SMALL = 1 << 20
 
-#: Number of multiplications that take as long as one element of a recurrence.
+#: A recurrence takes as long for one element as this many multiplications.
 _PRODUCTS_PER_ELEMENT = 128
 
 #: Number of elements of W above which a product mostly waits for memory.
 _LARGE = 1 << 21
 
-#: Largest number of rows for which W x^T is computed instead of x W^T.
+#: If x has at most this many rows, W x^T is computed instead of x W^T.
 _FEW_ROWS = 64
 
 

@@ -120,7 +120,7 @@ def _ones(B):
 
 
 def lstm_forward(u, W, c0, h0, lengths=None):
-    """Return outputs, last states, last outputs, and arrays for backward."""
+    """Return outputs, last cell states, last outputs, arrays for backward."""
     B, T, _ = u.shape
     m = W.shape[1]
     dtype = computed_in(u.dtype)

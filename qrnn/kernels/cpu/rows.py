@@ -10,7 +10,7 @@ def computed_in(dtype):
 
 
 def blocks_of(B, C):
-    """Return the number of items of a loop, and the channels of each item.
+    """Return the number of items, and the number of channels per item.
 
     If there are few sequences, each sequence is divided into several items.
     The division does not depend on the number of threads.

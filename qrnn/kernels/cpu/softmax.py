@@ -75,7 +75,8 @@ def exp(x):
 @overload(exp, jit_options={'fastmath': FASTMATH})
 def _exp(x):
     # e^x = 2^n e^r with |r| <= ln(2) / 2. The polynomial is a minimax fit of
-    # e^r. Its error is 4e-9, or 1.3e-7 including the rounding of float32.
+    # e^r with an error of 4e-9. With the rounding of float32, the error is
+    # 1.3e-7.
     def of_float32(x):
         x = numpy.float32(-87) if x < numpy.float32(-87) else x
         n = numpy.rint(x * numpy.float32(1.44269504))

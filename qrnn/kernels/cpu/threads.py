@@ -77,8 +77,8 @@ def _call_in_threads(n, function):
         for _ in range(n):
             _pool.submit(function)
     except RuntimeError:
-        # The interpreter is shutting down, or no thread can be created.
-        # Without threads, the pool's queue would grow and keep arrays alive.
+        # The interpreter is shutting down, or no thread can be created. The
+        # pool is discarded, because its queue would keep arrays alive.
         _forget_threads()
 
 

@@ -23,7 +23,7 @@ def unfold(x, x0, k, lookahead, lengths):
 
 
 def fold(gwindows, x_shape, lookahead, lengths, glast=None):
-    """Return the gradients of :func:`unfold` for ``x`` and ``x0``."""
+    """Return the gradients of ``x`` and ``x0``, the inputs of unfold."""
     if gwindows is None:
         return _fold_last_steps(glast, x_shape, lengths)
     B, T, n = x_shape

@@ -41,7 +41,7 @@ def by_rows(device, array, dtype):
 
 
 def as_int32(device, lengths, B):
-    """Return lengths as an int32 array, or None if they are None."""
+    """Return lengths as an int32 array; if lengths is None, return None."""
     if lengths is None:
         return None
     return contiguous(device, device.xp.asarray(lengths), 'i', (B,), 'lengths')

@@ -1,10 +1,13 @@
 // Gates of one channel. Both passes of a pooling compute the gates from the
 // pre-activations u, the bias, zoneout and the sequence length.
 //
-// The launcher defines QRNN_HAS_O and QRNN_HAS_I (whether the pooling has these
-// gates), QRNN_Z, QRNN_O and QRNN_I (their activations), QRNN_EXPECTATION
-// (whether f is replaced by its expectation under zoneout) and QRNN_GATED (1 if
-// h is the state times the output gate, 0 if h is the output gate itself).
+// The launcher defines these macros:
+//   QRNN_HAS_O, QRNN_HAS_I  1 if the pooling has the gate o or i, 0 otherwise;
+//   QRNN_Z, QRNN_O, QRNN_I  indexes of the activations of z, o and i;
+//   QRNN_EXPECTATION        1 if f is replaced by its expectation under
+//                           zoneout, 0 otherwise;
+//   QRNN_GATED              1 if h is the state times the output gate, 0 if h
+//                           is the output gate itself.
 // Gates are stacked along channels in the order f, z, o, i.
 
 #define GATES (2 + QRNN_HAS_O + QRNN_HAS_I)
@@ -69,8 +72,8 @@ struct Gates {
     return t > 0 && t + count <= length;
   }
 
-  // Loads gates. Bits 0 to 3 of `wants` select f, z, o and i, respectively.
-  // Padding is never read, because it may have any value.
+  // Loads pre-activations. Bits 0 to 3 of `wants` select those of f, z, o and
+  // i, respectively. Padding is never read, because it may have any value.
   template <int wants, bool full>
   __device__ Pre load_gates(int t) const {
     Pre pre = {};

@@ -1,9 +1,9 @@
 // Forward and backward pass of one LSTM step without the matrix product p:
 //   a = u_t + p,  p = W h_{t-1};  i, f, o = sigmoid(a),  z = tanh(a);
 //   c_t = f c_{t-1} + i z,  h_t = o tanh(c_t).
-// Gates and states are stored as Carry between steps. Past the end of a
-// sequence, the state does not change, outputs and the gradient of a are 0, and
-// u is not read.
+// The gates and the state of each step are stored in the type Carry. Past the
+// end of a sequence, the state does not change, outputs and the gradient of a
+// are 0, and u is not read.
 //
 // Grid: (groups of units, sequences). A thread processes every gridDim.y-th
 // sequence.

@@ -18,9 +18,9 @@ typedef double Carry;
 #endif
 
 // Kernels read global memory with fetch, and write global memory with put and
-// copy. Tests on the host count bytes in these functions. fetch uses the
-// read-only cache, so a kernel must not fetch memory that it writes. Therefore
-// softmax.cu reads such memory directly.
+// copy. In these functions, the tests on the host count the bytes that kernels
+// access. fetch uses the read-only cache, so a kernel must not fetch memory
+// that it writes. Therefore softmax.cu reads such memory directly.
 
 template <class Value>
 __device__ inline Value fetch(const Value* from) {

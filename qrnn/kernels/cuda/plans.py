@@ -177,7 +177,10 @@ class Scan:
 
 
 def over_rows(kernel, columns, rows, args):
-    """Return the launch of a kernel in which a thread processes a column."""
+    """Return the launch of a kernel for an array of rows and columns.
+
+    A thread processes one column of every ``gridDim.y``-th row.
+    """
     if columns == 0 or rows == 0:
         return []
     return [Launch(kernel, (_ceil(columns, ROW_THREADS), min(rows, 65535), 1),

@@ -1,4 +1,5 @@
-// Gradients of a pooling. The carry is the gradient of c_t from step t + 1:
+// Gradients of a pooling. gs_t is the total gradient of c_t. The carry is the
+// part of this gradient that comes from step t + 1:
 //   gs_t = o_t gh_t + gc_t + carry,  carry' = f_t gs_t.
 // The initial carry is the gradient of the final state, and the carry after
 // step 0 is the gradient of c0. The gates are recomputed from u, and c_t is

@@ -26,8 +26,9 @@
 //   finish()    stores the carry after the last step;
 //   put_sums(k) stores the sums of chunk k.
 //
-// Template flags: `whole` is false if only the map of a step is needed, and not
-// the outputs; `full` is true for steps that need no bounds checks.
+// Template flags: `whole` is true if the outputs of a step are needed, and
+// false if only its map is needed; `full` is true if a step needs no bounds
+// checks.
 //
 // Time is processed in whole slices. Steps before the first and past the last
 // are identity maps that load and store nothing. Slices start at multiples of
@@ -64,8 +65,8 @@ __device__ inline int padded_steps(const Op& op, int unit) {
   return ((int) op.T + unit - 1) / unit * unit;
 }
 
-// Returns the time of the p-th processed step. Backward passes process the
-// padding first.
+// Returns the time of the p-th of `padded` processed steps. If Op::DOWN is 1,
+// the first processed step is at time padded - 1.
 template <class Op>
 __device__ inline int time_of(int p, int padded) {
   return Op::DOWN ? padded - 1 - p : p;
@@ -169,7 +170,8 @@ __device__ inline void apply_slice(Op& op, int p, int padded,
     op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
 }
 
-// Returns the carry after the slices of warps `rank` to `end` - 1.
+// Applies the maps of the slices of warps `rank` to `end` - 1 to the carry.
+// Returns the new carry.
 __device__ inline Carry pass(const Slice* slices, int rank, int end,
                              Carry carry) {
 #pragma unroll 4

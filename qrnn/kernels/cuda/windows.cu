@@ -59,9 +59,10 @@ extern "C" __global__ void step_window(
   }
 }
 
-// Computes the gradients of x and x0 from the gradient of the windows and, if
-// glast is not null, from the gradient of the result of last_steps. The rows of
-// a sequence are the rows of x0 followed by the rows of x.
+// Computes the gradients of x and x0 from gwindows, the gradient of the
+// windows, and glast, the gradient of the result of last_steps. gwindows or
+// glast may be null. The rows of a sequence are the rows of x0 followed by the
+// rows of x.
 extern "C" __global__ void fold(
     const Real* gwindows, const int* lengths, const Real* glast, Real* gx,
     Real* gx0, Index k, Index lookahead, Index B, Index T, Index n) {
@@ -87,7 +88,8 @@ extern "C" __global__ void fold(
   }
 }
 
-// For each sequence, copies the last n_steps steps of x0 followed by x.
+// Copies the last n_steps steps of each sequence. Steps before the first step
+// of x are read from x0, or are zero if x0 is null.
 extern "C" __global__ void last_steps(
     const Real* x, Index x_batch, Index x_row, const Real* x0,
     const int* lengths, Real* last, Index n_steps, Index B, Index T, Index n) {
