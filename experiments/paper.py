@@ -35,7 +35,7 @@ class Table:
     settings: dict
 
     def has_data(self, result):
-        """Return whether a run was scored on the paper's data."""
+        """Return whether a result is from a run on the paper's data."""
         return result['data'].get('fingerprint') in self.fingerprints
 
 

@@ -64,8 +64,8 @@ def _find(pattern, folder):
 def document(runs, folder, start):
     """Return a Markdown report on all runs and on Figure 4.
 
-    The report includes every ``README.md`` in the folder of a run or of an
-    experiment. Links to pictures are relative to the folder ``start``.
+    The report includes the ``README.md`` of ``folder``, of each experiment and
+    of each run. Links to pictures are relative to the folder ``start``.
     """
     link = os.path.relpath(folder, start)
 
@@ -102,8 +102,8 @@ def document(runs, folder, start):
 def table(paper, runs):
     """Return a Markdown table of our results and the paper's.
 
-    The table has a row for each comparable run. A row of the paper without a
-    comparable run is included as "not run".
+    The table has a row for each run of :func:`_comparable`. A row of the paper
+    without such a run is included as "not run".
     """
     ours = _comparable(paper, runs)
     rows = [['run', 'configuration', 'seed', *paper.columns, 'epochs', 'best',
@@ -125,7 +125,7 @@ def table(paper, runs):
 
 
 def _comparable(paper, runs):
-    """Return runs on the paper's data that were scored at most once."""
+    """Return runs that use the paper's data and were scored at most once."""
     return {name: result for name, result in runs.items()
             if paper.has_data(result) and len(result.get('scored', [])) < 2}
 
@@ -255,7 +255,7 @@ def _device(start):
 
 
 def compare(result, paper):
-    """Return settings that differ from the paper, and those it omits."""
+    """Return two lists: differing settings, and settings the paper omits."""
     settings = _settings(result)
     differs, not_given = [], []
     for name, reported in paper.settings[result['config']].items():

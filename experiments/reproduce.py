@@ -65,7 +65,7 @@ def _source(text):
 
 
 def rows(args):
-    """Return pairs of an output folder and a command, for each table row.
+    """Return a list with an output folder and a command for each table row.
 
     A command is a list of arguments for Python.
     """

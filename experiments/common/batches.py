@@ -12,9 +12,9 @@ class BucketIterator(chainer.iterators.SerialIterator):
     """Iterator over batches of examples of similar length.
 
     In every epoch the examples are shuffled and divided into pools of 100
-    batches; each pool is sorted by length, and all batches are shuffled. The
-    batches need little padding and differ between epochs. Iterators with the
-    same seed return the same batches.
+    batches. Each pool is sorted by length. Then the order of all batches is
+    shuffled. The batches need little padding and differ between epochs.
+    Iterators with the same seed return the same batches.
 
     Args:
         dataset: Examples.

@@ -196,7 +196,7 @@ class Snapshot(training.Extension):
 
 
 def _difference(previous, settings):
-    """Describe a difference that prevents resuming; '' if there is none."""
+    """Describe a difference that prevents resuming, or return ``''``."""
     for name, value in settings.items():
         previous_value = previous.get(name)
         if isinstance(previous_value, dict) and isinstance(value, dict):

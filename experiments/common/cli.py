@@ -76,8 +76,8 @@ def _with_notes(message, error):
 def _set_up_streams():
     """Replace closed standard streams, and escape unsupported characters.
 
-    A closed stream is replaced by the null device. Otherwise, the next file
-    that is opened would get the file descriptor of the stream.
+    A closed stream is replaced by the null device. If it were not replaced,
+    the next file that is opened would get the file descriptor of the stream.
     """
     for name, mode in ('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w'):
         if getattr(sys, name) is None:
@@ -136,7 +136,7 @@ def explained(message, *kinds):
 
 
 def launched(name):
-    """Return this process's rank or the number of processes under mpiexec.
+    """Return the rank of this process, or the number of processes.
 
     ``name`` is ``'RANK'`` or ``'SIZE'``. Without mpiexec, return None.
     """
@@ -148,7 +148,7 @@ def launched(name):
 
 
 def report_rate(n, unit, start):
-    """Write a rate to standard error if it is a terminal.
+    """Print the number of items per second, if stderr is a terminal.
 
     Args:
         n (int): Number of items.
@@ -182,7 +182,7 @@ def add_device(parser):
 
 
 def add_model(parser, default=None):
-    """Add ``--model``, a folder. It is required if there is no default."""
+    """Add ``--model`` to a parser. Without a ``default``, it is required."""
     parser.add_argument(
         '--model', '-m', metavar='FOLDER', default=default,
         required=default is None,

@@ -123,7 +123,7 @@ class DeferSignals(training.Extension):
     def __init__(self, snapshot, processes=SingleProcess()):
         self._snapshot = snapshot
         self._processes = processes
-        self._signal = 0  # the first signal that arrived
+        self._signal = 0  # number of the first signal, 0 if none
         self._has_ended = False
         self._previous = {}
 
@@ -138,12 +138,12 @@ class DeferSignals(training.Extension):
         if not self._signal:
             self._signal, self._time = number, time.monotonic()
             with contextlib.suppress(OSError):
-                # The signal may have interrupted print(), so do not call it.
+                # Do not call print(), which the signal may have interrupted.
                 os.write(2, b'completing the iteration to write a snapshot; a '
                          b'second signal ends the run at once\n')
         elif time.monotonic() - self._time > 1:
-            # ``timeout`` sends a signal to both the process and its group, so
-            # a repetition within a second is ignored.
+            # The command ``timeout`` signals the process and then its group.
+            # So a repetition within one second is ignored.
             self._has_ended = True
             cli.die(number)
 

@@ -1,12 +1,12 @@
 """Several processes that train one model together, through ChainerMN.
 
-The batches do not depend on the number of processes. All processes load the
-whole data set and draw the same batches. Each process trains on an equal share
-of every batch. ChainerMN averages the gradients, so all processes make the
-same update. Without dropout and zoneout, the parameters are the same as with a
-single process, except for rounding. Only the root process evaluates, prints
-and writes files. ChainerMN's ``scatter_dataset``, iterators and evaluator are
-not used, because their batches depend on the number of processes.
+The batches do not depend on the number of processes. All processes have the
+whole data set and draw the same batches. Each trains on an equal share of
+every batch. ChainerMN averages the gradients, so all make the same update. If
+a model has no dropout, zoneout or batch normalisation, the result is the same
+as with a single process, except for rounding. Only the root process evaluates,
+prints and writes files. ChainerMN's ``scatter_dataset``, iterators and
+evaluator are not used: their batches depend on the number of processes.
 """
 import os
 import sys

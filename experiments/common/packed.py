@@ -3,14 +3,14 @@ import chainer
 
 
 class Packed(chainer.Chain):
-    """A model whose parameters are packed: one array per rule and dtype.
+    """A model whose parameters are packed into a few arrays.
 
-    An optimizer of a packed model launches fewer kernels: weight decay,
-    clipping, the check for NaN and the update need one or a few launches for
-    each pack instead of each parameter. The parameters become views of their
-    pack. In all other respects, a packed model behaves like the original
-    model, which must already be on its device. Update rules of the same type
-    must have the same hooks.
+    Parameters with the same type of update rule and the same dtype become
+    views of one array, their pack. For each pack instead of each parameter,
+    an optimizer launches one or a few kernels for weight decay, clipping, the
+    check for NaN and the update. In all other respects, the model behaves like
+    the original model, which must already be on its device. Update rules of
+    the same type must have the same hooks.
     """
 
     def __init__(self, model):
@@ -43,7 +43,7 @@ class Packed(chainer.Chain):
         return self.model(*args)
 
     def __getattr__(self, name):
-        if 'model' not in self.__dict__:  # __init__ has not set it yet
+        if 'model' not in self.__dict__:  # __init__ has not set model
             raise AttributeError(name)
         return getattr(self.model, name)
 

@@ -20,7 +20,7 @@ DTYPES = {'float32': numpy.dtype('f'), 'tf32': numpy.dtype('f'),
 def using(name):
     """Context in which links are created and trained in a given precision."""
     if name == 'tf32':
-        os.environ['CUPY_TF32'] = '1'  # read at CuPy's first matrix product
+        os.environ['CUPY_TF32'] = '1'  # CuPy reads it at its first matmul
     # Ignore overflow in float16, because the optimizer detects it.
     ignored = {'over': 'ignore', 'invalid': 'ignore'}
     with chainer.using_config('dtype', DTYPES[name]), numpy.errstate(

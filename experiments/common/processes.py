@@ -6,10 +6,10 @@ from experiments.common import cli
 
 
 def join(communicator, batch_size):
-    """Return the processes that share batches of ``batch_size``.
+    """Return a :class:`SingleProcess` or a ``MultiProcess``.
 
     ``communicator`` is ``'naive'``, ``'pure_nccl'``, or None for a single
-    process, which does not require MPI.
+    process. ``batch_size`` must be divisible by the number of processes.
     """
     if communicator is not None:
         from experiments.common.multi_process import MultiProcess
@@ -39,17 +39,17 @@ class SingleProcess:
         return cli.use_device(specifier)
 
     def once(self, function):
-        """Call a function in the root process; return the value everywhere."""
+        """Return a function's value, which only the root process computes."""
         return function()
 
     def gather(self, value):
-        """Return the values of all processes."""
+        """Return a list of the values of all processes."""
         return [value]
 
     def prepare(self, optimizer, device):
         """Return an optimizer for these processes.
 
-        A single process on a GPU moves the model there and packs it.
+        On a GPU, a single process moves the model to the GPU and packs it.
         """
         if device.xp is not numpy:
             from experiments.common.packed import Packed
@@ -58,7 +58,7 @@ class SingleProcess:
         return optimizer
 
     def merge(self, model):
-        """Combine reported and persistent values of all processes."""
+        """Average reported and persistent values over all processes."""
 
 
 def share(batch, processes):
@@ -68,7 +68,7 @@ def share(batch, processes):
 
 
 def seed_all(seed, device, rank=0):
-    """Seed all random generators, with a different seed in each process."""
+    """Seed NumPy's and CuPy's generators, differently in each process."""
     if rank:
         sequence = numpy.random.SeedSequence((seed, rank))
         seed = int(sequence.generate_state(1)[0])

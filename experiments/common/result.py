@@ -60,8 +60,8 @@ class WriteResult(training.Extension):
     def _write(self, outcome, finished):
         """Write ``result.json``.
 
-        ``scored`` lists all scores on the test part. There are several if a
-        finished run was continued for more epochs.
+        The entry ``scored`` is a list of dicts of scores on the test part. It
+        has several items if a finished run was continued for more epochs.
         """
         from experiments.common.text import read_json
         updater = self._trainer.updater
@@ -118,7 +118,7 @@ def environment(device):
 
 
 def blas():
-    """Return version, architecture and number of threads of each BLAS."""
+    """Return a list of dicts that describe the loaded BLAS libraries."""
     keys = ('internal_api', 'version', 'architecture', 'threading_layer',
             'num_threads')
     return [{key: library[key] for key in keys if key in library}
@@ -127,7 +127,7 @@ def blas():
 
 
 def _git_revision():
-    """Return the Git revision and whether it is dirty; None without Git."""
+    """Return the Git revision and whether files were changed, or None."""
     try:
         revision = subprocess.run(
             ('git', 'describe', '--always', '--dirty', '--abbrev=40',

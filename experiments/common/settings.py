@@ -6,7 +6,7 @@ import typing
 
 
 def parse(text, kinds):
-    """Return the name and value of a setting, for example ``'lr=0.1'``.
+    """Return the name and value in a text, for example in ``'lr=0.1'``.
 
     ``kinds`` maps the names of all settings to types.
     """

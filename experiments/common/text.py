@@ -37,7 +37,7 @@ def read_text(path):
 
 
 def split_lines(stream):
-    """Yield contents, line number and offset of each line of a stream.
+    """Yield a tuple for each line: contents, line number, byte offset.
 
     Line ends and a byte order mark are removed.
     """
@@ -73,7 +73,7 @@ def decode(contents, name, line=1, offset=0):
 
 @contextlib.contextmanager
 def opened(path):
-    """Open a binary file for reading; a gzipped file is decompressed."""
+    """Context that opens a file in binary mode and decompresses gzip."""
     with explained(f'cannot read {path}: {{}}', gzip.BadGzipFile, EOFError,
                    zlib.error), open_binary(path) as f:
         is_gzipped = f.peek(2).startswith(_GZIP)

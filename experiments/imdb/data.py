@@ -76,7 +76,7 @@ def _cache_key(names, version):
 
 
 def sample(n_train=4000, n_test=1000, min_count=1, number=None):
-    """Return reviews that the project generates itself."""
+    """Return a :class:`Corpus` of reviews that the project generates."""
     from experiments.imdb.sample import sample
     from experiments.imdb.tokenizer import tokenize_all
     return Corpus('sample', tokenize_all(sample(n_train, n_test)), min_count,
@@ -91,8 +91,8 @@ class Corpus:
         tokenized (dict): Arrays for :class:`Reviews`, with keys such as
             ``'train_words'``. The array ``'types'`` contains the distinct
             words as UTF-8 text, with one word per line.
-        min_count (int): Words that occur less often in the training part are
-            not in the vocabulary.
+        min_count (int): Words that occur fewer times than this in the
+            training part are not in the vocabulary.
         number (callable): Function that maps a word to its index, for example
             ``number`` of a trained model. By default, the vocabulary is
             created from the training part, without the development part.
@@ -134,7 +134,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Dict of the source, the sizes and a fingerprint of the data."""
+        """The source, sizes and fingerprint of the data, as a dict."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in self.train, self.dev, self.test:
             for name in _ARRAYS:
@@ -187,7 +187,7 @@ class Reviews(chainer.dataset.DatasetMixin):
 
 
 def number_of(vocabulary):
-    """Return a function that maps a word to its index, 0 if it is unknown."""
+    """Return a function that maps words to indices, and unknown words to 0."""
     numbers = {word: i for i, word in enumerate(vocabulary)}
     return lambda word: numbers.get(word, 0)
 

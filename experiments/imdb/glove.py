@@ -48,7 +48,7 @@ def load(path, vocabulary):
         True for words with a vector. Vectors of other words are 0.
 
     """
-    # Maps each form of a word to pairs: the word's index and the form's rank
+    # Maps forms to lists of pairs: index of a word, and rank of its form
     targets = {}
     for row, word in enumerate(vocabulary):
         forms = word, word.lower(), "''" if word == '"' else None
@@ -72,7 +72,7 @@ def load(path, vocabulary):
 
 
 def _entries(path, targets):
-    """Yield each word of a file that is in ``targets``, and its vector."""
+    """Yield those words of a file that are in ``targets``, with vectors."""
     if path.endswith('.npz'):
         arrays = files.read_arrays(path)
         words, vectors = (

@@ -1,4 +1,4 @@
-"""The sentiment classifiers and their configurations, the rows of Table 1."""
+"""Sentiment classifiers and configurations, including those of Table 1."""
 import dataclasses
 import os
 from typing import Literal
@@ -20,7 +20,7 @@ from qrnn.functions import last_valid_step
 class Config:
     """Settings of a classifier and of its training.
 
-    Where the paper gives a setting, it is the default, except for
+    The settings that the paper gives are the defaults, except for
     ``l2_embedding``.
     """
 
@@ -29,7 +29,7 @@ class Config:
     n_units: int = 256  # size of each layer (pqrnn: of each direction)
     kernel_size: int = 2  # filter width of the convolution (qrnn)
     zoneout: float = 0.0  # probability that a channel keeps its state (qrnn)
-    dropout: float = 0.3  # ratio after the embedding and between layers
+    dropout: float = 0.3  # dropout ratio after embedding and between layers
     embed_size: int = 300  # size of word vectors; --glove overrides it
     min_count: int = 2  # rarer words become <unk>; not in the paper
     n_features: int = 0  # number of ternary features of a word (pqrnn)
@@ -39,7 +39,7 @@ class Config:
     n_epochs: int = 5  # overridden by --epoch; not in the paper
     lr: float = 0.001  # learning rate of RMSprop
     n_full_lr_epochs: int = 5  # epochs before the learning rate decays
-    lr_decay: float = 1.0  # multiplies lr in later epochs; not in the paper
+    lr_decay: float = 1.0  # multiplies lr every later epoch; not in the paper
     alpha: float = 0.9  # decay rate of the mean square
     eps: float = 1e-8  # added to the root of the mean square
     l2: float = 4e-6  # weight decay

@@ -66,7 +66,7 @@ class PQRNN(Classifier):
 
 
 class Projection(chainer.Link):
-    """Fixed features of words, each -1, 0 or 1.
+    """Link that maps words to fixed features, each -1, 0 or 1.
 
     Each feature is computed from two bits of a hash of the lower-case word.
     The link has no parameters, and no word is unknown.

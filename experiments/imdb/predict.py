@@ -37,7 +37,7 @@ def main(argv=None):
             words = [model.number(word) for word in tokenize(text)]
             if not words:
                 problem = 'it has no words'
-            elif not any(words) and description['words']:  # [] for pqrnn
+            elif not any(words) and description['words']:  # empty for pqrnn
                 problem = 'all of its words are unknown to the model'
         except cli.UserError as error:
             words, problem = [], str(error)

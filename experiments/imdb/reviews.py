@@ -26,7 +26,7 @@ PARTS = 'train', 'test'
 
 _LABELS = {'neg': 0, 'pos': 1}
 _TABLES = '.jsonl', '.csv', '.tsv'
-# Possible names of a table's text and label columns, and values of labels
+# Names of text columns, names of label columns, and values of labels
 _TEXTS = 'text', 'review', 'sentence'
 _CLASSES = 'label', 'sentiment'
 _CLASS_LABELS = {**_LABELS, 0: 0, 1: 1, '0': 0, '1': 1, 'negative': 0,

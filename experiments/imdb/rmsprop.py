@@ -11,7 +11,7 @@ class RowwiseRMSpropRule(RMSpropRule):
     postpones the multiplications until the row has a gradient again. After n
     steps, it then multiplies by :math:`\\alpha^n`. The result is the same as
     with Chainer's rule, but the cost depends on the words of a batch instead
-    of the vocabulary. On a GPU, Chainer's kernel is fast enough.
+    of the vocabulary. On a GPU, Chainer's rule is fast enough and is used.
     """
 
     is_elementwise = False

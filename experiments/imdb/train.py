@@ -143,8 +143,7 @@ def setup_optimizer(model, config):
     RMSprop rescales all gradients to about the same size. For a word that is
     not in the batch, the only gradient is the weight decay, so its vector
     would move to 0 at the full learning rate, even if the decay is small.
-    Therefore the embedding has no weight decay unless ``config.l2_embedding``
-    is set.
+    Therefore, only ``config.l2_embedding`` adds weight decay to the embedding.
     """
     optimizer = chainer.optimizers.RMSprop(
         config.lr, config.alpha, config.eps).setup(model)
@@ -167,7 +166,7 @@ def evaluator(model, reviews, batch_size=24):
 
 
 def score(model, reviews):
-    """Return a model's accuracy."""
+    """Return a model's accuracy on reviews, from 0 to 1."""
     return float(evaluator(model, reviews)()['main/accuracy'])
 
 

@@ -20,7 +20,7 @@ from experiments.imdb.sample import sample
 from experiments.imdb.tokenizer import tokenize
 
 
-_WORDS_PER_ROW = 66  # draws the paper's review in three rows
+_WORDS_PER_ROW = 66  # the paper's review then has three rows
 
 
 def main(argv=None):
@@ -95,7 +95,7 @@ def trace(model, words):
 
     Returns:
         tuple: States c of the last layer, float32, ``(T, m)``, and the
-        probabilities that the review up to each word is positive, ``(T,)``.
+        probability of a positive review after each word, ``(T,)``.
 
     """
     states, probabilities = [], []

@@ -82,7 +82,7 @@ _LENGTH = 200  # length of a source above which a batch has fewer lines
 
 
 def _batches(lengths, batch_size):
-    """Yield batches of indices of lines that are not empty."""
+    """Yield batches, which are lists of indices of lines with text."""
     order = [int(i) for i in longest_first(lengths) if lengths[i]]
     while order:
         n = max(1, min(batch_size, _LENGTH * batch_size // lengths[order[0]]))
@@ -108,9 +108,9 @@ def _translate_batch(model, characters, lines, search):
 
     # Arrays (R,) describe the R unfinished lines: index, length, and the
     # length limit of the translation. Arrays (R, K) describe the K hypotheses
-    # of each line, best first: last character, whether they are finished,
-    # log-probability and score. At first, the hypotheses of a line are equal,
-    # so the log-probability of all except one is -inf.
+    # of each line, best first: last character, whether the hypothesis is
+    # finished, log-probability and score. At first, the hypotheses of a line
+    # are equal, so the log-probability of all except one is -inf.
     index = numpy.arange(len(lines))
     n_source = numpy.array([len(line) for line in lines])
     limit = length_limit(n_source)
@@ -219,9 +219,9 @@ def _largest(scores, K):
 
 def _are_done(search, score, log_p, finished, n_source, limit):
     """Return bools, ``(R,)``: True if a line's best hypotheses are final."""
-    # A continuation is less probable than its hypothesis, and a greater length
-    # never lowers a score. So the score with the probability of the hypothesis
-    # and the maximum length is an upper bound for all continuations.
+    # A continuation is less probable than its hypothesis. If the probability
+    # is equal, a longer text never has a lower score. So the hypothesis's
+    # probability and the maximum length give a bound for all continuations.
     bound = search.score(log_p, limit[:, None], n_source[:, None])
     bound = numpy.where(finished, -numpy.inf, bound)
     best = -numpy.sort(numpy.where(finished, -score, numpy.inf), axis=1)

@@ -20,8 +20,8 @@ def load(source, max_length, extra=(), characters=None, checked=True):
         source (str): ``'sample'`` or None for pairs that the project
             generates itself, or a folder; see ``README.md``.
         max_length (int), characters (Characters): As in :class:`Corpus`.
-        extra (sequence of str): Sets whose names begin with one of these
-            strings are added to the training part, except dev and test sets.
+        extra (sequence of str): Beginnings of names. Sets with such names are
+            added to the training part, unless they are dev or test sets.
         checked (bool): If True, reject lines without a partner and, in a
             training run, a dev or test set that equals the train set.
 
@@ -39,7 +39,7 @@ def load(source, max_length, extra=(), characters=None, checked=True):
 
 
 def sample(max_length, n_train=4000, n_other=200, characters=None):
-    """Return pairs that the project generates itself."""
+    """Return a :class:`Corpus` of pairs that the project generates."""
     from experiments.iwslt import grammar
     return Corpus('sample', grammar.sample(n_train, n_other, n_other),
                   max_length, characters)
@@ -70,7 +70,7 @@ class Characters:
                 if character not in self._numbers]
 
     def source(self, text):
-        """Return int32 indices of a reversed source text, ``(S,)``."""
+        """Return the indices of a text in reverse order, int32, ``(S,)``."""
         return self.target(text[::-1])[:-1]
 
     def target(self, text):

@@ -1,7 +1,7 @@
 """The sample: German and English sentences generated from a grammar.
 
-The pairs contain typical difficulties of German. Participles, infinitives and
-the verb of a clause with ``dass`` or ``weil`` are at the end.
+The pairs contain typical difficulties of German. Participles and infinitives
+are at the end of a clause, and so is the verb after ``dass`` or ``weil``.
 Subject and verb are inverted after an opening. Articles and adjectives agree
 in gender, case and number, and verbs agree with their subjects. Compounds are
 one word in German and two words in English.
@@ -16,7 +16,7 @@ def sample(n_train=4000, n_dev=200, n_test=200, seed=2016):
     German sentence occurs twice.
     """
     generator = _Generator(seed)
-    pairs = {}  # keys: German sentences
+    pairs = {}  # maps German sentences to pairs
     while len(pairs) < n_train + n_dev + n_test:
         german, english = generator.pair()
         pairs.setdefault(german, (german, english))

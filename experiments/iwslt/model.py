@@ -1,4 +1,4 @@
-"""The encoder-decoder and its configurations, the rows of Table 3."""
+"""The encoder-decoder and its configurations, including those of Table 3."""
 import dataclasses
 from typing import Literal
 
@@ -19,7 +19,7 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of an encoder-decoder and of its training.
 
-    If the paper gives a setting, it is the default.
+    The settings that the paper gives are the defaults.
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer

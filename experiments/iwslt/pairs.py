@@ -10,16 +10,17 @@ from experiments.common import text
 from experiments.common.cli import UserError
 
 
-# Possible names of the set of each part, in order of preference
+# For each part, patterns of names of its set, in order of preference
 _NAMES = {'train': ('train', 'train.tags'),
           'dev': ('dev', 'val', 'TED.tst2013'),
           'test': ('test', 'test_*', 'TED.tst2014')}
 
 
 def read(folder, extra=(), checked=True, is_training=True):
-    """Return two dicts: the pairs and the names of the sets of each part.
+    """Return two dicts, which map parts to pairs and to names of sets.
 
-    The arguments are as in :func:`experiments.iwslt.data.load`.
+    ``is_training`` is True in a training run. For the other arguments, see
+    :func:`experiments.iwslt.data.load`.
     """
     if not os.path.isdir(folder):
         raise UserError(
@@ -60,7 +61,7 @@ def _find_files(folder):
 
 
 def _choose_sets(folder, available, extra):
-    """Return the names of the sets of each part, including ``extra`` sets."""
+    """Return a dict that maps each part to the names of its sets."""
     matches = {part: [name for pattern in patterns
                       for name in fnmatch.filter(available, pattern)]
                for part, patterns in _NAMES.items()}
@@ -120,7 +121,7 @@ def _read_lines(path):
 
 
 class _Segments(html.parser.HTMLParser):
-    """Parser that stores the segments of an XML file of IWSLT in ``lines``.
+    """Parser of an IWSLT XML file. It stores the segments in ``lines``.
 
     The files are not always well-formed XML, so they are read with an HTML
     parser, which tolerates errors.

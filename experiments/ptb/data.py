@@ -37,7 +37,7 @@ def load(source, vocabulary=None):
 
 
 def sample(n_train=5000, n_other=500, vocabulary=None):
-    """Return sentences that the project generates itself."""
+    """Return a :class:`Corpus` of text that the project generates."""
     from experiments.ptb import grammar
     return Corpus('sample', grammar.sample(n_train, n_other, n_other),
                   vocabulary)
@@ -48,7 +48,7 @@ class Corpus:
 
     The vocabulary contains the words of the training part, unless the
     vocabulary of a trained model is given. Other words are read as ``<unk>``,
-    which is added to the vocabulary if necessary.
+    which is added to the vocabulary of the training part if necessary.
     """
 
     def __init__(self, source, sentences, vocabulary=None):
@@ -89,7 +89,7 @@ class Corpus:
 
     @property
     def facts(self):
-        """Dict of the source, the sizes and a fingerprint of the data."""
+        """The source, sizes and fingerprint of the data, as a dict."""
         digest = hashlib.sha256('\n'.join(self.vocabulary).encode())
         for part in PARTS:
             digest.update(numpy.ascontiguousarray(getattr(self, part), '<i4'))
@@ -98,7 +98,7 @@ class Corpus:
                 'fingerprint': digest.hexdigest()}
 
     def unigram_perplexity(self, part):
-        """Return a part's perplexity under the training word frequencies."""
+        """Return a part's perplexity under unigrams of the training part."""
         # bincount converts its argument to int64; splitting saves memory.
         counts = sum(
             numpy.bincount(chunk, minlength=len(self.vocabulary))
@@ -116,7 +116,7 @@ def _stream(sentences, numbers):
     """Return the indices of all words and ends of lines, int32, ``(n,)``.
 
     ``numbers`` is a function that maps an iterable of words to their indices.
-    If a sentence already ends with ``<eos>``, none is added.
+    If a sentence already ends with ``<eos>``, no other ``<eos>`` is added.
     """
     words = itertools.chain.from_iterable(
         words if words[-1:] == [EOS] else [*words, EOS] for words in sentences)

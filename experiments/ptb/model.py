@@ -1,4 +1,4 @@
-"""The language model and its configurations, one per row of Table 2."""
+"""The language model and its configurations, including those of Table 2."""
 import dataclasses
 from typing import Literal
 
@@ -16,9 +16,9 @@ from qrnn.functions import linear_softmax_cross_entropy
 class Config:
     """Settings of a language model and of its training.
 
-    The defaults are the paper's. If the paper does not give a setting, the
-    default comes from the "medium" setup of Zaremba et al. (2014), which the
-    paper follows.
+    The settings that the paper gives are the defaults. The paper does not give
+    the dropout ratio, so the default is from the "medium" setup of Zaremba et
+    al. (2014), which the paper follows.
     """
 
     layer: Literal['qrnn', 'lstm'] = 'qrnn'  # kind of layer
@@ -41,7 +41,7 @@ class Config:
     n_epochs: int = 72  # overridden by --epoch
     lr: float = 1.0  # learning rate of SGD; see LanguageModel.forward
     n_full_lr_epochs: int = 6  # epochs before the learning rate decays
-    lr_decay: float = 0.95  # multiplies lr in later epochs
+    lr_decay: float = 0.95  # multiplies lr in each later epoch
     l2: float = 2e-4  # weight decay
     max_norm: float = 10.0  # gradients are rescaled to at most this norm
 

@@ -16,7 +16,7 @@ class StreamIterator(chainer.dataset.Iterator):
     chunks of ``T`` words; the last chunk may be shorter. Each chunk continues
     the previous chunk, so a recurrent state can be carried over. Words after
     the last row, at most ``B - 1``, are left out. The targets are the words.
-    Each input is the word before its target in the stream, at first ``eos``.
+    In the stream, each input precedes its target; the first input is ``eos``.
     """
 
     def __init__(self, stream, batch_size, n_steps, eos=0, repeat=True):
@@ -114,7 +114,7 @@ class StreamUpdater(training.updaters.StandardUpdater):
             rnn.state = states
 
     def _gather(self, part):
-        if part is None:  # with k = 1, there are no previous inputs
+        if part is None:  # no previous inputs if the kernel size is 1
             return numpy.empty(0, 'f')
         return numpy.concatenate(self._processes.gather(
             chainer.backends.cuda.to_cpu(part.array)))
