@@ -24,7 +24,7 @@ def test_runs_with_lstm(task):
 
 
 def test_data():
-    """The labels are computed correctly from the inputs."""
+    """The labels of the classifier and the tagger match the inputs."""
     xs, ts = next(drop_in.Classifier.batches(50))
     for x, t in zip(xs, ts):
         assert [symbol for symbol in x if symbol < 2][-1] == t

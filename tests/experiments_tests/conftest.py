@@ -79,7 +79,7 @@ def code_block():
 
 @pytest.fixture(scope='session')
 def log_of():
-    """Return a function that returns the log of a run without times."""
+    """Return a function that reads the log of a run and removes the times."""
     def read(out):
         with open(os.path.join(str(out), 'log')) as f:
             log = json.load(f)

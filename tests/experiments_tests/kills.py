@@ -1,9 +1,9 @@
 """Train the three experiments, kill them at random and resume them.
 
 Usage: ``kills.py FOLDER COUNT SEED``. The program forks a process for each
-run, because a forked process starts quickly. It is not a part of the test
-process, because a process that forks must have a single thread. The program
-prints its kills as JSON, which ``test_kills.py`` checks.
+run, because a forked process starts quickly. The tests run the program in a
+separate process, because a process that forks must have a single thread. The
+program prints its kills as JSON, which ``test_kills.py`` checks.
 """
 import collections
 import contextlib
@@ -91,7 +91,7 @@ def _signalled(number):
 
 
 def _in_a_write(number):
-    """Return a function that makes a run signal itself while it writes."""
+    """Return a function that starts a run and signals it during a write."""
     def run(name, out, seconds, choices):
         call, share = choices.randint(1, 5), choices.choice(
             [0, choices.random(), 1])

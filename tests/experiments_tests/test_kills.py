@@ -67,7 +67,7 @@ def _compare(tmp_path, folder, assert_same_run):
 
 
 def _outcome(folder):
-    """Return ``result.json`` without times and environment."""
+    """Return the part of ``result.json`` that kills must not change."""
     result = json.loads((folder / 'result.json').read_text())
     for name in 'starts', 'seconds_per_epoch', 'test_sentences_per_second':
         result.pop(name, None)

@@ -78,7 +78,7 @@ def test_programs_run_without_cudnn():
 @pytest.mark.parametrize('rank, n_devices, device', [
     (0, 1, '0'), (1, 1, '0'), (1, 2, '1'), (5, 4, '1')])
 def test_device_of_a_process(rank, n_devices, device, monkeypatch):
-    """A process uses the GPU of its local rank, or its only visible GPU."""
+    """The GPU number is the local rank modulo the number of visible GPUs."""
     monkeypatch.setattr(
         cuda.cupy.cuda.runtime, 'getDeviceCount', lambda: n_devices)
     monkeypatch.setattr(cli, 'use_device', lambda specifier: specifier)

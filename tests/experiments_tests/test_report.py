@@ -148,7 +148,7 @@ def test_settings_that_the_paper_does_not_give():
 
 
 def test_order(written, tmp_path):
-    """Order of a section: command, settings, curve, score, comment."""
+    """In a section, the order is: command, settings, curve, score, comment."""
     folder = tmp_path / 'results' / 'one'
     folder.mkdir(parents=True)
     (folder / 'README.md').write_text('Shows little.\n')

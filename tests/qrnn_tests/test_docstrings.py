@@ -42,7 +42,8 @@ def test_examples_are_found():
 def test_public_names_are_documented(module, name):
     value = getattr(module, name)
     doc = inspect.getdoc(value) or ''
-    if name.endswith('_ref'):  # a table lists the arguments
+    if name.endswith('_ref'):
+        # The docstring lists the arguments in a table instead of in Args.
         assert doc.startswith('Reference of :func:')
         return
     assert f'>>> from {module.__name__} import' in doc

@@ -73,7 +73,7 @@ def test_reorder_state(kind, to_indices, to_lengths):
     actual = run(cupy, to_lengths(lengths),
                  to_indices([1, 1]), to_indices([0, 1]))
     assert_equal(actual, expected, 1e-5)
-    layer.to_device('@numpy')  # also moves the state
+    layer.to_device('@numpy')  # moves both parameters and state
     assert layer(y[:2]).shape == (2, 4)
 
 

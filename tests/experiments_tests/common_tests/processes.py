@@ -49,8 +49,9 @@ def train_all(out, dtype, *arguments):
 def train_with_breaks(out, *arguments):
     """Train each model with and without an interruption, then kill a run.
 
-    To interrupt iwslt, the second process sends itself a signal. In the last
-    run, the second process kills itself.
+    The ptb and imdb runs are interrupted by an exception in both processes,
+    and the iwslt run by a signal to the second process. The run that is
+    killed is another ptb run: its second process sends itself SIGKILL.
     """
     def run(part, name, *more):
         train(name, os.path.join(out, part, name), '--snapshot-every', '3',
@@ -91,14 +92,14 @@ def kill():
 
 
 def disconnect():
-    if socket.gethostname() == 'hostb':  # second host of shared/two_hosts
+    if socket.gethostname() == 'hostb':  # the name of the second host
         for _, name in socket.if_nameindex():
             subprocess.run(['ip', 'link', 'set', name, 'down'], check=True)
 
 
 @contextlib.contextmanager
 def at_iteration(iteration, act):
-    """Call a function after the update with the given iteration number."""
+    """In this context, call ``act`` after update number ``iteration``."""
     update = updaters.StandardUpdater.update
 
     def update_and_act(self):

@@ -148,7 +148,7 @@ def test_text_that_is_not_utf_8(capsys):
 
 
 def test_only_programs_set_up_the_process(python):
-    """Importing experiments sets up the process only with ``python -m``."""
+    """Importing experiments sets up the process, but only in ``python -m``."""
     code = ('import os, signal, sys; sys.argv = [{}]; import experiments; '
             'print(os.environ.get("OPENBLAS_THREAD_TIMEOUT"), '
             'signal.getsignal(signal.SIGINT) == signal.SIG_DFL)')

@@ -35,7 +35,7 @@ def test_configuration():
     assert args.facts == {
         'experiment': 'toy', 'config': 'large', 'seed': 0, 'patience': None,
         'dtype': 'float32',
-        # The facts contain the configured n_epochs instead of --epoch.
+        # n_epochs has the configured value. --epoch does not change it.
         'settings': dataclasses.asdict(Config(lr=2., batch_size=4))}
 
 

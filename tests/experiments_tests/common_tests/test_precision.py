@@ -157,7 +157,8 @@ def test_linear_is_at_least_float32():
 
 def test_tf32(monkeypatch):
     """The precision tf32 sets the environment variable that CuPy reads."""
-    monkeypatch.setenv('CUPY_TF32', '')  # so that monkeypatch restores it
+    # setenv makes monkeypatch restore the variable after the test.
+    monkeypatch.setenv('CUPY_TF32', '')
     del os.environ['CUPY_TF32']
     with precision.using('float32'):
         assert 'CUPY_TF32' not in os.environ

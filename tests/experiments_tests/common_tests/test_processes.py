@@ -62,7 +62,7 @@ def test_same_numbers_as_one_process(single, several, log_of, experiment):
 
 @pytest.fixture(scope='module')
 def broken(mpiexec, tmp_path_factory):
-    """Interrupt and kill runs; return their folder and the mpiexec process."""
+    """Run ``train_with_breaks``; return the folder and the mpiexec process."""
     out = tmp_path_factory.mktemp('broken')
     return out, mpiexec(
         2, '-m', processes.__name__, 'train_with_breaks', out, *NAIVE)

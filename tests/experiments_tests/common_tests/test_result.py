@@ -55,7 +55,8 @@ def test_scored_lists_every_score_on_the_test_part(write, tmp_path):
     assert write(3)['scored'] == [first]
     for _ in range(2):
         assert write(4, {'test_accuracy': 94.})['scored'] == [first, second]
-    # If the previous file is damaged or has no 'scored', a new list starts.
+    # If the previous file has no readable 'scored', only the new score is
+    # listed.
     for contents in '{', '{}', '[]':
         (tmp_path / 'result.json').write_text(contents)
         assert write(4, {'test_accuracy': 94.})['scored'] == [second]

@@ -34,7 +34,8 @@ def run(tmp_path):
 
         def update_and_act(self):
             update(self)
-            if self.iteration + 1 == at:  # iteration is incremented later
+            # The iteration number is incremented only after update_core.
+            if self.iteration + 1 == at:
                 act(self)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +120,8 @@ class TestSignals:
         monkeypatch.setattr(cli, 'die', lambda number: sys.exit(number))
 
         def three_times(updater):
-            for _ in range(3):  # the second signal counts as a duplicate
+            # The second signal follows within a second, so it is ignored.
+            for _ in range(3):
                 os.kill(os.getpid(), signal.SIGTERM)
 
         with pytest.raises(SystemExit):
@@ -266,7 +268,8 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        assert result['settings']['n_epochs'] == 2  # unaffected by --epoch
+        # The settings contain the configured n_epochs instead of --epoch.
+        assert result['settings']['n_epochs'] == 2
 
 
 def test_warns_that_data_are_ignored(run, capsys):

@@ -11,7 +11,7 @@ from experiments.imdb.sample import sample
 
 @pytest.fixture(scope='session', autouse=True)
 def user_cache(tmp_path_factory):
-    """Use an empty dataset cache, and return the path of the user's cache."""
+    """Use an empty dataset cache; yield the path of the original cache."""
     root = chainer.dataset.get_dataset_root()
     chainer.dataset.set_dataset_root(str(tmp_path_factory.mktemp('cache')))
     yield root

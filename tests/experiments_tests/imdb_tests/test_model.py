@@ -30,7 +30,8 @@ def make(**settings):
     for param in model.params():  # zero biases would hide errors
         param.array += .2 * numpy.random.randn(*param.shape)
     if settings.get('layer') == 'pqrnn':
-        with chainer.using_config('train', True):  # update statistics
+        # A call in training mode updates the batch normalization statistics.
+        with chainer.using_config('train', True):
             model(*pad(REVIEWS, CPU))
     return model
 
@@ -198,7 +199,7 @@ def test_optimizer(l2_embedding):
 
 
 def test_trained_model_of_the_project():
-    """The file is float16 and smaller than 3 MB; the model is float32."""
+    """Weights are stored in float16 in less than 3 MB, and load as float32."""
     path = os.path.join(PRETRAINED, 'model.npz')
     assert os.path.getsize(path) < 3e6
     with numpy.load(path) as arrays:

@@ -28,7 +28,8 @@ OTHERS = {
     'aclImdb/train/pos/deeper/1_9.txt': 'no review',
     'aclImdb/train/labeledBow.feat': '9 0:9',
     'constrain/pos/1_9.txt': 'no review',
-    'aclImdb/train/pos/._0_9.txt': '\0\5\26\7'}  # added by macOS
+    # macOS adds such files to archives.
+    'aclImdb/train/pos/._0_9.txt': '\0\5\26\7'}
 
 
 def read(source):
@@ -262,7 +263,8 @@ class TestTable:
             read(tmp_path / 'train.csv')
 
     @pytest.mark.parametrize('contents, message', [
-        ('A film.,positive\nBad.,negative\n', 'line 2 of'),  # no header
+        # This file has no header.
+        ('A film.,positive\nBad.,negative\n', 'line 2 of'),
         ('review,sentiment\na,positive\nb, c,negative\n', 'line 3 of'),
         ('review,sentiment\na,so so\n', 'line 2 of'),
         ('review,sentiment\na\n', 'line 2 of'),

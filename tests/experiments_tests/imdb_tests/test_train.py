@@ -88,7 +88,8 @@ class TestGlove:
         result = run_test(tmp_path / 'out', '--glove', vectors, '--epoch', 1)
         assert seen == [[1, 2, 3, 4, 5]]
         assert result['settings']['embed_size'] == 5
-        assert result['glove']['vectors'] == 2  # the words "It" and "it"
+        # "It" and "it" both have the vector of "it".
+        assert result['glove']['vectors'] == 2
 
     def test_pqrnn(self, vectors, tmp_path, error_of, monkeypatch):
         monkeypatch.setattr(data, 'load', lambda *_: data.sample(100, 20))
@@ -124,7 +125,7 @@ class TestEvaluation:
                 name, result[name.lower() + '_accuracy']) in out
 
     def test_other_reviews(self, trained, tmp_path, write_lines, capsys):
-        """Words of other reviews get the indices of the model's vocabulary."""
+        """Other reviews are encoded with the vocabulary of the model."""
         pairs = sample(100, 100, seed=1)
         write_lines(tmp_path, test=pairs['test'], train=[
             (text, 1 - label) for text, label in pairs['train']])
@@ -145,7 +146,7 @@ def test_pqrnn(tmp_path, monkeypatch, write_lines, capsys, error_of):
     train.main(['--eval-only', str(out)])
     assert 'Test accuracy: {:.2f} %'.format(
         result['test_accuracy']) in capsys.readouterr().out
-    # No word is unknown, because new words get new indices.
+    # pQRNN has no unknown words: it gives each new word a new index.
     predict.main(['--model', str(out), 'Zxyq', 'Dull zxyq.', 'Brilliant'])
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 3 and captured.err == ''

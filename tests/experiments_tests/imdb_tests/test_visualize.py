@@ -58,7 +58,7 @@ class TestCommand:
 
     @pytest.fixture
     def run(self, trained, tmp_path):
-        """Return a function that draws a review and returns its words."""
+        """Return a function that plots a review and returns its words."""
         out = tmp_path / 'deep' / 'states.png'
 
         def run(*arguments):
@@ -130,8 +130,10 @@ class TestChannelOrder:
                   + random.uniform(-9, 9, (30, 1))
                   + 1e-3 * random.randn(30, 4)).T
         ordered = kind[visualize.channel_order(states)]
+        # Count changes of the kind between neighbours. The last channel and
+        # the first channel also count as neighbours.
         changes = (ordered != numpy.roll(ordered, 1)).sum()
-        assert changes == 4  # including the change from the last to the first
+        assert changes == 4
 
 
 @pytest.mark.parametrize('n_words', [2, 76])

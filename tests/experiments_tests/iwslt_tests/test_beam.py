@@ -40,7 +40,7 @@ def assert_same(actual, expected):
     ('gnmt', .6, 'qrnn')])
 def test_full_width_is_exhaustive(
         random_model, monkeypatch, criterion, alpha, layer):
-    """A wide beam returns all texts in order, with the correct scores."""
+    """With a wide beam, all possible texts are returned, the best first."""
     model, characters = random_model('ab', layer)
     monkeypatch.setattr(
         beam, 'length_limit', lambda n_source: 4 + 0 * n_source)
@@ -64,7 +64,8 @@ def test_full_width_is_exhaustive(
 def plain_search(model, characters, line, search):
     """Return hypotheses of a textbook beam search, which never ends early."""
     source, limit = characters.source(line), beam.length_limit(len(line))
-    hypotheses = [(0., 0., ())]  # score, log-probability, characters
+    # A hypothesis is a tuple: (score, log-probability, characters).
+    hypotheses = [(0., 0., ())]
     for T in range(1, limit + 1):
         candidates = []
         for score, log_p, text in hypotheses:

@@ -111,7 +111,8 @@ def test_names_of_multi30k(plain):
         name = path.name.replace('dev', 'val').replace(
             'test', 'test_2017_flickr')
         path.rename(plain / name)
-    write(plain / 'test_2016_flickr.de', ['c'])  # no English file
+    # test_2016_flickr is incomplete, because it has no English file.
+    write(plain / 'test_2016_flickr.de', ['c'])
     write_plain(plain, {'test_2018': [('c', 'd')]})
     corpus = data.load(str(plain), 300)
     assert corpus.pairs == PAIRS
@@ -141,7 +142,7 @@ def test_extra(official):
     write_plain(official, {'TEDY': [('a TEDY', 'y')]}, '.gz')
     assert trained_on('TEDY') == ['TEDY']
     with pytest.raises(UserError, match='begins with TED.tst2014; choose'):
-        trained_on('TED.tst2014')  # used as the test part
+        trained_on('TED.tst2014')  # this set is the test part
     with pytest.raises(UserError, match='--extra requires --data'):
         data.load(None, 300, ['TED'])
 

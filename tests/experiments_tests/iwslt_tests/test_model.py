@@ -36,7 +36,7 @@ def loss_and_grads(model, arrays):
 
 
 def steps(model, source, target):
-    """Return log-probabilities of a target's characters, step by step."""
+    """Return the log-probability of each target character, from step()."""
     values = []
     with chainer.using_config('train', False):
         model.encode(source[None], [len(source)])
@@ -74,14 +74,15 @@ def test_loss_agrees_with_steps(random_model, layer, english):
     reporter.add_observer('main', model)
     with chainer.using_config('train', False), reporter.scope(observation):
         loss = model(*batch([(source, target, n_source, n_target)]))
-    assert observation['main/loss'] == (loss.array, 3)  # mean of 3 characters
+    # The loss is the mean over 3 known characters.
+    assert observation['main/loss'] == (loss.array, 3)
     assert float(loss.array) == pytest.approx(
         -steps(model, source, target)[target >= 0].mean(), rel=1e-5)
 
 
 @layers
 def test_initial_cells_of_the_decoder(random_model, layer):
-    """LSTM decoders start from the encoder's state, QRNNs from zero cells."""
+    """Unlike LSTM decoders, QRNN decoders start from cells that are zero."""
     model, characters = random_model('abxy', layer)
     source = characters.source('abba')[None]
     model.encode(source, [4])

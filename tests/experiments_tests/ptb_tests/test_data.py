@@ -91,15 +91,16 @@ def test_unknown_words(folder):
     corpus = data.load(str(folder))
     assert words(corpus, 'valid') == 'a <unk> <unk> <eos>'
     assert '2 of them unknown' in str(corpus)
+    # The array contains the probabilities of a, <unk>, <unk> and <eos>.
     # Because <unk> is not in the training part, all counts grow by 1.
-    p = numpy.array([2, 1, 1, 3]) / 12.  # a, <unk>, <unk>, <eos>
+    p = numpy.array([2, 1, 1, 3]) / 12.
     numpy.testing.assert_allclose(
         corpus.unigram_perplexity('valid'),
         numpy.exp(-numpy.log(p).mean()))
 
 
 def test_unigram_perplexity(folder):
-    p = numpy.array([1, 1, 2]) / 7.  # a, c, <eos>
+    p = numpy.array([1, 1, 2]) / 7.  # probabilities of a, c and <eos>
     numpy.testing.assert_allclose(
         data.load(str(folder)).unigram_perplexity('valid'),
         numpy.exp(-numpy.log(p).mean()))

@@ -10,7 +10,7 @@ from experiments.ptb.model import TINY
 
 
 def test_number_of_parameters():
-    """With 10,000 words, the sizes are about the 18M and 20M of Table 2."""
+    """With 10,000 words, models are about as large as in Table 2: 18M, 20M."""
     for config, n_params in ('qrnn-zoneout', 17729040), ('lstm', 19368720):
         model = LanguageModel(CONFIGS[config], 100)
         n_per_word = 2 * CONFIGS[config].n_units + 1

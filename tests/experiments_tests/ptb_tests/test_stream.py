@@ -62,7 +62,7 @@ def test_too_short():
         stream.StreamIterator(numpy.arange(11, dtype='i'), 20, 3)
 
 
-# Settings without dropout and zoneout
+# Settings with neither dropout nor zoneout
 EXACT = dataclasses.replace(TINY, dropout=0., zoneout=0.)
 
 

@@ -221,7 +221,8 @@ def chainermn(monkeypatch):
 def test_multi_node_iterator(chainermn, shuffle):
     dataset = [(numpy.float32(i), numpy.int32(i)) for i in range(5)]
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)  # experimental feature
+        # ChainerMN warns that this iterator is an experimental feature.
+        warnings.simplefilter('ignore', FutureWarning)
         master, slave = [
             chainermn.iterators.create_multi_node_iterator(
                 chainer.iterators.SerialIterator(dataset, 2, shuffle=shuffle),

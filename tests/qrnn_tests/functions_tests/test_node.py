@@ -66,7 +66,8 @@ def test_no_node_without_a_graph(name, as_variables, applied):
     assert_equal(ys, expected, 0)
     for y in ys:
         assert y.creator_node is None
-        assert y.requires_grad == as_variables  # like Chainer's functions
+        # Outputs of Chainer's functions have the same requires_grad.
+        assert y.requires_grad == as_variables
 
 
 @calls

@@ -77,7 +77,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # if it is not 0, f is replaced by its expected value
+    zoneout = 0.  # if nonzero, the expected value of f replaces f
     gated = True
     given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 
@@ -225,7 +225,8 @@ def test_zoneout_copies_the_state(pooling):
         return c == previous
 
     first, second = kept(), kept()
-    assert abs(first.mean() - .3) < .01  # .01 exceeds 3 standard deviations
+    # The tolerance .01 exceeds 3 standard deviations.
+    assert abs(first.mean() - .3) < .01
     # The masks of different calls, steps and channels are independent.
     assert abs((first & second).mean() - .09) < .01
     assert abs((first[:, 1:] & first[:, :-1]).mean() - .09) < .01

@@ -63,7 +63,7 @@ class TestQRNNStep(helpers.FunctionTestCase):
 
     bias = activations = None
     c0 = x0 = False
-    zoneout = 0.  # if not 0, f is replaced by its expected value
+    zoneout = 0.  # if nonzero, the expected value of f replaces f
     gated = True
     given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 

@@ -69,7 +69,7 @@ def test_gradients_of_some_inputs_only(indexes, reverse):
 
 
 def test_float16_has_a_float32_carry():
-    # With a float16 carry, h and gx would stop growing at 0.5.
+    # If h and gx were added up in float16, they would not exceed 0.5.
     f, x = variables(
         numpy.ones((1, 4096, 1), numpy.float16),
         numpy.full((1, 4096, 1), 2. ** -12, numpy.float16))

@@ -39,7 +39,7 @@ def test_gates_are_one_or_unchanged():
     f = numpy.random.rand(50, 40, 30).astype('f') * .9
     F = zoneout(f, .2).array
     kept = F == 1
-    assert (F[~kept] == f[~kept]).all()  # other gates are not rescaled
+    assert (F[~kept] == f[~kept]).all()  # gates other than 1 are unchanged
     assert abs(kept.mean() - .2) < .01
     assert abs((kept & (zoneout(f, .2).array == 1)).mean() - .04) < .005
     for axis in range(3):  # adjacent gates are drawn independently
@@ -89,7 +89,8 @@ def test_expectation_is_the_mean_of_masks():
                for _ in range(4000)) / 4000
     with chainer.using_config('train', False):
         expected = zoneout(f, .3, expectation=True).array
-    assert abs(mean - expected).max() < .05  # .05 is 7 standard deviations
+    # The tolerance is 7 standard deviations of the mean.
+    assert abs(mean - expected).max() < .05
 
 
 def test_numpy_seed():

@@ -43,8 +43,9 @@ def fastai(x, arrays, weight, bias, windows, output_gate):
 def fastai_bidirectional(x, arrays, windows, output_gate):
     """Return the output of fastai's bidirectional QRNN.
 
-    The network consists of two stacks. The layers of the second stack run
-    backwards, and their windows contain the next step instead of the previous
+    The network consists of two stacks. In the first stack, windows of two
+    steps contain the current and the previous step. The second stack runs
+    backwards, and its windows of two steps contain the current and the next
     step.
     """
     def backward(x, weight, bias, window):

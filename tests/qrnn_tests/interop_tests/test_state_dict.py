@@ -93,7 +93,8 @@ def test_language_models(style, names, prefix):
     names = [prefix + name for name in names]
     windows, sizes = (2, 1, 1), (4, 6, 6, 4)
     layers = weights(sizes, windows, True, *names)
-    if style == 'fastai':  # fastai also stores weights after dropout
+    if style == 'fastai':
+        # fastai stores each weight twice: before and after dropout.
         layers.update({
             name.replace('weight_raw', 'module.weight'): array.copy()
             for name, array in layers.items() if 'raw' in name})

@@ -161,7 +161,8 @@ def _pooling_gradients(case, u, b, c0, lengths, ratio, mask, grads):
     there = [v for v in (u, b, c0) if v is not None]
     gs = iter(chainer.grad([y for y, _ in arrived], there,
                            [g for _, g in arrived],
-                           # With this option, strnn computes the gradients.
+                           # With this option, strnn computes the
+                           # gradients instead of the pooling kernel.
                            enable_double_backprop=True))
     return [None if v is None else next(gs).array for v in (u, b, c0)]
 
@@ -205,7 +206,8 @@ def check_windows(case, device=None, to_device=lambda a: a,
         gwindows.astype('d').reshape(y.shape))])
     _compare((gx, gx0), [g.array for g in expected], case.dtype)
 
-    # Check last_steps. Then check fold with a gradient of last_steps.
+    # First check the function last_steps. Then check the function fold, with
+    # glast, the gradient of the output of last_steps, as an input.
     n_steps = k - 1
     before = numpy.zeros((B, n_steps, n)) if x0 is None else x0
     ends = B * [T] if lengths is None else lengths
@@ -293,7 +295,7 @@ def check_rounding(device, to_device=lambda a: a, to_host=lambda a: a):
 
 
 def backend(device, **options):
-    """Return the module with the kernels, and keyword arguments for them."""
+    """Return the module of CPU or CUDA kernels, and a dict of options."""
     return (cpu, {}) if device is None else (cuda, {
         'device': device, **options})
 

@@ -14,7 +14,7 @@ def parametrize(factors, *full, most=60000):
 
 
 def cover(factors, full=('dtype', 'regime'), most=60000):
-    """Yield cases that contain nearly all pairs of values of two factors.
+    """Yield cases in which nearly all pairs of values of two factors occur.
 
     Args:
         factors (dict): Maps the name of each factor to a list of its values.
@@ -25,7 +25,8 @@ def cover(factors, full=('dtype', 'regime'), most=60000):
     """
     # These cases cover 99 % of the pairs. The same number of cases drawn by
     # Hypothesis covers 30 % of the pairs of STRNN and 20 % of the pairs of
-    # POOLING. Twelve times as many cases cover 84 % and 78 %, respectively.
+    # POOLING. With twelve times as many cases, Hypothesis covers 84 % of the
+    # pairs of STRNN and 78 % of the pairs of POOLING.
     random = numpy.random.RandomState(0)
     names = list(factors)
     Case = collections.namedtuple('Case', names)

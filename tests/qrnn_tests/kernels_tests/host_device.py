@@ -67,7 +67,7 @@ class HostDevice:
 
 
 class LargeDevice(HostDevice):
-    """Host device for arrays that exceed the memory, stored in sparse files.
+    """Host device that stores arrays larger than the memory in sparse files.
 
     Only the last channels of a launch are computed.
 
@@ -111,7 +111,8 @@ class Process:
                 [self.executable], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0'))
-            atexit.register(self.process.communicate)  # closes stdin
+            # At exit, communicate() closes stdin, which ends the process.
+            atexit.register(self.process.communicate)
         name = launch.kernel.encode()
         job = [_words(len(name)), name, _words(
             *launch.grid, *launch.block, launch.shared, order, last_only,
@@ -119,8 +120,8 @@ class Process:
         arrays = []
         for value in launch.args:
             base = getattr(value, 'base', None)
-            if isinstance(base, numpy.memmap):  # map the whole file
-                value = base
+            if isinstance(base, numpy.memmap):
+                value = base  # the array of the whole file
             if isinstance(value, numpy.memmap):
                 path = value.filename.encode()
                 job += [_words(-2, value.nbytes, len(path)), path]

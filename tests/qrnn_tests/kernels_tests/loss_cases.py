@@ -30,7 +30,7 @@ def check_dropout(case, device=None, to_device=lambda a: a,
     kernels, options = backend(device)
     x = numpy.random.RandomState(1).normal(size=case.shape).astype(case.dtype)
     if case.strided:
-        x = numpy.stack([x, -x], axis=-1)  # keeps the dtype, even in NumPy 1
+        x = numpy.stack([x, -x], axis=-1)  # stack keeps the dtype of x
     x_ = to_device(x)
     if case.strided:
         x, x_ = x[..., 0], x_[..., 0]

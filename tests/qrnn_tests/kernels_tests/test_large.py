@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 # Offsets and Philox counters exceed 2 ** 32. A counter serves four steps.
 SHAPE = B, T, C = 5, 128, 2 ** 25
-LAST = 32  # channels to check; the last block has at least as many
+LAST = 32  # number of channels to check, all computed by the last block
 ZONEOUT, SEED = .3, 12345
 
 
@@ -89,9 +89,8 @@ def check_dropout(folder, edit=None):
     quarter = philox.CHUNK // 4
     x[-philox.CHUNK:] = 1
     y = kernels.dropout(x, .25, SEED, device=device)
-    # Only the last block runs. Each of its threads computes one element in
-    # every quarter of the chunk, so the block computes the last elements of
-    # each quarter.
+    # Only the last block runs. It computes the last elements of each quarter
+    # of the chunk, because each thread computes one element per quarter.
     counters = x.size // 4 - LAST + numpy.arange(LAST)
     assert counters.min() > 2 ** 32
     words = numpy.stack(philox.philox(counters, SEED))

@@ -85,7 +85,8 @@ def test_real_sizes(shape):
     h, c, c_last = kernels.pooling_forward(u, *settings)
     gu, _, _ = kernels.pooling_backward(u, *settings, c, gh, None, None)
 
-    def some(array):  # the last two channels of each gate, last sequence
+    def some(array):
+        # Return the last two channels of each gate for the last sequence.
         return numpy.concatenate([
             array[-1:, :, end - 2:end].get()
             for end in range(C, array.shape[2] + 1, C)], axis=2)

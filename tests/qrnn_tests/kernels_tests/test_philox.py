@@ -18,7 +18,8 @@ def test_known_answer(counter, key, words):
 def test_ratio_of_mask(ratio):
     mask = zoneout_mask(7, ratio, (20, 105, 64))
     assert abs(mask.mean() - ratio) < 4 * (.25 / mask.size) ** .5
-    for axis in range(3):  # the ratio per sequence, step and channel
+    # Check the ratio within each sequence, each step and each channel.
+    for axis in range(3):
         other = tuple({0, 1, 2} - {axis})
         expected = 6 * (.25 * mask.shape[axis] / mask.size) ** .5
         assert abs(mask.mean(other) - ratio).max() < expected

@@ -38,7 +38,8 @@ def test_launches_cover_channels_and_time(name, dtype, regime):
             assert launch_.grid[0] * x >= channels
             assert (launch_.grid[0] - 1) * x < channels
             assert x * y <= 512 and launch_.shared <= 48 * 1024
-            if launch_.kernel.endswith('reduce'):  # warps share chunks evenly
+            if launch_.kernel.endswith('reduce'):
+                # All warps process the same number of slices of a chunk.
                 assert scan.chunk % (y * scan.slice) == 0
 
 

@@ -173,7 +173,7 @@ def test_decoder_without_encoder(make, options):
             layer(x)
     layer.init(uniform(B, 2, m), uniform(B, 2, m))
     layer(uniform(B, n))
-    layer.init()  # clears the encoder states
+    layer.init()  # init() without arguments clears the encoder states
     with pytest.raises(ValueError, match='init'):
         layer(uniform(B, n))
 

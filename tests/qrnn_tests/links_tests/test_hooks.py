@@ -56,7 +56,7 @@ def test_a_hook_changes_the_weight_that_is_used(make, name, call):
     hook = SpectralNormalization(500)
     part.add_hook(hook)
     with chainer.using_config('train', False):
-        call(layer)  # initializes the hook
+        call(layer)  # the first call initializes the hook
         actual = call(layer)
     part.delete_hook(hook.name)
     W = part.W.array

@@ -57,7 +57,8 @@ def test_gradients_through_time():
 def test_arguments_of_chainers_lstm():
     one, none = QRNN(5), QRNN(None, 5)
     for rnn in one, none:
-        assert rnn(uniform(2, 3, 2)).shape == (2, 5)  # flattened to (2, 6)
+        # The input is flattened to the shape (2, 6).
+        assert rnn(uniform(2, 3, 2)).shape == (2, 5)
         assert rnn.layer.in_size == 6
     b = QRNN(3, 5).layer.b.array
     assert (b[:5] == 1).all() and (b[5:] == 0).all()

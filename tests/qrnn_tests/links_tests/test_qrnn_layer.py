@@ -194,7 +194,8 @@ def test_zoneout(pooling):
     for t in range(9):
         before = layer.state.c.array
         layer(x[:, t])
-        kept.append(layer.state.c.array == before)  # copied, so exactly equal
+        # Zoneout copies cells, so cells that are kept are exactly equal.
+        kept.append(layer.state.c.array == before)
     assert abs(numpy.mean(kept) - .3) < .015
     assert abs(numpy.mean(kept[0] & kept[1]) - .09) < .03
     with chainer.using_config('train', False):

@@ -240,7 +240,8 @@ def test_serialization_and_copies(make, tmp_path):
     assert_equal(loaded(x), expected, 0)
 
     saved(x[:, :4])
-    other = saved.copy()  # for example, to evaluate during training
+    # For example, evaluation during training uses a copy of the model.
+    other = saved.copy()
     other.reset_state()
     assert_equal(other(x), expected, 0)
     assert_equal(saved(x[:, 4]), expected[:, 4])

@@ -101,9 +101,9 @@ def test_warns_once_if_c_lacks_inputs(kernel_size):
     assert all('(kernel_size 2)' in str(w.message) for w in caught)
 
 
-# An encoder-decoder as in Chainer's example. It is trained on whole sentences.
-# It translates word by word, and each call of the decoder continues from the
-# previous states.
+# Seq2seq follows Chainer's example. In training, one call of the decoder
+# receives whole sentences. In translation, each call receives one word of each
+# sentence and continues from the previous states.
 
 EOS = 0
 N_WORDS = 20
@@ -175,7 +175,7 @@ def sentences(n_sentences):
     ({}, True), ({'kernel_size': 1}, True), ({'kernel_size': 2}, False)])
 @pytest.mark.filterwarnings('ignore:hx does not include')
 def test_translates_word_by_word(options, is_exact):
-    """Translating step by step equals decoding the whole prefix each time.
+    """Decoding only the new word equals decoding the whole prefix again.
 
     If the first layer has ``kernel_size=2``, some translations differ. The
     model is trained first, so that its translations differ between sentences.

@@ -1,4 +1,4 @@
-"""Strongly-typed cells, compared with a transcription of their equations."""
+"""Test strongly-typed cells against their equations, written in NumPy."""
 import chainer
 import chainer.functions as F
 import numpy

@@ -38,9 +38,10 @@ def assert_close(actual, expected, atol=1e-5):
 def shapes_of_h(model, path, cases):
     """Return the shape of the output h for each case, or None for an error.
 
-    A case is a dict that maps the names of inputs to their shapes. All inputs
-    are zeros. One-dimensional inputs are lengths, so they are integers. The
-    model runs in another process, because onnxruntime may crash.
+    A case is a dict that maps the names of inputs to their shapes. All values
+    are 0. Inputs with one axis are lengths, so their dtype is int64; the other
+    inputs are float32. The model runs in another process, because onnxruntime
+    may crash.
     """
     path.write_bytes(model.SerializeToString())
     process = subprocess.run(
