@@ -139,7 +139,7 @@ def _traced():
 
 
 def _free_last_batch(model):
-    """Free arrays of the last batch, because batches differ in size."""
+    """Free the arrays of the last batch, which would be counted otherwise."""
     for link in model.links():
         if isinstance(link, (LSTMLayer, QRNNLayer)) and not link.save_state:
             link.init()

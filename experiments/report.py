@@ -102,8 +102,8 @@ def document(runs, folder, start):
 def table(paper, runs):
     """Return a Markdown table of our results and the paper's.
 
-    The table has a row for each run of :func:`_comparable`. A row of the paper
-    without such a run is included as "not run".
+    The table has a row for each training run that :func:`_comparable` returns.
+    A row of the paper that no such run reproduces is included as "not run".
     """
     ours = _comparable(paper, runs)
     rows = [['run', 'configuration', 'seed', *paper.columns, 'epochs', 'best',

@@ -181,7 +181,7 @@ builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
     ('chainer._environment_check', lambda np: False, {
         'import numpy.distutils.system_info': '',
         "numpy.distutils.system_info.get_info('blas_opt')": 'None'}),
-    # setuptools 82 removed pkg_resources. In earlier versions, it warns.
+    # setuptools 82 removed pkg_resources. Before, importing it warns.
     *((module, lambda np: importlib.import_module('pkg_resources'), {
         'import pkg_resources':
             'from qrnn.chainer_compat import _Requirements as pkg_resources'})

@@ -91,7 +91,7 @@ def _map(function, texts):
 
 
 def _set_up_worker():
-    """Make this process end with its parent process and ignore Ctrl-C."""
+    """Make this process ignore Ctrl-C, and end when its parent ends."""
     set_death_signal = 1
     ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

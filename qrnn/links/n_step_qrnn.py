@@ -215,11 +215,11 @@ class NStepBiQRNN(_NStepQRNN):
     layer below. States are stacked as in :class:`chainer.links.NStepBiLSTM`,
     ``(2 * n_layers, B, m)``: layer by layer, the forward state before the
     backward state. As in :class:`~qrnn.NStepQRNN`, ``hx`` contains the last
-    outputs of all layers. Both directions of a layer use the last outputs of
-    both directions of the layer below as their previous input.
+    outputs of all layers. For each layer, the part of ``hx`` that belongs to
+    both directions of the layer below is the input before the first step.
 
-    Arguments and errors are the same as for :class:`~qrnn.NStepQRNN`. Any
-    ``kernel_size`` is suitable if ``hx`` and ``cx`` are None.
+    Arguments and errors are the same as for :class:`~qrnn.NStepQRNN`. The
+    restriction of ``kernel_size`` applies only if ``hx`` or ``cx`` is given.
 
     .. admonition:: Example
 

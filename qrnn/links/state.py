@@ -40,7 +40,7 @@ class ValuesOnly:
             and _output_of(part) for part in state]
 
     def get(self):
-        """Return the state, with its history if the history still exists."""
+        """Return the state, with its graph if the graph still exists."""
         return type(self._state)(*map(_restore, self._state, self._creators))
 
     def __reduce__(self):  # weak references cannot be pickled

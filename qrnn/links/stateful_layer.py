@@ -62,7 +62,7 @@ class StatefulLayer(link.Chain):
         self._state = state
 
     def start(self, ndim):
-        """Return the start state of a call, or None for the initial state.
+        """Return the state that a call continues from; None if there is none.
 
         ``ndim`` is the number of axes of the input of the call: 3 for
         sequences, 2 for one step.

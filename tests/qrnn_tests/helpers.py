@@ -101,7 +101,7 @@ def feed(layer, x, chunks, lengths=None):
 
 
 def backward(layer, ys, gys, xs):
-    """Return the gradients of sum(gy * y) for inputs and parameters.
+    """Return gradients of sum(gy * y) with respect to inputs and parameters.
 
     The list contains the gradients of xs, followed by the gradients of all
     parameters.

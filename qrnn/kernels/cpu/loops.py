@@ -200,7 +200,7 @@ def pooling_backward(gated, has_o, has_i, z_kind, o_kind, i_kind):
 @compiled
 def lstm_forward(first, last, t, T, m, u, u_batch, u_row, product, ends,
                  gates, c, h, c_next, h_next, y):
-    """Compute step ``t`` of an LSTM. An item is a sequence."""
+    """Compute step ``t`` of an LSTM for some of the sequences."""
     for s in range(first, last):
         c_s, h_s = _row(c, s * m, m), _row(h, s * m, m)
         c_after, h_after = _row(c_next, s * m, m), _row(h_next, s * m, m)

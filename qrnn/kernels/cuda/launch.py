@@ -30,7 +30,7 @@ POOLINGS = tuple(GATES)  # poolings that have kernels
 NAMES = ('tanh', 'sigmoid', 'identity')
 
 #: A unit of compilation: a family of kernels and the number of bits of the
-#: dtype. The other fields are for poolings only: the pooling, the activations
+#: dtype. The other fields are only for a pooling: its name, the activations
 #: of its gates in the order of ``GATES``, and the arguments ``expectation``
 #: and ``gated`` of :func:`pooling_module`.
 Module = collections.namedtuple(

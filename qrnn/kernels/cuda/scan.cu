@@ -170,8 +170,8 @@ __device__ inline void apply_slice(Op& op, int p, int padded,
     op.template apply<full>(time_of<Op>(p + j, padded), maps[j], carry);
 }
 
-// Applies the maps of the slices of warps `rank` to `end` - 1 to the carry.
-// Returns the new carry.
+// Each warp has a map for its slice. Applies the maps of all warps from `rank`
+// up to `end` - 1, one after the other, and returns the new carry.
 __device__ inline Carry pass(const Slice* slices, int rank, int end,
                              Carry carry) {
 #pragma unroll 4

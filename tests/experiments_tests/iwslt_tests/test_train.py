@@ -56,7 +56,7 @@ class TestEvalOnly:
         return tmp_path
 
     def test_same_score_as_training(self, trained, model, capsys):
-        """A model can be scored even if train, dev and test are equal."""
+        """--eval-only gives the same scores, and accepts equal parts."""
         for part in 'train', 'dev', 'test':
             for language, lines in zip(('de', 'en'), zip(*grammar.sample(
                     400, 10, 10)['test'])):

@@ -1,4 +1,4 @@
-"""Run code that imports qrnn in a separate process."""
+"""Start a separate process for code that imports qrnn."""
 import os
 import pathlib
 import subprocess

@@ -66,7 +66,7 @@ def test_no_node_without_a_graph(name, as_variables, applied):
     assert_equal(ys, expected, 0)
     for y in ys:
         assert y.creator_node is None
-        # Outputs of Chainer's functions have the same requires_grad.
+        # Chainer's functions set requires_grad in the same way.
         assert y.requires_grad == as_variables
 
 

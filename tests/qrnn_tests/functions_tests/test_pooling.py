@@ -77,7 +77,7 @@ class TestQRNNPooling(helpers.FunctionTestCase):
     bias = None
     c0 = mask = False
     lengths = activations = None
-    zoneout = 0.  # if nonzero, the expected value of f replaces f
+    zoneout = 0.  # if nonzero, f is replaced by its mean under zoneout
     gated = True
     given = 1, 1, 1  # per output: 1 if it receives a gradient, else 0
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
     host_device.compiler is None, reason='needs g++')
 
 #: If True, test all combinations of sizes, which takes half an hour.
-#: Otherwise, test pairs of values.
+#: Otherwise, test combinations that contain most pairs of values.
 FULL = bool(os.environ.get('QRNN_FULL_MATRIX'))
 
 
