@@ -5,6 +5,7 @@ import shutil
 import numpy
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.checkpoint import replacing
 from experiments.common.files import read_arrays
 
@@ -12,7 +13,7 @@ from experiments.common.files import read_arrays
 def main(argv=None):
     """Write a compressed copy of a trained model in float16."""
     parser = cli.Parser('compress')
-    cli.add_model(parser)
+    commands.add_model(parser)
     parser.add_argument(
         '--out', '-o', metavar='FOLDER', required=True,
         help='folder of the copy, which is less than half as large; it is '

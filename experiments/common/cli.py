@@ -147,21 +147,6 @@ def launched(name):
     return None
 
 
-def report_rate(n, unit, start):
-    """Print the number of items per second, if stderr is a terminal.
-
-    Args:
-        n (int): Number of items.
-        unit (str): Name of the items, for example ``'words'``.
-        start (float): :func:`time.perf_counter` before the first item.
-
-    """
-    if sys.stderr.isatty() and n:
-        seconds = time.perf_counter() - start
-        print(f'{n} {unit} in {seconds:.1f} s, {n / seconds:.1f} per second',
-              file=sys.stderr)
-
-
 class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are a single line."""
 
@@ -179,16 +164,6 @@ def add_device(parser):
         '--device', '-d', metavar='DEVICE', default='-1',
         help='-1 or @numpy for the CPU (default), 0 or @cupy:0 for the '
              'first GPU')
-
-
-def add_model(parser, default=None):
-    """Add ``--model`` to a parser. Without a ``default``, it is required."""
-    parser.add_argument(
-        '--model', '-m', metavar='FOLDER', default=default,
-        required=default is None,
-        help='output folder of a training run' + (
-            '' if default is None else
-            ' (default: the trained model in %(default)s)'))
 
 
 def use_device(specifier):
@@ -216,14 +191,6 @@ def number(kind, low, high):
         raise argparse.ArgumentTypeError(
             f'{text!r} is not {name} from {low} to {high}')
     return convert
-
-
-def text(argument):
-    """Decode a command-line argument as UTF-8, regardless of the locale."""
-    try:
-        return os.fsencode(argument).decode()
-    except UnicodeDecodeError:
-        raise argparse.ArgumentTypeError(f'{argument!r} is not UTF-8 text')
 
 
 positive = number(int, 1, 2 ** 31 - 1)

@@ -7,6 +7,7 @@ import tempfile
 import numpy
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.checkpoint import replacing
 from qrnn import onnx_export
 from qrnn import QRNNStack
@@ -18,7 +19,7 @@ def parse(name, description, argv, model=None):
     ``model`` is the default of ``--model``.
     """
     parser = cli.Parser(f'{name}.export', description=description)
-    cli.add_model(parser, model)
+    commands.add_model(parser, model)
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='model.onnx',
         help='file to write (default: %(default)s)')

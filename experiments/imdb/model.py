@@ -82,7 +82,7 @@ TINY = Config(n_layers=2, n_units=8, embed_size=8, min_count=1, batch_size=4,
 
 def load(folder):
     """Return the best model of a run, and the contents of ``model.json``."""
-    from experiments.common.loading import load_model
+    from experiments.common.commands import load_model
 
     def rebuild(description):
         return build(Config(**description['settings']), description['words'])

@@ -4,6 +4,7 @@ import sys
 import chainer
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.text import decode
 from experiments.common.text import split_lines
 from experiments.imdb.data import pad
@@ -18,9 +19,9 @@ def main(argv=None):
         'Print a line for each review: positive or negative, and the '
         'probability that it is positive, or "-" if it has no words.'))
     parser.add_argument(
-        'text', nargs='*', metavar='REVIEW', type=cli.text,
+        'text', nargs='*', metavar='REVIEW', type=commands.text,
         help='a review (default: lines of standard input)')
-    cli.add_model(parser, PRETRAINED)
+    commands.add_model(parser, PRETRAINED)
     cli.add_device(parser)
     args = parser.parse_args(argv)
     device = cli.use_device(args.device)

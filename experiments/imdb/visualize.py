@@ -8,6 +8,7 @@ from chainer.backends import cuda
 import numpy
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.checkpoint import replacing
 from experiments.common.precision import linear
 from experiments.common.text import decode
@@ -28,17 +29,17 @@ def main(argv=None):
     parser = cli.Parser('imdb.visualize', description=(
         'Draw the states c_t of the last layer over a review.'))
     parser.add_argument(
-        'text', nargs='?', metavar='REVIEW', type=cli.text,
+        'text', nargs='?', metavar='REVIEW', type=commands.text,
         help='the review (default: standard input)')
     parser.add_argument(
-        '--find', metavar='PHRASE', type=cli.text,
+        '--find', metavar='PHRASE', type=commands.text,
         help='draw the first test review that contains this phrase; for the '
              "paper's review, use 'not exactly a bad story'")
     parser.add_argument(
         '--data', metavar='SOURCE',
         help='source of reviews for --find, as in training (default: the '
              "model's training data)")
-    cli.add_model(parser, PRETRAINED)
+    commands.add_model(parser, PRETRAINED)
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='out/states.png',
         help='picture to write (default: out/states.png)')

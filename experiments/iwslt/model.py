@@ -61,7 +61,7 @@ def load(folder):
     Also return the model's :class:`~experiments.iwslt.data.Characters` and the
     contents of ``model.json``.
     """
-    from experiments.common.loading import load_model
+    from experiments.common.commands import load_model
 
     def build(description):
         characters = Characters(description['characters'])

@@ -3,6 +3,7 @@ import sys
 import time
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.text import split_lines
 from experiments.iwslt.beam import CRITERIA
 from experiments.iwslt.beam import Search
@@ -30,7 +31,7 @@ def main(argv=None):
             sys.stdout.buffer.write(line.encode() + b'\n')
             sys.stdout.buffer.flush()
     if not sys.stdin.isatty():  # on a terminal, the rate includes typing
-        cli.report_rate(number, 'sentences', start)
+        commands.report_rate(number, 'sentences', start)
 
 
 def parse(argv=None):
@@ -38,7 +39,7 @@ def parse(argv=None):
         'iwslt.translate',
         description='Read German sentences from standard input, one per line, '
                     'and write a line of English for each.')
-    cli.add_model(parser)
+    commands.add_model(parser)
     cli.add_device(parser)
     parser.add_argument(
         '--n-best', metavar='N', type=cli.positive, default=Search.n_best,

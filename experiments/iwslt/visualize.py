@@ -5,6 +5,7 @@ import chainer.functions as F
 import numpy
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.common.checkpoint import replacing
 from experiments.iwslt.beam import translate
 from experiments.iwslt.model import load
@@ -14,12 +15,12 @@ from experiments.iwslt.pairs import clean
 def main(argv=None):
     """Draw the attention weights of a translation."""
     parser = cli.Parser('iwslt.visualize')
-    cli.add_model(parser)
+    commands.add_model(parser)
     parser.add_argument(
-        'german', metavar='GERMAN', type=cli.text,
+        'german', metavar='GERMAN', type=commands.text,
         help='sentence to translate')
     parser.add_argument(
-        '--english', metavar='TEXT', type=cli.text,
+        '--english', metavar='TEXT', type=commands.text,
         help="translation to draw (default: the model's translation)")
     parser.add_argument(
         '--out', '-o', metavar='FILE', default='attention.png',

@@ -6,6 +6,7 @@ import chainer
 import numpy
 
 from experiments.common import cli
+from experiments.common import commands
 from experiments.ptb.data import EOS
 from experiments.ptb.data import UNK
 from experiments.ptb.model import load
@@ -14,7 +15,7 @@ from experiments.ptb.model import load
 def main(argv=None):
     """Print text that a trained model generates, word by word."""
     parser = cli.Parser('ptb.generate')
-    cli.add_model(parser)
+    commands.add_model(parser)
     parser.add_argument(
         '--words', metavar='N', type=cli.positive, default=200,
         help='number of words, including ends of lines (default: 200)')
@@ -23,7 +24,7 @@ def main(argv=None):
         help='divisor of the logits: values below 1 favour likely words; 0 '
              'always chooses the most likely word (default: 1)')
     parser.add_argument(
-        '--prompt', metavar='TEXT', type=cli.text, default='',
+        '--prompt', metavar='TEXT', type=commands.text, default='',
         help='first words of the text; the end of a line counts as a word')
     parser.add_argument(
         '--seed', metavar='N', type=cli.seed, default=0,
@@ -48,7 +49,7 @@ def main(argv=None):
         is_new_line = word == eos
     if not is_new_line:
         _write('\n')
-    cli.report_rate(args.words, 'words', start)
+    commands.report_rate(args.words, 'words', start)
 
 
 def generate(model, prompt, eos, n_words, temperature, random):

@@ -68,7 +68,7 @@ TINY = Config(n_units=8, batch_size=4, n_steps=10, n_epochs=2)
 
 def load(folder):
     """Return the best model of a run, and the contents of ``model.json``."""
-    from experiments.common.loading import load_model
+    from experiments.common.commands import load_model
 
     def build(description):
         return LanguageModel(

@@ -1,4 +1,3 @@
-import json
 import os
 import types
 
@@ -8,8 +7,7 @@ import pytest
 
 from experiments.common import checkpoint
 from experiments.common import files
-from experiments.common.cli import UserError
-from experiments.common.loading import load_model
+from experiments.common.commands import load_model
 
 
 def test_replacing(tmp_path):
@@ -135,48 +133,3 @@ class TestBestModel:
         checkpoint.BestModel(L.Linear(3, 2), {}).initialize(
             types.SimpleNamespace(out=str(tmp_path)))
         assert os.listdir(tmp_path) == ['model.json']
-
-
-class TestLoadModel:
-
-    @pytest.fixture
-    def folder(self, tmp_path):
-        (tmp_path / 'model.json').write_text(
-            '{"experiment": "toy", "dtype": "float32", "size": 3}')
-        checkpoint.serializers.save_npz(
-            tmp_path / 'model.npz', L.Linear(3, 2), compression=False)
-        return tmp_path
-
-    def load(self, folder, experiment='toy'):
-        return load_model(
-            str(folder), experiment, lambda description: L.Linear(
-                description['size'], 2))
-
-    def test_valid(self, folder):
-        model, description = self.load(folder)
-        assert model.W.shape == (2, 3) and description['size'] == 3
-
-    @pytest.mark.parametrize('name', ['model.json', 'model.npz'])
-    def test_missing(self, folder, name):
-        os.remove(folder / name)
-        with pytest.raises(UserError, match=f'{name} is missing'):
-            self.load(folder)
-
-    def test_another_experiment(self, folder):
-        with pytest.raises(UserError, match='belongs to another experiment'):
-            self.load(folder, 'ptb')
-
-    @pytest.mark.parametrize('description', [
-        [], {'experiment': 'toy'}, {'experiment': 'toy', 'dtype': 'int8'},
-        {'experiment': 'toy', 'dtype': 'float32'},
-        {'experiment': 'toy', 'dtype': 'float32', 'size': 4},
-        {'experiment': 'toy', 'dtype': 'float32', 'size': 'many'}])
-    def test_invalid_description(self, folder, description):
-        (folder / 'model.json').write_text(json.dumps(description))
-        with pytest.raises(UserError, match='does not contain a model of'):
-            self.load(folder)
-
-    def test_other_parameters(self, folder):
-        numpy.savez(folder / 'model.npz', W=numpy.zeros((2, 3)))
-        with pytest.raises(UserError, match='npz belongs to another model'):
-            self.load(folder)

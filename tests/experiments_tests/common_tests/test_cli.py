@@ -130,21 +130,14 @@ def test_file_names_and_terminals(python, tmp_path, locale):
         import sys
         from experiments.common import checkpoint
         from experiments.common import cli
+        from experiments.common import commands
         def main():
             checkpoint.write_json(sys.argv[1], sys.argv[1:])
-            print(*sys.argv[1:], cli.text(sys.argv[2]) == chr(0xe4))
+            print(*sys.argv[1:], commands.text(sys.argv[2]) == chr(0xe4))
         cli.run(main)
     """, tmp_path / name, 'ä', launcher=['env', *locale])
     assert process.stderr == '' and process.stdout.endswith(' True\n')
     assert os.listdir(tmp_path) == [name]
-
-
-def test_text_that_is_not_utf_8(capsys):
-    parser = cli.Parser('x')
-    parser.add_argument('review', type=cli.text)
-    with pytest.raises(SystemExit):
-        parser.parse_args([os.fsdecode(b'caf\xe9')])
-    assert 'is not UTF-8 text' in capsys.readouterr().err
 
 
 def test_only_programs_set_up_the_process(python):
@@ -155,13 +148,3 @@ def test_only_programs_set_up_the_process(python):
     for argv, expected in ("'-c'", 'None False\n'), ("'-m'", '4 True\n'):
         assert python('-c', code.format(argv), launcher=[
             'env', '--default-signal=INT']).stdout == expected
-
-
-@pytest.mark.parametrize('is_terminal', [False, True])
-def test_report_rate(is_terminal, monkeypatch, capsys):
-    monkeypatch.setattr('sys.stderr.isatty', lambda: is_terminal)
-    monkeypatch.setattr('time.perf_counter', lambda: 14.)
-    cli.report_rate(6, 'words', start=10.)
-    cli.report_rate(0, 'words', start=14.)
-    assert capsys.readouterr().err == is_terminal * (
-        '6 words in 4.0 s, 1.5 per second\n')

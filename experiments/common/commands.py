@@ -1,5 +1,8 @@
-"""Load trained models."""
+"""Parts of the commands that use a trained model."""
+import argparse
 import os
+import sys
+import time
 
 from chainer import serializers
 
@@ -39,3 +42,36 @@ def load_model(folder, experiment, build):
         raise UserError(f'{folder} does not contain a model of experiments.'
                         f'{experiment} and this version ({describe(error)})')
     return model, description
+
+
+def add_model(parser, default=None):
+    """Add ``--model`` to a parser. Without a ``default``, it is required."""
+    parser.add_argument(
+        '--model', '-m', metavar='FOLDER', default=default,
+        required=default is None,
+        help='output folder of a training run' + (
+            '' if default is None else
+            ' (default: the trained model in %(default)s)'))
+
+
+def text(argument):
+    """Decode a command-line argument as UTF-8, regardless of the locale."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f'{argument!r} is not UTF-8 text')
+
+
+def report_rate(n, unit, start):
+    """Print the number of items per second, if stderr is a terminal.
+
+    Args:
+        n (int): Number of items.
+        unit (str): Name of the items, for example ``'words'``.
+        start (float): :func:`time.perf_counter` before the first item.
+
+    """
+    if sys.stderr.isatty() and n:
+        seconds = time.perf_counter() - start
+        print(f'{n} {unit} in {seconds:.1f} s, {n / seconds:.1f} per second',
+              file=sys.stderr)
