@@ -153,7 +153,9 @@ def draw(f, words, states, p, order):
         # Escape $, because words are not formulas.
         labels = [word.replace('$', r'\$') for word in words[row]]
         below.set_xticks(x, labels, rotation=90, fontsize=7)
-    figure.colorbar(image, ax=axes.tolist(), label='c', fraction=.01)
+    # The same width in inches for all reviews, so that the ticks have room.
+    figure.colorbar(image, ax=axes.tolist(), label='c',
+                    fraction=.12 / figure.get_figwidth())
     png = io.BytesIO()
     figure.savefig(png, format='png', dpi=110)
     # A palette of 256 colours reduces the file to a third of its size.

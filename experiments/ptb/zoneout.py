@@ -1,6 +1,6 @@
 """Evaluation with the opposite setting of ``zoneout_expectation``.
 
-The paper does not say which of the two settings it uses.
+The paper does not state which of the two settings it uses.
 """
 from experiments.ptb.stream import StreamEvaluator
 
