@@ -128,7 +128,7 @@ def test_dropout_in_training_only():
 class TestConfigs:
 
     def test_paper(self):
-        """The settings equal those of Section 4.1 and Table 1 of the paper."""
+        """The settings equal the settings in Section 4.1 and Table 1."""
         config = CONFIGS['qrnn']
         assert (config.n_layers, config.n_units, config.embed_size) == (
             4, 256, 300)

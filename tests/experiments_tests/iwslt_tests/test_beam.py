@@ -90,7 +90,7 @@ def plain_search(model, characters, line, search):
     ('paper', 1, 1, 'random'), ('paper', 4, 2, 'endless'),
     ('gnmt', 4, 2, 'random'), ('logprob', 4, 2, 'tied')])
 def test_same_as_a_plain_search(random_model, criterion, width, n_best, kind):
-    """Results equal those of the plain search, even if scores are equal."""
+    """Results equal the results of a plain search, even if scores tie."""
     model, characters = random_model('cabx', ['qrnn', 'lstm'][width > 1])
     if kind == 'endless':
         model.output.b.array[0] = -50
