@@ -5,8 +5,9 @@ import os
 import queue
 
 
-#: Smallest number of elements for which waking a second thread saves time.
-_SHARED_SIZE = 1 << 15
+#: Smallest number of elements for which a second thread saves time. After a
+#: matrix product, the threads of BLAS keep the other cores busy for a while.
+_SHARED_SIZE = 1 << 20
 
 _pool = None
 

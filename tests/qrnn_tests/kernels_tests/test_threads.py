@@ -37,6 +37,7 @@ def outputs_of(size):
 
 @pytest.mark.parametrize('size', [(5, 60, 130), (16, 40, 70)])
 def test_results_do_not_depend_on_threads(size, monkeypatch):
+    monkeypatch.setattr(threads, '_SHARED_SIZE', 1000)
     first, *others = (
         monkeypatch.setattr(threads, 'n_cores', lambda: n) or outputs_of(size)
         for n in (1, 2, 3))
@@ -54,6 +55,7 @@ def test_n_cores(monkeypatch, limit, expected):
 
 @pytest.mark.filterwarnings('ignore:.*multi-threaded:DeprecationWarning')
 def test_fork_after_a_large_call(monkeypatch):
+    monkeypatch.setattr(threads, '_SHARED_SIZE', 1000)
     monkeypatch.setattr(threads, 'n_cores', lambda: 2)
     expected = outputs_of((5, 60, 130))
     context = multiprocessing.get_context('fork')
@@ -87,8 +89,14 @@ class Items:
             self.counts[item] += 1
 
     def check(self, n=10):
-        threads.share(self, n, 1 << 20)
+        threads.share(self, n, threads._SHARED_SIZE)
         assert self.counts == dict.fromkeys(range(n), 1)
+
+
+def test_few_elements(pool):
+    items = Items()
+    threads.share(items, 10, threads._SHARED_SIZE - 1)
+    assert items.threads == {threading.current_thread()}
 
 
 def test_every_item_is_computed_once(pool):
@@ -150,7 +158,7 @@ def test_error_in_a_thread(pool):
             raise ValueError(f'range from {first}')
 
     with pytest.raises(ValueError, match='range from'):
-        threads.share(loop, 10, 1 << 20)
+        threads.share(loop, 10, threads._SHARED_SIZE)
     Items().check()
 
 
@@ -160,6 +168,7 @@ END = """if True:
     from qrnn.kernels.cpu import threads
 
     threads.n_cores = lambda: 3
+    threads._SHARED_SIZE = 1000
     x = numpy.ones((8, 64, 128), 'f')
 
     def work():
