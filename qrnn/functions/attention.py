@@ -35,14 +35,15 @@ def attention_sum(encoding: Input, query: Input,
         encoding (:class:`~chainer.Variable` or :ref:`ndarray`): Encoder
             states :math:`e`, ``(B, S, C)``.
         query (:class:`~chainer.Variable` or :ref:`ndarray`): Decoder states
-            :math:`q`, ``(B, T, C)``.
+            :math:`q`, ``(n B, T, C)``, or ``(n B, C)`` for one step. The n
+            sequences that share an encoder sequence are adjacent.
         lengths (sequence of int or :ref:`ndarray`): Number of valid encoder
             steps of each sequence, ``(B,)``. All steps are valid if omitted.
             The padding past the end of a sequence has weight 0 and may contain
             any values, including NaN. If no step is valid, the sum is 0.
 
     Returns:
-        ~chainer.Variable: The context :math:`k`, ``(B, T, C)``.
+        ~chainer.Variable: The context :math:`k`, of the shape of ``query``.
 
     Raises:
         chainer.utils.type_check.InvalidType: If shapes or dtypes are invalid.
@@ -68,27 +69,27 @@ def attention_sum_ref(encoding: numpy.ndarray, query: numpy.ndarray,
                       lengths: Lengths | None = None) -> numpy.ndarray:
     """Reference of :func:`attention_sum` in NumPy and float64.
 
-    ============  =============  ===============================
-    array         shape          meaning
-    ============  =============  ===============================
-    ``encoding``  ``(B, S, C)``  encoder states
-    ``query``     ``(B, T, C)``  decoder states
-    ``lengths``   ``(B,)``       number of valid steps, or None
-    return        ``(B, T, C)``  context, float64
-    ============  =============  ===============================
+    ============  =================  ===============================
+    array         shape              meaning
+    ============  =================  ===============================
+    ``encoding``  ``(B, S, C)``      encoder states
+    ``query``     ``(n B, T, C)``    decoder states
+                  or ``(n B, C)``
+    ``lengths``   ``(B,)``           number of valid steps, or None
+    return        shape of           context, float64
+                  ``query``
+    ============  =================  ===============================
     """
     encoding = numpy.asarray(encoding, numpy.float64)
     query = numpy.asarray(query, numpy.float64)
     context = numpy.zeros(query.shape)
-    for b in range(len(query)):
-        n = encoding.shape[1] if lengths is None else lengths[b]
-        if n == 0:
-            continue
-        e = encoding[b, :n]
-        for t in range(query.shape[1]):
-            score = e @ query[b, t]
+    for i in numpy.ndindex(query.shape[:-1]):
+        b = i[0] * len(encoding) // len(query)
+        e = encoding[b] if lengths is None else encoding[b, :lengths[b]]
+        if len(e):
+            score = e @ query[i]
             weight = numpy.exp(score - score.max())
-            context[b, t] = weight @ e / weight.sum()
+            context[i] = weight @ e / weight.sum()
     return context
 
 
@@ -104,12 +105,14 @@ class _AttentionSum(Node):
             e_type.dtype.kind == 'f',
             q_type.dtype == e_type.dtype,
             e_type.ndim == 3,
-            q_type.ndim == 3,
+            2 <= q_type.ndim,
+            q_type.ndim <= 3,
         )
-        type_check.expect(
-            q_type.shape[0] == e_type.shape[0],
-            q_type.shape[2] == e_type.shape[2],
-        )
+        type_check.expect(q_type.shape[-1] == e_type.shape[2])
+        if type_check.eval(e_type.shape[0]):
+            type_check.expect(q_type.shape[0] % e_type.shape[0] == 0)
+        else:
+            type_check.expect(q_type.shape[0] == 0)
 
     def forward(self, inputs):
         self.retain_inputs((0, 1))
@@ -117,13 +120,15 @@ class _AttentionSum(Node):
         dtype = query.dtype
         self.lengths = send_lengths(self.lengths, encoding)
         encoding = kernels.clear_padding(encoding, self.lengths)
-        scores = matmul(query, encoding.swapaxes(1, 2), dtype)
+        scores = matmul(query.reshape(_per_source(encoding, query)),
+                        encoding.swapaxes(1, 2), dtype)
         # The exponential of a score may overflow in float16.
         scores = scores.astype(
             numpy.promote_types(dtype, numpy.float32), copy=False)
         kernels.attention_weights(scores, self.lengths)
         self.weights = scores
-        return matmul(scores.astype(dtype, copy=False), encoding, dtype),
+        context = matmul(scores.astype(dtype, copy=False), encoding, dtype)
+        return context.reshape(query.shape),
 
     def backward(self, indexes, grad_outputs):
         inputs = self.get_retained_inputs()
@@ -134,7 +139,9 @@ class _AttentionSum(Node):
                 enable_double_backprop=True)
         encoding, query, gcontext = (
             v.array for v in (*inputs, *grad_outputs))
-        dtype = query.dtype
+        dtype, shape = query.dtype, query.shape
+        query, gcontext = (a.reshape(_per_source(encoding, a))
+                           for a in (query, gcontext))
         encoding = kernels.clear_padding(encoding, self.lengths)
         gscores = matmul(gcontext, encoding.swapaxes(1, 2), dtype).astype(
             self.weights.dtype, copy=False)
@@ -146,13 +153,20 @@ class _AttentionSum(Node):
             grads[0] = matmul(weights.swapaxes(1, 2), gcontext, dtype)
             grads[0] += matmul(gscores.swapaxes(1, 2), query, dtype)
         if 1 in indexes:
-            grads[1] = matmul(gscores, encoding, dtype)
+            grads[1] = matmul(gscores, encoding, dtype).reshape(shape)
         return tuple(chainer.as_variable(grads[i]) for i in indexes)
+
+
+def _per_source(encoding, query):
+    """Return the shape ``(B, T', C)`` of all queries of each encoding."""
+    B, _, C = encoding.shape
+    return B, query.size // (B * C) if B * C else 0, C
 
 
 def _differentiable_attention(encoding, query, lengths):
     """Compute the attention with support for double backprop."""
     xp, dtype = backend.get_array_module(query.array), query.dtype
+    shape, query = query.shape, F.reshape(query, _per_source(encoding, query))
     valid = valid_steps(lengths, encoding.array)
     encoding = clear_padding(encoding, valid)
     scores = apply_matmul(
@@ -164,4 +178,5 @@ def _differentiable_attention(encoding, query, lengths):
         scores = F.where(
             xp.broadcast_to(valid[:, None, :], scores.shape), scores, lowest)
     weights = F.softmax(scores, axis=2) if scores.size else scores
-    return apply_matmul(F.matmul, cast(weights, dtype), encoding)
+    context = apply_matmul(F.matmul, cast(weights, dtype), encoding)
+    return F.reshape(context, shape)

@@ -136,6 +136,27 @@ class _TakeRows(Node):
         return F.scatter_add(zeros, self.indices, gy),
 
 
+def repeat_rows(x, n):
+    """Repeat each row of a Variable n times."""
+    return _RepeatRows(n).apply((x,))[0]
+
+
+class _RepeatRows(Node):
+
+    def __init__(self, n):
+        self.n = n
+
+    def forward(self, inputs):
+        x, = inputs
+        return x.repeat(self.n, axis=0),
+
+    def backward(self, indexes, grad_outputs):
+        gy, = grad_outputs
+        N, *shape = gy.shape
+        return F.sum(
+            F.reshape(gy, (N // self.n, self.n, *shape)), axis=1),
+
+
 class _Node(Node):
     """Base class of functions that take a padded batch and its lengths."""
 

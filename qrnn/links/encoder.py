@@ -2,10 +2,10 @@ from typing import NamedTuple
 
 import chainer
 from chainer import backend
-import chainer.functions as F
 import numpy
 
 from qrnn.functions.attention import attention_sum
+from qrnn.functions.sequences import repeat_rows
 from qrnn.links.state import map_parts
 from qrnn.types import NDArray
 
@@ -48,20 +48,14 @@ class Encoder(NamedTuple):
     def repeat(self, part, batch_size):
         """Repeat the row of each source for each of its decoder sequences."""
         n = self.n_sharing(batch_size)
-        return part if part is None or n == 1 else F.repeat(part, n, axis=0)
+        return part if part is None or n == 1 else repeat_rows(part, n)
 
     def attend(self, query):
-        """Return the attention sum for a query.
+        """Return the attention sums for queries ``(B', T, m)`` or ``(B', m)``.
 
-        The query and the result are ``(B', T, m)``, or ``(B', m)`` for one
-        step, where B' is the number of sequences of the decoder.
+        B' is the number of sequences of the decoder.
         """
-        # Sequences that share a source are concatenated along time, so that
-        # attention receives one query sequence for each source.
-        n_steps = self.n_sharing(len(query)) * (
-            query.shape[1] if query.ndim == 3 else 1)
-        steps = query.reshape(len(self.h), n_steps, query.shape[-1])
-        return attention_sum(self.h, steps, self.lengths).reshape(query.shape)
+        return attention_sum(self.h, query, self.lengths)
 
     def reorder(self, indices, batch_size, selects_sources):
         """Return the encoder states for a selected or reordered batch.

@@ -20,17 +20,23 @@ from qrnn_tests.helpers import uniform
         {'shape': (3, 4, 0, 7), 'lengths': (4, 0, 1)},
         {'shape': (3, 0, 4, 7)},
         {'shape': (0, 5, 4, 7), 'lengths': ()},
+        {'shape': (3, 5, 2, 40), 'lengths': (5, 0, 2), 'sharing': 4},
+        {'shape': (2, 5, 6, 7), 'sharing': 3},
+        {'shape': (3, 9, None, 7), 'lengths': (5, 9, 2)},
+        {'shape': (2, 9, None, 33), 'lengths': (0, 9), 'sharing': 5},
     ],
 ))
 @helpers.backends
 class TestAttentionSum(helpers.FunctionTestCase):
 
     lengths = None
+    sharing = 1  # number of queries of each encoder sequence
 
     def generate_inputs(self):
         B, S, T, C = self.shape
+        steps = () if T is None else (T,)  # None: a single step
         return (uniform(B, S, C, dtype=self.dtype),
-                uniform(B, T, C, dtype=self.dtype))
+                uniform(self.sharing * B, *steps, C, dtype=self.dtype))
 
     def forward(self, inputs, device):
         return attention_sum(*inputs, lengths=self.lengths),
@@ -55,6 +61,31 @@ def test_large_scores():
                  numpy.array([[[200.], [100.]]], 'e'))
 
 
+@pytest.mark.parametrize('dtype', ['f', 'd'])
+@pytest.mark.parametrize('T', [1, 3, 4, 16, 17])
+@pytest.mark.parametrize('strided', [False, True])
+def test_number_of_queries(T, dtype, strided):
+    encoding, query = uniform(3, 2 * 19, 37), uniform(3, T, 2 * 37)
+    lengths = [19, 0, 7]
+    encoding[1:, 14:] = numpy.nan
+    encoding, query = (
+        (encoding[:, ::2], query[:, :, ::2]) if strided
+        else (encoding[:, :19], query[:, :, :37].copy()))
+    expected = attention_sum_ref(encoding, query, lengths)
+    context = attention_sum(
+        encoding.astype(dtype, copy=False), query.astype(dtype, copy=False),
+        lengths)
+    assert_equal(context, expected, atol=1e-12 if dtype == 'd' else 1e-5)
+
+
+def test_scores_that_are_not_finite():
+    encoding = numpy.ones((1, 3, 2))
+    encoding[0, 1] = numpy.inf
+    for T in 1, 20:
+        context = attention_sum(encoding, numpy.ones((1, T, 2))).array
+        assert numpy.isnan(context).all()
+
+
 @pytest.mark.parametrize('lengths', [
     [1], [1, 4], [-1, 0], [1., 2.], [[1, 2]], 3])
 def test_wrong_lengths(lengths):
@@ -63,7 +94,8 @@ def test_wrong_lengths(lengths):
 
 
 @pytest.mark.parametrize('shapes', [
-    [(2, 3, 4), (2, 4)], [(2, 4), (2, 5, 4)], [(2, 3, 4), (1, 5, 4)],
+    [(2, 3, 4), (4,)], [(2, 3, 4), (2, 1, 5, 4)], [(2, 4), (2, 5, 4)],
+    [(2, 3, 4), (1, 5, 4)], [(2, 3, 4), (3, 4)], [(0, 3, 4), (3, 4)],
     [(2, 3, 4), (2, 5, 3)]])
 def test_wrong_shapes(shapes):
     with pytest.raises(type_check.InvalidType):

@@ -6,6 +6,7 @@ import pytest
 from qrnn.functions import last_valid_step
 from qrnn.functions import reverse_sequences
 from qrnn.functions import unpad_sequence
+from qrnn.functions.sequences import repeat_rows
 from qrnn_tests import helpers
 from qrnn_tests.helpers import uniform
 from qrnn_tests.helpers import variables
@@ -55,6 +56,23 @@ class TestUnpadSequence(helpers.FunctionTestCase):
 
     def forward_expected(self, inputs):
         return tuple(x[:n] for x, n in zip(inputs[0], self.lengths))
+
+
+@testing.parameterize(*testing.product_dict(
+    [{'dtype': dtype} for dtype in helpers.DTYPES],
+    [{'shape': (3, 7)}, {'shape': (1, 2, 3)}, {'shape': (0, 7)}],
+    [{'n': 1}, {'n': 4}]))
+@helpers.backends
+class TestRepeatRows(helpers.FunctionTestCase):
+
+    def generate_inputs(self):
+        return uniform(*self.shape, dtype=self.dtype),
+
+    def forward(self, inputs, device):
+        return repeat_rows(*inputs, self.n),
+
+    def forward_expected(self, inputs):
+        return numpy.repeat(inputs[0], self.n, axis=0),
 
 
 @pytest.mark.parametrize('function', [reverse_sequences, unpad_sequence])
