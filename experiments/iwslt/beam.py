@@ -142,11 +142,10 @@ def _translate_batch(model, characters, lines, search):
             next_log_p[finished, eos] = log_p[finished]
 
             # Select the K best continuations of each line.
-            next_score, next_log_p = (
-                array.reshape(R, K * V) for array in (next_score, next_log_p))
-            best = _largest(next_score, K)
-            score, log_p = (numpy.take_along_axis(array, best, axis=1)
-                            for array in (next_score, next_log_p))
+            best = _largest(next_score)
+            score, log_p = (
+                numpy.take_along_axis(array.reshape(R, K * V), best, axis=1)
+                for array in (next_score, next_log_p))
             parent, character = numpy.divmod(best, V)
             paths.extend(index, parent, character)
             finished = character == eos
@@ -202,18 +201,25 @@ class _Paths:
         return numbers[::-1]
 
 
-def _largest(scores, K):
-    """Return the columns of the K largest scores of each row, largest first.
+def _largest(scores):
+    """Return indices of the K largest scores of each line, largest first.
 
-    Equal scores stay in order. Only the largest scores are sorted, because
-    sorting all scores takes as long as the matrix product of a layer.
+    Equal scores stay in order. The scores are ``(R, K, V)`` for K hypotheses;
+    an index is a hypothesis times V plus a character. Only the largest scores
+    are sorted, because sorting all scores takes as long as the matrix product
+    of a layer.
     """
-    # Select scores >= the K-th largest; NaN counts as the smallest.
-    costs = -scores
-    bound = numpy.partition(costs, K - 1, axis=1)[:, K - 1:K]
-    rows, columns = numpy.nonzero(~(costs > bound))
-    order = numpy.lexsort((costs[rows, columns], rows))  # a stable sort
-    first = numpy.searchsorted(rows, numpy.arange(len(scores)))
+    R, K, V = scores.shape
+    # Select all scores that are not below the K-th largest of some scores: of
+    # the largest one of each character, or of each hypothesis. NaN counts as
+    # the smallest.
+    some = -scores.max(axis=1 if V >= K else 2)
+    bound = -numpy.partition(some, K - 1, axis=1)[:, K - 1:K]
+    scores = scores.reshape(R, K * V)
+    rows, columns = numpy.divmod(
+        numpy.flatnonzero(~(scores < bound)), K * V)
+    order = numpy.lexsort((-scores[rows, columns], rows))  # a stable sort
+    first = numpy.searchsorted(rows, numpy.arange(R))
     return columns[order[first[:, None] + numpy.arange(K)]]
 
 

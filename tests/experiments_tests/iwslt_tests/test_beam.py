@@ -151,14 +151,17 @@ def test_memory_does_not_grow_with_the_lines(random_model, monkeypatch):
 
 @pytest.mark.parametrize('kind', ['any', 'tied', 'infinite', 'nan'])
 @pytest.mark.parametrize('K', [1, 3, 8])
-def test_largest_keeps_the_order_of_ties(kind, K):
-    random = numpy.random.RandomState(0)
-    scores = random.normal(size=(5, 40))
+@pytest.mark.parametrize('V', [1, 5, 40])
+def test_largest_keeps_the_order_of_ties(kind, K, V):
+    scores = numpy.random.RandomState(0).normal(size=(5, K, V))
     if kind == 'tied':
         scores = scores.round()
     elif kind == 'infinite':
         scores[scores < 1.5] = -numpy.inf
     elif kind == 'nan':
-        scores[:3, 2:] = numpy.nan
-    expected = numpy.argsort(-scores, axis=1, kind='stable')[:, :K]
-    assert (beam._largest(scores, K) == expected).all()
+        scores[:2, :, 2:] = numpy.nan
+        scores[1:3, 0] = numpy.nan
+        scores[4] = numpy.nan
+    expected = numpy.argsort(
+        -scores.reshape(5, -1), axis=1, kind='stable')[:, :K]
+    assert (beam._largest(scores) == expected).all()
