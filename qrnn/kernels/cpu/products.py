@@ -6,6 +6,7 @@ import numpy
 from qrnn.kernels.cpu.compilation import compiled
 from qrnn.kernels.cpu.compilation import FASTMATH
 from qrnn.kernels.cpu.rows import computed_in
+from qrnn.kernels.cpu.rows import copy
 from qrnn.kernels.cpu.threads import share
 
 
@@ -23,9 +24,9 @@ def linear(x, W, b=None):
 def multiply(x, W):
     """Return x W for two matrices of the same dtype.
 
-    If x has two to four rows, BLAS takes twice as long as reading W. If x has
-    one row and W is small, starting the threads of BLAS takes longer than the
-    product. In both cases, a compiled loop computes the product.
+    If x has two to eight rows, BLAS takes up to twice as long as a compiled
+    loop. If x has one row and W is small, starting the threads of BLAS takes
+    longer than the product. In both cases, the loop computes the product.
     """
     if not (len(x) <= _FEWER_ROWS and W.flags.c_contiguous
             and (len(x) > 1 or W.size < _SMALL)):
@@ -37,7 +38,7 @@ def multiply(x, W):
 
 
 #: Largest number of rows of x for which :func:`multiply` avoids BLAS.
-_FEWER_ROWS = 4
+_FEWER_ROWS = 8
 
 #: For a single row of x, BLAS is faster if W has at least this many elements.
 _SMALL = 1 << 20
@@ -83,20 +84,19 @@ def _multiply(first, last, x, W, y):
     """Compute the columns ``first`` to ``last - 1`` of x W.
 
     Up to four rows of x and four rows of W are processed at a time. The result
-    for a row of x does not depend on the other rows of x.
+    for a row of x does not depend on the other rows of x. A thread computes
+    sums in its own array: two cores that write to neighbouring columns of y
+    would wait for each other.
     """
-    B, n_steps, n = len(x), len(W) // 4 * 4, last - first
-    for s in range(B):
-        y_s = y[s, first:last]
-        for j in range(n):
-            y_s[j] = 0
-    n_rows = B // 4 * 4
-    for i in range(0, n_steps, 4):
-        W_0, W_1 = W[i, first:last], W[i + 1, first:last]
-        W_2, W_3 = W[i + 2, first:last], W[i + 3, first:last]
-        for s in range(0, n_rows, 4):
-            y_0, y_1 = y[s, first:last], y[s + 1, first:last]
-            y_2, y_3 = y[s + 2, first:last], y[s + 3, first:last]
+    B, n_rows, n_steps = len(x), len(x) // 4 * 4, len(W) // 4 * 4
+    n = last - first
+    sums = numpy.empty((4, n), y.dtype)
+    y_0, y_1, y_2, y_3 = sums[0], sums[1], sums[2], sums[3]
+    for s in range(0, n_rows, 4):
+        sums[:] = 0
+        for i in range(0, n_steps, 4):
+            W_0, W_1 = W[i, first:last], W[i + 1, first:last]
+            W_2, W_3 = W[i + 2, first:last], W[i + 3, first:last]
             x_0, x_1 = x[s, i:i + 4], x[s + 1, i:i + 4]
             x_2, x_3 = x[s + 2, i:i + 4], x[s + 3, i:i + 4]
             for j in range(n):
@@ -105,16 +105,28 @@ def _multiply(first, last, x, W, y):
                 y_1[j] = _add(y_1[j], x_1, w)
                 y_2[j] = _add(y_2[j], x_2, w)
                 y_3[j] = _add(y_3[j], x_3, w)
-        for s in range(n_rows, B):
-            y_s, x_s = y[s, first:last], x[s, i:i + 4]
+        for i in range(n_steps, len(W)):
+            W_i = W[i, first:last]
             for j in range(n):
-                y_s[j] = _add(y_s[j], x_s, (W_0[j], W_1[j], W_2[j], W_3[j]))
-    for i in range(n_steps, len(W)):
-        W_i = W[i, first:last]
-        for s in range(B):
-            y_s, x_si = y[s, first:last], x[s, i]
+                y_0[j] += x[s, i] * W_i[j]
+                y_1[j] += x[s + 1, i] * W_i[j]
+                y_2[j] += x[s + 2, i] * W_i[j]
+                y_3[j] += x[s + 3, i] * W_i[j]
+        for r in range(4):
+            copy(y[s + r, first:last], sums[r])
+    for s in range(n_rows, B):
+        y_0[:] = 0
+        for i in range(0, n_steps, 4):
+            W_0, W_1 = W[i, first:last], W[i + 1, first:last]
+            W_2, W_3 = W[i + 2, first:last], W[i + 3, first:last]
+            x_s = x[s, i:i + 4]
             for j in range(n):
-                y_s[j] += x_si * W_i[j]
+                y_0[j] = _add(y_0[j], x_s, (W_0[j], W_1[j], W_2[j], W_3[j]))
+        for i in range(n_steps, len(W)):
+            W_i = W[i, first:last]
+            for j in range(n):
+                y_0[j] += x[s, i] * W_i[j]
+        copy(y[s, first:last], y_0)
 
 
 @compiled
