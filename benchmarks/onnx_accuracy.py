@@ -133,7 +133,7 @@ def _translate(encoder, decoder, characters, line):
     numbers = [characters.eos]
     for _ in range(length_limit(len(line)) - 1):
         outputs = dict(zip(names, decoder.run(
-            names, {'target': numpy.array([numbers[-1:]]), **inputs})))
+            names, {'target': numpy.array(numbers[-1:]), **inputs})))
         numbers.append(int(outputs.pop('log_probability').argmax()))
         if numbers[-1] == characters.eos:
             break

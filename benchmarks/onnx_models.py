@@ -152,15 +152,15 @@ def _translator(config, n_characters):
         inputs, _ = encode(B, _SHAPES['iwslt-encoder'][0][1])
         names = _outputs(encoder, 'memory')
         encoded = dict(zip(names, load_session(encoder).run(names, inputs)))
-        target = numpy.zeros((B, T), int)
+        target = numpy.zeros(B, int)
 
         def call():
             model.decoder.reset_state()
-            return model.step(target[:, 0].astype('i'))
+            return model.step(target.astype('i'))
 
         model.encode(inputs['source'].astype('i'), inputs['lengths'])
         return {'target': target, 'lengths': inputs['lengths'],
-                **encoded}, lambda: call()[:, None]
+                **encoded}, call
 
     yield 'iwslt-encoder', encoder, _outputs(encoder, 'memory'), encode
     yield 'iwslt-decoder', decoder, _outputs(

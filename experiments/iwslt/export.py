@@ -11,9 +11,10 @@ def main(argv=None):
     """Write a trained translator as two ONNX models."""
     args = exporting.parse('iwslt', (
         'Write the model as two ONNX models: an encoder, which reads German '
-        'sentences, and a decoder, whose inputs are the outputs of the '
-        'encoder, the previous characters and the state, and whose outputs '
-        'are log-probabilities of the next characters and the next state. '
+        'sentences, and a step of the decoder, whose inputs are the outputs '
+        'of the encoder, the previous characters and the state, and whose '
+        'outputs are log-probabilities of the next characters and the next '
+        'state. '
         '--out model.onnx writes model-encoder.onnx and model-decoder.onnx.'),
         argv)
     model, characters, description = load(args.model)
@@ -21,7 +22,7 @@ def main(argv=None):
 
 
 def export(model, characters, settings):
-    """Return a translator as two ONNX models, an encoder and a decoder.
+    """Return a translator as two ONNX models: encoder and decoder step.
 
     The keys of the returned dict are suffixes of file names: ``'-encoder'``
     and ``'-decoder'``.
@@ -31,10 +32,10 @@ def export(model, characters, settings):
     outputs are ``memory`` and, for each layer i of the decoder, ``bias_i``.
 
     The inputs of the decoder are the outputs of the encoder, ``lengths``, and
-    int64 ``target``, ``(B, T)``, the indices of the previous characters, or 0
-    at the start. All rows of ``target`` may share a single source. The output
-    is ``log_probability``, ``(B, T, V)``. The state is an input and an output,
-    as in :func:`qrnn.onnx_export.export`.
+    int64 ``target``, ``(B,)``, the indices of the previous characters, or 0 at
+    the start. All elements of ``target`` may share a single source. The output
+    is ``log_probability``, ``(B, V)``. The state is an input and an output, as
+    in :func:`qrnn.onnx_export.export`.
 
     The metadata of both models contain ``characters`` and ``settings`` as
     JSON.
@@ -57,7 +58,7 @@ def export(model, characters, settings):
     encoder = graph.model(metadata)
 
     graph = onnx_export.Graph('decoder')
-    target = graph.input('target', numpy.int64, ('batch', 'target'))
+    target = graph.input('target', numpy.int64, ('batch',))
     encoded = [onnx_export.Encoded(
         graph.input(f'bias_{i}', dtype, ('sources', size)))
         for i, size in enumerate(sizes)]
@@ -67,11 +68,11 @@ def export(model, characters, settings):
     h = onnx_export.add_link(
         graph, model.decoder,
         exporting.add_embedding(graph, model.embed, target), state=True,
-        encoded=encoded)
+        encoded=encoded, one_step=True)
     logits = exporting.add_linear(graph, model.output, h)
     graph.output(
-        'log_probability', graph.add('LogSoftmax', logits, axis=2), dtype,
-        ('batch', 'target', len(characters)))
+        'log_probability', graph.add('LogSoftmax', logits), dtype,
+        ('batch', len(characters)))
     return {'-encoder': encoder, '-decoder': graph.model(metadata)}
 
 

@@ -11,13 +11,13 @@ _END = numpy.iinfo(numpy.int64).max  # end of a slice up to the last element
 
 
 def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
-              encoded=None):
+              encoded=None, one_step=False):
     """Add a :class:`~qrnn.QRNNLayer` to a graph.
 
     Args:
         graph (Graph): The graph.
         layer (~qrnn.QRNNLayer): The layer.
-        x (str): Name of the inputs, ``(B, T, n)``.
+        x (str): Name of the inputs, ``(B, T, n)``, or ``(B, n)`` for one step.
         lengths (str): Name of the sequence lengths, int64 ``(B,)``. None if
             all sequences have T steps.
         valid (str): Name of the mask from :func:`add_valid_steps`,
@@ -26,9 +26,10 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
             None, the state starts at 0 and is not an output.
         encoded (Encoded): Encoder values that a decoder layer reads. None for
             layers that are not decoders.
+        one_step (bool): Whether x is a single step.
 
     Returns:
-        str: Name of the outputs, ``(B, T, m)``.
+        str: Name of the outputs, ``(B, T, m)``, or ``(B, m)`` for one step.
 
     """
     W, b = to_numpy(layer.W, layer.b)
@@ -42,15 +43,23 @@ def add_layer(graph, layer, x, lengths=None, valid=None, state=None,
             # The default has one row, which is expanded to the batch size.
             value = graph.input(f'{state}_{part}', dtype, ('states',) + shape,
                                 numpy.zeros((1,) + shape, dtype))
+        if one_step and part == 'c':
+            return value  # operators expand it
         return _expand(graph, value, x, shape)
 
     c0 = initial('c', m)
     x0 = initial('x', k - 1, n) if k > 1 and not layer.lookahead else None
-    windows, steps = _windows(graph, layer, x, x0, valid)
+    if one_step:
+        windows, steps = _window(graph, x, x0, k * n)
+    else:
+        windows, steps = _windows(graph, layer, x, x0, valid)
     u = graph.add('MatMul', windows, graph.constant(W.reshape(k * n, b.size)))
-    u = graph.add('Add', u, graph.constant(b) if encoded is None
-                  else unsqueeze(graph, encoded.bias, 1))
-    h, c = _pooling(graph, layer, u, c0, valid, encoded)
+    if encoded is None:
+        bias = graph.constant(b)
+    else:
+        bias = encoded.bias if one_step else unsqueeze(graph, encoded.bias, 1)
+    h, c = _pooling(graph, layer, graph.add('Add', u, bias), c0, valid,
+                    encoded, one_step)
     if state is not None:
         graph.output(f'next_{state}_c', c, dtype, ('batch', m))
         if k > 1:
@@ -77,6 +86,14 @@ def size_of(graph, x, axis):
     return graph.add('Shape', x, start=axis, end=axis + 1)
 
 
+def _window(graph, x, x0, size):
+    """Return the window of one step, (B, k * n), and its steps, (B, k, n)."""
+    if x0 is None:
+        return x, x
+    steps = graph.add('Concat', x0, unsqueeze(graph, x, 1), axis=1)
+    return graph.add('Reshape', steps, graph.integers(-1, size)), steps
+
+
 def _windows(graph, layer, x, x0, valid):
     """Return the windows, (B, T, k * n), and the steps that windows contain.
 
@@ -99,12 +116,12 @@ def _windows(graph, layer, x, x0, valid):
         for j in range(k)), axis=2), steps
 
 
-def _pooling(graph, layer, u, c0, valid, encoded):
-    """Return the outputs, (B, T, m), and the last state, (B, m)."""
+def _pooling(graph, layer, u, c0, valid, encoded, one_step):
+    """Return the outputs, of the shape of a gate, and the last state."""
     names, dtype = GATES[layer.pooling], layer.b.dtype
     m = layer.b.size // len(names)
     parts = graph.add(
-        'Split', u, graph.integers(*(len(names) * [m])), axis=2,
+        'Split', u, graph.integers(*(len(names) * [m])), axis=-1,
         n_outputs=len(names))
     activations = check_pooling(layer.pooling, layer.activations)
     gates = {name: graph.add(activations[name].capitalize(), part)
@@ -122,10 +139,16 @@ def _pooling(graph, layer, u, c0, valid, encoded):
         zero, one = (graph.constant(value, dtype) for value in (0, 1))
         f = graph.add('Where', valid, f, one)
         x = graph.add('Where', valid, x, zero)
-    last, h = _scan(graph, f, x, c0, dtype, m)
+    if one_step:
+        last = h = graph.add('Add', graph.add('Mul', f, c0), x)
+    else:
+        last, h = _scan(graph, f, x, c0, dtype, m)
     if layer.attention:
+        c = unsqueeze(graph, h, 1) if one_step else h
         h = apply_between_hooks(
-            layer.attend, lambda attend: _attend(graph, attend, h, encoded))
+            layer.attend, lambda attend: _attend(graph, attend, c, encoded))
+        if one_step:
+            h = graph.add('Squeeze', h, graph.integers(1))
     if 'o' in gates:
         h = graph.add('Mul', gates['o'], h)
     if valid is not None:

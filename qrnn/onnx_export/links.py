@@ -37,14 +37,15 @@ class Encoded(NamedTuple):
 
 
 def export(link: chainer.Link, path: str | None = None, state: bool = False,
-           lengths: bool = False) -> Any:
+           lengths: bool = False, one_step: bool = False) -> Any:
     """Convert a link to an ONNX model.
 
     The model has an input ``x``, ``(B, T, n)``, and an output ``h``,
     ``(B, T, m)``, for any batch size B and any number of steps T above 0. The
     output equals the output of the link in evaluation. Link hooks are applied.
     The convolution is exported as a matrix product, and the pooling as a
-    ``Scan``.
+    ``Scan``. With ``one_step=True``, ``x`` is ``(B, n)`` and ``h`` is
+    ``(B, m)``. Such a model needs no ``Scan``, so a step takes less time.
 
     Args:
         link (~chainer.Link): A :class:`~qrnn.QRNNLayer`,
@@ -60,6 +61,7 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
         lengths (bool): If True, the model has an input ``lengths``, int64
             ``(B,)``, the number of steps of each sequence. Past the end of a
             sequence, the state does not change, and outputs are 0.
+        one_step (bool): If True, the model processes a single step.
 
     Returns:
         onnx.ModelProto: The model.
@@ -82,13 +84,14 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
     layers = _layers(link)
     dtype, n = layers[0].b.dtype, layers[0].W.shape[1]
     graph = Graph(type(link).__name__)
-    x = graph.input('x', dtype, ('batch', 'time', n))
+    axes = ('batch',) if one_step else ('batch', 'time')
+    x = graph.input('x', dtype, (*axes, n))
     n_steps = (graph.input('lengths', numpy.int64, ('batch',)) if lengths
                else None)
-    h = add_link(graph, link, x, n_steps, state)
+    h = add_link(graph, link, x, n_steps, state, one_step=one_step)
     m = layers[-1].b.size // len(GATES[layers[-1].pooling])
     graph.output('h', h, dtype, (
-        'batch', 'time', 2 * m if _is_bidirectional(link) else m))
+        *axes, 2 * m if _is_bidirectional(link) else m))
     model = graph.model()
     if path is not None:
         with open(path, 'wb') as f:
@@ -98,14 +101,16 @@ def export(link: chainer.Link, path: str | None = None, state: bool = False,
 
 def add_link(graph: Graph, link: chainer.Link, x: str,
              lengths: str | None = None, state: bool = False,
-             encoded: Sequence[Encoded] | None = None) -> str:
+             encoded: Sequence[Encoded] | None = None,
+             one_step: bool = False) -> str:
     """Add a link to a graph.
 
     Args:
         graph (Graph): The graph.
         link (~chainer.Link): A link that :func:`export` supports, or a
             decoder.
-        x (str): Name of the inputs, ``(B, T, n)``.
+        x (str): Name of the inputs, ``(B, T, n)``, or ``(B, n)`` with
+            ``one_step=True``.
         lengths (str): Name of the sequence lengths, int64 ``(B,)``. If
             omitted, all sequences have T steps.
         state (bool): Whether to add inputs and outputs for the state; see
@@ -114,12 +119,15 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
         encoded (list of Encoded): Encoder values for each layer of a decoder;
             see :func:`add_encoder`. If the values have a batch size of 1, all
             sequences share the values, as in a beam search.
+        one_step (bool): Whether x is a single step.
 
     Returns:
-        str: Name of the outputs, ``(B, T, m)``.
+        str: Name of the outputs, ``(B, T, m)``, or ``(B, m)`` with
+        ``one_step=True``.
 
     Raises:
-        ValueError: If the link is not supported.
+        ValueError: If the link is not supported, or if it needs whole
+            sequences and ``state`` or ``one_step`` is True.
 
     .. admonition:: Example
 
@@ -140,15 +148,18 @@ def add_link(graph: Graph, link: chainer.Link, x: str,
             f'{type(link).__name__} has {n_decoders} decoder layers, but '
             f'encoder values for {len(encoded or ())} are given; pass the '
             'result of add_encoder to add_link(encoded=...)')
-    if state and _is_bidirectional(link):
+    option = 'one_step' if one_step else 'state' if state else None
+    if option and _is_bidirectional(link):
         raise ValueError(
             f'a {type(link).__name__} reads whole sequences in both '
-            'directions, so it has no state to carry; omit state')
-    if state and any(layer.lookahead for layer in layers):
+            f'directions, so it has no state to carry; omit {option}')
+    if option and any(layer.lookahead for layer in layers):
         raise ValueError(
             'a layer with lookahead reads whole sequences, so it has no state '
-            'to carry; omit state')
-    return _add(graph, link, x, lengths, state, encoded)[-1]
+            f'to carry; omit {option}')
+    if one_step and lengths is not None:
+        raise ValueError('a single step has no lengths; omit lengths')
+    return _add(graph, link, x, lengths, state, encoded, one_step)[-1]
 
 
 def add_encoder(graph: Graph, encoder: chainer.Link, decoder: chainer.Link,
@@ -260,7 +271,7 @@ def _is_bidirectional(link):
     return isinstance(link, (BiQRNNLayer, BiQRNNStack))
 
 
-def _add(graph, link, x, lengths, state=False, encoded=None):
+def _add(graph, link, x, lengths, state=False, encoded=None, one_step=False):
     """Add a link, and return a list of the names of its layers' outputs.
 
     For a bidirectional link, the list contains only the link's output name.
@@ -276,14 +287,14 @@ def _add(graph, link, x, lengths, state=False, encoded=None):
             return [add_layer(
                 graph, link, x, lengths, valid,
                 graph.new_name('state') if state else None,
-                next(encoded) if link.decoder else None)]
+                next(encoded) if link.decoder else None, one_step)]
         if _is_bidirectional(link):
             ahead, back = add(link.ahead, x), add(link.back, reverse(x))
             return [graph.add('Concat', ahead[-1], reverse(back[-1]), axis=2)]
         outputs = []
         for layer in link:
             outputs += add(layer, x)
-            x = (graph.add('Concat', x, outputs[-1], axis=2) if link.dense
+            x = (graph.add('Concat', x, outputs[-1], axis=-1) if link.dense
                  else outputs[-1])
         return outputs
 

@@ -79,11 +79,12 @@ def test_whole_sequences(options):
             in_chainer(encoder, decoder, x, y, n_source, n_target))
 
 
-def two_graphs(encoder, decoder):
+def two_graphs(encoder, decoder, one_step):
     """Return sessions of two models, an encoder and a decoder.
 
     The outputs of the encoder are inputs of the decoder.
     """
+    steps = () if one_step else ('target',)
     graph = onnx_export.Graph('encoder')
     x = graph.input('x', 'f', ('batch', 'source', 4))
     lengths = graph.input('lengths', numpy.int64, ('batch',))
@@ -93,38 +94,44 @@ def two_graphs(encoder, decoder):
     graph.output('memory', encoded[-1].h, 'f', ('batch', 'source', 5))
     first = graph.model()
     graph = onnx_export.Graph('decoder')
-    y = graph.input('y', 'f', ('batch', 'target', 4))
+    y = graph.input('y', 'f', ('batch', *steps, 4))
     encoded = [
         onnx_export.Encoded(graph.input(f'bias_{i}', 'f', ('sources', 15)))
         for i in range(len(encoded))]
     encoded[-1] = encoded[-1]._replace(
         h=graph.input('memory', 'f', ('sources', 'source', 5)),
         lengths=graph.input('lengths', numpy.int64, ('sources',)))
-    h = onnx_export.add_link(graph, decoder, y, state=True, encoded=encoded)
-    graph.output('h', h, 'f', ('batch', 'target', 5))
+    h = onnx_export.add_link(graph, decoder, y, state=True, encoded=encoded,
+                             one_step=one_step)
+    graph.output('h', h, 'f', ('batch', *steps, 5))
     return session(first), session(graph.model())
 
 
-def test_step_by_step():
+@pytest.mark.parametrize('one_step', [False, True])
+def test_step_by_step(one_step):
     encoder, decoder = links(attention=True)
-    first, step = two_graphs(encoder, decoder)
+    first, step = two_graphs(encoder, decoder, one_step)
     x, y, lengths, _ = batch(3, 7, 5)
     expected = in_chainer(encoder, decoder, x, y, lengths).array
     encoded = dict(run(first, x=x, lengths=lengths), lengths=lengths)
     state = {}
     for t in range(5):
-        outputs = run(step, y=y[:, t:t + 1], **encoded, **state)
-        assert_close(outputs.pop('h'), expected[:, t:t + 1])
+        at = t if one_step else slice(t, t + 1)
+        outputs = run(step, y=y[:, at], **encoded, **state)
+        assert_close(outputs.pop('h'), expected[:, at])
         state = next_state(outputs)
 
 
-def test_shared_source():
+@pytest.mark.parametrize('one_step', [False, True])
+def test_shared_source(one_step):
     encoder, decoder = links(attention=True)
-    first, step = two_graphs(encoder, decoder)
+    first, decode = two_graphs(encoder, decoder, one_step)
     x, lengths = batch(1, 7, 5)[0], numpy.array([6])
     y = uniform(4, 5, 4, dtype=numpy.float32)
+    if one_step:
+        y = y[:, 0]
     encoded = dict(run(first, x=x, lengths=lengths), lengths=lengths)
-    assert_close(run(step, y=y, **encoded)['h'],
+    assert_close(run(decode, y=y, **encoded)['h'],
                  in_chainer(encoder, decoder, x, y, lengths))
 
 

@@ -132,6 +132,28 @@ def test_state(kernel_size):
             assert_close(state[f'state_{i}_x'], layer.state.x)
 
 
+@pytest.mark.parametrize('options', [
+    {'kernel_size': (1, 3)}, {'pooling': 'f'}, {'dense': True},
+    {'pooling': 'ifo', 'zoneout': .4, 'zoneout_expectation': True}])
+@pytest.mark.parametrize('B', [0, 1, 5])
+def test_one_step(options, B):
+    stack = randomize(QRNNStack(2, 4, 5, **options))
+    stateful, stateless = (session(onnx_export.export(
+        stack, state=state, one_step=True)) for state in (True, False))
+    state = {}
+    for _ in range(4):
+        x = uniform(B, 4, dtype=numpy.float32)
+        outputs = run(stateful, x=x, **state)
+        assert_close(outputs.pop('h'), stack(x))
+        state = next_state(outputs)
+    for i, layer in enumerate(stack):
+        assert_close(state[f'state_{i}_c'], layer.state.c)
+        if layer.kernel_size > 1:
+            assert_close(state[f'state_{i}_x'], layer.state.x)
+    stack.reset_state()
+    assert_close(run(stateless, x=x)['h'], stack(x))
+
+
 def test_state_with_lengths():
     """The next state is the state after the last step of each sequence."""
     layer = randomize(QRNNLayer(4, 5, 3, save_state=True))
@@ -160,19 +182,22 @@ def test_file(tmp_path):
     assert path.read_bytes() == model.SerializeToString()
 
 
-@pytest.mark.parametrize('link, state, message', [
-    (lambda: QRNNLayer(4, 4, attention=True), False, 'add_encoder'),
-    (lambda: QRNNStack(2, 4, 4, decoder=True), False, 'add_encoder'),
-    (lambda: QRNNLayer(None, 4), False, 'in_size'),
-    (lambda: QRNNLayer(4, 4, lookahead=1), True, 'lookahead'),
-    (lambda: BiQRNNLayer(4, 4), True, 'both directions'),
-    (lambda: BiQRNNStack(1, 4, 4), True, 'both directions'),
-    (lambda: QRNNStack(0, 4, 4), False, 'not QRNNStack'),
-    (lambda: LSTMLayer(4, 4), False, 'not LSTMLayer'),
+@pytest.mark.parametrize('link, options, message', [
+    (lambda: QRNNLayer(4, 4, attention=True), '', 'add_encoder'),
+    (lambda: QRNNStack(2, 4, 4, decoder=True), '', 'add_encoder'),
+    (lambda: QRNNLayer(None, 4), '', 'in_size'),
+    (lambda: QRNNLayer(4, 4, lookahead=1), 'state', 'lookahead.*omit state'),
+    (lambda: QRNNLayer(4, 4, lookahead=1), 'one_step', 'omit one_step'),
+    (lambda: BiQRNNLayer(4, 4), 'state', 'both directions'),
+    (lambda: BiQRNNLayer(4, 4), 'one_step', 'both directions'),
+    (lambda: BiQRNNStack(1, 4, 4), 'state', 'both directions'),
+    (lambda: QRNNLayer(4, 4), 'one_step lengths', 'omit lengths'),
+    (lambda: QRNNStack(0, 4, 4), '', 'not QRNNStack'),
+    (lambda: LSTMLayer(4, 4), '', 'not LSTMLayer'),
 ])
-def test_unsupported_links(link, state, message):
+def test_unsupported_links(link, options, message):
     with pytest.raises(ValueError, match=message):
-        onnx_export.export(link(), state=state)
+        onnx_export.export(link(), **dict.fromkeys(options.split(), True))
 
 
 EMPTY = {
