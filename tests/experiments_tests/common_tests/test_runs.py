@@ -268,7 +268,7 @@ def test_set_and_patience(run):
         assert (result['best_epoch'], result['epochs']) == (1, 2)
         assert result['finished'] and result['patience'] == 1
         assert result['settings']['lr'] == 0
-        # The stored n_epochs is the configured number, not the one of --epoch.
+        # n_epochs is stored as configured; --epoch does not change it.
         assert result['settings']['n_epochs'] == 2
 
 

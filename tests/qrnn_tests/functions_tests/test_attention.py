@@ -62,9 +62,9 @@ def test_large_scores():
 
 
 @pytest.mark.parametrize('dtype', ['f', 'd'])
-@pytest.mark.parametrize('T', [1, 3, 4, 16, 17])
+@pytest.mark.parametrize('T', [1, 17])
 @pytest.mark.parametrize('strided', [False, True])
-def test_number_of_queries(T, dtype, strided):
+def test_strides_and_padding(T, dtype, strided):
     encoding, query = uniform(3, 2 * 19, 37), uniform(3, T, 2 * 37)
     lengths = [19, 0, 7]
     encoding[1:, 14:] = numpy.nan
@@ -81,9 +81,8 @@ def test_number_of_queries(T, dtype, strided):
 def test_scores_that_are_not_finite():
     encoding = numpy.ones((1, 3, 2))
     encoding[0, 1] = numpy.inf
-    for T in 1, 20:
-        context = attention_sum(encoding, numpy.ones((1, T, 2))).array
-        assert numpy.isnan(context).all()
+    context = attention_sum(encoding, numpy.ones((1, 3, 2))).array
+    assert numpy.isnan(context).all()
 
 
 @pytest.mark.parametrize('lengths', [
